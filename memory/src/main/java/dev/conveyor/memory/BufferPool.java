@@ -1,0 +1,153 @@
+package dev.conveyor.memory;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import com.google.errorprone.annotations.CheckReturnValue;
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.nio.ByteOrder;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Recycles blocks of native memory in power-of-two size classes, up to a cap on the bytes it holds.
+ *
+ * <p>Thread-safe: requests are read on event loops and their leases are closed by instances. A lock
+ * held for a few list operations is enough, because only large inputs take a lease.
+ *
+ * <p>Invariant: {@code leasedBytes + idleBytes <= maxBytes}. When a class has no idle block and the
+ * cap is near, idle blocks of the other classes are freed first. At the cap {@link #tryAcquire}
+ * returns empty: the caller refuses the request, it never waits.
+ */
+@CheckReturnValue
+public final class BufferPool implements AutoCloseable {
+
+  private static final int MIN_CLASS = 12;
+  private static final int MAX_CLASS = 31;
+
+  private final BlockAllocator allocator;
+  private final long maxBytes;
+
+  @GuardedBy("this")
+  private final Deque<Block>[] idle;
+
+  @GuardedBy("this")
+  private long leasedBytes;
+
+  @GuardedBy("this")
+  private long idleBytes;
+
+  @GuardedBy("this")
+  private boolean closed;
+
+  @SuppressWarnings({"unchecked", "rawtypes"}) // an array of deques
+  public BufferPool(BlockAllocator allocator, long maxBytes) {
+    this.allocator = allocator;
+    this.maxBytes = maxBytes;
+    this.idle = new Deque[MAX_CLASS + 1];
+    for (int c = MIN_CLASS; c <= MAX_CLASS; c++) {
+      idle[c] = new ArrayDeque<>();
+    }
+  }
+
+  /** Lends a block of at least {@code bytes}, or returns empty if that would exceed the cap. */
+  public Optional<Lease> tryAcquire(long bytes) {
+    int sizeClass = sizeClass(bytes);
+    Block block = take(sizeClass);
+    if (block == null) {
+      return Optional.empty();
+    }
+    var view = block.buffer().slice(0, Math.toIntExact(bytes)).order(ByteOrder.LITTLE_ENDIAN);
+    return Optional.of(new Lease(this, block, view, bytes));
+  }
+
+  /**
+   * Lends a block of at least {@code bytes}.
+   *
+   * @throws BudgetExceededException if that would exceed the cap
+   */
+  public Lease acquire(long bytes) {
+    return tryAcquire(bytes)
+        .orElseThrow(
+            () ->
+                new BudgetExceededException(
+                    "%d bytes asked of a buffer pool that lends at most %d and has lent %d"
+                        .formatted(bytes, maxBytes, leasedBytes())));
+  }
+
+  public synchronized long leasedBytes() {
+    return leasedBytes;
+  }
+
+  public synchronized long idleBytes() {
+    return idleBytes;
+  }
+
+  public long maxBytes() {
+    return maxBytes;
+  }
+
+  /** Frees every idle block. Returns the bytes freed. */
+  @CanIgnoreReturnValue
+  public synchronized long trim() {
+    long before = idleBytes;
+    for (int c = MIN_CLASS; c <= MAX_CLASS; c++) {
+      for (Block block = idle[c].poll(); block != null; block = idle[c].poll()) {
+        idleBytes -= block.sizeBytes();
+        block.close();
+      }
+    }
+    return before;
+  }
+
+  /** Frees what is idle now, and every lent block when it comes back. */
+  @Override
+  public synchronized void close() {
+    closed = true;
+    trim();
+  }
+
+  synchronized void giveBack(Block block) {
+    leasedBytes -= block.sizeBytes();
+    if (closed) {
+      block.close();
+      return;
+    }
+    idleBytes += block.sizeBytes();
+    idle[sizeClass(block.sizeBytes())].push(block);
+  }
+
+  private synchronized @Nullable Block take(int sizeClass) {
+    if (closed) {
+      throw new IllegalStateException("the buffer pool is closed");
+    }
+    Block block = idle[sizeClass].poll();
+    if (block != null) {
+      idleBytes -= block.sizeBytes();
+      leasedBytes += block.sizeBytes();
+      return block;
+    }
+    long bytes = blockBytes(sizeClass);
+    if (bytes > maxBytes - leasedBytes) {
+      return null;
+    }
+    if (bytes > maxBytes - leasedBytes - idleBytes) {
+      trim();
+    }
+    block = allocator.allocate(bytes);
+    leasedBytes += bytes;
+    return block;
+  }
+
+  private static long blockBytes(int sizeClass) {
+    // The largest class is limited by what one byte buffer can view.
+    return sizeClass == MAX_CLASS ? Integer.MAX_VALUE - 1024L : 1L << sizeClass;
+  }
+
+  private static int sizeClass(long bytes) {
+    if (bytes <= 0 || bytes > blockBytes(MAX_CLASS)) {
+      throw new IllegalArgumentException("a lease has 1 to 2^31-1025 bytes, was " + bytes);
+    }
+    return Math.max(MIN_CLASS, 64 - Long.numberOfLeadingZeros(bytes - 1));
+  }
+}

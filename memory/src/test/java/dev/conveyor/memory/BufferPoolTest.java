@@ -1,0 +1,109 @@
+package dev.conveyor.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+final class BufferPoolTest {
+
+  private static final long KIB = 1024;
+
+  @Test
+  void shouldLendTheSameBlockAgainWhenItCameBack() {
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 64 * KIB)) {
+      Lease first = pool.acquire(5000);
+      final long address = first.address();
+      first.buffer().putInt(4996, 42);
+      first.close();
+      first.close();
+
+      try (Lease second = pool.acquire(8192)) {
+        assertThat(second.address()).isEqualTo(address);
+        assertThat(second.address() % 64).isZero();
+        assertThat(second.buffer().capacity()).isEqualTo(8192);
+        assertThat(second.buffer().getInt(4996)).isEqualTo(42);
+      }
+      assertThat(pool.leasedBytes()).isZero();
+      assertThat(pool.idleBytes()).isEqualTo(8 * KIB);
+    }
+  }
+
+  @Test
+  void shouldRefuseBeyondTheCapAndLendAtIt() {
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 16 * KIB)) {
+      Lease one = pool.acquire(8 * KIB);
+      Lease two = pool.acquire(8 * KIB);
+
+      assertThat(pool.tryAcquire(1)).isEmpty();
+      assertThatThrownBy(() -> pool.acquire(4 * KIB))
+          .isInstanceOf(BudgetExceededException.class)
+          .hasMessageContaining("4096")
+          .hasMessageContaining("16384");
+      one.close();
+      two.close();
+      assertThat(pool.tryAcquire(16 * KIB))
+          .as("idle blocks of other classes make room")
+          .isPresent();
+    }
+  }
+
+  @Test
+  void shouldFreeLentBlocksThatComeBackAfterClose() {
+    List<Long> freed = new ArrayList<>();
+    BufferPool pool =
+        new BufferPool(bytes -> new RecordingBlock(new HostBlock(bytes), freed), 64 * KIB);
+    Lease lease = pool.acquire(4096);
+    pool.close();
+    assertThat(freed).isEmpty();
+    lease.close();
+    assertThat(freed).containsExactly(4096L);
+    assertThat(pool.leasedBytes()).isZero();
+  }
+
+  @Property(tries = 200)
+  void shouldNeverHoldMoreThanTheCap(
+      @ForAll List<@IntRange(min = 1, max = 40_000) Integer> sizes, @ForAll long seed) {
+    var random = new java.util.Random(seed);
+    List<Lease> held = new ArrayList<>();
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 100 * KIB)) {
+      for (int size : sizes) {
+        pool.tryAcquire(size).ifPresent(held::add);
+        assertThat(pool.leasedBytes() + pool.idleBytes()).isLessThanOrEqualTo(100 * KIB);
+        if (!held.isEmpty() && random.nextBoolean()) {
+          held.remove(random.nextInt(held.size())).close();
+        }
+      }
+      held.forEach(Lease::close);
+      assertThat(pool.leasedBytes()).isZero();
+    }
+  }
+
+  private record RecordingBlock(Block block, List<Long> freed) implements Block {
+    @Override
+    public long address() {
+      return block.address();
+    }
+
+    @Override
+    public long sizeBytes() {
+      return block.sizeBytes();
+    }
+
+    @Override
+    public java.nio.ByteBuffer buffer() {
+      return block.buffer();
+    }
+
+    @Override
+    public void close() {
+      freed.add(sizeBytes());
+      block.close();
+    }
+  }
+}

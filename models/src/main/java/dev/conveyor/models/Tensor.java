@@ -1,0 +1,81 @@
+package dev.conveyor.models;
+
+import dev.conveyor.memory.Lease;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A named, typed, shaped block of bytes, and the memory lease it lives in, if any.
+ *
+ * <p>Not thread-safe: one owner at a time; ownership moves with the message that carries it, and
+ * the owner closes it. Data is little-endian, row-major, from index 0 to the limit of {@link
+ * #data}; {@code BYTES} elements are length-prefixed as in the protocol's binary extension.
+ */
+public final class Tensor implements AutoCloseable {
+
+  private final String name;
+  private final DataType type;
+  private final Shape shape;
+  private final ByteBuffer data;
+  private final @Nullable Lease lease;
+
+  private Tensor(String name, DataType type, Shape shape, ByteBuffer data, @Nullable Lease lease) {
+    this.name = name;
+    this.type = type;
+    this.shape = shape;
+    this.data = data;
+    this.lease = lease;
+  }
+
+  /** Wraps {@code data} from its position to its limit, on the heap or native, without a copy. */
+  public static Tensor of(String name, DataType type, Shape shape, ByteBuffer data) {
+    return new Tensor(name, type, shape, data.slice().order(ByteOrder.LITTLE_ENDIAN), null);
+  }
+
+  /** Takes over {@code lease}; the data is {@code bytes} of it from {@code offset}. */
+  public static Tensor ofLease(
+      String name, DataType type, Shape shape, Lease lease, int offset, int bytes) {
+    ByteBuffer view = lease.buffer().slice(offset, bytes).order(ByteOrder.LITTLE_ENDIAN);
+    return new Tensor(name, type, shape, view, lease);
+  }
+
+  public String name() {
+    return name;
+  }
+
+  public DataType type() {
+    return type;
+  }
+
+  public Shape shape() {
+    return shape;
+  }
+
+  /** Returns the bytes, always the same view; use absolute reads or a duplicate. */
+  public ByteBuffer data() {
+    return data;
+  }
+
+  public int sizeBytes() {
+    return data.limit();
+  }
+
+  /** Returns these bytes under another name, sharing memory and lease with this tensor. */
+  public Tensor renamed(String newName) {
+    return new Tensor(newName, type, shape, data, lease);
+  }
+
+  /** Gives the lease back, if there is one. Closing twice is harmless. */
+  @Override
+  public void close() {
+    if (lease != null) {
+      lease.close();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return name + ":" + type + shape;
+  }
+}

@@ -1,0 +1,17 @@
+package dev.conveyor.models.backend;
+
+import java.nio.file.Path;
+
+/** Opens model files of one format. Thread-safe. */
+public interface Backend {
+
+  /** Returns the name in configurations, for example {@code onnxruntime}. */
+  String name();
+
+  /**
+   * Loads the weights. Blocking, for seconds: never called on an event loop.
+   *
+   * @throws ModelLoadException if the file cannot be used; the message names it and says why
+   */
+  LoadedModel load(Path file, LoadOptions options);
+}

@@ -1,0 +1,24 @@
+package dev.conveyor.models.backend;
+
+/** A run that failed; the message is the backend's. */
+public final class ExecutionException extends RuntimeException {
+
+  /** What failed, as far as the backend can tell. */
+  public enum Kind {
+    /** The model could not compute these inputs, or a cause unknown. */
+    RUN,
+    /** Memory ran out. */
+    OUT_OF_MEMORY
+  }
+
+  private final Kind kind;
+
+  public ExecutionException(Kind kind, String message) {
+    super(message);
+    this.kind = kind;
+  }
+
+  public Kind kind() {
+    return kind;
+  }
+}

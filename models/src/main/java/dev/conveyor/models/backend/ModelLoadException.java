@@ -1,0 +1,13 @@
+package dev.conveyor.models.backend;
+
+/** A model that cannot be loaded; the message names the file, what was found and why. */
+public final class ModelLoadException extends RuntimeException {
+
+  public ModelLoadException(String message) {
+    super(message);
+  }
+
+  public ModelLoadException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

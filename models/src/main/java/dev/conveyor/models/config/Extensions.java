@@ -1,0 +1,25 @@
+package dev.conveyor.models.config;
+
+import java.util.List;
+
+/**
+ * What Triton has no word for: the {@code conveyor} block of a model's configuration.
+ *
+ * @param preprocessing inputs that take encoded images, with what is done to them
+ * @param intraOpThreads threads of one execution on a CPU; 0 divides the cores among the instances
+ * @param weight share of device time against other models under load
+ */
+public record Extensions(List<Preprocessing> preprocessing, int intraOpThreads, double weight) {
+
+  public static final Extensions DEFAULT = new Extensions(List.of(), 0, 1.0);
+
+  public Extensions {
+    preprocessing = List.copyOf(preprocessing);
+    if (intraOpThreads < 0) {
+      throw new ConfigException("intra_op_threads", "must not be negative, was " + intraOpThreads);
+    }
+    if (!(weight > 0) || weight > 1e6) {
+      throw new ConfigException("weight", "must be above 0 and at most 1e6, was " + weight);
+    }
+  }
+}

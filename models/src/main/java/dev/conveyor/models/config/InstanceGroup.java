@@ -1,0 +1,32 @@
+package dev.conveyor.models.config;
+
+import java.util.List;
+
+/**
+ * Instances of a model on devices of one kind (Triton's {@code ModelInstanceGroup}).
+ *
+ * @param name name in logs and statistics; empty is named after the model
+ * @param count instances on each device
+ * @param gpus device indices; empty means every device of the kind
+ */
+public record InstanceGroup(String name, Kind kind, int count, List<Integer> gpus) {
+
+  /** Where instances run. */
+  public enum Kind {
+    KIND_AUTO,
+    KIND_GPU,
+    KIND_CPU
+  }
+
+  public static final InstanceGroup DEFAULT = new InstanceGroup("", Kind.KIND_AUTO, 1, List.of());
+
+  public InstanceGroup {
+    gpus = List.copyOf(gpus);
+    if (count < 1) {
+      throw new ConfigException("count", "must be >= 1, was " + count);
+    }
+    if (kind == Kind.KIND_CPU && !gpus.isEmpty()) {
+      throw new ConfigException("gpus", "must be empty for KIND_CPU, was " + gpus);
+    }
+  }
+}

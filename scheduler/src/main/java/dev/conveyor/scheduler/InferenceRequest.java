@@ -1,0 +1,104 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.backend.BatchRequest;
+import java.util.List;
+
+/**
+ * One request as the scheduler sees it. Ownership of the inputs moves with it: front end,
+ * scheduler, instance; whoever holds it last closes them.
+ *
+ * <p>Not thread-safe: one owner at a time. All times are {@link System#nanoTime} nanoseconds.
+ */
+public final class InferenceRequest implements BatchRequest, AutoCloseable {
+
+  /** Value of {@link #deadlineNs} of a request that may wait without limit. */
+  public static final long NO_DEADLINE = Long.MAX_VALUE;
+
+  private final String model;
+  private final String version;
+  private final List<Tensor> inputs;
+  private final int batchSize;
+  private final int priority;
+  private final long timeoutMicros;
+  private final long arrivalNs;
+  private final long deadlineNs;
+  private final ReplyTo replyTo;
+
+  /**
+   * Creates a request.
+   *
+   * @param version the concrete version that will serve it
+   * @param batchSize first dimension; 1 for a model that does not batch
+   * @param priority level, 1 the highest; 0 takes the model's default
+   * @param timeoutMicros the request's own {@code timeout} parameter; 0 for none
+   * @param arrivalNs when the front end had the whole request
+   * @param deadlineNs when the client stops waiting, or {@link #NO_DEADLINE}
+   */
+  public InferenceRequest(
+      String model,
+      String version,
+      List<Tensor> inputs,
+      int batchSize,
+      int priority,
+      long timeoutMicros,
+      long arrivalNs,
+      long deadlineNs,
+      ReplyTo replyTo) {
+    this.model = model;
+    this.version = version;
+    this.inputs = inputs;
+    this.batchSize = batchSize;
+    this.priority = priority;
+    this.timeoutMicros = timeoutMicros;
+    this.arrivalNs = arrivalNs;
+    this.deadlineNs = deadlineNs;
+    this.replyTo = replyTo;
+  }
+
+  public String model() {
+    return model;
+  }
+
+  public String version() {
+    return version;
+  }
+
+  @Override
+  public List<Tensor> inputs() {
+    return inputs;
+  }
+
+  @Override
+  public int batchSize() {
+    return batchSize;
+  }
+
+  public int priority() {
+    return priority;
+  }
+
+  public long timeoutMicros() {
+    return timeoutMicros;
+  }
+
+  public long arrivalNs() {
+    return arrivalNs;
+  }
+
+  public long deadlineNs() {
+    return deadlineNs;
+  }
+
+  public ReplyTo replyTo() {
+    return replyTo;
+  }
+
+  /** Closes the inputs. */
+  @Override
+  public void close() {
+    for (int i = 0; i < inputs.size(); i++) {
+      inputs.get(i).close();
+    }
+  }
+}

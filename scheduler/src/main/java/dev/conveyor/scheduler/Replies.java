@@ -1,0 +1,56 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.models.InferenceException;
+import io.vertx.core.Context;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Answers many requests and wakes each context once, because a wake-up costs more than an answer.
+ *
+ * <p>Not thread-safe: owned by the instance that answers one batch.
+ */
+public final class Replies {
+
+  private final List<Context> contexts = new ArrayList<>(2);
+  private final List<List<ReplyTo>> won = new ArrayList<>(2);
+
+  /** Returns false if the request was already answered; the caller then still owns the response. */
+  public boolean succeed(ReplyTo replyTo, InferenceResponse response) {
+    return replyTo.claim(response) && add(replyTo);
+  }
+
+  /** Returns false if the request was already answered. */
+  public boolean fail(ReplyTo replyTo, InferenceException failure) {
+    return replyTo.claim(failure) && add(replyTo);
+  }
+
+  /** Delivers what was won since the last flush. */
+  public void flush() {
+    for (int i = 0; i < contexts.size(); i++) {
+      List<ReplyTo> replies = won.get(i);
+      contexts.get(i).runOnContext(v -> deliver(replies));
+    }
+    contexts.clear();
+    won.clear();
+  }
+
+  private static void deliver(List<ReplyTo> replies) {
+    for (int i = 0; i < replies.size(); i++) {
+      replies.get(i).deliver();
+    }
+  }
+
+  private boolean add(ReplyTo replyTo) {
+    Context context = replyTo.context();
+    int i = 0;
+    while (i < contexts.size() && contexts.get(i) != context) {
+      i++;
+    }
+    if (i == contexts.size()) {
+      contexts.add(context);
+      won.add(new ArrayList<>());
+    }
+    return won.get(i).add(replyTo);
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * Decides what runs where and when.
+ *
+ * <ul>
+ *   <li>What is scheduled: {@link InferenceRequest}, grouped into a {@link Batch}; the answer goes
+ *       straight to its {@link ReplyTo}.
+ *   <li>The decision: {@link Scheduler}, plain Java without threads, clocks or Vert.x; time and
+ *       events come in, decisions come out.
+ *   <li>The actor around it: {@link SchedulerVerticle}, one event loop.
+ *   <li>The rules it is made of: {@code batching}, {@code profile}, {@code fairness}.
+ * </ul>
+ *
+ * <p>Never looks into a tensor and knows no device library.
+ */
+@NullMarked
+package dev.conveyor.scheduler;
+
+import org.jspecify.annotations.NullMarked;
