@@ -1,0 +1,22 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.models.Tensor;
+import java.util.List;
+
+/**
+ * One inference as a front end asks for it, before it is checked against the model.
+ *
+ * @param version empty for the default version
+ * @param inputs in any order; ownership moves to the gateway
+ * @param priority level, 1 the highest; 0 takes the model's default
+ * @param timeoutMicros the {@code timeout} parameter; 0 for none
+ * @param deadlineNs {@link System#nanoTime} at which the client stops waiting, or {@link
+ *     dev.conveyor.scheduler.InferenceRequest#NO_DEADLINE}
+ */
+public record InferCall(
+    String model,
+    String version,
+    List<Tensor> inputs,
+    int priority,
+    long timeoutMicros,
+    long deadlineNs) {}

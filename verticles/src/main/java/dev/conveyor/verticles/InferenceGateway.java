@@ -1,0 +1,17 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.scheduler.ReplyTo;
+
+/**
+ * The way into the line for every protocol: checks the call against the model, turns images into
+ * tensors where the model asks for it, and submits to the scheduler.
+ *
+ * <p>Thread-safe; call it on a Vert.x context. The handler runs on that context, exactly once, also
+ * when the call is refused at once. The response holds every output of the model, in the model's
+ * order; the front end picks what the client asked for.
+ */
+public interface InferenceGateway {
+
+  /** Sends the call. The handler owns the response. */
+  ReplyTo infer(InferCall call, ReplyTo.Handler handler);
+}

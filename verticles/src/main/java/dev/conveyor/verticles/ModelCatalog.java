@@ -1,0 +1,99 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * What is served right now. Thread-safe; written by the supervisor, read by every front end. Each
+ * model's versions are replaced as a whole.
+ */
+public final class ModelCatalog {
+
+  private static final Comparator<ServedModel> BY_NAME_AND_VERSION =
+      Comparator.comparing(ServedModel::name)
+          .thenComparing(served -> Long.parseLong(served.version()));
+
+  private final Map<String, NavigableMap<Long, ServedModel>> models = new ConcurrentHashMap<>();
+  private final Map<String, String> unavailable = new ConcurrentHashMap<>();
+
+  /**
+   * Finds a ready model.
+   *
+   * @param version empty for the highest one
+   * @throws InferenceException NOT_FOUND if it is not known, UNAVAILABLE if it is not ready
+   */
+  public ServedModel find(String name, String version) {
+    NavigableMap<Long, ServedModel> versions = models.get(name);
+    if (versions == null) {
+      throw missing(name);
+    }
+    if (version.isEmpty()) {
+      return versions.lastEntry().getValue();
+    }
+    ServedModel served = versions.get(parseVersion(name, version));
+    if (served == null) {
+      throw new InferenceException(
+          ErrorCode.NOT_FOUND,
+          "Request for unknown model: '" + name + "' version " + version + " is not available");
+    }
+    return served;
+  }
+
+  /** Returns the ready versions of a model, ascending; empty if there are none. */
+  public List<ServedModel> versions(String name) {
+    NavigableMap<Long, ServedModel> versions = models.get(name);
+    return versions == null ? List.of() : List.copyOf(versions.values());
+  }
+
+  /** Returns every ready version of every model, by name and version. */
+  public List<ServedModel> all() {
+    return models.values().stream()
+        .flatMap(v -> v.values().stream())
+        .sorted(BY_NAME_AND_VERSION)
+        .toList();
+  }
+
+  /** Makes these, and only these, the ready versions of a model. */
+  public void publish(String name, Collection<ServedModel> served) {
+    NavigableMap<Long, ServedModel> versions = new TreeMap<>();
+    for (ServedModel model : served) {
+      versions.put(Long.parseLong(model.version()), model);
+    }
+    if (versions.isEmpty()) {
+      throw new IllegalArgumentException(name + " has no version; withdraw it instead");
+    }
+    unavailable.remove(name);
+    models.put(name, versions);
+  }
+
+  /** Takes a model out of service; {@code reason} is what clients are told. */
+  public void withdraw(String name, String reason) {
+    unavailable.put(name, reason);
+    models.remove(name);
+  }
+
+  private InferenceException missing(String name) {
+    String reason = unavailable.get(name);
+    return reason == null
+        ? new InferenceException(
+            ErrorCode.NOT_FOUND, "Request for unknown model: '" + name + "' is not found")
+        : new InferenceException(
+            ErrorCode.UNAVAILABLE, "Model '" + name + "' is not ready: " + reason);
+  }
+
+  private static long parseVersion(String name, String version) {
+    try {
+      return Long.parseLong(version);
+    } catch (NumberFormatException e) {
+      throw InferenceException.invalid(
+          "version of model '" + name + "' must be a number, was '" + version + "'");
+    }
+  }
+}
