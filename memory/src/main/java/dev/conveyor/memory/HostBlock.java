@@ -43,7 +43,8 @@ final class HostBlock implements Block {
     long offset = address - allocation.address();
     return view.position(offset)
         .capacity(offset + sizeBytes)
-        .asByteBuffer()
+        .asByteBuffer() // begins at the allocation, positioned where the block begins
+        .slice()
         .order(ByteOrder.LITTLE_ENDIAN);
   }
 

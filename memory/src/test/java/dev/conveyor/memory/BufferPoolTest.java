@@ -8,6 +8,7 @@ import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
+import org.bytedeco.javacpp.BytePointer;
 import org.junit.jupiter.api.Test;
 
 final class BufferPoolTest {
@@ -26,6 +27,7 @@ final class BufferPoolTest {
       try (Lease second = pool.acquire(8192)) {
         assertThat(second.address()).isEqualTo(address);
         assertThat(second.address() % 64).isZero();
+        assertThat(new BytePointer(second.buffer()).address()).isEqualTo(address);
         assertThat(second.buffer().capacity()).isEqualTo(8192);
         assertThat(second.buffer().getInt(4996)).isEqualTo(42);
       }

@@ -16,7 +16,7 @@ public interface ModelExecutor extends AutoCloseable {
    * @return the outputs, split by request again
    * @throws ExecutionException if the run fails; nothing of the batch was answered
    */
-  BatchResult execute(List<BatchRequest> requests);
+  BatchResult execute(List<? extends BatchRequest> requests);
 
   @Override
   void close();

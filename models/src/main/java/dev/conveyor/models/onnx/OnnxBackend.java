@@ -1,0 +1,80 @@
+package dev.conveyor.models.onnx;
+
+import static org.bytedeco.onnxruntime.global.onnxruntime.ORT_ENABLE_ALL;
+import static org.bytedeco.onnxruntime.global.onnxruntime.ORT_LOGGING_LEVEL_ERROR;
+
+import dev.conveyor.memory.BudgetExceededException;
+import dev.conveyor.memory.MemoryBudget.Reservation;
+import dev.conveyor.models.backend.Backend;
+import dev.conveyor.models.backend.LoadOptions;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelLoadException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.onnxruntime.Env;
+import org.bytedeco.onnxruntime.Session;
+import org.bytedeco.onnxruntime.SessionOptions;
+
+/** Opens ONNX files. Thread-safe. The natives are unpacked and linked by the first load. */
+public final class OnnxBackend implements Backend {
+
+  /** One environment per process, as ONNX Runtime demands; lives until the process ends. */
+  private static final class Environment {
+    private static final Env ENV = new Env(ORT_LOGGING_LEVEL_ERROR, "conveyor");
+  }
+
+  @Override
+  public String name() {
+    return "onnxruntime";
+  }
+
+  @Override
+  public LoadedModel load(Path file, LoadOptions options) {
+    long fileBytes = sizeOf(file);
+    Reservation weights = reserve(file, fileBytes, options);
+    try {
+      return new OnnxModel(file, open(file, options.intraOpThreads()), weights, options);
+    } catch (RuntimeException | Error e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  private static Session open(Path file, int intraOpThreads) {
+    try (SessionOptions options = new SessionOptions();
+        BytePointer path = new BytePointer(file.toAbsolutePath().toString())) {
+      options.SetIntraOpNumThreads(intraOpThreads);
+      options.SetInterOpNumThreads(1);
+      options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+      // Spinning threads would take the cores that other instances compute on.
+      options.AddConfigEntry("session.intra_op.allow_spinning", "0");
+      return new Session(Environment.ENV, path, options);
+    } catch (RuntimeException e) {
+      throw new ModelLoadException(file + ": " + e.getMessage(), e);
+    } catch (LinkageError e) {
+      throw new ModelLoadException("ONNX Runtime cannot be used here: " + e, e);
+    }
+  }
+
+  private static long sizeOf(Path file) {
+    try {
+      long bytes = Files.size(file);
+      if (bytes == 0) {
+        throw new ModelLoadException(file + ": the file is empty");
+      }
+      return bytes;
+    } catch (IOException e) {
+      throw new ModelLoadException(file + ": " + e, e);
+    }
+  }
+
+  private static Reservation reserve(Path file, long bytes, LoadOptions options) {
+    try {
+      return options.budget().reserve(options.owner() + "/weights", bytes);
+    } catch (BudgetExceededException e) {
+      throw new ModelLoadException(file + ": " + e.getMessage(), e);
+    }
+  }
+}
