@@ -1,7 +1,9 @@
 package dev.conveyor.verticles;
 
 import dev.conveyor.models.ModelSignature;
+import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.verticles.metrics.ModelStats;
 import java.util.List;
 import java.util.Map;
@@ -9,14 +11,30 @@ import java.util.Map;
 /**
  * One ready version of a model. Immutable but for its statistics.
  *
+ * @param deployedVersion the version's name inside the scheduler: {@code 1@7} is version 1, loaded
+ *     as the seventh deployment, so that an old and a new load of one version can run side by side
  * @param config completed from the model
+ * @param signature what the model itself takes and gives
+ * @param clientInputs what clients send: as the signature, but encoded images where an input is
+ *     preprocessed
  * @param labels output name to labels, for outputs that have a label file
+ * @param images how encoded images become tensors
  */
 public record ServedModel(
     String name,
     String version,
+    String deployedVersion,
     String platform,
     ModelConfig config,
     ModelSignature signature,
+    List<TensorSpec> clientInputs,
     Map<String, List<String>> labels,
-    ModelStats stats) {}
+    InputCheck inputCheck,
+    ImageInputs images,
+    ModelStats stats) {
+
+  /** Returns the model's name inside the scheduler. */
+  public String key() {
+    return ModelPlan.key(name, deployedVersion);
+  }
+}

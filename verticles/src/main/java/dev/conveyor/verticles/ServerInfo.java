@@ -1,0 +1,32 @@
+package dev.conveyor.verticles;
+
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.util.List;
+
+/** What the server says about itself. */
+public final class ServerInfo {
+
+  public static final String NAME = "conveyor";
+  public static final String VERSION = "0.1.0";
+
+  /** Protocol extensions that really work here. */
+  public static final List<String> EXTENSIONS =
+      List.of(
+          "classification",
+          "model_repository",
+          "model_configuration",
+          "statistics",
+          "binary_tensor_data",
+          "schedule_policy");
+
+  private ServerInfo() {}
+
+  /** Returns the answer to {@code GET /v2}. */
+  public static JsonObject metadata() {
+    return new JsonObject()
+        .put("name", NAME)
+        .put("version", VERSION)
+        .put("extensions", new JsonArray(EXTENSIONS));
+  }
+}

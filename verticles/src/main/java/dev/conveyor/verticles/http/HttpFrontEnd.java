@@ -1,0 +1,107 @@
+package dev.conveyor.verticles.http;
+
+import dev.conveyor.models.InferenceException;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.Router;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Actor that serves the Open Inference Protocol over HTTP.
+ *
+ * <p>Runs on one event loop; deploy one per event loop and they share the port. Inference takes a
+ * short way around the router, because at tens of thousands of requests per second the router is a
+ * cost of its own.
+ */
+public final class HttpFrontEnd extends VerticleBase {
+
+  private static final String MODELS = "/v2/models/";
+  private static final String VERSIONS = "/versions/";
+  private static final String INFER = "/infer";
+
+  private final HttpServices services;
+  private final HttpFrontEndOptions options;
+  private final Consumer<Router> extraRoutes;
+  private @Nullable HttpServer server;
+  private @Nullable InferHandler infer;
+  private @Nullable Router router;
+
+  /**
+   * Creates the actor.
+   *
+   * @param extraRoutes adds what else the port serves, such as the live page
+   */
+  public HttpFrontEnd(
+      HttpServices services, HttpFrontEndOptions options, Consumer<Router> extraRoutes) {
+    this.services = services;
+    this.options = options;
+    this.extraRoutes = extraRoutes;
+  }
+
+  @Override
+  public Future<?> start() {
+    infer =
+        new InferHandler(
+            vertx,
+            services.gateway(),
+            services.catalog(),
+            services.requestMemory(),
+            options.maxMessageBytes());
+    router = Router.router(vertx);
+    extraRoutes.accept(router);
+    new ModelRoutes(vertx, services, options).mount(router);
+    server =
+        vertx
+            .createHttpServer(
+                new HttpServerOptions()
+                    .setMaxHeaderSize(options.maxHeaderBytes())
+                    .setMaxFormAttributeSize(1024)
+                    .setTcpNoDelay(true)
+                    .setAcceptBacklog(1024)
+                    .setIdleTimeout(options.idleTimeoutSeconds())
+                    .setIdleTimeoutUnit(TimeUnit.SECONDS))
+            .requestHandler(this::handle);
+    return server.listen(options.port(), options.host());
+  }
+
+  @Override
+  public Future<?> stop() {
+    return server == null
+        ? Future.succeededFuture()
+        : server.shutdown(options.graceMs(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Returns the port in use, once started. */
+  public int actualPort() {
+    return server == null ? -1 : server.actualPort();
+  }
+
+  @SuppressWarnings("NullAway") // both are set by start(), which precedes every request
+  private void handle(HttpServerRequest request) {
+    String path = request.path();
+    if (path != null
+        && path.startsWith(MODELS)
+        && path.endsWith(INFER)
+        && request.method() == HttpMethod.POST) {
+      int end = path.length() - INFER.length();
+      int versions = path.indexOf(VERSIONS, MODELS.length());
+      String model = path.substring(MODELS.length(), versions < 0 ? end : versions);
+      String version = versions < 0 ? "" : path.substring(versions + VERSIONS.length(), end);
+      if (model.indexOf('/') < 0 && model.indexOf('%') < 0) {
+        infer.handle(request, model, version);
+        return;
+      }
+    }
+    try {
+      router.handle(request);
+    } catch (InferenceException e) {
+      JsonReply.fail(request.response(), e);
+    }
+  }
+}

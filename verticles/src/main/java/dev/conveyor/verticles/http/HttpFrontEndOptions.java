@@ -1,0 +1,18 @@
+package dev.conveyor.verticles.http;
+
+/**
+ * Where and how the HTTP front end listens.
+ *
+ * @param port 0 takes any free one
+ * @param maxMessageBytes largest request body, also after decompression
+ * @param maxHeaderBytes all headers of a request together
+ * @param idleTimeoutSeconds a connection without traffic for so long is closed
+ * @param graceMs how long a stop waits for requests in flight
+ */
+public record HttpFrontEndOptions(
+    String host,
+    int port,
+    int maxMessageBytes,
+    int maxHeaderBytes,
+    int idleTimeoutSeconds,
+    long graceMs) {}

@@ -1,0 +1,17 @@
+package dev.conveyor.verticles.http;
+
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.verticles.InferenceGateway;
+import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.RepositoryControl;
+
+/**
+ * What the HTTP front end needs from the rest of the server.
+ *
+ * @param requestMemory where large bodies are read into; its cap bounds them all together
+ */
+public record HttpServices(
+    InferenceGateway gateway,
+    ModelCatalog catalog,
+    RepositoryControl repository,
+    BufferPool requestMemory) {}

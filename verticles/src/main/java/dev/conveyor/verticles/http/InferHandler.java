@@ -1,0 +1,202 @@
+package dev.conveyor.verticles.http;
+
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.InferenceResponse;
+import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.InferenceGateway;
+import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.oip.BinaryData;
+import dev.conveyor.verticles.oip.InferHead;
+import dev.conveyor.verticles.oip.InferRequestParser;
+import dev.conveyor.verticles.oip.InferResponseWriter;
+import dev.conveyor.verticles.oip.InferResponseWriter.Encoded;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.vertx.core.Vertx;
+import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Inference over HTTP: one request in, one answer out.
+ *
+ * <p>Thread-confined to the event loop of its front end; holds no state between requests. What can be
+ * refused from path and headers is refused before the body is read.
+ */
+final class InferHandler {
+
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
+  private static final CharSequence HEAD_LENGTH =
+      HttpHeaders.createOptimized("Inference-Header-Content-Length");
+  private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
+  private static final CharSequence BINARY =
+      HttpHeaders.createOptimized("application/octet-stream");
+  private static final String CANCELLED = "the client closed the connection";
+
+  private final Vertx vertx;
+  private final InferenceGateway gateway;
+  private final ModelCatalog catalog;
+  private final BufferPool pool;
+  private final InferRequestParser parser;
+  private final int maxMessageBytes;
+
+  InferHandler(
+      Vertx vertx,
+      InferenceGateway gateway,
+      ModelCatalog catalog,
+      BufferPool pool,
+      int maxMessageBytes) {
+    this.vertx = vertx;
+    this.gateway = gateway;
+    this.catalog = catalog;
+    this.pool = pool;
+    this.parser = new InferRequestParser(maxMessageBytes);
+    this.maxMessageBytes = maxMessageBytes;
+  }
+
+  /** Serves one request. {@code version} is empty for the default one. */
+  void handle(HttpServerRequest request, String model, String version) {
+    try {
+      ServedModel served = catalog.find(model, version);
+      int headLength = headLength(request);
+      String encoding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
+      BodyReader.read(
+          request,
+          pool,
+          maxMessageBytes,
+          encoding == null || encoding.equals("identity") ? headLength : -1,
+          (body, failure) -> {
+            if (body == null) {
+              JsonReply.fail(request.response(), failure);
+            } else {
+              onBody(request, served, version, headLength, encoding, body);
+            }
+          });
+    } catch (InferenceException e) {
+      JsonReply.fail(request.response(), e);
+    }
+  }
+
+  private void onBody(
+      HttpServerRequest request,
+      ServedModel served,
+      String version,
+      int headLength,
+      @Nullable String encoding,
+      Body body) {
+    InferHead head;
+    try {
+      Body plain = Compression.inflate(body, encoding, headLength, maxMessageBytes);
+      head = parse(plain);
+    } catch (InferenceException e) {
+      if (body.lease() != null) {
+        body.lease().close();
+      }
+      JsonReply.fail(request.response(), e);
+      return;
+    }
+    try {
+      InferResponseWriter.requireKnownOutputs(served, head.outputs());
+      submit(request, served, version, head);
+    } catch (InferenceException e) {
+      head.inputs().forEach(Tensor::close);
+      JsonReply.fail(request.response(), e);
+    }
+  }
+
+  private InferHead parse(Body body) {
+    ByteBuffer heap = body.heap();
+    BinaryData binary;
+    if (body.lease() != null) {
+      binary = BinaryData.lease(body.lease());
+    } else if (body.headLength() < heap.limit()) {
+      binary =
+          BinaryData.heap(heap.slice(body.headLength(), heap.limit() - body.headLength()));
+    } else {
+      binary = BinaryData.none();
+    }
+    return parser.parse(heap.array(), heap.arrayOffset(), body.headLength(), binary);
+  }
+
+  private void submit(
+      HttpServerRequest request, ServedModel served, String version, InferHead head) {
+    HttpServerResponse response = request.response();
+    ReplyTo reply =
+        gateway.infer(
+            head.toCall(served.name(), version, InferenceRequest.NO_DEADLINE),
+            (answer, failure) -> {
+              if (answer == null) {
+                JsonReply.fail(response, failure);
+              } else {
+                answer(request, served, head, answer);
+              }
+            });
+    response.closeHandler(
+        v -> {
+          if (reply.fail(new InferenceException(ErrorCode.CANCELLED, CANCELLED))) {
+            vertx.eventBus().send(Addresses.CANCELLED, served.key(), LOCAL);
+          }
+        });
+  }
+
+  private static void answer(
+      HttpServerRequest request, ServedModel served, InferHead head, InferenceResponse answer) {
+    HttpServerResponse response = request.response();
+    if (response.ended() || response.closed()) {
+      answer.close();
+      return;
+    }
+    try {
+      Encoded encoded = InferResponseWriter.encode(served, head, answer);
+      if (!encoded.binary().isEmpty()) {
+        response.putHeader(HEAD_LENGTH, Integer.toString(encoded.head().length));
+      }
+      response.putHeader(
+          HttpHeaders.CONTENT_TYPE, encoded.binary().isEmpty() ? JSON : BINARY);
+      ByteBuf bytes = Compression.deflate(request, response, join(encoded));
+      response.end(Chunks.wrap(bytes));
+    } catch (InferenceException e) {
+      JsonReply.fail(response, e);
+    } finally {
+      answer.close();
+    }
+  }
+
+  private static ByteBuf join(Encoded encoded) {
+    if (encoded.binary().isEmpty()) {
+      return Unpooled.wrappedBuffer(encoded.head());
+    }
+    ByteBuffer[] parts = new ByteBuffer[encoded.binary().size() + 1];
+    parts[0] = ByteBuffer.wrap(encoded.head());
+    for (int i = 1; i < parts.length; i++) {
+      parts[i] = encoded.binary().get(i - 1);
+    }
+    return Unpooled.wrappedBuffer(parts);
+  }
+
+  private static int headLength(HttpServerRequest request) {
+    String value = request.getHeader(HEAD_LENGTH);
+    if (value == null) {
+      return -1;
+    }
+    try {
+      int length = Integer.parseInt(value);
+      if (length > 0) {
+        return length;
+      }
+    } catch (NumberFormatException e) {
+      // Falls through to the same refusal.
+    }
+    throw InferenceException.invalid(
+        "Inference-Header-Content-Length must be a positive integer, was '" + value + "'");
+  }
+}

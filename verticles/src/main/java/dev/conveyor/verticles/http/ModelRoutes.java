@@ -1,0 +1,234 @@
+package dev.conveyor.verticles.http;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.config.ModelConfigWriter;
+import dev.conveyor.verticles.RepositoryControl;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.ServerInfo;
+import dev.conveyor.verticles.metrics.StatisticsJson;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.json.DecodeException;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import io.vertx.ext.web.Route;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything of the protocol that is not inference: health, metadata, configuration, statistics and
+ * the model repository. Thread-confined to the event loop of its front end.
+ */
+final class ModelRoutes {
+
+  private final Vertx vertx;
+  private final HttpServices services;
+  private final HttpFrontEndOptions options;
+
+  ModelRoutes(Vertx vertx, HttpServices services, HttpFrontEndOptions options) {
+    this.vertx = vertx;
+    this.services = services;
+    this.options = options;
+  }
+
+  void mount(Router router) {
+    router.get("/v2").handler(context -> ok(context, ServerInfo.metadata()));
+    router.get("/v2/").handler(context -> ok(context, ServerInfo.metadata()));
+    router.get("/v2/health/live").handler(context -> context.response().end());
+    router.get("/v2/health/ready").handler(this::serverReady);
+    router.get("/v2/models/stats").handler(this::allStatistics);
+    mountModel(router, "/v2/models/:model");
+    mountModel(router, "/v2/models/:model/versions/:version");
+    BodyHandler body = BodyHandler.create(false).setBodyLimit(options.maxMessageBytes());
+    router.post("/v2/repository/index").handler(body).handler(this::index);
+    router.post("/v2/repository/models/:model/load").handler(body).handler(this::load);
+    router.post("/v2/repository/models/:model/unload").handler(body).handler(this::unload);
+    Route infer = router.post("/v2/models/:model/infer");
+    InferHandler handler =
+        new InferHandler(
+            vertx,
+            services.gateway(),
+            services.catalog(),
+            services.requestMemory(),
+            options.maxMessageBytes());
+    // Names that needed decoding come this way.
+    infer.handler(context -> handler.handle(context.request(), context.pathParam("model"), ""));
+    router
+        .post("/v2/models/:model/versions/:version/infer")
+        .handler(
+            context ->
+                handler.handle(
+                    context.request(), context.pathParam("model"), context.pathParam("version")));
+    router.errorHandler(404, context -> error(context, 404, "Not Found: " + context.request().path()));
+    router.errorHandler(405, context -> error(context, 405, "Method Not Allowed"));
+    router.errorHandler(413, context -> error(context, 413, "the request body is too large"));
+    router.errorHandler(400, context -> error(context, 400, "Bad Request"));
+    router.errorHandler(500, this::failed);
+  }
+
+  private void mountModel(Router router, String path) {
+    router.get(path).handler(context -> model(context, this::metadata));
+    router.get(path + "/ready").handler(this::modelReady);
+    router
+        .get(path + "/config")
+        .handler(
+            context ->
+                model(context, served -> new JsonObject(ModelConfigWriter.toJson(served.config()))));
+    router
+        .get(path + "/stats")
+        .handler(context -> model(context, served -> StatisticsJson.of(List.of(served))));
+  }
+
+  private interface View {
+    JsonObject of(ServedModel model);
+  }
+
+  private void model(RoutingContext context, View view) {
+    ok(context, view.of(find(context)));
+  }
+
+  private ServedModel find(RoutingContext context) {
+    return services.catalog().find(context.pathParam("model"), version(context));
+  }
+
+  private static String version(RoutingContext context) {
+    String version = context.pathParam("version");
+    return version == null ? "" : version;
+  }
+
+  private void serverReady(RoutingContext context) {
+    context.response().setStatusCode(services.repository().isReady() ? 200 : 503).end();
+  }
+
+  private void modelReady(RoutingContext context) {
+    try {
+      find(context);
+      context.response().end();
+    } catch (InferenceException e) {
+      JsonReply.fail(context.response(), e);
+    }
+  }
+
+  private JsonObject metadata(ServedModel served) {
+    JsonArray versions = new JsonArray();
+    services.catalog().versions(served.name()).forEach(v -> versions.add(v.version()));
+    return new JsonObject()
+        .put("name", served.name())
+        .put("versions", versions)
+        .put("platform", served.platform())
+        .put("inputs", specs(served.clientInputs()))
+        .put("outputs", specs(served.signature().outputs()));
+  }
+
+  private static JsonArray specs(List<TensorSpec> specs) {
+    JsonArray array = new JsonArray();
+    for (TensorSpec spec : specs) {
+      JsonArray shape = new JsonArray();
+      for (long dim : spec.shape().toArray()) {
+        shape.add(dim);
+      }
+      array.add(
+          new JsonObject()
+              .put("name", spec.name())
+              .put("datatype", spec.type().name())
+              .put("shape", shape));
+    }
+    return array;
+  }
+
+  private void allStatistics(RoutingContext context) {
+    ok(context, StatisticsJson.of(services.catalog().all()));
+  }
+
+  private void index(RoutingContext context) {
+    JsonObject request = body(context);
+    boolean readyOnly = request != null && request.getBoolean("ready", false);
+    services
+        .repository()
+        .index()
+        .onComplete(
+            entries -> JsonReply.send(context.response(), index(entries, readyOnly)),
+            context::fail);
+  }
+
+  private static Buffer index(List<RepositoryControl.Entry> entries, boolean readyOnly) {
+    JsonArray array = new JsonArray();
+    for (RepositoryControl.Entry entry : entries) {
+      if (!readyOnly || entry.state().equals("READY")) {
+        array.add(
+            new JsonObject()
+                .put("name", entry.name())
+                .put("version", entry.version())
+                .put("state", entry.state())
+                .put("reason", entry.reason()));
+      }
+    }
+    return array.toBuffer();
+  }
+
+  private void load(RoutingContext context) {
+    JsonObject request = body(context);
+    JsonObject parameters = request == null ? null : request.getJsonObject("parameters");
+    String config = parameters == null ? null : config(parameters);
+    services
+        .repository()
+        .load(context.pathParam("model"), config)
+        .onComplete(v -> context.response().end(), context::fail);
+  }
+
+  private static @Nullable String config(JsonObject parameters) {
+    for (String key : parameters.fieldNames()) {
+      if (!key.equals("config")) {
+        throw new InferenceException(
+            ErrorCode.UNSUPPORTED, "load parameter '" + key + "' is not supported");
+      }
+    }
+    Object config = parameters.getValue("config");
+    if (config == null || config instanceof String) {
+      return (String) config;
+    }
+    throw InferenceException.invalid("load parameter 'config' must be a string of JSON");
+  }
+
+  private void unload(RoutingContext context) {
+    services
+        .repository()
+        .unload(context.pathParam("model"))
+        .onComplete(v -> context.response().end(), context::fail);
+  }
+
+  private static @Nullable JsonObject body(RoutingContext context) {
+    Buffer body = context.body().buffer();
+    if (body == null || body.length() == 0) {
+      return null;
+    }
+    try {
+      return body.toJsonObject();
+    } catch (DecodeException | ClassCastException e) {
+      throw InferenceException.invalid("failed to parse the request JSON: " + e.getMessage());
+    }
+  }
+
+  private static void ok(RoutingContext context, JsonObject json) {
+    JsonReply.send(context.response(), json.toBuffer());
+  }
+
+  private static void error(RoutingContext context, int status, String message) {
+    HttpServerResponse response = context.response().setStatusCode(status);
+    JsonReply.send(response, new JsonObject().put("error", message).toBuffer());
+  }
+
+  private void failed(RoutingContext context) {
+    Throwable failure = context.failure();
+    if (failure instanceof ClassCastException) {
+      failure = InferenceException.invalid("a value in the request JSON has the wrong type");
+    }
+    JsonReply.fail(context.response(), failure);
+  }
+}

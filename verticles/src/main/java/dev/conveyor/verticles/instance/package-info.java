@@ -1,0 +1,5 @@
+/** The actor that runs batches: {@link dev.conveyor.verticles.instance.InstanceVerticle}. */
+@NullMarked
+package dev.conveyor.verticles.instance;
+
+import org.jspecify.annotations.NullMarked;

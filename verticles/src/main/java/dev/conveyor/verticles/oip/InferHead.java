@@ -1,0 +1,51 @@
+package dev.conveyor.verticles.oip;
+
+import dev.conveyor.models.Tensor;
+import dev.conveyor.verticles.InferCall;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A parsed inference request: the tensors, and how the client wants its answer.
+ *
+ * @param id echoed in the answer; null if there was none
+ * @param inputs in the order of the request; the receiver owns them
+ * @param outputs asked for, by name; empty asks for all
+ * @param binaryByDefault outputs without a choice of their own come as binary data
+ * @param parameters priority, timeout and whatever else the client sent
+ */
+public record InferHead(
+    @Nullable String id,
+    List<Tensor> inputs,
+    Map<String, Output> outputs,
+    boolean binaryByDefault,
+    Map<String, Object> parameters) {
+
+  /**
+   * One requested output.
+   *
+   * @param binary null takes the request's default
+   * @param classification number of classes, or 0 for the tensor itself
+   */
+  public record Output(@Nullable Boolean binary, int classification) {
+
+    static final Output PLAIN = new Output(null, 0);
+  }
+
+  /** Returns the call to send into the line. */
+  public InferCall toCall(String model, String version, long deadlineNs) {
+    return new InferCall(
+        model,
+        version,
+        inputs,
+        Math.toIntExact(Parameters.nonNegative(parameters, "priority", Integer.MAX_VALUE)),
+        Parameters.nonNegative(parameters, "timeout", Long.MAX_VALUE / 2000),
+        deadlineNs);
+  }
+
+  /** Returns what is wanted of output {@code name}, or null if it is not wanted. */
+  @Nullable Output wanted(String name) {
+    return outputs.isEmpty() ? Output.PLAIN : outputs.get(name);
+  }
+}

@@ -1,0 +1,48 @@
+package dev.conveyor.verticles.oip;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import java.util.Map;
+
+/** Checks the parameters of a request. Thread-safe: no state. */
+public final class Parameters {
+
+  private Parameters() {}
+
+  /** Returns an integer parameter, or 0 if it is absent. */
+  public static long nonNegative(Map<String, Object> parameters, String key, long max) {
+    Object value = parameters.get(key);
+    if (value == null) {
+      return 0;
+    }
+    if (value instanceof Number number && !(value instanceof Double)) {
+      long found = number.longValue();
+      if (found >= 0 && found <= max) {
+        return found;
+      }
+    }
+    throw InferenceException.invalid(
+        "parameter '%s' must be an integer from 0 to %d, was %s".formatted(key, max, value));
+  }
+
+  /** Refuses what would be wrong to ignore: state between requests, shared memory. */
+  public static void refuseUnsupported(Map<String, Object> parameters) {
+    for (String key : parameters.keySet()) {
+      if (key.startsWith("sequence_") && !isNone(parameters.get(key))) {
+        throw new InferenceException(
+            ErrorCode.UNSUPPORTED, "parameter '" + key + "': sequences are not supported");
+      }
+      if (key.startsWith("shared_memory_")) {
+        throw new InferenceException(
+            ErrorCode.UNSUPPORTED, "parameter '" + key + "': shared memory is not supported");
+      }
+    }
+  }
+
+  /** Clients send these with neutral values even when they do not use sequences. */
+  private static boolean isNone(Object value) {
+    return Boolean.FALSE.equals(value)
+        || "".equals(value)
+        || (value instanceof Number number && number.longValue() == 0);
+  }
+}

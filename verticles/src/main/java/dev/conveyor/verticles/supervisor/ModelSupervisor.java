@@ -1,0 +1,312 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.InstanceRef;
+import dev.conveyor.scheduler.ModelPlan;
+import dev.conveyor.scheduler.SchedulerCommand;
+import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.RepositoryControl;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.instance.InstanceVerticle;
+import dev.conveyor.verticles.instance.Warmups;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.WorkerExecutor;
+import io.vertx.core.eventbus.DeliveryOptions;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Owns what is deployed: loads models, replaces them, takes them out.
+ *
+ * <p>Thread-confined: all state belongs to one context; the public methods may be called from
+ * anywhere. Changes to one model happen one after the other, changes to different models at the same
+ * time. A reload brings the new deployment up beside the old one, switches the catalog, and only then
+ * drains the old one: no request sees a gap, and a failed load changes nothing.
+ */
+public final class ModelSupervisor implements RepositoryControl {
+
+  private static final Logger LOG = LoggerFactory.getLogger(ModelSupervisor.class);
+
+  /** The scheduler answers a removal when the last request has been; that may take a while. */
+  private static final DeliveryOptions CONTROL =
+      new DeliveryOptions().setLocalOnly(true).setSendTimeout(10 * 60_000L);
+
+  /** One running version. */
+  private record Deployment(
+      ServedModel served, LoadedModel weights, List<String> deploymentIds) {}
+
+  private final Vertx vertx;
+  private final Context context;
+  private final WorkerExecutor loaders;
+  private final ModelLoader loader;
+  private final ModelCatalog catalog;
+  private final SupervisorEvents events;
+  private final String device;
+  private final int maxQueueSize;
+  private final Map<String, List<Deployment>> deployed = new HashMap<>();
+  private final Map<String, String> failures = new TreeMap<>();
+  private final Map<String, Future<Void>> tails = new HashMap<>();
+  private final Map<String, String> busy = new HashMap<>();
+  private long deployments;
+  private volatile boolean ready;
+
+  /**
+   * Creates a supervisor that lives on {@code context}.
+   *
+   * @param device name of the device in the scheduler
+   * @param maxQueueSize requests that may wait per model where its configuration does not say
+   */
+  public ModelSupervisor(
+      Vertx vertx,
+      Context context,
+      WorkerExecutor loaders,
+      ModelLoader loader,
+      ModelCatalog catalog,
+      SupervisorEvents events,
+      String device,
+      int maxQueueSize) {
+    this.vertx = vertx;
+    this.context = context;
+    this.loaders = loaders;
+    this.loader = loader;
+    this.catalog = catalog;
+    this.events = events;
+    this.device = device;
+    this.maxQueueSize = maxQueueSize;
+  }
+
+  /** Loads every model of the repository; a model that fails does not stop the others. */
+  public Future<Void> loadAll() {
+    return loaders
+        .executeBlocking(loader::names, false)
+        .compose(
+            names -> {
+              List<Future<?>> loads = new ArrayList<>();
+              for (String name : names) {
+                loads.add(load(name, null).otherwiseEmpty());
+              }
+              return loads.isEmpty() ? Future.succeededFuture() : Future.join(loads);
+            })
+        .onComplete(done -> ready = true)
+        .mapEmpty();
+  }
+
+  @Override
+  public boolean isReady() {
+    return ready;
+  }
+
+  /** Makes {@link #isReady} false: the server is stopping. */
+  public void stopping() {
+    ready = false;
+  }
+
+  @Override
+  public Future<Void> load(String name, @Nullable String configJson) {
+    return onContext(() -> oneAtATime(name, () -> doLoad(name, configJson)));
+  }
+
+  @Override
+  public Future<Void> unload(String name) {
+    return onContext(() -> oneAtATime(name, () -> doUnload(name)));
+  }
+
+  @Override
+  public Future<List<Entry>> index() {
+    return loaders
+        .executeBlocking(loader::names, false)
+        .compose(names -> onContext(() -> Future.succeededFuture(entries(names))));
+  }
+
+  private List<Entry> entries(List<String> names) {
+    Map<String, List<Entry>> entries = new TreeMap<>();
+    for (String name : names) {
+      entries.put(name, new ArrayList<>());
+    }
+    deployed.forEach(
+        (name, running) -> {
+          List<Entry> lines = entries.computeIfAbsent(name, n -> new ArrayList<>());
+          for (Deployment deployment : running) {
+            lines.add(new Entry(name, deployment.served().version(), "READY", ""));
+          }
+        });
+    entries.forEach(
+        (name, lines) -> {
+          if (lines.isEmpty()) {
+            String reason = failures.getOrDefault(name, "unloaded");
+            lines.add(new Entry(name, "", busy.getOrDefault(name, "UNAVAILABLE"), reason));
+          }
+        });
+    return entries.values().stream().flatMap(List::stream).toList();
+  }
+
+  private Future<Void> doLoad(String name, @Nullable String configJson) {
+    final long start = System.nanoTime();
+    busy.put(name, "LOADING");
+    events.onLoading(name);
+    long deployment = ++deployments;
+    return loaders
+        .executeBlocking(() -> loader.load(name, configJson, deployment), false)
+        .compose(this::deployAll)
+        .compose(
+            running -> {
+              catalog.publish(name, running.stream().map(Deployment::served).toList());
+              failures.remove(name);
+              List<Deployment> old = deployed.put(name, running);
+              return old == null ? Future.succeededFuture() : retireAll(old);
+            })
+        .onComplete(
+            done -> {
+              busy.remove(name);
+              for (Deployment running : deployed.getOrDefault(name, List.of())) {
+                long tookNs = System.nanoTime() - start;
+                events.onReady(
+                    name,
+                    running.served().version(),
+                    new InstancePlan(running.deploymentIds().size(), 0),
+                    running.weights().reservedBytes(),
+                    tookNs);
+              }
+            },
+            failure -> {
+              busy.remove(name);
+              String reason = String.valueOf(failure.getMessage());
+              failures.put(name, reason);
+              if (!deployed.containsKey(name)) {
+                catalog.withdraw(name, reason);
+              }
+              events.onLoadFailed(name, reason);
+            })
+        .recover(failure -> Future.failedFuture(asClientError(name, failure)));
+  }
+
+  private Future<Void> doUnload(String name) {
+    List<Deployment> running = deployed.remove(name);
+    if (running == null) {
+      return Future.failedFuture(
+          new InferenceException(ErrorCode.NOT_FOUND, "model '" + name + "' is not loaded"));
+    }
+    busy.put(name, "UNLOADING");
+    catalog.withdraw(name, "unloaded");
+    return retireAll(running)
+        .onComplete(
+            done -> {
+              busy.remove(name);
+              events.onUnloaded(name);
+            });
+  }
+
+  private Future<List<Deployment>> deployAll(List<LoadedVersion> versions) {
+    List<Future<Deployment>> deploying = versions.stream().map(this::deploy).toList();
+    return Future.join(deploying)
+        .map(all -> deploying.stream().map(Future::result).toList())
+        .recover(
+            failure -> {
+              List<Deployment> succeeded =
+                  deploying.stream().filter(Future::succeeded).map(Future::result).toList();
+              return retireAll(succeeded).transform(done -> Future.failedFuture(failure));
+            });
+  }
+
+  private Future<Deployment> deploy(LoadedVersion version) {
+    ServedModel served = version.served();
+    List<String> ids = new ArrayList<>();
+    Deployment deployment = new Deployment(served, version.weights(), ids);
+    ModelPlan plan =
+        new ModelPlan(
+            served.name(),
+            served.deployedVersion(),
+            served.config().maxBatchSize(),
+            served.config().dynamicBatching(),
+            served.config().extensions().weight(),
+            maxQueueSize);
+    Future<?> chain = control(new SchedulerCommand.AddModel(plan));
+    for (int i = 0; i < version.plan().instances(); i++) {
+      int index = i;
+      chain = chain.compose(v -> startInstance(version, index)).onSuccess(ids::add);
+    }
+    return chain
+        .map(deployment)
+        .recover(failure -> retire(deployment).transform(done -> Future.failedFuture(failure)));
+  }
+
+  private Future<String> startInstance(LoadedVersion version, int index) {
+    ServedModel served = version.served();
+    InstanceVerticle instance =
+        new InstanceVerticle(
+            served.name(),
+            served.version(),
+            served.key(),
+            index,
+            () -> Warmups.run(served, version.weights()),
+            served.stats());
+    return vertx
+        .deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index))
+        .compose(
+            id ->
+                control(
+                        new SchedulerCommand.InstanceReady(
+                            new InstanceRef(
+                                served.key(), index, device, version.plan().threads())))
+                    .map(id));
+  }
+
+  private Future<Void> retireAll(List<Deployment> old) {
+    List<Future<Void>> retiring = old.stream().map(this::retire).toList();
+    return retiring.isEmpty() ? Future.succeededFuture() : Future.join(retiring).mapEmpty();
+  }
+
+  /** Lets queued requests run, then stops the instances, then frees the weights. */
+  private Future<Void> retire(Deployment old) {
+    return control(new SchedulerCommand.RemoveModel(old.served().key()))
+        .eventually(
+            () ->
+                old.deploymentIds().isEmpty()
+                    ? Future.succeededFuture()
+                    : Future.join(old.deploymentIds().stream().map(vertx::undeploy).toList()))
+        .eventually(() -> loaders.executeBlocking(() -> close(old.weights()), false))
+        .onFailure(e -> LOG.warn("retiring {}: {}", old.served().key(), e.getMessage()));
+  }
+
+  private static @Nullable Void close(LoadedModel weights) {
+    weights.close();
+    return null;
+  }
+
+  private Future<Void> control(SchedulerCommand command) {
+    return vertx.eventBus().request(Addresses.CONTROL, command, CONTROL).mapEmpty();
+  }
+
+  private Future<Void> oneAtATime(String name, Supplier<Future<Void>> change) {
+    Future<Void> before = tails.getOrDefault(name, Future.succeededFuture());
+    Future<Void> after = before.transform(done -> change.get());
+    tails.put(name, after);
+    return after;
+  }
+
+  private <T> Future<T> onContext(Supplier<Future<T>> task) {
+    Promise<T> promise = Promise.promise();
+    context.runOnContext(v -> task.get().onComplete(promise));
+    return promise.future();
+  }
+
+  private static Throwable asClientError(String name, Throwable failure) {
+    return failure instanceof InferenceException
+        ? failure
+        : InferenceException.invalid(
+            "failed to load '%s': %s".formatted(name, failure.getMessage()));
+  }
+}

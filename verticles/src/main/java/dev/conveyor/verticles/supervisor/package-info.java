@@ -1,0 +1,14 @@
+/**
+ * Brings models into service and takes them out again.
+ *
+ * <ul>
+ *   <li>{@link ModelSupervisor} is the owner of what is deployed, and the repository API.
+ *   <li>{@link ModelLoader} does the slow part off the event loops: files, configuration, weights.
+ *   <li>{@link InstancePlan} says how many instances with how many threads.
+ *   <li>{@link SupervisorEvents} tells the rest of the world.
+ * </ul>
+ */
+@NullMarked
+package dev.conveyor.verticles.supervisor;
+
+import org.jspecify.annotations.NullMarked;
