@@ -34,22 +34,24 @@ public record DynamicBatching(
     priorityQueuePolicies = Map.copyOf(priorityQueuePolicies);
     if (!preferredBatchSizes.isEmpty() && preferredBatchSizes.get(0) < 1) {
       throw new ConfigException(
-          "preferred_batch_size", "must be >= 1, was " + preferredBatchSizes.get(0));
+          "preferred_batch_size", "a size of at least 1", preferredBatchSizes.get(0));
     }
     if (maxQueueDelay.isNegative()) {
-      throw new ConfigException(
-          "max_queue_delay_microseconds", "must not be negative, was " + maxQueueDelay);
+      throw new ConfigException("max_queue_delay_microseconds", "0 or more", maxQueueDelay);
+    }
+    if (priorityLevels < 0) {
+      throw new ConfigException("priority_levels", "0 or more", priorityLevels);
     }
     if (priorityLevels > 0 && (defaultPriorityLevel < 1 || defaultPriorityLevel > priorityLevels)) {
       throw new ConfigException(
-          "default_priority_level",
-          "must be 1 to priority_levels=" + priorityLevels + ", was " + defaultPriorityLevel);
+          "default_priority_level", "1 to priority_levels=" + priorityLevels, defaultPriorityLevel);
     }
     for (Integer level : priorityQueuePolicies.keySet()) {
       if (level < 1 || level > priorityLevels) {
         throw new ConfigException(
             "priority_queue_policy",
-            "level " + level + " is not among priority_levels=" + priorityLevels);
+            "levels 1 to priority_levels=" + priorityLevels,
+            "level " + level);
       }
     }
   }

@@ -16,10 +16,10 @@ public record Extensions(List<Preprocessing> preprocessing, int intraOpThreads, 
   public Extensions {
     preprocessing = List.copyOf(preprocessing);
     if (intraOpThreads < 0) {
-      throw new ConfigException("intra_op_threads", "must not be negative, was " + intraOpThreads);
+      throw new ConfigException("intra_op_threads", "0 or more", intraOpThreads);
     }
     if (!(weight > 0) || weight > 1e6) {
-      throw new ConfigException("weight", "must be above 0 and at most 1e6, was " + weight);
+      throw new ConfigException("weight", "a number above 0 and at most 1e6", weight);
     }
   }
 }

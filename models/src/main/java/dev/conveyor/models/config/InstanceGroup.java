@@ -23,10 +23,10 @@ public record InstanceGroup(String name, Kind kind, int count, List<Integer> gpu
   public InstanceGroup {
     gpus = List.copyOf(gpus);
     if (count < 1) {
-      throw new ConfigException("count", "must be >= 1, was " + count);
+      throw new ConfigException("count", "1 or more", count);
     }
     if (kind == Kind.KIND_CPU && !gpus.isEmpty()) {
-      throw new ConfigException("gpus", "must be empty for KIND_CPU, was " + gpus);
+      throw new ConfigException("gpus", "no device index for KIND_CPU", gpus);
     }
   }
 }

@@ -11,6 +11,7 @@ import java.util.Optional;
  *
  * @param backend {@code onnxruntime}; empty until completed
  * @param maxBatchSize 0: the model has no batch dimension
+ * @param modelFilename file in a version's directory
  */
 public record ModelConfig(
     String name,
@@ -23,10 +24,17 @@ public record ModelConfig(
     VersionPolicy versionPolicy,
     List<Warmup> warmups,
     Map<String, String> parameters,
+    String modelFilename,
     Extensions extensions) {
 
   /** {@code max_batch_size} of a configuration that leaves it to the model. */
   public static final int UNSET = -1;
+
+  /** Name of the model file unless {@code default_model_filename} says otherwise. */
+  public static final String DEFAULT_MODEL_FILENAME = "model.onnx";
+
+  /** Key of our block, in JSON and among the parameters of a {@code config.pbtxt}. */
+  public static final String EXTENSIONS_KEY = "conveyor";
 
   public ModelConfig {
     inputs = List.copyOf(inputs);
@@ -35,8 +43,13 @@ public record ModelConfig(
     warmups = List.copyOf(warmups);
     parameters = Map.copyOf(parameters);
     if (maxBatchSize < UNSET) {
-      throw new ConfigException("max_batch_size", "must not be negative, was " + maxBatchSize);
+      throw new ConfigException("max_batch_size", "0 or more", maxBatchSize);
     }
+    if (parameters.containsKey(EXTENSIONS_KEY)) {
+      throw new ConfigException(
+          "parameters." + EXTENSIONS_KEY, "reserved for the extensions, which are not parameters");
+    }
+    requirePlain("default_model_filename", modelFilename);
     if (maxBatchSize >= 0 && dynamicBatching.isPresent()) {
       requirePreferredWithin(dynamicBatching.get(), maxBatchSize);
     }
@@ -58,16 +71,55 @@ public record ModelConfig(
         Extensions.DEFAULT);
   }
 
+  /** A configuration with the default name of the model file. */
+  public ModelConfig(
+      String name,
+      String backend,
+      int maxBatchSize,
+      List<TensorConfig> inputs,
+      List<TensorConfig> outputs,
+      List<InstanceGroup> instanceGroups,
+      Optional<DynamicBatching> dynamicBatching,
+      VersionPolicy versionPolicy,
+      List<Warmup> warmups,
+      Map<String, String> parameters,
+      Extensions extensions) {
+    this(
+        name,
+        backend,
+        maxBatchSize,
+        inputs,
+        outputs,
+        instanceGroups,
+        dynamicBatching,
+        versionPolicy,
+        warmups,
+        parameters,
+        DEFAULT_MODEL_FILENAME,
+        extensions);
+  }
+
   public boolean batches() {
     return maxBatchSize > 0;
+  }
+
+  /** Refuses what could lead out of the directory that the file is looked for in. */
+  static void requirePlain(String key, String filename) {
+    boolean plain =
+        !filename.isEmpty()
+            && !filename.equals(".")
+            && !filename.equals("..")
+            && filename.chars().noneMatch(c -> c == '/' || c == '\\' || c < ' ');
+    if (!plain) {
+      throw new ConfigException(key, "a plain file name", "\"" + filename + "\"");
+    }
   }
 
   private static void requirePreferredWithin(DynamicBatching batching, int maxBatchSize) {
     for (int preferred : batching.preferredBatchSizes()) {
       if (preferred > Math.max(1, maxBatchSize)) {
         throw new ConfigException(
-            "preferred_batch_size",
-            "must be at most max_batch_size=" + maxBatchSize + ", was " + preferred);
+            "dynamic_batching.preferred_batch_size", "at most max_batch_size=" + maxBatchSize, preferred);
       }
     }
   }

@@ -58,28 +58,30 @@ public record Preprocessing(
   public Preprocessing {
     mean = List.copyOf(mean);
     scale = List.copyOf(scale);
+    if (input.isEmpty()) {
+      throw new ConfigException("input", "the name of a model input", "nothing");
+    }
     requirePositive("height", height);
     requirePositive("width", width);
     requireChannels("mean", mean, color);
     requireChannels("scale", scale, color);
     if (dataType != DataType.FP32 && dataType != DataType.UINT8) {
-      throw new ConfigException("data_type", "must be TYPE_FP32 or TYPE_UINT8, was " + dataType);
+      throw new ConfigException("data_type", "TYPE_FP32 or TYPE_UINT8", dataType.configName());
     }
     if (padValue < 0 || padValue > 255) {
-      throw new ConfigException("pad_value", "must be 0 to 255, was " + padValue);
+      throw new ConfigException("pad_value", "0 to 255", padValue);
     }
   }
 
   private static void requirePositive(String key, int value) {
     if (value < 1) {
-      throw new ConfigException(key, "must be >= 1, was " + value);
+      throw new ConfigException(key, "1 or more", value);
     }
   }
 
   private static void requireChannels(String key, List<Double> values, Color color) {
     if (!values.isEmpty() && values.size() != color.channels()) {
-      throw new ConfigException(
-          key, "needs " + color.channels() + " values for " + color + ", has " + values.size());
+      throw new ConfigException(key, color.channels() + " values for " + color, values.size());
     }
   }
 }

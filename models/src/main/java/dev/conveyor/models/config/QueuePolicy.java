@@ -30,11 +30,10 @@ public record QueuePolicy(
 
   public QueuePolicy {
     if (defaultTimeout.isNegative()) {
-      throw new ConfigException(
-          "default_timeout_microseconds", "must not be negative, was " + defaultTimeout);
+      throw new ConfigException("default_timeout_microseconds", "0 or more", defaultTimeout);
     }
     if (maxQueueSize < 0) {
-      throw new ConfigException("max_queue_size", "must not be negative, was " + maxQueueSize);
+      throw new ConfigException("max_queue_size", "0 or more", maxQueueSize);
     }
   }
 }

@@ -16,7 +16,7 @@ public sealed interface VersionPolicy {
   record Latest(int count) implements VersionPolicy {
     public Latest {
       if (count < 1) {
-        throw new ConfigException("num_versions", "must be >= 1, was " + count);
+        throw new ConfigException("num_versions", "1 or more", count);
       }
     }
 
@@ -39,7 +39,7 @@ public sealed interface VersionPolicy {
     public Specific {
       versions = List.copyOf(versions);
       if (versions.isEmpty()) {
-        throw new ConfigException("versions", "must name at least one version");
+        throw new ConfigException("versions", "at least one version", "none");
       }
     }
 

@@ -31,10 +31,10 @@ public record Warmup(String name, int batchSize, int count, Map<String, Input> i
   public Warmup {
     inputs = Map.copyOf(inputs);
     if (batchSize < 0) {
-      throw new ConfigException("batch_size", "must not be negative, was " + batchSize);
+      throw new ConfigException("batch_size", "0 or more", batchSize);
     }
     if (count < 1) {
-      throw new ConfigException("count", "must be >= 1, was " + count);
+      throw new ConfigException("count", "1 or more", count);
     }
   }
 }

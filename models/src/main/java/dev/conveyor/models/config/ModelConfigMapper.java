@@ -1,0 +1,229 @@
+package dev.conveyor.models.config;
+
+import static dev.conveyor.models.config.Keys.each;
+import static dev.conveyor.models.config.Keys.under;
+
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.proto.ImagePreprocessing;
+import dev.conveyor.models.proto.ModelExtensions;
+import dev.conveyor.models.proto.ModelInput;
+import dev.conveyor.models.proto.ModelInstanceGroup;
+import dev.conveyor.models.proto.ModelOutput;
+import dev.conveyor.models.proto.ModelVersionPolicy;
+import dev.conveyor.models.proto.ModelWarmup;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Turns a parsed file into the record of a model, refusing what cannot be or is not supported. */
+final class ModelConfigMapper {
+
+  private ModelConfigMapper() {}
+
+  /**
+   * Maps one file.
+   *
+   * @param model name of the model's directory
+   */
+  static ModelConfig map(
+      String model, dev.conveyor.models.proto.ModelConfig config, ModelExtensions extensions) {
+    if (!config.getName().isEmpty() && !config.getName().equals(model)) {
+      throw new ConfigException(
+          "name", "\"" + model + "\", the name of the directory", "\"" + config.getName() + "\"");
+    }
+    UnsupportedSettings.refuse(config);
+    int maxBatchSize = ModelConfig.UNSET;
+    if (config.hasMaxBatchSize()) {
+      maxBatchSize = config.getMaxBatchSize();
+      if (maxBatchSize < 0) {
+        throw new ConfigException("max_batch_size", "0 or more", maxBatchSize);
+      }
+    }
+    int known = maxBatchSize;
+    Map<String, String> parameters = new HashMap<>();
+    config.getParametersMap().forEach((key, value) -> parameters.put(key, value.getStringValue()));
+    String filename = config.getDefaultModelFilename();
+    return new ModelConfig(
+        model,
+        config.getPlatform().isEmpty() ? config.getBackend() : "onnxruntime",
+        maxBatchSize,
+        named("input", each("input", config.getInputList(), ModelConfigMapper::input)),
+        named("output", each("output", config.getOutputList(), ModelConfigMapper::output)),
+        each("instance_group", config.getInstanceGroupList(), ModelConfigMapper::instanceGroup),
+        config.hasDynamicBatching()
+            ? Optional.of(
+                under(
+                    "dynamic_batching",
+                    () -> BatchingMapper.map(config.getDynamicBatching(), known)))
+            : Optional.empty(),
+        under("version_policy", () -> versionPolicy(config.getVersionPolicy())),
+        each("model_warmup", config.getModelWarmupList(), ModelConfigMapper::warmup),
+        parameters,
+        filename.isEmpty() ? ModelConfig.DEFAULT_MODEL_FILENAME : filename,
+        under(ModelConfig.EXTENSIONS_KEY, () -> extensions(extensions)));
+  }
+
+  private static TensorConfig input(ModelInput input) {
+    UnsupportedSettings.refuse(input);
+    if (input.getFormat() != ModelInput.Format.FORMAT_NONE
+        && input.getDimsCount() != 0
+        && input.getDimsCount() != 3) {
+      throw new ConfigException(
+          "dims", "3 dimensions for " + input.getFormat(), input.getDimsList());
+    }
+    return new TensorConfig(
+        input.getName(),
+        type(input.getDataType()),
+        dims(input.getDimsList()),
+        input.getOptional(),
+        "");
+  }
+
+  private static TensorConfig output(ModelOutput output) {
+    UnsupportedSettings.refuse(output);
+    if (!output.getLabelFilename().isEmpty()) {
+      ModelConfig.requirePlain("label_filename", output.getLabelFilename());
+    }
+    return new TensorConfig(
+        output.getName(),
+        type(output.getDataType()),
+        dims(output.getDimsList()),
+        false,
+        output.getLabelFilename());
+  }
+
+  private static List<TensorConfig> named(String key, List<TensorConfig> tensors) {
+    Set<String> names = new HashSet<>();
+    for (int i = 0; i < tensors.size(); i++) {
+      String name = tensors.get(i).name();
+      if (!names.add(name)) {
+        throw new ConfigException(key + "[" + i + "].name", "\"" + name + "\" is there twice");
+      }
+    }
+    return tensors;
+  }
+
+  private static @Nullable DataType type(dev.conveyor.models.proto.DataType type) {
+    return DataType.find(type.name()).orElse(null);
+  }
+
+  private static Shape dims(List<Long> dims) {
+    each(
+        "dims",
+        dims,
+        dim -> {
+          if (dim == 0 || dim < Shape.DYNAMIC) {
+            throw new ConfigException("", "1 or more, or -1 for any size", dim);
+          }
+          return dim;
+        });
+    return Shape.of(dims);
+  }
+
+  private static InstanceGroup instanceGroup(ModelInstanceGroup group) {
+    UnsupportedSettings.refuse(group);
+    each(
+        "gpus",
+        group.getGpusList(),
+        gpu -> {
+          if (gpu < 0) {
+            throw new ConfigException("", "the index of a device, 0 or more", gpu);
+          }
+          return gpu;
+        });
+    return new InstanceGroup(
+        group.getName(),
+        InstanceGroup.Kind.valueOf(group.getKind().name()),
+        group.getCount() == 0 ? 1 : group.getCount(),
+        group.getGpusList());
+  }
+
+  private static VersionPolicy versionPolicy(ModelVersionPolicy policy) {
+    return switch (policy.getPolicyChoiceCase()) {
+      case POLICYCHOICE_NOT_SET -> VersionPolicy.DEFAULT;
+      case ALL -> new VersionPolicy.All();
+      case LATEST -> {
+        int count = policy.getLatest().getNumVersions();
+        yield under("latest", () -> new VersionPolicy.Latest(count == 0 ? 1 : count));
+      }
+      case SPECIFIC -> under("specific", () -> specific(policy.getSpecific().getVersionsList()));
+    };
+  }
+
+  private static VersionPolicy specific(List<Long> versions) {
+    each(
+        "versions",
+        versions,
+        version -> {
+          if (version < 1) {
+            throw new ConfigException("", "1 or more", version);
+          }
+          return version;
+        });
+    return new VersionPolicy.Specific(versions);
+  }
+
+  private static Warmup warmup(ModelWarmup warmup) {
+    Map<String, Warmup.Input> inputs = new HashMap<>();
+    warmup
+        .getInputsMap()
+        .forEach(
+            (name, input) -> inputs.put(name, under("inputs." + name, () -> warmupInput(input))));
+    if (warmup.getCount() < 0) {
+      throw new ConfigException("count", "at most " + Integer.MAX_VALUE, "more");
+    }
+    return new Warmup(
+        warmup.getName(),
+        warmup.getBatchSize(),
+        warmup.getCount() == 0 ? 1 : warmup.getCount(),
+        inputs);
+  }
+
+  private static Warmup.Input warmupInput(ModelWarmup.Input input) {
+    DataType type = type(input.getDataType());
+    if (type == null) {
+      throw new ConfigException("data_type", "a type", "nothing");
+    }
+    Shape dims = dims(input.getDimsList());
+    if (!dims.isStatic()) {
+      throw new ConfigException("dims", "fixed dimensions", dims);
+    }
+    return switch (input.getInputDataTypeCase()) {
+      case ZERO_DATA -> new Warmup.Input(type, dims, Warmup.Data.ZERO, "");
+      case RANDOM_DATA -> new Warmup.Input(type, dims, Warmup.Data.RANDOM, "");
+      case INPUT_DATA_FILE -> {
+        ModelConfig.requirePlain("input_data_file", input.getInputDataFile());
+        yield new Warmup.Input(type, dims, Warmup.Data.FILE, input.getInputDataFile());
+      }
+      case INPUTDATATYPE_NOT_SET ->
+          throw new ConfigException("", "zero_data, random_data or input_data_file", "none");
+    };
+  }
+
+  private static Extensions extensions(ModelExtensions extensions) {
+    return new Extensions(
+        each("preprocessing", extensions.getPreprocessingList(), ModelConfigMapper::preprocessing),
+        extensions.getIntraOpThreads(),
+        extensions.hasWeight() ? extensions.getWeight() : Extensions.DEFAULT.weight());
+  }
+
+  private static Preprocessing preprocessing(ImagePreprocessing block) {
+    DataType type = type(block.getDataType());
+    return new Preprocessing(
+        block.getInput(),
+        Preprocessing.Mode.valueOf(block.getMode().name()),
+        block.getHeight(),
+        block.getWidth(),
+        Preprocessing.Color.valueOf(block.getColor().name()),
+        Preprocessing.Layout.valueOf(block.getLayout().name()),
+        type == null ? DataType.FP32 : type,
+        block.getMeanList(),
+        block.getScaleList(),
+        block.getPadValue());
+  }
+}

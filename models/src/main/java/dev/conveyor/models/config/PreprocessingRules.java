@@ -1,0 +1,95 @@
+package dev.conveyor.models.config;
+
+import static dev.conveyor.models.config.Keys.under;
+
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.TensorSpec;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Checks that the images which preprocessing makes are what the model takes. Stateless. */
+final class PreprocessingRules {
+
+  private PreprocessingRules() {}
+
+  /** Returns the inputs, with the shapes that preprocessing gives them. */
+  static List<TensorSpec> fixSizes(
+      List<Preprocessing> blocks, List<TensorSpec> inputs, boolean batches) {
+    List<TensorSpec> fixed = new ArrayList<>(inputs);
+    Set<String> seen = new HashSet<>();
+    for (int i = 0; i < blocks.size(); i++) {
+      Preprocessing block = blocks.get(i);
+      under(
+          ModelConfig.EXTENSIONS_KEY + ".preprocessing[" + i + "]",
+          () -> {
+            if (!seen.add(block.input())) {
+              throw new ConfigException(
+                  "input", "\"" + block.input() + "\" has preprocessing already");
+            }
+            int index = indexOf(inputs, block.input());
+            return fixed.set(index, fix(block, inputs.get(index), batches));
+          });
+    }
+    return fixed;
+  }
+
+  private static int indexOf(List<TensorSpec> inputs, String name) {
+    List<String> names = inputs.stream().map(TensorSpec::name).toList();
+    int index = names.indexOf(name);
+    if (index < 0) {
+      throw new ConfigException(
+          "input", "an input of the model, which has " + names, "\"" + name + "\"");
+    }
+    return index;
+  }
+
+  private static TensorSpec fix(Preprocessing block, TensorSpec input, boolean batches) {
+    if (block.dataType() != input.type()) {
+      throw new ConfigException(
+          "data_type",
+          input.type().configName() + ", the type of \"" + input.name() + "\" in the model",
+          block.dataType().configName());
+    }
+    // A model that does not batch may still have a first dimension, for its one image.
+    boolean leading = batches || input.shape().rank() == 4;
+    Shape image = leading ? input.shape().withoutFirst() : input.shape();
+    boolean onlyOne = batches || !leading || Math.abs(input.shape().dim(0)) == 1;
+    if (image.rank() != 3 || !onlyOne) {
+      throw new ConfigException(
+          "input",
+          "an input for one image, " + block.layout() + " with or without N",
+          "\"" + input.name() + "\" of shape " + input.shape());
+    }
+    boolean channelsFirst = block.layout() == Preprocessing.Layout.NCHW;
+    requireDim(block, "color", input, image.dim(channelsFirst ? 0 : 2), block.color().channels());
+    requireDim(block, "height", input, image.dim(channelsFirst ? 1 : 0), block.height());
+    requireDim(block, "width", input, image.dim(channelsFirst ? 2 : 1), block.width());
+    Shape fixed =
+        channelsFirst
+            ? Shape.of(block.color().channels(), block.height(), block.width())
+            : Shape.of(block.height(), block.width(), block.color().channels());
+    Shape full = batches ? fixed.withBatch(Shape.DYNAMIC) : leading ? fixed.withBatch(1) : fixed;
+    return new TensorSpec(input.name(), input.type(), full);
+  }
+
+  private static void requireDim(
+      Preprocessing block, String key, TensorSpec input, long dim, int made) {
+    if (dim != Shape.DYNAMIC && dim != made) {
+      String what = key.equals("color") ? "channels" : key;
+      throw new ConfigException(
+          key,
+          what
+              + " "
+              + dim
+              + ", as \""
+              + input.name()
+              + "\" has the shape "
+              + input.shape()
+              + " read as "
+              + block.layout(),
+          what + " " + made + (key.equals("color") ? " for " + block.color() : ""));
+    }
+  }
+}

@@ -1,0 +1,134 @@
+package dev.conveyor.models.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * Everything configured about the server.
+ *
+ * @param modelRepository as the file writes it; relative paths start at the working directory
+ * @param shutdownGrace longest wait for running requests when the server stops
+ */
+public record ServerConfig(
+    Path modelRepository,
+    Listener http,
+    Listener grpc,
+    Listener metrics,
+    Limits limits,
+    Devices devices,
+    EventBus eventBus,
+    Duration shutdownGrace,
+    LogFormat logFormat) {
+
+  public static final ServerConfig DEFAULT =
+      new ServerConfig(
+          Path.of("conf", "models"),
+          new Listener("127.0.0.1", 8000),
+          new Listener("127.0.0.1", 8001),
+          new Listener("127.0.0.1", 8002),
+          Limits.DEFAULT,
+          Devices.DEFAULT,
+          EventBus.DEFAULT,
+          Duration.ofSeconds(10),
+          LogFormat.TEXT);
+
+  /**
+   * Where one protocol is served.
+   *
+   * @param port 0 takes any free port
+   */
+  public record Listener(String host, int port) {
+    public Listener {
+      if (host.isBlank()) {
+        throw new ConfigException("host", "a host name or address", "\"" + host + "\"");
+      }
+      if (port < 0 || port > 65535) {
+        throw new ConfigException("port", "0 to 65535", port);
+      }
+    }
+  }
+
+  /**
+   * What a client may use up.
+   *
+   * @param maxMessageBytes largest request, in any protocol
+   * @param maxImagePixels largest image, read from its header before it is decoded
+   * @param maxQueueSize requests held for one model that has no limit of its own
+   * @param maxConnections open connections of one protocol
+   * @param maxHeaderBytes all headers of one HTTP request
+   * @param requestMemoryBytes memory of all requests under way
+   */
+  public record Limits(
+      long maxMessageBytes,
+      long maxImagePixels,
+      int maxQueueSize,
+      int maxConnections,
+      int maxHeaderBytes,
+      long requestMemoryBytes) {
+
+    public static final Limits DEFAULT =
+        new Limits(64L << 20, 50_000_000, 2048, 4096, 16384, 1L << 30);
+
+    public Limits {
+      // Bodies and gRPC messages are counted in ints below the protocols.
+      requireWithin("max_message_bytes", 1, Integer.MAX_VALUE, maxMessageBytes);
+      requireWithin("max_image_pixels", 1, Long.MAX_VALUE, maxImagePixels);
+      requireWithin("max_queue_size", 1, Integer.MAX_VALUE, maxQueueSize);
+      requireWithin("max_connections", 1, Integer.MAX_VALUE, maxConnections);
+      requireWithin("max_header_bytes", 1024, Integer.MAX_VALUE, maxHeaderBytes);
+      requireWithin("request_memory_bytes", maxMessageBytes, Long.MAX_VALUE, requestMemoryBytes);
+    }
+  }
+
+  /** The devices that models may use. */
+  public record Devices(Cpu cpu) {
+    public static final Devices DEFAULT = new Devices(new Cpu(0, 0));
+  }
+
+  /**
+   * The host's processor as a device.
+   *
+   * @param cores 0 takes every core there is
+   * @param memoryBudgetBytes memory of all models; 0 derives it from the host's memory
+   */
+  public record Cpu(int cores, long memoryBudgetBytes) {
+    public Cpu {
+      requireWithin("cores", 0, Integer.MAX_VALUE, cores);
+      requireWithin("memory_budget_bytes", 0, Long.MAX_VALUE, memoryBudgetBytes);
+    }
+  }
+
+  /**
+   * The event bus as a protocol.
+   *
+   * @param addressPrefix first part of every address
+   */
+  public record EventBus(boolean enabled, String addressPrefix) {
+    public static final EventBus DEFAULT = new EventBus(true, "conveyor");
+
+    public EventBus {
+      if (addressPrefix.isBlank()) {
+        throw new ConfigException("address_prefix", "a word", "\"" + addressPrefix + "\"");
+      }
+    }
+  }
+
+  /** How log lines are written. */
+  public enum LogFormat {
+    TEXT,
+    JSON
+  }
+
+  public ServerConfig {
+    if (shutdownGrace.isNegative()) {
+      throw new ConfigException("shutdown_grace_ms", "0 or more", shutdownGrace.toMillis());
+    }
+  }
+
+  private static void requireWithin(String key, long min, long max, long value) {
+    if (value < min || value > max) {
+      throw new ConfigException(
+          key, max == Long.MAX_VALUE ? min + " or more" : min + " to " + max, value);
+    }
+  }
+}

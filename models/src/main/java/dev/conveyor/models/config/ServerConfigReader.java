@@ -1,0 +1,119 @@
+package dev.conveyor.models.config;
+
+import static dev.conveyor.models.config.Keys.under;
+
+import dev.conveyor.models.proto.ServerSettings;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Reads the server's file, as strictly as {@link ModelConfigReader}. Every key is optional.
+ * Stateless.
+ */
+public final class ServerConfigReader {
+
+  private static final ServerConfig DEFAULT = ServerConfig.DEFAULT;
+
+  private ServerConfigReader() {}
+
+  /**
+   * Reads a file.
+   *
+   * @throws ConfigException that names file, line and key
+   */
+  public static ServerConfig read(Path file) {
+    return read(file.toString(), ModelConfigReader.text(file));
+  }
+
+  /** Reads the text of {@code file}, which is for messages only. */
+  public static ServerConfig read(String file, String json) {
+    Map<String, Integer> lines = new HashMap<>();
+    return Keys.in(
+        file,
+        lines,
+        () -> {
+          ServerSettings.Builder settings = ServerSettings.newBuilder();
+          StrictJsonReader.read(json, settings, Map.of(), lines);
+          return map(settings.build());
+        });
+  }
+
+  private static ServerConfig map(ServerSettings settings) {
+    return new ServerConfig(
+        settings.hasModelRepository()
+            ? path(settings.getModelRepository())
+            : DEFAULT.modelRepository(),
+        under("http", () -> listener(settings.getHttp(), DEFAULT.http())),
+        under("grpc", () -> listener(settings.getGrpc(), DEFAULT.grpc())),
+        under("metrics", () -> listener(settings.getMetrics(), DEFAULT.metrics())),
+        under("limits", () -> limits(settings.getLimits())),
+        under("devices.cpu", () -> devices(settings.getDevices().getCpu())),
+        under("event_bus", () -> eventBus(settings.getEventBus())),
+        settings.hasShutdownGraceMs()
+            ? Duration.ofMillis(settings.getShutdownGraceMs())
+            : DEFAULT.shutdownGrace(),
+        settings.hasLogFormat() ? logFormat(settings.getLogFormat()) : DEFAULT.logFormat());
+  }
+
+  private static Path path(String path) {
+    try {
+      if (!path.isBlank()) {
+        return Path.of(path);
+      }
+    } catch (InvalidPathException e) {
+      throw new ConfigException("model_repository", "not a path: " + e.getReason());
+    }
+    throw new ConfigException("model_repository", "a path", "\"" + path + "\"");
+  }
+
+  private static ServerConfig.Listener listener(
+      ServerSettings.Listener listener, ServerConfig.Listener defaults) {
+    return new ServerConfig.Listener(
+        listener.hasHost() ? listener.getHost() : defaults.host(),
+        listener.hasPort() ? listener.getPort() : defaults.port());
+  }
+
+  private static ServerConfig.Limits limits(ServerSettings.Limits limits) {
+    ServerConfig.Limits defaults = DEFAULT.limits();
+    long message =
+        limits.hasMaxMessageBytes() ? limits.getMaxMessageBytes() : defaults.maxMessageBytes();
+    return new ServerConfig.Limits(
+        message,
+        limits.hasMaxImagePixels() ? limits.getMaxImagePixels() : defaults.maxImagePixels(),
+        limits.hasMaxQueueSize() ? limits.getMaxQueueSize() : defaults.maxQueueSize(),
+        limits.hasMaxConnections() ? limits.getMaxConnections() : defaults.maxConnections(),
+        limits.hasMaxHeaderBytes() ? limits.getMaxHeaderBytes() : defaults.maxHeaderBytes(),
+        limits.hasRequestMemoryBytes()
+            ? limits.getRequestMemoryBytes()
+            : Math.max(message, defaults.requestMemoryBytes()));
+  }
+
+  private static ServerConfig.Devices devices(ServerSettings.Cpu cpu) {
+    ServerConfig.Cpu defaults = DEFAULT.devices().cpu();
+    return new ServerConfig.Devices(
+        new ServerConfig.Cpu(
+            cpu.hasCores() ? cpu.getCores() : defaults.cores(),
+            cpu.hasMemoryBudgetBytes()
+                ? cpu.getMemoryBudgetBytes()
+                : defaults.memoryBudgetBytes()));
+  }
+
+  private static ServerConfig.EventBus eventBus(ServerSettings.EventBus bus) {
+    ServerConfig.EventBus defaults = DEFAULT.eventBus();
+    return new ServerConfig.EventBus(
+        bus.hasEnabled() ? bus.getEnabled() : defaults.enabled(),
+        bus.hasAddressPrefix() ? bus.getAddressPrefix() : defaults.addressPrefix());
+  }
+
+  private static ServerConfig.LogFormat logFormat(String name) {
+    return switch (name) {
+      case "text" -> ServerConfig.LogFormat.TEXT;
+      case "json" -> ServerConfig.LogFormat.JSON;
+      default ->
+          throw new ConfigException("log_format", "\"text\" or \"json\"", "\"" + name + "\"");
+    };
+  }
+}

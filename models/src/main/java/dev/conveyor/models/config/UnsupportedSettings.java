@@ -1,0 +1,81 @@
+package dev.conveyor.models.config;
+
+import dev.conveyor.models.proto.ModelConfig;
+import dev.conveyor.models.proto.ModelInput;
+import dev.conveyor.models.proto.ModelInstanceGroup;
+import dev.conveyor.models.proto.ModelOutput;
+import java.util.Set;
+
+/**
+ * Refuses what Triton can do and this server cannot, so that no model is served otherwise than its
+ * configuration says.
+ *
+ * <p>Let through without effect, because answers do not depend on them: {@code optimization},
+ * {@code metric_tags}, {@code model_metrics}, {@code cc_model_filenames}, {@code format}, and
+ * whatever is at its default.
+ */
+final class UnsupportedSettings {
+
+  private static final Set<String> PLATFORMS = Set.of("", "onnxruntime_onnx");
+  private static final Set<String> BACKENDS = Set.of("", "onnxruntime");
+  private static final Set<String> RUNTIMES = Set.of("", "libtriton_onnxruntime.so");
+
+  private UnsupportedSettings() {}
+
+  static void refuse(ModelConfig config) {
+    oneOf("platform", PLATFORMS, config.getPlatform());
+    oneOf("backend", BACKENDS, config.getBackend());
+    oneOf("runtime", RUNTIMES, config.getRuntime());
+    refuse("sequence_batching", config.hasSequenceBatching());
+    refuse("ensemble_scheduling", config.hasEnsembleScheduling());
+    refuse("batch_input", config.getBatchInputCount() > 0);
+    refuse("batch_output", config.getBatchOutputCount() > 0);
+    refuse(
+        "model_operations.op_library_filename",
+        config.getModelOperations().getOpLibraryFilenameCount() > 0);
+    refuse("model_transaction_policy.decoupled", config.getModelTransactionPolicy().getDecoupled());
+    refuse(
+        "model_repository_agents.agents", config.getModelRepositoryAgents().getAgentsCount() > 0);
+    refuse("response_cache.enable", config.getResponseCache().getEnable());
+  }
+
+  static void refuse(ModelInput input) {
+    refuse("reshape", input.hasReshape());
+    refuse("is_shape_tensor", input.getIsShapeTensor());
+    refuse("allow_ragged_batch", input.getAllowRaggedBatch());
+    refuse("is_non_linear_format_io", input.getIsNonLinearFormatIo());
+  }
+
+  static void refuse(ModelOutput output) {
+    refuse("reshape", output.hasReshape());
+    refuse("is_shape_tensor", output.getIsShapeTensor());
+    refuse("is_non_linear_format_io", output.getIsNonLinearFormatIo());
+  }
+
+  static void refuse(ModelInstanceGroup group) {
+    if (group.getKind() == ModelInstanceGroup.Kind.KIND_MODEL) {
+      throw new ConfigException("kind", "KIND_MODEL is not supported by this server");
+    }
+    refuse("rate_limiter", group.hasRateLimiter());
+    refuse("secondary_devices", group.getSecondaryDevicesCount() > 0);
+    refuse("profile", group.getProfileCount() > 0);
+    refuse("passive", group.getPassive());
+    refuse("host_policy", !group.getHostPolicy().isEmpty());
+  }
+
+  private static void oneOf(String key, Set<String> supported, String found) {
+    if (!supported.contains(found)) {
+      throw new ConfigException(
+          key,
+          "\""
+              + found
+              + "\" is not supported by this server, which runs ONNX models (backend \"onnxruntime\")");
+    }
+  }
+
+  private static void refuse(String key, boolean configured) {
+    if (configured) {
+      throw new ConfigException(key, "not supported by this server");
+    }
+  }
+}
