@@ -66,6 +66,11 @@ public final class Tensor implements AutoCloseable {
     return new Tensor(newName, type, shape, data, lease);
   }
 
+  /** Returns these bytes in another shape of as many elements, sharing memory and lease. */
+  public Tensor reshaped(Shape newShape) {
+    return new Tensor(name, type, newShape, data, lease);
+  }
+
   /** Gives the lease back, if there is one. Closing twice is harmless. */
   @Override
   public void close() {

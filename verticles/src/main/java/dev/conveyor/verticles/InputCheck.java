@@ -19,6 +19,7 @@ public final class InputCheck {
 
   private final String model;
   private final TensorSpec[] specs;
+  private final TensorSpec[] tensors;
   private final int maxBatchSize;
   private final boolean fixedShapes;
 
@@ -26,14 +27,18 @@ public final class InputCheck {
    * Creates the check.
    *
    * @param specs what clients send: full shapes, with the batch dimension if there is one
+   * @param tensors what the model takes, in the same order; differs where clients may send encoded
+   *     images, and is accepted there too
    * @param maxBatchSize 0 if the model does not batch
    */
-  public InputCheck(String model, List<TensorSpec> specs, int maxBatchSize) {
+  public InputCheck(
+      String model, List<TensorSpec> specs, List<TensorSpec> tensors, int maxBatchSize) {
     this.model = model;
     this.specs = specs.toArray(TensorSpec[]::new);
+    this.tensors = tensors.toArray(TensorSpec[]::new);
     this.maxBatchSize = maxBatchSize;
     boolean fixed = true;
-    for (TensorSpec spec : specs) {
+    for (TensorSpec spec : tensors) {
       Shape item = maxBatchSize > 0 ? spec.shape().withoutFirst() : spec.shape();
       fixed &= item.isStatic();
     }
@@ -70,7 +75,7 @@ public final class InputCheck {
         tensor = find(inputs, specs[i].name());
         ordered.set(i, tensor);
       }
-      int size = checkOne(tensor, specs[i]);
+      int size = checkOne(tensor, tensor.type() == tensors[i].type() ? tensors[i] : specs[i]);
       if (i > 0 && size != batchSize) {
         throw InferenceException.invalid(
             "input '%s' batch size does not match other inputs for '%s': %d and %d"
@@ -115,14 +120,14 @@ public final class InputCheck {
               .formatted(tensor.name(), tensor.type(), model, spec.type()));
     }
     Shape shape = tensor.shape();
-    if (!spec.shape().accepts(shape)) {
+    if (!spec.shape().accepts(shape) && !isFlatList(shape, spec)) {
       throw InferenceException.invalid(
           "unexpected shape for input '%s' for model '%s'. Expected %s, got %s."
               .formatted(tensor.name(), model, spec.shape(), shape));
     }
     long elements = shape.elements();
     if (tensor.type() == DataType.BYTES) {
-      BytesTensors.requireElements(tensor, elements);
+      int unused = BytesTensors.count(tensor); // checks every length on the way
     } else if (elements * tensor.type().sizeBytes() != tensor.sizeBytes()) {
       throw InferenceException.invalid(
           "input '%s' has %d bytes, shape %s of %s needs %d"
@@ -134,6 +139,14 @@ public final class InputCheck {
                   elements * tensor.type().sizeBytes()));
     }
     return maxBatchSize > 0 ? batchSize(tensor) : 1;
+  }
+
+  /** Clients send n images as [n] as well as [n,1]. */
+  private static boolean isFlatList(Shape shape, TensorSpec spec) {
+    return spec.type() == DataType.BYTES
+        && shape.rank() == 1
+        && spec.shape().rank() == 2
+        && spec.shape().dim(1) == 1;
   }
 
   private int batchSize(Tensor tensor) {

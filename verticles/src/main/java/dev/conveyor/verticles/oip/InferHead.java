@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A parsed inference request: the tensors, and how the client wants its answer.
  *
+ * @param modelName named in the head, as the event bus needs it; null over HTTP, where the path does
+ * @param modelVersion likewise
  * @param id echoed in the answer; null if there was none
  * @param inputs in the order of the request; the receiver owns them
  * @param outputs asked for, by name; empty asks for all
@@ -16,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param parameters priority, timeout and whatever else the client sent
  */
 public record InferHead(
+    @Nullable String modelName,
+    @Nullable String modelVersion,
     @Nullable String id,
     List<Tensor> inputs,
     Map<String, Output> outputs,

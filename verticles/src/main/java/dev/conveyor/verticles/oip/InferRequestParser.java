@@ -70,6 +70,8 @@ public final class InferRequestParser {
 
     private final JsonParser json;
     private final BinaryData binary;
+    private @Nullable String modelName;
+    private @Nullable String modelVersion;
     private @Nullable String id;
     private @Nullable List<Tensor> inputs;
     private final Map<String, InferHead.Output> outputs = new LinkedHashMap<>();
@@ -86,6 +88,8 @@ public final class InferRequestParser {
         JsonToken token = json.nextToken();
         switch (key) {
           case "id" -> id = string(token, "id");
+          case "model_name" -> modelName = string(token, "model_name");
+          case "model_version" -> modelVersion = string(token, "model_version");
           case "parameters" -> parameters = parameters(token, "parameters");
           case "inputs" -> inputs = inputs(token);
           case "outputs" -> outputs(token);
@@ -97,7 +101,8 @@ public final class InferRequestParser {
       }
       Parameters.refuseUnsupported(parameters);
       boolean binaryByDefault = Boolean.TRUE.equals(parameters.get("binary_data_output"));
-      return new InferHead(id, inputs, outputs, binaryByDefault, parameters);
+      return new InferHead(
+          modelName, modelVersion, id, inputs, outputs, binaryByDefault, parameters);
     }
 
     private List<Tensor> inputs(JsonToken token) throws IOException {

@@ -46,7 +46,7 @@ public final class ModelSupervisor implements RepositoryControl {
 
   /** One running version. */
   private record Deployment(
-      ServedModel served, LoadedModel weights, List<String> deploymentIds) {}
+      ServedModel served, LoadedModel weights, InstancePlan plan, List<String> deploymentIds) {}
 
   private final Vertx vertx;
   private final Context context;
@@ -124,6 +124,18 @@ public final class ModelSupervisor implements RepositoryControl {
     return onContext(() -> oneAtATime(name, () -> doUnload(name)));
   }
 
+  /** Takes every model out of service, the requests that are queued first. */
+  public Future<Void> unloadAll() {
+    return onContext(
+        () -> {
+          List<Future<Void>> unloading =
+              List.copyOf(deployed.keySet()).stream().map(this::unload).toList();
+          return unloading.isEmpty()
+              ? Future.succeededFuture()
+              : Future.join(unloading).mapEmpty();
+        });
+  }
+
   @Override
   public Future<List<Entry>> index() {
     return loaders
@@ -176,7 +188,7 @@ public final class ModelSupervisor implements RepositoryControl {
                 events.onReady(
                     name,
                     running.served().version(),
-                    new InstancePlan(running.deploymentIds().size(), 0),
+                    running.plan(),
                     running.weights().reservedBytes(),
                     tookNs);
               }
@@ -224,7 +236,7 @@ public final class ModelSupervisor implements RepositoryControl {
   private Future<Deployment> deploy(LoadedVersion version) {
     ServedModel served = version.served();
     List<String> ids = new ArrayList<>();
-    Deployment deployment = new Deployment(served, version.weights(), ids);
+    Deployment deployment = new Deployment(served, version.weights(), version.plan(), ids);
     ModelPlan plan =
         new ModelPlan(
             served.name(),

@@ -1,0 +1,245 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.memory.BlockAllocator;
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HostMemory;
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.backend.Backend;
+import dev.conveyor.models.config.ModelConfigWriter;
+import dev.conveyor.models.config.ServerConfig;
+import dev.conveyor.models.repository.ModelRepository;
+import dev.conveyor.scheduler.DeviceSpec;
+import dev.conveyor.scheduler.LocalCodec;
+import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.scheduler.SchedulerVerticle;
+import dev.conveyor.verticles.bus.BusFrontEnd;
+import dev.conveyor.verticles.bus.EventPublisher;
+import dev.conveyor.verticles.grpc.GrpcFrontEnd;
+import dev.conveyor.verticles.grpc.GrpcFrontEndOptions;
+import dev.conveyor.verticles.http.HttpFrontEnd;
+import dev.conveyor.verticles.http.HttpFrontEndOptions;
+import dev.conveyor.verticles.http.HttpServices;
+import dev.conveyor.verticles.image.ImageStage;
+import dev.conveyor.verticles.metrics.MetricsFrontEnd;
+import dev.conveyor.verticles.metrics.MetricsReport;
+import dev.conveyor.verticles.page.LiveFigures;
+import dev.conveyor.verticles.page.LivePage;
+import dev.conveyor.verticles.supervisor.ModelLoader;
+import dev.conveyor.verticles.supervisor.ModelSupervisor;
+import dev.conveyor.verticles.supervisor.SupervisorEvents;
+import io.vertx.core.Deployable;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.WorkerExecutor;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.ServiceLoader;
+
+/**
+ * Puts a server together and takes it down again: scheduler, supervisor, front ends.
+ *
+ * <p>Thread-confined: started and stopped on one context. The Vert.x instance is the caller's, so
+ * that an application can host a server next to its own verticles; what was deployed here is
+ * undeployed here, from the outside in: front ends, then models, then the scheduler.
+ */
+public final class ConveyorServer {
+
+  /** Longest that an instance may take for one batch before it counts as lost. */
+  private static final long EXECUTION_TIMEOUT_MS = 60_000;
+
+  private static final int IDLE_TIMEOUT_SECONDS = 300;
+  private static final String CPU = "CPU";
+
+  private final Vertx vertx;
+  private final ServerConfig config;
+  private final Machine machine;
+  private final ModelCatalog catalog = new ModelCatalog();
+  private final MemoryBudget budget;
+  private final BufferPool requestMemory;
+  private final WorkerExecutor loaders;
+  private final ImageStage images;
+  private final ModelSupervisor supervisor;
+  private final SystemSnapshots system;
+  private final MetricsReport report;
+  private final LivePage page;
+  private final HttpFrontEnd http;
+  private final GrpcFrontEnd grpc;
+  private final MetricsFrontEnd metrics;
+  private final BusFrontEnd bus;
+  private final Deque<String> frontEnds = new ArrayDeque<>();
+
+  /**
+   * Prepares a server.
+   *
+   * @param events told what happens to models, besides those who listen on the event bus
+   * @throws IllegalStateException if this Vert.x instance hosts a server already
+   */
+  public ConveyorServer(Vertx vertx, ServerConfig config, SupervisorEvents events) {
+    LocalCodec.registerAll(vertx);
+    this.vertx = vertx;
+    this.config = config;
+    this.machine = Machine.find(config.devices().cpu());
+    this.budget = new MemoryBudget(CPU, machine.memoryBudgetBytes());
+    this.requestMemory =
+        new BufferPool(BlockAllocator.host(), config.limits().requestMemoryBytes());
+    this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
+    this.images =
+        new ImageStage(vertx, machine.cores(), requestMemory, config.limits().maxImagePixels());
+    this.supervisor = supervisor(events);
+    this.system = new SystemSnapshots(vertx, catalog, budget, machine);
+    this.report = new MetricsReport(catalog, system, HostMemory::residentBytes);
+    this.page =
+        new LivePage(
+            new LiveFigures(ServerInfo.VERSION, catalog, supervisor, system, NanoClock.SYSTEM));
+    LocalGateway gateway = new LocalGateway(vertx, catalog);
+    this.http =
+        new HttpFrontEnd(
+            new HttpServices(gateway, catalog, supervisor, requestMemory),
+            new HttpFrontEndOptions(
+                config.http().host(),
+                config.http().port(),
+                maxMessageBytes(),
+                config.limits().maxHeaderBytes(),
+                IDLE_TIMEOUT_SECONDS,
+                config.shutdownGrace().toMillis()),
+            page::mount);
+    this.grpc =
+        new GrpcFrontEnd(
+            gateway,
+            catalog,
+            supervisor,
+            served -> ModelConfigWriter.toProto(served.config()),
+            new GrpcFrontEndOptions(
+                config.grpc().host(), config.grpc().port(), maxMessageBytes()));
+    this.metrics = new MetricsFrontEnd(config.metrics().host(), config.metrics().port(), report);
+    this.bus =
+        new BusFrontEnd(gateway, catalog, config.eventBus().addressPrefix(), maxMessageBytes());
+  }
+
+  private ModelSupervisor supervisor(SupervisorEvents events) {
+    ModelLoader loader =
+        new ModelLoader(
+            new ModelRepository(config.modelRepository()),
+            backend(),
+            budget,
+            machine.cores(),
+            images::of);
+    return new ModelSupervisor(
+        vertx,
+        vertx.getOrCreateContext(),
+        loaders,
+        loader,
+        catalog,
+        new EventPublisher(vertx.eventBus(), config.eventBus().addressPrefix(), events),
+        CPU,
+        config.limits().maxQueueSize());
+  }
+
+  /** Opens the ports, then loads the models. Completes when every load has ended, well or not. */
+  public Future<Void> start() {
+    return listen().compose(v -> supervisor.loadAll());
+  }
+
+  /** Opens the ports; the server is live, not ready. */
+  public Future<Void> listen() {
+    SchedulerVerticle scheduler =
+        new SchedulerVerticle(
+            List.of(DeviceSpec.cpu(CPU, machine.cores())), NanoClock.SYSTEM, EXECUTION_TIMEOUT_MS);
+    return vertx
+        .deployVerticle(scheduler)
+        .onSuccess(frontEnds::addLast)
+        .compose(v -> deploy(page))
+        .compose(v -> deploy(http))
+        .compose(v -> deploy(grpc))
+        .compose(v -> deploy(metrics))
+        .compose(v -> config.eventBus().enabled() ? deploy(bus) : Future.succeededFuture())
+        .onSuccess(v -> system.start());
+  }
+
+  /** Loads the models of the repository. */
+  public Future<Void> loadModels() {
+    return supervisor.loadAll();
+  }
+
+  /**
+   * Stops: not ready any more, front ends finish what is in flight within the grace period, models
+   * are unloaded, memory is returned.
+   */
+  public Future<Void> stop() {
+    supervisor.stopping();
+    system.stop();
+    return undeployAll()
+        .eventually(supervisor::unloadAll)
+        .eventually(this::undeployLast)
+        .eventually(images::close)
+        .eventually(loaders::close)
+        .onComplete(
+            done -> {
+              report.close();
+              requestMemory.close();
+            });
+  }
+
+  public Machine machine() {
+    return machine;
+  }
+
+  public ModelCatalog catalog() {
+    return catalog;
+  }
+
+  public RepositoryControl repository() {
+    return supervisor;
+  }
+
+  /** Returns the ledger of the models' memory. */
+  public MemoryBudget budget() {
+    return budget;
+  }
+
+  /** Returns the memory of requests under way. */
+  public BufferPool requestMemory() {
+    return requestMemory;
+  }
+
+  public int httpPort() {
+    return http.actualPort();
+  }
+
+  public int grpcPort() {
+    return grpc.actualPort();
+  }
+
+  public int metricsPort() {
+    return metrics.actualPort();
+  }
+
+  /** Undeploys the front ends, the last deployed first; the scheduler, deployed first, stays. */
+  private Future<Void> undeployAll() {
+    if (frontEnds.size() <= 1) {
+      return Future.succeededFuture();
+    }
+    return vertx.undeploy(frontEnds.removeLast()).eventually(this::undeployAll).mapEmpty();
+  }
+
+  private Future<Void> undeployLast() {
+    return frontEnds.isEmpty()
+        ? Future.succeededFuture()
+        : vertx.undeploy(frontEnds.removeLast()).mapEmpty();
+  }
+
+  private Future<Void> deploy(Deployable verticle) {
+    return vertx.deployVerticle(verticle).onSuccess(frontEnds::addLast).mapEmpty();
+  }
+
+  private int maxMessageBytes() {
+    return Math.toIntExact(config.limits().maxMessageBytes());
+  }
+
+  private static Backend backend() {
+    return ServiceLoader.load(Backend.class)
+        .findFirst()
+        .orElseThrow(() -> new IllegalStateException("no backend on the class path"));
+  }
+}

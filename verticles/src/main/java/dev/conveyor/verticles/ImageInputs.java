@@ -1,0 +1,38 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.models.Tensor;
+import dev.conveyor.scheduler.ReplyTo;
+import io.vertx.core.Future;
+import java.util.List;
+
+/**
+ * Turns the encoded images of a request into tensors, off the event loops. Thread-safe; one per
+ * served model.
+ */
+public interface ImageInputs {
+
+  /** For models that take tensors only. */
+  ImageInputs NONE =
+      new ImageInputs() {
+        @Override
+        public boolean applyTo(List<Tensor> inputs) {
+          return false;
+        }
+
+        @Override
+        public Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply) {
+          return Future.succeededFuture(inputs);
+        }
+      };
+
+  /** Returns true if one of these checked inputs holds images. */
+  boolean applyTo(List<Tensor> inputs);
+
+  /**
+   * Decodes and fits the images. Takes over the inputs; they are closed when the result is there, and
+   * also when it fails. The future completes on the caller's context.
+   *
+   * @param reply work that nobody waits for any more is not begun
+   */
+  Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply);
+}

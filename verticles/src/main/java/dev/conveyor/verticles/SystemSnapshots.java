@@ -1,0 +1,98 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.SchedulerSnapshot;
+import dev.conveyor.verticles.metrics.SystemSnapshot;
+import io.vertx.core.Vertx;
+import io.vertx.core.eventbus.DeliveryOptions;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks the scheduler twice a second what it holds, and keeps the answer for whoever shows figures.
+ * Thread-safe: written on the context that started it, read from anywhere.
+ */
+final class SystemSnapshots implements Supplier<SystemSnapshot> {
+
+  private static final long PERIOD_MS = 500;
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
+
+  private final Vertx vertx;
+  private final ModelCatalog catalog;
+  private final MemoryBudget budget;
+  private final Machine machine;
+  private volatile SystemSnapshot latest = SystemSnapshot.EMPTY;
+  private @Nullable SchedulerSnapshot before;
+  private long timer = -1;
+
+  SystemSnapshots(Vertx vertx, ModelCatalog catalog, MemoryBudget budget, Machine machine) {
+    this.vertx = vertx;
+    this.catalog = catalog;
+    this.budget = budget;
+    this.machine = machine;
+  }
+
+  void start() {
+    timer = vertx.setPeriodic(PERIOD_MS, id -> ask());
+  }
+
+  void stop() {
+    vertx.cancelTimer(timer);
+  }
+
+  @Override
+  public SystemSnapshot get() {
+    return latest;
+  }
+
+  private void ask() {
+    vertx
+        .eventBus()
+        .<SchedulerSnapshot>request(Addresses.SNAPSHOT, "", LOCAL)
+        .onSuccess(message -> take(message.body()));
+  }
+
+  private void take(SchedulerSnapshot now) {
+    Map<String, SchedulerSnapshot.Model> byKey = new HashMap<>();
+    now.models().forEach(model -> byKey.put(model.key(), model));
+    List<SystemSnapshot.Model> models = new ArrayList<>();
+    List<SystemSnapshot.Instance> instances = new ArrayList<>();
+    for (ServedModel served : catalog.all()) {
+      SchedulerSnapshot.Model model = byKey.get(served.key());
+      if (model != null) {
+        models.add(
+            new SystemSnapshot.Model(
+                served.name(), served.version(), model.queuedRequests(), model.running()));
+        for (int i = 0; i < model.instances(); i++) {
+          instances.add(
+              new SystemSnapshot.Instance(
+                  served.name(),
+                  served.version(),
+                  i,
+                  budget.device(),
+                  i < model.running() ? "BUSY" : "IDLE"));
+        }
+      }
+    }
+    latest = new SystemSnapshot(models, instances, devices(now));
+    before = now;
+  }
+
+  private List<SystemSnapshot.Device> devices(SchedulerSnapshot now) {
+    double busy = before == null ? 0 : now.busyFraction(budget.device(), before);
+    return List.of(
+        new SystemSnapshot.Device(
+            budget.device(),
+            "CPU",
+            machine.cores(),
+            Math.max(0, Math.min(1, busy)),
+            budget.reservedBytes(),
+            budget.capacityBytes(),
+            budget.holders()));
+  }
+}

@@ -1,0 +1,61 @@
+package dev.conveyor.verticles.bus;
+
+import dev.conveyor.verticles.supervisor.InstancePlan;
+import dev.conveyor.verticles.supervisor.SupervisorEvents;
+import io.vertx.core.eventbus.EventBus;
+import io.vertx.core.json.JsonObject;
+
+/**
+ * Publishes what happens to models as JSON on {@code <prefix>.events}, and passes it on.
+ *
+ * <p>Thread-safe: no state. An event has {@code event}, {@code model}, and what belongs to it:
+ * {@code version}, {@code instances}, {@code reserved_bytes}, {@code load_ms} or {@code reason}.
+ */
+public final class EventPublisher implements SupervisorEvents {
+
+  private final EventBus bus;
+  private final String address;
+  private final SupervisorEvents next;
+
+  public EventPublisher(EventBus bus, String prefix, SupervisorEvents next) {
+    this.bus = bus;
+    this.address = BusAddresses.events(prefix);
+    this.next = next;
+  }
+
+  @Override
+  public void onLoading(String model) {
+    publish("model_loading", model, new JsonObject());
+    next.onLoading(model);
+  }
+
+  @Override
+  public void onReady(
+      String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {
+    publish(
+        "model_ready",
+        model,
+        new JsonObject()
+            .put("version", version)
+            .put("instances", plan.instances())
+            .put("reserved_bytes", reservedBytes)
+            .put("load_ms", tookNs / 1_000_000));
+    next.onReady(model, version, plan, reservedBytes, tookNs);
+  }
+
+  @Override
+  public void onLoadFailed(String model, String reason) {
+    publish("model_unavailable", model, new JsonObject().put("reason", reason));
+    next.onLoadFailed(model, reason);
+  }
+
+  @Override
+  public void onUnloaded(String model) {
+    publish("model_unavailable", model, new JsonObject().put("reason", "unloaded"));
+    next.onUnloaded(model);
+  }
+
+  private void publish(String event, String model, JsonObject details) {
+    bus.publish(address, details.put("event", event).put("model", model));
+  }
+}

@@ -1,0 +1,23 @@
+package dev.conveyor.verticles.cli;
+
+import dev.conveyor.verticles.ServerInfo;
+import dev.conveyor.verticles.bench.BenchCommand;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** Entry point of every command. */
+@Command(
+    name = "conveyor",
+    version = ServerInfo.NAME + " " + ServerInfo.VERSION,
+    mixinStandardHelpOptions = true,
+    description = "Serves many models on few GPUs.",
+    subcommands = {ServeCommand.class, DemoCommand.class, BenchCommand.class})
+public final class Main {
+
+  private Main() {}
+
+  /** Runs a command and ends the process with its exit code. */
+  public static void main(String[] args) {
+    System.exit(new CommandLine(new Main()).setCaseInsensitiveEnumValuesAllowed(true).execute(args));
+  }
+}

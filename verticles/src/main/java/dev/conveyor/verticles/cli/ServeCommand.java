@@ -1,0 +1,138 @@
+package dev.conveyor.verticles.cli;
+
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.backend.LoadOptions;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.config.ConfigException;
+import dev.conveyor.models.config.ServerConfig;
+import dev.conveyor.models.config.ServerConfigReader;
+import dev.conveyor.models.onnx.OnnxBackend;
+import dev.conveyor.models.repository.ModelInspector;
+import dev.conveyor.models.repository.ModelRepository;
+import dev.conveyor.models.repository.RepositoryException;
+import dev.conveyor.models.repository.RepositoryValidator;
+import dev.conveyor.verticles.ConveyorServer;
+import dev.conveyor.verticles.Machine;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Runs a server in the foreground until SIGTERM or SIGINT, or checks a repository. */
+@Command(
+    name = "serve",
+    mixinStandardHelpOptions = true,
+    description = "Starts a server and keeps it up.")
+final class ServeCommand implements Callable<Integer> {
+
+  private static final Path DEFAULT_FILE = Path.of("conf", "conveyor.json");
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "CONFIG",
+      description = "The server's configuration file (default: conf/conveyor.json if it is there).")
+  private @Nullable Path file;
+
+  @Option(names = "--validate", description = "Check the repository and exit without serving.")
+  private boolean validate;
+
+  @Override
+  public Integer call() throws Exception {
+    ServerConfig config;
+    try {
+      config = read(file);
+    } catch (ConfigException e) {
+      System.err.println("conveyor: " + e.getMessage());
+      return 2;
+    }
+    return validate ? validate(config) : serve(config);
+  }
+
+  private static ServerConfig read(@Nullable Path file) {
+    if (file != null) {
+      return ServerConfigReader.read(file);
+    }
+    return Files.exists(DEFAULT_FILE)
+        ? ServerConfigReader.read(DEFAULT_FILE)
+        : ServerConfig.DEFAULT;
+  }
+
+  private static int serve(ServerConfig config) throws Exception {
+    final long start = System.nanoTime();
+    PrintStream out = System.out;
+    CountDownLatch stopped = new CountDownLatch(1);
+    Vertx vertx =
+        Vertx.vertx(new VertxOptions().setEventLoopPoolSize(Machine.eventLoops()));
+    ConveyorServer server;
+    try {
+      server = new ConveyorServer(vertx, config, new StartupLog(out));
+      await(server.listen(), 30);
+    } catch (Exception e) {
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      System.err.println("conveyor: cannot start: " + cause.getMessage());
+      await(vertx.close(), 10);
+      return 1;
+    }
+    long graceMs = config.shutdownGrace().toMillis();
+    Runtime.getRuntime()
+        .addShutdownHook(new Thread(() -> shutDown(server, vertx, graceMs, stopped), "shutdown"));
+    StartupLog.printAddresses(out, server, config);
+    await(server.loadModels(), 3600);
+    StartupLog.printReady(out, server, System.nanoTime() - start);
+    stopped.await();
+    return 0;
+  }
+
+  private static void shutDown(
+      ConveyorServer server, Vertx vertx, long graceMs, CountDownLatch stopped) {
+    try {
+      await(server.stop().eventually(vertx::close), graceMs / 1000 + 5);
+      System.out.println("stopped");
+      stopped.countDown();
+      // A process that ends by a signal reports that signal; we ended in order.
+      Runtime.getRuntime().halt(0);
+    } catch (Exception e) {
+      System.err.println("conveyor: did not stop in order: " + e);
+      Runtime.getRuntime().halt(1);
+    }
+  }
+
+  private static int validate(ServerConfig config) {
+    MemoryBudget budget = new MemoryBudget("CPU", Long.MAX_VALUE);
+    OnnxBackend backend = new OnnxBackend();
+    ModelInspector inspector =
+        modelFile -> {
+          LoadOptions options = new LoadOptions("validate", 1, budget, Map.of());
+          try (LoadedModel model = backend.load(modelFile, options)) {
+            return new ModelInspector.Declared(model.inputs(), model.outputs());
+          }
+        };
+    try {
+      ModelRepository repository = new ModelRepository(config.modelRepository());
+      List<String> names = repository.list();
+      List<RepositoryValidator.Finding> findings =
+          new RepositoryValidator(repository, inspector).validate();
+      findings.forEach(System.out::println);
+      System.out.printf(
+          "%s: %d models, %d findings%n", config.modelRepository(), names.size(), findings.size());
+      return findings.isEmpty() ? 0 : 1;
+    } catch (RepositoryException e) {
+      System.err.println("conveyor: " + e.getMessage());
+      return 1;
+    }
+  }
+
+  private static void await(io.vertx.core.Future<?> future, long seconds) throws Exception {
+    future.toCompletionStage().toCompletableFuture().get(seconds, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,146 @@
+package dev.conveyor.verticles.image;
+
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.Preprocessing;
+import dev.conveyor.models.config.TensorConfig;
+import dev.conveyor.models.image.ImagePreprocessor;
+import dev.conveyor.models.image.ImageTensors;
+import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.ImageInputs;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.WorkerExecutor;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * The workers that decode images, as many as there are cores, shared by all models. While a batch
+ * computes, the images of the next are decoded.
+ *
+ * <p>Thread-safe. Bounded: beyond {@link #MAX_WAITING} requests the answer is an immediate refusal.
+ */
+public final class ImageStage {
+
+  /** Requests that wait for a worker or are on one. */
+  static final int MAX_WAITING = 1024;
+
+  private final WorkerExecutor workers;
+  private final BufferPool pool;
+  private final long maxPixels;
+  private final AtomicInteger waiting = new AtomicInteger();
+
+  /**
+   * Creates the stage.
+   *
+   * @param pool where the pixels go
+   * @param maxPixels largest image, checked before it is decoded
+   */
+  public ImageStage(Vertx vertx, int cores, BufferPool pool, long maxPixels) {
+    this.workers = vertx.createSharedWorkerExecutor("image", cores);
+    this.pool = pool;
+    this.maxPixels = maxPixels;
+  }
+
+  /** Returns the preprocessing that a completed configuration asks for. */
+  public ImageInputs of(ModelConfig config) {
+    if (config.extensions().preprocessing().isEmpty()) {
+      return ImageInputs.NONE;
+    }
+    Map<String, Input> inputs = new HashMap<>();
+    for (Preprocessing block : config.extensions().preprocessing()) {
+      ImageTensors images = new ImageTensors(new ImagePreprocessor(block, maxPixels), pool);
+      inputs.put(block.input(), new Input(images, dims(config, block.input())));
+    }
+    return new ModelImages(inputs, config.maxBatchSize());
+  }
+
+  /** Stops the workers once they are idle. */
+  public Future<Void> close() {
+    return workers.close();
+  }
+
+  /** One input that takes images; {@code dims} as configured, without the batch dimension. */
+  private record Input(ImageTensors images, Shape dims) {}
+
+  private static Shape dims(ModelConfig config, String input) {
+    return config.inputs().stream()
+        .filter(i -> i.name().equals(input))
+        .map(TensorConfig::dims)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** The preprocessing of one model. Thread-safe. */
+  private final class ModelImages implements ImageInputs {
+
+    private final Map<String, Input> byName;
+    private final int maxBatchSize;
+
+    ModelImages(Map<String, Input> byName, int maxBatchSize) {
+      this.byName = byName;
+      this.maxBatchSize = maxBatchSize;
+    }
+
+    @Override
+    public boolean applyTo(List<Tensor> inputs) {
+      for (Tensor tensor : inputs) {
+        if (takesImages(tensor)) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    @Override
+    public Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply) {
+      if (waiting.incrementAndGet() > MAX_WAITING) {
+        waiting.decrementAndGet();
+        inputs.forEach(Tensor::close);
+        return Future.failedFuture(
+            new InferenceException(
+                ErrorCode.QUEUE_FULL, MAX_WAITING + " requests wait for image decoding already"));
+      }
+      return workers
+          .executeBlocking(() -> decode(inputs, reply), false)
+          .onComplete(done -> waiting.decrementAndGet());
+    }
+
+    private List<Tensor> decode(List<Tensor> inputs, ReplyTo reply) {
+      List<Tensor> ready = new ArrayList<>(inputs.size());
+      try {
+        if (reply.isDone()) {
+          throw new InferenceException(ErrorCode.CANCELLED, "cancelled before decoding");
+        }
+        for (Tensor tensor : inputs) {
+          ready.add(takesImages(tensor) ? decode(tensor) : tensor);
+        }
+        inputs.stream().filter(this::takesImages).forEach(Tensor::close);
+        return ready;
+      } catch (RuntimeException | Error e) {
+        ready.forEach(Tensor::close);
+        inputs.forEach(Tensor::close);
+        throw e;
+      }
+    }
+
+    @SuppressWarnings("NullAway") // takesImages() found the entry
+    private Tensor decode(Tensor encoded) {
+      Input input = byName.get(encoded.name());
+      Tensor pixels = input.images().preprocess(encoded, maxBatchSize);
+      return maxBatchSize > 0 ? pixels : pixels.reshaped(input.dims());
+    }
+
+    private boolean takesImages(Tensor tensor) {
+      return tensor.type() == DataType.BYTES && byName.containsKey(tensor.name());
+    }
+  }
+}

@@ -1,0 +1,119 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.backend.Backend;
+import dev.conveyor.models.backend.LoadOptions;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.ModelConfigCompleter;
+import dev.conveyor.models.config.ModelConfigCompleter.Completed;
+import dev.conveyor.models.config.ModelConfigReader;
+import dev.conveyor.models.repository.ModelDirectory;
+import dev.conveyor.models.repository.ModelRepository;
+import dev.conveyor.verticles.ImageInputs;
+import dev.conveyor.verticles.InputCheck;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.RecordingModelStats;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The slow part of bringing a model into service: reads its directory, opens its weights, completes
+ * its configuration from them. Thread-safe: no state; every method blocks.
+ */
+public final class ModelLoader {
+
+  private final ModelRepository repository;
+  private final Backend backend;
+  private final MemoryBudget budget;
+  private final int cores;
+  private final Function<ModelConfig, ImageInputs> images;
+
+  /**
+   * Creates a loader.
+   *
+   * @param images makes the preprocessing of a model from its completed configuration
+   */
+  public ModelLoader(
+      ModelRepository repository,
+      Backend backend,
+      MemoryBudget budget,
+      int cores,
+      Function<ModelConfig, ImageInputs> images) {
+    this.repository = repository;
+    this.backend = backend;
+    this.budget = budget;
+    this.cores = cores;
+    this.images = images;
+  }
+
+  /** Returns the names of the models in the repository. */
+  List<String> names() {
+    return repository.list();
+  }
+
+  /**
+   * Loads the versions of a model that its policy selects; all or none.
+   *
+   * @param configJson replaces the model's configuration file; null reads the file
+   * @param deployment number of this load, part of the versions' names in the scheduler
+   */
+  List<LoadedVersion> load(String name, @Nullable String configJson, long deployment) {
+    ModelDirectory directory = repository.open(name);
+    ModelConfig config =
+        configJson == null ? directory.readConfig() : ModelConfigReader.read(name, configJson);
+    List<LoadedVersion> loaded = new ArrayList<>();
+    try {
+      for (long version : directory.served(config)) {
+        loaded.add(load(directory, config, version, deployment));
+      }
+      return loaded;
+    } catch (RuntimeException | Error e) {
+      loaded.forEach(version -> version.weights().close());
+      throw e;
+    }
+  }
+
+  private LoadedVersion load(
+      ModelDirectory directory, ModelConfig config, long version, long deployment) {
+    Path file = directory.modelFile(version, config);
+    InstancePlan plan = InstancePlan.onCpu(config, cores);
+    LoadOptions options =
+        new LoadOptions(
+            directory.name() + "/" + version, plan.threads(), budget, config.parameters());
+    LoadedModel weights = backend.load(file, options);
+    try {
+      Completed completed = directory.complete(config, weights.inputs(), weights.outputs());
+      return new LoadedVersion(
+          served(directory, completed, Long.toString(version), deployment), weights, plan);
+    } catch (RuntimeException | Error e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  private ServedModel served(
+      ModelDirectory directory, Completed completed, String version, long deployment) {
+    ModelConfig config = completed.config();
+    var client = ModelConfigCompleter.clientSignature(config, completed.signature());
+    return new ServedModel(
+        directory.name(),
+        version,
+        version + "@" + deployment,
+        "onnxruntime_onnx",
+        config,
+        completed.signature(),
+        client.inputs(),
+        directory.labels(config),
+        new InputCheck(
+            directory.name(),
+            client.inputs(),
+            completed.signature().inputs(),
+            config.maxBatchSize()),
+        images.apply(config),
+        new RecordingModelStats(Math.max(1, config.maxBatchSize())));
+  }
+}
