@@ -3,6 +3,7 @@ package dev.conveyor.scheduler;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One request as the scheduler sees it. Ownership of the inputs moves with it: front end,
@@ -24,17 +25,9 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   private final long arrivalNs;
   private final long deadlineNs;
   private final ReplyTo replyTo;
+  private final @Nullable Object shapeKey;
 
-  /**
-   * Creates a request.
-   *
-   * @param version the concrete version that will serve it
-   * @param batchSize first dimension; 1 for a model that does not batch
-   * @param priority level, 1 the highest; 0 takes the model's default
-   * @param timeoutMicros the request's own {@code timeout} parameter; 0 for none
-   * @param arrivalNs when the front end had the whole request
-   * @param deadlineNs when the client stops waiting, or {@link #NO_DEADLINE}
-   */
+  /** Creates a request to a model whose inputs have fixed shapes. */
   public InferenceRequest(
       String model,
       String version,
@@ -45,6 +38,42 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
       long arrivalNs,
       long deadlineNs,
       ReplyTo replyTo) {
+    this(
+        model,
+        version,
+        inputs,
+        batchSize,
+        priority,
+        timeoutMicros,
+        arrivalNs,
+        deadlineNs,
+        replyTo,
+        null);
+  }
+
+  /**
+   * Creates a request.
+   *
+   * @param version the concrete version that will serve it
+   * @param batchSize first dimension; 1 for a model that does not batch
+   * @param priority level, 1 the highest; 0 takes the model's default
+   * @param timeoutMicros the request's own {@code timeout} parameter; 0 for none
+   * @param arrivalNs when the front end had the whole request
+   * @param deadlineNs when the client stops waiting, or {@link #NO_DEADLINE}
+   * @param shapeKey stands for the inputs' shapes without the batch dimension; only requests with
+   *     equal keys share a batch; null for a model whose shapes are fixed
+   */
+  public InferenceRequest(
+      String model,
+      String version,
+      List<Tensor> inputs,
+      int batchSize,
+      int priority,
+      long timeoutMicros,
+      long arrivalNs,
+      long deadlineNs,
+      ReplyTo replyTo,
+      @Nullable Object shapeKey) {
     this.model = model;
     this.version = version;
     this.inputs = inputs;
@@ -54,6 +83,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     this.arrivalNs = arrivalNs;
     this.deadlineNs = deadlineNs;
     this.replyTo = replyTo;
+    this.shapeKey = shapeKey;
   }
 
   public String model() {
@@ -92,6 +122,10 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
 
   public ReplyTo replyTo() {
     return replyTo;
+  }
+
+  public @Nullable Object shapeKey() {
+    return shapeKey;
   }
 
   /** Closes the inputs. */

@@ -23,6 +23,11 @@ public final class LocalCodec<T> implements MessageCodec<T, T> {
     register(vertx, InferenceRequest.class);
     register(vertx, Batch.class);
     register(vertx, BatchOutcome.class);
+    register(vertx, SchedulerSnapshot.class);
+    register(vertx, SchedulerCommand.AddModel.class);
+    register(vertx, SchedulerCommand.RemoveModel.class);
+    register(vertx, SchedulerCommand.InstanceReady.class);
+    register(vertx, SchedulerCommand.InstanceGone.class);
   }
 
   /** Registers one more message class. Call once per class and {@code Vertx}. */

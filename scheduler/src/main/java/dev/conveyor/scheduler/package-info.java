@@ -6,7 +6,9 @@
  *       straight to its {@link ReplyTo}.
  *   <li>The decision: {@link Scheduler}, plain Java without threads, clocks or Vert.x; time and
  *       events come in, decisions come out.
- *   <li>The actor around it: {@link SchedulerVerticle}, one event loop.
+ *   <li>The actor around it: {@link SchedulerVerticle}, one event loop, told by {@link
+ *       SchedulerCommand} what there is to schedule; reached at {@link Addresses}.
+ *   <li>What it holds and has done: {@link SchedulerSnapshot}.
  *   <li>The rules it is made of: {@code batching}, {@code profile}, {@code fairness}.
  * </ul>
  *

@@ -1,0 +1,24 @@
+package dev.conveyor.scheduler;
+
+/** Every event-bus address of the scheduler. All are local to this JVM. */
+public final class Addresses {
+
+  /** Takes an {@link InferenceRequest}; its answer goes to its {@link ReplyTo}. No reply. */
+  public static final String SUBMIT = "conveyor.scheduler.submit";
+
+  /** Takes the {@link ModelPlan#key} of a model whose waiting request was answered. No reply. */
+  public static final String CANCELLED = "conveyor.scheduler.cancelled";
+
+  /** Takes a {@link SchedulerCommand}; replies with null when it is done, or fails. */
+  public static final String CONTROL = "conveyor.scheduler.control";
+
+  /** Takes anything; replies with a {@link SchedulerSnapshot}. */
+  public static final String SNAPSHOT = "conveyor.scheduler.snapshot";
+
+  private Addresses() {}
+
+  /** Takes a {@link Batch}; replies with a {@link BatchOutcome}. One per instance. */
+  public static String instance(String key, int index) {
+    return "conveyor.instance." + key + "." + index;
+  }
+}

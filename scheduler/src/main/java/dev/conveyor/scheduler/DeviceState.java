@@ -1,0 +1,92 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.scheduler.fairness.StartTimeFairQueue;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One device: what runs on it, and whose turn it is.
+ *
+ * <p>Not thread-safe: owned by the {@link Scheduler}.
+ *
+ * <p>Invariant: {@code used} is the sum of the units of its running batches and at most the
+ * capacity.
+ */
+final class DeviceState {
+
+  final DeviceSpec spec;
+  final StartTimeFairQueue fair = new StartTimeFairQueue();
+  final List<Placement> placements = new ArrayList<>();
+
+  /** The smallest start tag among the models that could run at the last {@link #choose}. */
+  double smallestTag;
+
+  private int used;
+  private long busyUnitNs;
+  private long changedNs;
+
+  DeviceState(DeviceSpec spec) {
+    this.spec = spec;
+  }
+
+  SchedulerSnapshot.Device snapshot(long nowNs) {
+    return new SchedulerSnapshot.Device(spec.name(), spec.capacity(), used, busyUnitNs(nowNs));
+  }
+
+  double usedFraction() {
+    return (double) used / spec.capacity();
+  }
+
+  long busyUnitNs(long nowNs) {
+    return busyUnitNs + used * (nowNs - changedNs);
+  }
+
+  void take(int units, long nowNs) {
+    busyUnitNs = busyUnitNs(nowNs);
+    changedNs = nowNs;
+    used += units;
+  }
+
+  void giveBack(int units, long nowNs) {
+    take(-units, nowNs);
+  }
+
+  /**
+   * Returns the model that is to run here next, or null.
+   *
+   * <p>The smallest start tag goes first. If its batch needs more room than there is, others may
+   * use the room meanwhile, but only until they are a window ahead; then the device drains until it
+   * fits. So a batch that needs every core is not starved by a stream of small ones.
+   */
+  @Nullable Placement choose(long nowNs) {
+    int room = spec.capacity() - used;
+    if (room == 0) {
+      return null;
+    }
+    Placement first = null;
+    Placement firstFitting = null;
+    double firstTag = 0;
+    double fittingTag = 0;
+    for (int i = 0; i < placements.size(); i++) {
+      Placement placement = placements.get(i);
+      if (!placement.canRun(nowNs)) {
+        continue;
+      }
+      double tag = fair.startTag(placement.flow);
+      if (first == null || tag < firstTag) {
+        first = placement;
+        firstTag = tag;
+      }
+      if (placement.nextInstance().units <= room && (firstFitting == null || tag < fittingTag)) {
+        firstFitting = placement;
+        fittingTag = tag;
+      }
+    }
+    if (first == null || firstFitting == null) {
+      return null;
+    }
+    smallestTag = firstTag;
+    return fittingTag - firstTag <= fair.windowNs(first.flow) ? firstFitting : null;
+  }
+}

@@ -1,0 +1,49 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.models.config.DynamicBatching;
+import java.util.Optional;
+
+/**
+ * How one version of a model is to be scheduled.
+ *
+ * @param maxBatchSize 0 for a model without a batch dimension
+ * @param dynamicBatching empty: every request is its own batch
+ * @param weight share of device time against other models
+ * @param defaultMaxQueueSize requests that may wait if the queue policy does not say; 0 for no
+ *     bound
+ */
+public record ModelPlan(
+    String name,
+    String version,
+    int maxBatchSize,
+    Optional<DynamicBatching> dynamicBatching,
+    double weight,
+    int defaultMaxQueueSize) {
+
+  public ModelPlan {
+    if (maxBatchSize < 0 || defaultMaxQueueSize < 0 || !(weight > 0)) {
+      throw new IllegalArgumentException(
+          name
+              + ": sizes are not negative and the weight is above 0, were "
+              + maxBatchSize
+              + ", "
+              + defaultMaxQueueSize
+              + ", "
+              + weight);
+    }
+  }
+
+  /** Returns what instances and snapshots call it: {@code name/version}. */
+  public String key() {
+    return key(name, version);
+  }
+
+  /** Returns the key of a version of a model. */
+  public static String key(String name, String version) {
+    return name + "/" + version;
+  }
+
+  boolean preservesOrdering() {
+    return dynamicBatching.isPresent() && dynamicBatching.get().preserveOrdering();
+  }
+}

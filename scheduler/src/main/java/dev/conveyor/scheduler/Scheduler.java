@@ -1,0 +1,364 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.batching.DynamicBatcher;
+import dev.conveyor.scheduler.batching.Rejection;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Decides what runs where and when: several models, each with several instances, on several
+ * devices.
+ *
+ * <p>Not thread-safe: owned by the {@link SchedulerVerticle}, or by whoever simulates it. Reads no
+ * clock, sends nothing, answers nobody. Requests, outcomes and the time come in; {@link #poll}
+ * returns what to run, {@link #takeRejected} what to fail, {@link #wakeUpInNs} when to ask again.
+ *
+ * <p>Binding is late: a batch is cut only when an instance is free and its device has room, so that
+ * it is as full as it can be. The device with the smallest part in use goes first; on it, the model
+ * that has had the least device time for its weight ({@link
+ * dev.conveyor.scheduler.fairness.StartTimeFairQueue}). Cores of a CPU are never oversubscribed:
+ * the threads of the running batches add up to at most its capacity.
+ *
+ * <p>Every request that was taken comes out exactly once: in an {@link Assignment} or in a {@link
+ * Rejection}. A decision looks at each model once; taking a request looks at its model only.
+ */
+public final class Scheduler {
+
+  /** What {@link #wakeUpInNs} returns if only an event can change anything. */
+  public static final long NEVER = DynamicBatcher.NEVER;
+
+  /** Charged for a batch of a model that has never run, until its true cost is known. */
+  private static final long UNKNOWN_COST_NS = 1_000_000;
+
+  private final Map<String, DeviceState> devicesByName = new LinkedHashMap<>();
+  private final List<DeviceState> devices = new ArrayList<>();
+  private final ModelTable models = new ModelTable();
+  private List<Rejection> rejected = new ArrayList<>();
+  private long nextBatchId;
+  private boolean shutDown;
+
+  /** Creates a scheduler without models; among equally used devices the first goes first. */
+  public Scheduler(List<DeviceSpec> devices) {
+    for (DeviceSpec spec : devices) {
+      DeviceState device = new DeviceState(spec);
+      if (devicesByName.put(spec.name(), device) != null) {
+        throw new IllegalArgumentException("two devices are called " + spec.name());
+      }
+      this.devices.add(device);
+    }
+  }
+
+  /**
+   * Adds a model, or replaces the plan of one: what is queued stays queued, its waiting time starts
+   * anew, and its costs are learned anew.
+   *
+   * @throws IllegalStateException if the model is draining
+   */
+  public void addModel(ModelPlan plan, long nowNs) {
+    ModelState model = models.find(plan.key());
+    if (model == null) {
+      models.add(new ModelState(plan));
+    } else if (model.draining) {
+      throw new IllegalStateException(plan.key() + " is being removed");
+    } else {
+      model.replan(plan, nowNs, rejected);
+    }
+  }
+
+  /** Stops taking requests for a model; what is queued still runs, if there is an instance. */
+  public void drainModel(String key) {
+    ModelState model = models.find(key);
+    if (model != null) {
+      model.draining = true;
+      rejectIfStranded(model);
+    }
+  }
+
+  /** Returns true if nothing of the model is queued or running; also if it is unknown. */
+  public boolean isDrained(String key) {
+    ModelState model = models.find(key);
+    return model == null || (model.running == 0 && model.batcher.queue().requests() == 0);
+  }
+
+  /** Forgets a model and its instances; what is queued is rejected, what runs may finish. */
+  public void removeModel(String key) {
+    ModelState model = models.find(key);
+    if (model == null) {
+      return;
+    }
+    model.batcher.rejectAll(notReady(model, "unloaded"), rejected);
+    models.remove(model);
+    for (InstanceState instance : model.instances.values()) {
+      instance.leaving = true;
+    }
+    for (Placement placement : model.placements) {
+      placement.device.placements.remove(placement);
+    }
+  }
+
+  /**
+   * Adds an instance that waits for its first batch. One with the same index is taken for dead and
+   * replaced.
+   *
+   * @throws IllegalArgumentException if its model or device is unknown
+   */
+  public void addInstance(InstanceRef ref, long nowNs) {
+    ModelState model = models.find(ref.key());
+    DeviceState device = devicesByName.get(ref.device());
+    if (model == null || device == null) {
+      throw new IllegalArgumentException(
+          ref.key() + "#" + ref.index() + ": unknown " + (model == null ? "model" : ref.device()));
+    }
+    InstanceState before = model.instances.get(ref.index());
+    if (before != null) {
+      drop(before, nowNs);
+    }
+    Placement placement = model.placementOn(device);
+    if (placement == null) {
+      placement = new Placement(model, device);
+      model.placements.add(placement);
+      device.placements.add(placement);
+    }
+    InstanceState instance = new InstanceState(ref, placement, device.spec.units(ref));
+    model.instances.put(ref.index(), instance);
+    placement.free.addLast(instance);
+    model.lost = false;
+  }
+
+  /** Gives an instance no more batches; it is gone when its current one is done. */
+  public void removeInstance(String key, int index) {
+    ModelState model = models.find(key);
+    InstanceState instance = model == null ? null : model.instances.get(index);
+    if (model == null || instance == null) {
+      return;
+    }
+    instance.leaving = true;
+    if (instance.running == null) {
+      forget(instance);
+    }
+    rejectIfStranded(model);
+  }
+
+  /** Returns true while an instance waits for batches or runs one. */
+  public boolean hasInstance(String key, int index) {
+    ModelState model = models.find(key);
+    return model != null && model.instances.containsKey(index);
+  }
+
+  /** Queues a request; returns null if it was taken, otherwise why not. */
+  public @Nullable InferenceException submit(InferenceRequest request, long nowNs) {
+    ModelState model = models.find(request.model(), request.version());
+    if (model == null) {
+      return new InferenceException(
+          ErrorCode.NOT_FOUND,
+          "Request for unknown model: '"
+              + request.model()
+              + "' version "
+              + request.version()
+              + " is not found");
+    }
+    InferenceException refusal = admit(model, request, nowNs);
+    if (refusal != null) {
+      model.refused++;
+    } else if (model.batcher.queue().requests() == 1) {
+      for (int i = 0; i < model.placements.size(); i++) {
+        Placement placement = model.placements.get(i);
+        placement.device.fair.activate(placement.flow);
+      }
+    }
+    return refusal;
+  }
+
+  private @Nullable InferenceException admit(
+      ModelState model, InferenceRequest request, long nowNs) {
+    if (shutDown) {
+      return shuttingDown();
+    }
+    if (model.draining || model.lost) {
+      return notReady(model, model.draining ? "unloading" : "its instances were lost");
+    }
+    return model.batcher.offer(request, nowNs);
+  }
+
+  /** Returns the next batch to run and where, or null; ask until it returns null. */
+  public @Nullable Assignment poll(long nowNs) {
+    List<ModelState> all = models.all();
+    for (int i = 0; i < all.size(); i++) {
+      all.get(i).batcher.expire(nowNs, rejected);
+    }
+    Placement next = choose(nowNs);
+    while (next != null) {
+      Batch batch = next.model.batcher.take(nextBatchId, nowNs, rejected);
+      if (batch != null) {
+        nextBatchId++;
+        return assign(next, batch, nowNs);
+      }
+      next = choose(nowNs);
+    }
+    return null;
+  }
+
+  private @Nullable Placement choose(long nowNs) {
+    Placement best = null;
+    for (int i = 0; i < devices.size(); i++) {
+      DeviceState device = devices.get(i);
+      if (best == null || device.usedFraction() < best.device.usedFraction()) {
+        Placement candidate = device.choose(nowNs);
+        best = candidate == null ? best : candidate;
+      }
+    }
+    return best;
+  }
+
+  private Assignment assign(Placement placement, Batch batch, long nowNs) {
+    ModelState model = placement.model;
+    DeviceState device = placement.device;
+    InstanceState instance = placement.free.removeLast();
+    long predictedNs =
+        placement.profile.isKnown() ? placement.profile.predictNs(batch.items()) : UNKNOWN_COST_NS;
+    Assignment assignment = new Assignment(instance, batch);
+    instance.running = assignment;
+    instance.chargedNs = (double) predictedNs * instance.units;
+    device.fair.dispatch(placement.flow, device.smallestTag, instance.chargedNs);
+    device.take(instance.units, nowNs);
+    model.running++;
+    model.dispatchedBatches++;
+    model.dispatchedRequests += batch.requests().size();
+    return assignment;
+  }
+
+  /** Takes note that an instance has run its batch, well or not, and is ready for the next. */
+  public void onOutcome(Assignment assignment, BatchOutcome outcome, long nowNs) {
+    InstanceState instance = assignment.state;
+    if (instance.running != assignment) {
+      return;
+    }
+    if (outcome.succeeded()) {
+      instance.placement.profile.record(assignment.batch().items(), outcome.busyNs());
+    }
+    settle(instance, outcome.busyNs(), nowNs);
+    if (instance.leaving) {
+      forget(instance);
+    } else {
+      instance.placement.free.addLast(instance);
+    }
+  }
+
+  /**
+   * Takes note that an instance will not answer for its batch. It gets no more; if it was the
+   * model's last, the model's requests are rejected until another instance reports.
+   */
+  public void onLost(Assignment assignment, long nowNs) {
+    InstanceState instance = assignment.state;
+    if (instance.running != assignment) {
+      return;
+    }
+    drop(instance, nowNs);
+    ModelState model = instance.placement.model;
+    if (model.activeInstances() == 0) {
+      model.lost = true;
+      model.batcher.rejectAll(notReady(model, "its instances were lost"), rejected);
+    }
+  }
+
+  /** Takes out requests of a model that were answered while they waited. */
+  public void sweep(String key) {
+    ModelState model = models.find(key);
+    if (model != null) {
+      model.batcher.removeDone(rejected);
+    }
+  }
+
+  /** Rejects everything that is queued and everything that comes. */
+  public void shutDown() {
+    shutDown = true;
+    for (ModelState model : models.all()) {
+      model.batcher.rejectAll(shuttingDown(), rejected);
+    }
+  }
+
+  /**
+   * Hands over what left the queues without having run since the last call, also requests that were
+   * found answered already; the caller answers and closes them.
+   */
+  public List<Rejection> takeRejected() {
+    if (rejected.isEmpty()) {
+      return List.of();
+    }
+    List<Rejection> taken = rejected;
+    rejected = new ArrayList<>();
+    return taken;
+  }
+
+  /**
+   * Returns how long after {@code nowNs} {@link #poll} may have something new though no event
+   * comes, or {@link #NEVER}. May be too short. Valid after {@code poll} returned null.
+   */
+  public long wakeUpInNs(long nowNs) {
+    long untilNs = NEVER;
+    List<ModelState> all = models.all();
+    for (int i = 0; i < all.size(); i++) {
+      ModelState model = all.get(i);
+      DynamicBatcher batcher = model.batcher;
+      untilNs =
+          Math.min(
+              untilNs,
+              model.hasFreeInstance()
+                  ? batcher.untilNextEventNs(nowNs)
+                  : batcher.untilExpiryNs(nowNs));
+    }
+    return untilNs;
+  }
+
+  /** Returns what is held now and what was done so far. */
+  public SchedulerSnapshot snapshot(long nowNs) {
+    return new SchedulerSnapshot(
+        nowNs,
+        models.all().stream().map(ModelState::snapshot).toList(),
+        devices.stream().map(device -> device.snapshot(nowNs)).toList());
+  }
+
+  /** Ends the running batch of an instance: gives the room back and charges what it took. */
+  private static void settle(InstanceState instance, long busyNs, long nowNs) {
+    Placement placement = instance.placement;
+    double actualNs = (double) Math.max(0, busyNs) * instance.units;
+    placement.device.fair.complete(placement.flow, instance.chargedNs, actualNs);
+    placement.device.giveBack(instance.units, nowNs);
+    placement.model.running--;
+    instance.running = null;
+  }
+
+  private static void drop(InstanceState instance, long nowNs) {
+    Assignment running = instance.running;
+    if (running != null) {
+      settle(instance, nowNs - running.batch().dispatchNs(), nowNs);
+    }
+    instance.leaving = true;
+    forget(instance);
+  }
+
+  private static void forget(InstanceState instance) {
+    instance.placement.free.remove(instance);
+    instance.placement.model.instances.remove(instance.ref.index(), instance);
+  }
+
+  private void rejectIfStranded(ModelState model) {
+    if (model.draining && model.activeInstances() == 0) {
+      model.batcher.rejectAll(notReady(model, "unloading"), rejected);
+    }
+  }
+
+  private static InferenceException notReady(ModelState model, String reason) {
+    return new InferenceException(
+        ErrorCode.UNAVAILABLE, "Model '" + model.plan.name() + "' is not ready: " + reason);
+  }
+
+  private static InferenceException shuttingDown() {
+    return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
+  }
+}

@@ -1,0 +1,266 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.SchedulerCommand.AddModel;
+import dev.conveyor.scheduler.SchedulerCommand.InstanceGone;
+import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
+import dev.conveyor.scheduler.SchedulerCommand.RemoveModel;
+import dev.conveyor.scheduler.batching.Rejection;
+import io.vertx.core.Future;
+import io.vertx.core.Timer;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.core.eventbus.EventBus;
+import io.vertx.core.eventbus.Message;
+import io.vertx.core.eventbus.MessageConsumer;
+import io.vertx.core.eventbus.ReplyException;
+import io.vertx.core.eventbus.ReplyFailure;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The actor around the {@link Scheduler}: turns messages into calls on it and performs what it
+ * decides.
+ *
+ * <p>Thread-confined: one event loop, the only owner of the core. It never blocks and never touches
+ * tensor memory.
+ *
+ * <p>A message changes the core only; decisions are taken once per turn of the event loop, after
+ * every message that was already waiting, so that requests that were parsed together run together.
+ *
+ * <p>An instance's reply is the credit for its next batch. No reply within the send timeout, a
+ * refusal, or no handler at all mean the instance is lost: its requests fail and it gets no more
+ * batches until it reports again.
+ */
+public final class SchedulerVerticle extends VerticleBase {
+
+  /** Something that was asked for and is answered once a condition holds. */
+  private record Pending(BooleanSupplier isDone, Message<?> message) {}
+
+  private final Scheduler scheduler;
+  private final NanoClock clock;
+  private final DeliveryOptions runOptions;
+  private final Replies replies = new Replies();
+  private final List<MessageConsumer<?>> consumers = new ArrayList<>();
+  private final List<Pending> pending = new ArrayList<>();
+  private final Set<String> toSweep = new LinkedHashSet<>();
+  private boolean dispatchScheduled;
+  private @Nullable Timer wakeUp;
+  private long wakeUpAtNs;
+
+  /**
+   * Creates the actor.
+   *
+   * @param executionTimeoutMs how long an instance may take for a batch before it counts as lost
+   */
+  public SchedulerVerticle(List<DeviceSpec> devices, NanoClock clock, long executionTimeoutMs) {
+    this.scheduler = new Scheduler(devices);
+    this.clock = clock;
+    this.runOptions = new DeliveryOptions().setLocalOnly(true).setSendTimeout(executionTimeoutMs);
+  }
+
+  @Override
+  public Future<?> start() {
+    EventBus bus = vertx.eventBus();
+    consumers.add(bus.<InferenceRequest>localConsumer(Addresses.SUBMIT, this::onSubmit));
+    consumers.add(bus.<String>localConsumer(Addresses.CANCELLED, this::onCancelled));
+    consumers.add(bus.<SchedulerCommand>localConsumer(Addresses.CONTROL, this::onCommand));
+    consumers.add(
+        bus.localConsumer(
+            Addresses.SNAPSHOT,
+            message -> message.reply(scheduler.snapshot(clock.nanoTime()), runOptions)));
+    List<Future<Void>> registered = new ArrayList<>();
+    for (MessageConsumer<?> consumer : consumers) {
+      registered.add(consumer.completion());
+    }
+    return Future.all(registered);
+  }
+
+  @Override
+  public Future<?> stop() {
+    List<Future<Void>> unregistered = new ArrayList<>();
+    for (MessageConsumer<?> consumer : consumers) {
+      unregistered.add(consumer.unregister());
+    }
+    cancelWakeUp();
+    scheduler.shutDown();
+    answerRejected();
+    for (Pending unanswered : pending) {
+      unanswered.message().fail(1, "the scheduler stopped");
+    }
+    pending.clear();
+    return Future.all(unregistered);
+  }
+
+  private void onSubmit(Message<InferenceRequest> message) {
+    InferenceRequest request = message.body();
+    InferenceException refusal = scheduler.submit(request, clock.nanoTime());
+    if (refusal == null) {
+      scheduleDispatch();
+    } else {
+      request.replyTo().fail(refusal);
+      request.close();
+    }
+  }
+
+  private void onCancelled(Message<String> message) {
+    toSweep.add(message.body());
+    scheduleDispatch();
+  }
+
+  private void onCommand(Message<SchedulerCommand> message) {
+    try {
+      execute(message.body(), message);
+    } catch (RuntimeException e) {
+      message.fail(1, e.getMessage());
+    }
+    scheduleDispatch();
+  }
+
+  private void execute(SchedulerCommand command, Message<?> message) {
+    if (command instanceof AddModel add) {
+      scheduler.addModel(add.plan(), clock.nanoTime());
+      message.reply(null);
+    } else if (command instanceof RemoveModel remove) {
+      scheduler.drainModel(remove.key());
+      pending.add(new Pending(() -> removeIfDrained(remove.key()), message));
+    } else if (command instanceof InstanceReady ready) {
+      scheduler.addInstance(ready.instance(), clock.nanoTime());
+      message.reply(null);
+    } else if (command instanceof InstanceGone gone) {
+      scheduler.removeInstance(gone.key(), gone.index());
+      pending.add(new Pending(() -> !scheduler.hasInstance(gone.key(), gone.index()), message));
+    }
+  }
+
+  private boolean removeIfDrained(String key) {
+    boolean drained = scheduler.isDrained(key);
+    if (drained) {
+      scheduler.removeModel(key);
+    }
+    return drained;
+  }
+
+  private void scheduleDispatch() {
+    if (!dispatchScheduled) {
+      dispatchScheduled = true;
+      context.runOnContext(v -> dispatch());
+    }
+  }
+
+  private void dispatch() {
+    dispatchScheduled = false;
+    if (!toSweep.isEmpty()) {
+      toSweep.forEach(scheduler::sweep);
+      toSweep.clear();
+    }
+    long nowNs = clock.nanoTime();
+    Assignment assignment = scheduler.poll(nowNs);
+    while (assignment != null) {
+      run(assignment);
+      assignment = scheduler.poll(nowNs);
+    }
+    answerRejected();
+    answerPending();
+    armWakeUp(nowNs);
+  }
+
+  private void run(Assignment assignment) {
+    InstanceRef instance = assignment.instance();
+    vertx
+        .eventBus()
+        .<BatchOutcome>request(
+            Addresses.instance(instance.key(), instance.index()), assignment.batch(), runOptions)
+        .onComplete(
+            reply -> {
+              scheduler.onOutcome(assignment, reply.body(), clock.nanoTime());
+              scheduleDispatch();
+            },
+            failure -> onLost(assignment, failure));
+  }
+
+  /**
+   * Fails the batch of a lost instance. The inputs stay with the instance, which may still be
+   * reading them, unless the batch never reached it.
+   */
+  private void onLost(Assignment assignment, Throwable failure) {
+    scheduler.onLost(assignment, clock.nanoTime());
+    boolean delivered =
+        !(failure instanceof ReplyException reply
+            && reply.failureType() == ReplyFailure.NO_HANDLERS);
+    InferenceException lost = new InferenceException(ErrorCode.EXECUTION_FAILED, "instance lost");
+    for (InferenceRequest request : assignment.batch().requests()) {
+      replies.fail(request.replyTo(), lost);
+      if (!delivered) {
+        request.close();
+      }
+    }
+    replies.flush();
+    scheduleDispatch();
+  }
+
+  private void answerRejected() {
+    List<Rejection> rejected = scheduler.takeRejected();
+    if (rejected.isEmpty()) {
+      return;
+    }
+    for (int i = 0; i < rejected.size(); i++) {
+      Rejection rejection = rejected.get(i);
+      replies.fail(rejection.request().replyTo(), rejection.failure());
+      rejection.request().close();
+    }
+    replies.flush();
+  }
+
+  private void answerPending() {
+    if (pending.isEmpty()) {
+      return;
+    }
+    Iterator<Pending> all = pending.iterator();
+    while (all.hasNext()) {
+      Pending next = all.next();
+      if (next.isDone().getAsBoolean()) {
+        all.remove();
+        next.message().reply(null);
+      }
+    }
+  }
+
+  private void armWakeUp(long nowNs) {
+    long inNs = scheduler.wakeUpInNs(nowNs);
+    if (inNs == Scheduler.NEVER) {
+      cancelWakeUp();
+      return;
+    }
+    // An earlier timer may stay: it asks again.
+    if (wakeUp != null && wakeUpAtNs - (nowNs + inNs) <= 0) {
+      return;
+    }
+    cancelWakeUp();
+    long micros = Math.max(1, TimeUnit.NANOSECONDS.toMicros(inNs + 999));
+    wakeUpAtNs = nowNs + inNs;
+    Timer timer = vertx.timer(micros, TimeUnit.MICROSECONDS);
+    wakeUp = timer;
+    timer.onSuccess(
+        v -> {
+          if (wakeUp == timer) {
+            wakeUp = null;
+            dispatch();
+          }
+        });
+  }
+
+  private void cancelWakeUp() {
+    if (wakeUp != null) {
+      wakeUp.cancel();
+      wakeUp = null;
+    }
+  }
+}

@@ -1,0 +1,186 @@
+package dev.conveyor.scheduler.batching;
+
+import dev.conveyor.models.config.QueuePolicy;
+import dev.conveyor.scheduler.InferenceRequest;
+import java.time.Duration;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Requests of one priority level in the order in which they came, with the time at which each stops
+ * waiting. A ring of parallel arrays: a request costs no object here.
+ *
+ * <p>Not thread-safe: owned by its {@link RequestQueue}.
+ *
+ * <p>Invariant: no entry is due before {@link #earliestDueNs}. It may be too early after removals;
+ * the next expiry makes it exact again.
+ */
+final class Lane {
+
+  /** Due time of an entry that may wait without limit. */
+  static final long NEVER = Long.MAX_VALUE;
+
+  /** Longer timeouts are no timeouts; half the range of a time difference, so sums are safe. */
+  private static final long LONGEST_TIMEOUT_NS = Long.MAX_VALUE / 2;
+
+  private final long timeoutNs;
+  private final boolean allowTimeoutOverride;
+  private final boolean delays;
+  private final int maxSize;
+
+  private @Nullable InferenceRequest[] requests = new @Nullable InferenceRequest[16];
+  private long[] enqueuedNs = new long[16];
+  private long[] dueNs = new long[16];
+  private int head;
+  private int size;
+  private long earliestDueNs = NEVER;
+
+  /** Creates a lane; with {@code delays}, what times out here is to wait elsewhere. */
+  Lane(QueuePolicy policy, int maxSize, boolean delays) {
+    this.timeoutNs = timeoutNs(policy.defaultTimeout());
+    this.allowTimeoutOverride = policy.allowTimeoutOverride();
+    this.delays = delays;
+    this.maxSize = maxSize;
+  }
+
+  int size() {
+    return size;
+  }
+
+  int maxSize() {
+    return maxSize;
+  }
+
+  /** Returns true if a request that times out here is to be delayed rather than failed. */
+  boolean delays() {
+    return delays;
+  }
+
+  InferenceRequest request(int i) {
+    InferenceRequest request = requests[slot(i)];
+    if (request == null) {
+      throw new IndexOutOfBoundsException(i);
+    }
+    return request;
+  }
+
+  long enqueuedNs(int i) {
+    return enqueuedNs[slot(i)];
+  }
+
+  boolean isDue(int i, long nowNs) {
+    return isPast(dueNs[slot(i)], nowNs);
+  }
+
+  /** Returns true if an entry may be due. Never false if one is. */
+  boolean mayBeDue(long nowNs) {
+    return isPast(earliestDueNs, nowNs);
+  }
+
+  /** Returns a time before which no entry is due, or {@link #NEVER}. */
+  long earliestDueNs() {
+    return earliestDueNs;
+  }
+
+  /** Appends a request that stops waiting at the earlier of its timeout and its deadline. */
+  void append(InferenceRequest request, long nowNs) {
+    long timeoutNs = this.timeoutNs;
+    if (allowTimeoutOverride && request.timeoutMicros() > 0) {
+      long ownNs = timeoutNs(request.timeoutMicros());
+      timeoutNs = timeoutNs == 0 || (ownNs != 0 && ownNs < timeoutNs) ? ownNs : timeoutNs;
+    }
+    long deadlineNs = request.deadlineNs();
+    if (timeoutNs == 0) {
+      append(request, nowNs, deadlineNs);
+    } else {
+      long timesOutNs = nowNs + timeoutNs;
+      append(request, nowNs, earlier(timesOutNs == NEVER ? NEVER - 1 : timesOutNs, deadlineNs));
+    }
+  }
+
+  /** Appends a request that waits until {@code dueNs}. */
+  void append(InferenceRequest request, long enqueuedNs, long dueNs) {
+    if (size == requests.length) {
+      grow();
+    }
+    int slot = slot(size++);
+    requests[slot] = request;
+    this.enqueuedNs[slot] = enqueuedNs;
+    this.dueNs[slot] = dueNs;
+    earliestDueNs = earlier(earliestDueNs, dueNs);
+  }
+
+  InferenceRequest removeFirst() {
+    InferenceRequest request = request(0);
+    requests[head] = null;
+    head = slot(1);
+    size--;
+    if (size == 0) {
+      earliestDueNs = NEVER;
+    }
+    return request;
+  }
+
+  /** Moves entry {@code from} to {@code to <= from}; part of a compaction. */
+  void keep(int from, int to) {
+    int source = slot(from);
+    int target = slot(to);
+    requests[target] = requests[source];
+    enqueuedNs[target] = enqueuedNs[source];
+    dueNs[target] = dueNs[source];
+  }
+
+  /** Ends a compaction: the first {@code kept} entries stay. */
+  void truncate(int kept) {
+    long earliest = NEVER;
+    for (int i = 0; i < kept; i++) {
+      earliest = earlier(earliest, dueNs[slot(i)]);
+    }
+    for (int i = kept; i < size; i++) {
+      requests[slot(i)] = null;
+    }
+    size = kept;
+    earliestDueNs = earliest;
+  }
+
+  /** Returns true if {@code timeNs} has come; {@link #NEVER} does not. */
+  static boolean isPast(long timeNs, long nowNs) {
+    return timeNs != NEVER && nowNs - timeNs >= 0;
+  }
+
+  private static long earlier(long aNs, long bNs) {
+    if (aNs == NEVER || bNs == NEVER) {
+      return aNs == NEVER ? bNs : aNs;
+    }
+    return aNs - bNs <= 0 ? aNs : bNs;
+  }
+
+  private static long timeoutNs(Duration timeout) {
+    return timeout.toSeconds() > LONGEST_TIMEOUT_NS / 1_000_000_000 ? 0 : timeout.toNanos();
+  }
+
+  private static long timeoutNs(long micros) {
+    return micros > LONGEST_TIMEOUT_NS / 1000 ? 0 : micros * 1000;
+  }
+
+  private int slot(int i) {
+    return (head + i) & (requests.length - 1);
+  }
+
+  private void grow() {
+    int length = requests.length;
+    @Nullable InferenceRequest[] grown = Arrays.copyOf(requests, length * 2);
+    long[] grownEnqueued = new long[length * 2];
+    long[] grownDue = new long[length * 2];
+    for (int i = 0; i < size; i++) {
+      int slot = slot(i);
+      grown[i] = requests[slot];
+      grownEnqueued[i] = enqueuedNs[slot];
+      grownDue[i] = dueNs[slot];
+    }
+    requests = grown;
+    enqueuedNs = grownEnqueued;
+    dueNs = grownDue;
+    head = 0;
+  }
+}
