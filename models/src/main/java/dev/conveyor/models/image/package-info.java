@@ -1,0 +1,21 @@
+/**
+ * Encoded images in, input tensors out.
+ *
+ * <ul>
+ *   <li>A request's images at once, from a {@code BYTES} tensor: {@link ImageTensors}.
+ *   <li>One image into memory that is there already: {@link ImagePreprocessor}.
+ *   <li>What an image is, without decoding it: {@link ImageHeader}.
+ *   <li>Where a letterboxed image lies in its frame (to map boxes back): {@link Letterbox}.
+ * </ul>
+ *
+ * <p>JPEG and PNG. An EXIF orientation is applied; alpha is dropped; 16 bits per sample become the
+ * upper 8; CMYK is refused, because without a colour profile its colours would be guesses. What is
+ * truncated is refused too. Damage inside the compressed data of a JPEG that ends properly cannot
+ * be told from an odd picture, and is not noticed.
+ *
+ * <p>OpenCV does the decoding, with its own threads turned off: callers bring the parallelism.
+ */
+@NullMarked
+package dev.conveyor.models.image;
+
+import org.jspecify.annotations.NullMarked;

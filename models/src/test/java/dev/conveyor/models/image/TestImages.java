@@ -1,0 +1,121 @@
+package dev.conveyor.models.image;
+
+import java.awt.image.BufferedImage;
+import java.awt.image.Raster;
+import java.awt.image.WritableRaster;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
+
+/** Images for tests, drawn and encoded with what Java brings along. */
+final class TestImages {
+
+  static {
+    System.setProperty("java.awt.headless", "true");
+    ImageIO.setUseCache(false);
+  }
+
+  private TestImages() {}
+
+  /** Smooth, and different in each channel and direction. */
+  static BufferedImage gradient(int width, int height) {
+    BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        int red = 255 * x / width;
+        int green = 255 * y / height;
+        int blue = 255 * (x + y) / (width + height);
+        image.setRGB(x, y, red << 16 | green << 8 | blue);
+      }
+    }
+    return image;
+  }
+
+  /** One colour on the left half, another on the right. */
+  static BufferedImage halves(int width, int height, int leftRgb, int rightRgb) {
+    BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        image.setRGB(x, y, x < width / 2 ? leftRgb : rightRgb);
+      }
+    }
+    return image;
+  }
+
+  static BufferedImage solid(int width, int height, int rgb) {
+    return halves(width, height, rgb, rgb);
+  }
+
+  static byte[] png(BufferedImage image) {
+    return encode("png", new IIOImage(image, null, null), false);
+  }
+
+  static byte[] jpeg(BufferedImage image) {
+    return encode("jpeg", new IIOImage(image, null, null), false);
+  }
+
+  static byte[] progressiveJpeg(BufferedImage image) {
+    return encode("jpeg", new IIOImage(image, null, null), true);
+  }
+
+  static byte[] cmykJpeg(int width, int height) {
+    WritableRaster raster = Raster.createInterleavedRaster(0, width, height, 4, null);
+    return encode("jpeg", new IIOImage(raster, null, null), false);
+  }
+
+  /** Puts an EXIF block with this orientation behind the start of a JPEG. */
+  static byte[] withOrientation(byte[] jpeg, int orientation) {
+    byte[] exif = {
+      (byte) 0xFF, (byte) 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1,
+      0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte) orientation, 0, 0, 0, 0, 0, 0
+    };
+    return ByteBuffer.allocate(jpeg.length + exif.length)
+        .put(jpeg, 0, 2)
+        .put(exif)
+        .put(jpeg, 2, jpeg.length - 2)
+        .array();
+  }
+
+  static byte[] cut(byte[] encoded, int bytes) {
+    return Arrays.copyOf(encoded, bytes);
+  }
+
+  /** Returns a small PNG whose header lies about its size. */
+  static byte[] pngThatClaims(int width, int height) {
+    byte[] png = png(solid(4, 4, 0));
+    ByteBuffer.wrap(png).putInt(16, width).putInt(20, height);
+    java.util.zip.CRC32 crc = new java.util.zip.CRC32();
+    crc.update(png, 12, 17);
+    ByteBuffer.wrap(png).putInt(29, (int) crc.getValue());
+    return png;
+  }
+
+  private static byte[] encode(String format, IIOImage image, boolean progressive) {
+    ImageWriter writer = ImageIO.getImageWritersByFormatName(format).next();
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ImageOutputStream out = ImageIO.createImageOutputStream(bytes)) {
+      writer.setOutput(out);
+      ImageWriteParam param = writer.getDefaultWriteParam();
+      if (format.equals("jpeg")) {
+        param.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
+        param.setCompressionQuality(0.98f);
+      }
+      if (progressive) {
+        param.setProgressiveMode(ImageWriteParam.MODE_DEFAULT);
+      }
+      writer.write(null, image, param);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } finally {
+      writer.dispose();
+    }
+    return bytes.toByteArray();
+  }
+}
