@@ -68,7 +68,8 @@ public final class MetricsFrontEnd extends VerticleBase {
   private void onRequest(HttpServerRequest request) {
     if (!"/metrics".equals(request.path())) {
       request.response().setStatusCode(404).end("not found; metrics are at /metrics\n");
-    } else if (request.method() != HttpMethod.GET && request.method() != HttpMethod.HEAD) {
+    } else if (!HttpMethod.GET.equals(request.method())
+        && !HttpMethod.HEAD.equals(request.method())) {
       request.response().setStatusCode(405).putHeader("Allow", "GET, HEAD").end();
     } else {
       render().onComplete(text -> answer(request, text), e -> refuse(request, e));
@@ -87,7 +88,7 @@ public final class MetricsFrontEnd extends VerticleBase {
 
   private static void answer(HttpServerRequest request, Buffer text) {
     request.response().putHeader("Content-Type", PrometheusText.CONTENT_TYPE);
-    if (request.method() == HttpMethod.HEAD) {
+    if (HttpMethod.HEAD.equals(request.method())) {
       request.response().putHeader("Content-Length", Integer.toString(text.length())).end();
     } else {
       request.response().end(text);

@@ -125,7 +125,7 @@ final class ModelFamilies {
       for (Map.Entry<Integer, BatchStats> batch : batches.entrySet()) {
         items += batch.getKey() * batch.getValue().computeInfer().count();
       }
-      out.end(row.labels, items, executions(batches, Integer.MAX_VALUE));
+      out.end(row.labels, (double) items, executions(batches, Integer.MAX_VALUE));
     }
   }
 

@@ -29,7 +29,10 @@ public final class RecordingModelStats implements ModelStats {
   private final LatencyHistogram request = new LatencyHistogram();
   private final LongAdder items = new LongAdder();
   private final LongAdder failNs = new LongAdder();
-  private final LongAdder[] failures = adders(Reason.values().length);
+  private final LongAdder rejected = new LongAdder();
+  private final LongAdder canceled = new LongAdder();
+  private final LongAdder backend = new LongAdder();
+  private final LongAdder other = new LongAdder();
   private final Phases perRequest = new Phases();
 
   // By batch size. Replaced, never written to, so that readers need no lock.
@@ -62,7 +65,7 @@ public final class RecordingModelStats implements ModelStats {
 
   @Override
   public void onFailure(Reason reason, long totalNs) {
-    failures[reason.ordinal()].increment();
+    failures(reason).increment();
     failNs.add(totalNs);
   }
 
@@ -98,7 +101,7 @@ public final class RecordingModelStats implements ModelStats {
     Map<Reason, Long> reasons = new EnumMap<>(Reason.class);
     long failed = 0;
     for (Reason reason : Reason.values()) {
-      long n = failures[reason.ordinal()].sum();
+      long n = failures(reason).sum();
       reasons.put(reason, n);
       failed += n;
     }
@@ -145,10 +148,13 @@ public final class RecordingModelStats implements ModelStats {
     return added;
   }
 
-  private static LongAdder[] adders(int n) {
-    LongAdder[] adders = new LongAdder[n];
-    Arrays.setAll(adders, i -> new LongAdder());
-    return adders;
+  private LongAdder failures(Reason reason) {
+    return switch (reason) {
+      case REJECTED -> rejected;
+      case CANCELED -> canceled;
+      case BACKEND -> backend;
+      case OTHER -> other;
+    };
   }
 
   /** Sums of the three phases of an execution. Thread-safe. */

@@ -19,9 +19,9 @@ final class SystemFamilies {
     for (Model model : system.models()) {
       out.sample(labels(model), model.queuedRequests());
     }
-    out.gauge("conveyor_running_requests", "Requests in batches that run now");
+    out.gauge("conveyor_running_batches", "Batches that run now");
     for (Model model : system.models()) {
-      out.sample(labels(model), model.runningRequests());
+      out.sample(labels(model), model.runningBatches());
     }
     instances(system, out);
     devices(system, out);

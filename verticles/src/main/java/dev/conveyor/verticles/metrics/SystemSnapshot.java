@@ -15,7 +15,7 @@ public record SystemSnapshot(List<Model> models, List<Instance> instances, List<
   }
 
   /** The line of one version of a model. */
-  public record Model(String name, String version, int queuedRequests, int runningRequests) {}
+  public record Model(String name, String version, int queuedRequests, int runningBatches) {}
 
   /**
    * One instance of a model.
