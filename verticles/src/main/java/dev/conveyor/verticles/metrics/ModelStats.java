@@ -22,8 +22,18 @@ public interface ModelStats {
   /** Records a request that failed in the backend. */
   void onFailure(Reason reason, long totalNs);
 
-  /** Records one execution. */
+  /** Records one execution of {@code items} requests of one item each. */
   void onBatch(int items, long copyInNs, long computeNs, long copyOutNs);
+
+  /**
+   * Records one execution.
+   *
+   * @param requests requests it answered; each of them spent the whole of the three durations
+   * @param items sum of their batch sizes
+   */
+  default void onBatch(int requests, int items, long copyInNs, long computeNs, long copyOutNs) {
+    onBatch(items, copyInNs, computeNs, copyOutNs);
+  }
 
   /** Why a request failed; Triton's reasons of {@code nv_inference_request_failure}. */
   enum Reason {
@@ -35,8 +45,15 @@ public interface ModelStats {
 
   Snapshot snapshot();
 
+  /** Returns how the durations are distributed. */
+  default Histograms histograms() {
+    return Histograms.EMPTY;
+  }
+
   /** Number and sum of durations. */
-  record Duration(long count, long ns) {}
+  record Duration(long count, long ns) {
+    public static final Duration NONE = new Duration(0, 0);
+  }
 
   /** Figures of one batch size. */
   record BatchStats(Duration computeInput, Duration computeInfer, Duration computeOutput) {}
@@ -47,7 +64,9 @@ public interface ModelStats {
    * @param lastInferenceMs milliseconds since the epoch; 0 if there was none
    * @param inferenceCount items answered
    * @param executionCount batches run
-   * @param batches by batch size
+   * @param computeInput time that requests spent in it: every request of a batch counts in full, as
+   *     in Triton; so for the two below
+   * @param batches by batch size; here each execution counts once
    */
   record Snapshot(
       long lastInferenceMs,
@@ -61,4 +80,30 @@ public interface ModelStats {
       Duration computeOutput,
       Map<Integer, BatchStats> batches,
       Map<Reason, Long> failures) {}
+
+  /**
+   * Distributions of durations.
+   *
+   * @param queue per request
+   * @param preprocess per request that was preprocessed
+   * @param copyIn per execution, as the two below
+   * @param request per answered request, from arrival to answer
+   */
+  record Histograms(
+      LatencySnapshot queue,
+      LatencySnapshot preprocess,
+      LatencySnapshot copyIn,
+      LatencySnapshot compute,
+      LatencySnapshot copyOut,
+      LatencySnapshot request) {
+
+    public static final Histograms EMPTY =
+        new Histograms(
+            LatencySnapshot.EMPTY,
+            LatencySnapshot.EMPTY,
+            LatencySnapshot.EMPTY,
+            LatencySnapshot.EMPTY,
+            LatencySnapshot.EMPTY,
+            LatencySnapshot.EMPTY);
+  }
 }

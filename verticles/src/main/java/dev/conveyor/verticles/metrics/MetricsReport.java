@@ -1,0 +1,67 @@
+package dev.conveyor.verticles.metrics;
+
+import dev.conveyor.verticles.ModelCatalog;
+import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+
+/**
+ * Everything one scrape returns: models, queues, devices, the host, and the JVM as Micrometer sees
+ * it.
+ *
+ * <p>Thread-safe, if its sources are. Rendering hundreds of models takes milliseconds: not for
+ * event loops. Listens to garbage collections until it is closed.
+ */
+public final class MetricsReport implements Supplier<String>, AutoCloseable {
+
+  private final ModelCatalog catalog;
+  private final Supplier<SystemSnapshot> system;
+  private final LongSupplier nativeBytes;
+  private final HostFigures host = new HostFigures();
+  private final PrometheusMeterRegistry jvm = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final JvmGcMetrics gc = new JvmGcMetrics();
+
+  /**
+   * Creates a report.
+   *
+   * @param nativeBytes memory that native libraries hold outside the Java heap
+   */
+  public MetricsReport(
+      ModelCatalog catalog, Supplier<SystemSnapshot> system, LongSupplier nativeBytes) {
+    this.catalog = catalog;
+    this.system = system;
+    this.nativeBytes = nativeBytes;
+    gc.bindTo(jvm);
+    new JvmMemoryMetrics().bindTo(jvm);
+    new JvmThreadMetrics().bindTo(jvm);
+    new ClassLoaderMetrics().bindTo(jvm);
+    new ProcessorMetrics().bindTo(jvm);
+    new FileDescriptorMetrics().bindTo(jvm);
+    new UptimeMetrics().bindTo(jvm);
+  }
+
+  @Override
+  public String get() {
+    PrometheusText out = new PrometheusText();
+    new ModelFamilies(catalog.all(), out).write();
+    SystemFamilies.write(system.get(), out);
+    out.gauge("conveyor_native_bytes", "Memory that native libraries hold outside the Java heap")
+        .sample("", nativeBytes.getAsLong());
+    SystemFamilies.writeHost(host, out);
+    return out + jvm.scrape();
+  }
+
+  @Override
+  public void close() {
+    gc.close();
+    jvm.close();
+  }
+}

@@ -1,0 +1,138 @@
+package dev.conveyor.verticles.metrics;
+
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.ModelStats.BatchStats;
+import dev.conveyor.verticles.metrics.ModelStats.Histograms;
+import dev.conveyor.verticles.metrics.ModelStats.Snapshot;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.ToLongFunction;
+
+/**
+ * The metric families of models: Triton's under Triton's names, and histograms.
+ *
+ * <p>Not thread-safe: owned by one scrape. The counters are copied once, so that the families of
+ * one scrape agree as far as counters written meanwhile can.
+ */
+final class ModelFamilies {
+
+  private static final int[] BATCH_BOUNDS = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+
+  private record Row(String labels, Snapshot counters, Histograms histograms) {}
+
+  private final List<Row> rows;
+  private final PrometheusText out;
+
+  ModelFamilies(Collection<ServedModel> models, PrometheusText out) {
+    this.out = out;
+    this.rows =
+        models.stream()
+            .map(
+                m ->
+                    new Row(
+                        PrometheusText.labels("model", m.name(), "version", m.version()),
+                        m.stats().snapshot(),
+                        m.stats().histograms()))
+            .toList();
+  }
+
+  void write() {
+    counter(
+        "nv_inference_request_success",
+        "Number of successful inference requests, all batch sizes",
+        s -> s.success().count());
+    failures();
+    counter(
+        "nv_inference_count",
+        "Number of inferences performed (does not include cached requests)",
+        Snapshot::inferenceCount);
+    counter(
+        "nv_inference_exec_count",
+        "Number of model executions performed (does not include cached requests)",
+        Snapshot::executionCount);
+    counter(
+        "nv_inference_request_duration_us",
+        "Cumulative inference request duration in microseconds",
+        s -> s.success().ns() / 1000);
+    counter(
+        "nv_inference_queue_duration_us",
+        "Cumulative inference queuing duration in microseconds",
+        s -> s.queue().ns() / 1000);
+    counter(
+        "nv_inference_compute_input_duration_us",
+        "Cumulative compute input duration in microseconds, counted for every request of a batch",
+        s -> s.computeInput().ns() / 1000);
+    counter(
+        "nv_inference_compute_infer_duration_us",
+        "Cumulative compute inference duration in microseconds, counted for every request of a"
+            + " batch",
+        s -> s.computeInfer().ns() / 1000);
+    counter(
+        "nv_inference_compute_output_duration_us",
+        "Cumulative inference compute output duration in microseconds, counted for every request"
+            + " of a batch",
+        s -> s.computeOutput().ns() / 1000);
+    histogram("request", "From arrival to answer, per answered request", Histograms::request);
+    histogram("queue", "From arrival to the start of the batch, per request", Histograms::queue);
+    histogram(
+        "preprocess", "Decoding and resizing, per request with images", Histograms::preprocess);
+    histogram("copy_in", "Gathering inputs, per execution", Histograms::copyIn);
+    histogram("compute", "Running the model, per execution", Histograms::compute);
+    histogram("copy_out", "Handing out outputs, per execution", Histograms::copyOut);
+    batchSizes();
+  }
+
+  private void counter(String name, String help, ToLongFunction<Snapshot> value) {
+    out.counter(name, help);
+    for (Row row : rows) {
+      out.sample(row.labels, value.applyAsLong(row.counters));
+    }
+  }
+
+  private void histogram(
+      String phase, String help, Function<Histograms, LatencySnapshot> latencies) {
+    out.histogram("conveyor_" + phase + "_seconds", help);
+    for (Row row : rows) {
+      out.samples(row.labels, latencies.apply(row.histograms));
+    }
+  }
+
+  private void failures() {
+    out.counter(
+        "nv_inference_request_failure", "Number of failed inference requests, all batch sizes");
+    for (Row row : rows) {
+      row.counters
+          .failures()
+          .forEach(
+              (reason, count) ->
+                  out.sample(
+                      PrometheusText.join(
+                          row.labels, PrometheusText.labels("reason", reason.name())),
+                      count));
+    }
+  }
+
+  private void batchSizes() {
+    out.histogram("conveyor_batch_size", "Items per execution");
+    for (Row row : rows) {
+      Map<Integer, BatchStats> batches = row.counters.batches();
+      for (int bound : BATCH_BOUNDS) {
+        out.bucket(row.labels, Integer.toString(bound), executions(batches, bound));
+      }
+      long items = 0;
+      for (Map.Entry<Integer, BatchStats> batch : batches.entrySet()) {
+        items += batch.getKey() * batch.getValue().computeInfer().count();
+      }
+      out.end(row.labels, (double) items, executions(batches, Integer.MAX_VALUE));
+    }
+  }
+
+  private static long executions(Map<Integer, BatchStats> batches, int upToSize) {
+    return batches.entrySet().stream()
+        .filter(batch -> batch.getKey() <= upToSize)
+        .mapToLong(batch -> batch.getValue().computeInfer().count())
+        .sum();
+  }
+}

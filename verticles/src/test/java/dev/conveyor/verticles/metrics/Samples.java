@@ -1,0 +1,35 @@
+package dev.conveyor.verticles.metrics;
+
+import dev.conveyor.models.ModelSignature;
+import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.verticles.ServedModel;
+import java.util.List;
+import java.util.Map;
+
+/** What tests of figures and of the page serve. */
+public final class Samples {
+
+  private Samples() {}
+
+  public static ServedModel model(String name, String version, ModelStats stats) {
+    return new ServedModel(
+        name,
+        version,
+        "onnxruntime_onnx",
+        ModelConfig.empty(name),
+        new ModelSignature(List.of(), List.of(), 0),
+        Map.of(),
+        stats);
+  }
+
+  public static SystemSnapshot system(String model, int queued) {
+    return new SystemSnapshot(
+        List.of(new SystemSnapshot.Model(model, "1", queued, 1)),
+        List.of(
+            new SystemSnapshot.Instance(model, "1", 0, "CPU", "BUSY"),
+            new SystemSnapshot.Instance(model, "1", 1, "CPU", "IDLE")),
+        List.of(
+            new SystemSnapshot.Device(
+                "CPU", "CPU", 2, 0.75, 300, 1000, Map.of("a/weights", 200L, "b/weights", 100L))));
+  }
+}

@@ -1,0 +1,129 @@
+package dev.conveyor.verticles.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.RepositoryControl;
+import dev.conveyor.verticles.metrics.RecordingModelStats;
+import dev.conveyor.verticles.metrics.Samples;
+import dev.conveyor.verticles.metrics.SystemSnapshot;
+import io.vertx.core.Future;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class LiveFiguresTest {
+
+  private final ModelCatalog catalog = new ModelCatalog();
+  private final List<RepositoryControl.Entry> index = new ArrayList<>();
+  private final RecordingModelStats stats = new RecordingModelStats();
+  private SystemSnapshot system = SystemSnapshot.EMPTY;
+  private long nowNs = 5;
+
+  private final LiveFigures figures =
+      new LiveFigures("0.1", catalog, new Repository(), () -> system, () -> nowNs);
+
+  @Test
+  void shouldShowFiguresOfServedModels() {
+    catalog.publish("m", List.of(Samples.model("m", "1", stats)));
+    system = Samples.system("m", 7);
+    figures.sample();
+    stats.onSuccess(50, 0, 0, 2_000_000);
+    nowNs += 2_000_000_000L;
+
+    JsonObject model = figures.sample().getJsonArray("models").getJsonObject(0);
+    assertThat(model.getString("state")).isEqualTo("READY");
+    assertThat(model.getDouble("perSecond")).isEqualTo(25);
+    assertThat(model.getInteger("queued")).isEqualTo(7);
+    assertThat(model.getDouble("p50Ms")).isBetween(1.5, 2.0);
+    assertThat(model.getValue("meanBatch")).isNull();
+    assertThat(model.getJsonArray("instances")).hasSize(2);
+  }
+
+  @Test
+  void shouldShowModelsThatAreNotReadyWithTheReason() {
+    index.add(new RepositoryControl.Entry("broken", "2", "UNAVAILABLE", "no such operator"));
+    index.add(new RepositoryControl.Entry("m", "1", "READY", ""));
+    catalog.publish("m", List.of(Samples.model("m", "1", stats)));
+
+    JsonArray models = figures.sample().getJsonArray("models");
+    assertThat(models).hasSize(2);
+    assertThat(models.getJsonObject(0).getString("reason")).isEqualTo("no such operator");
+    assertThat(models.getJsonObject(1).getString("state")).isEqualTo("READY");
+  }
+
+  @Test
+  void shouldOrderVersionsAsNumbers() {
+    catalog.publish(
+        "m",
+        List.of(
+            Samples.model("m", "10", stats), Samples.model("m", "9", new RecordingModelStats())));
+    JsonArray models = figures.sample().getJsonArray("models");
+    assertThat(models.getJsonObject(0).getString("version")).isEqualTo("9");
+    assertThat(models.getJsonObject(1).getString("version")).isEqualTo("10");
+  }
+
+  @Test
+  void shouldStartOverWhenAModelWasReloaded() {
+    catalog.publish("m", List.of(Samples.model("m", "1", stats)));
+    figures.sample();
+    stats.onSuccess(1, 0, 0, 1);
+    nowNs += 1_000_000_000L;
+    figures.sample();
+    assertThat(rates()).hasSize(1);
+
+    catalog.publish("m", List.of(Samples.model("m", "1", new RecordingModelStats())));
+    nowNs += 1_000_000_000L;
+    figures.sample();
+    assertThat(rates()).isEmpty();
+  }
+
+  @Test
+  void shouldForgetModelsThatAreGone() {
+    catalog.publish("m", List.of(Samples.model("m", "1", stats)));
+    figures.sample();
+    catalog.withdraw("m", "unloaded");
+    assertThat(figures.sample().getJsonArray("models")).isEmpty();
+    assertThat(figures.history().getJsonArray("models")).isEmpty();
+  }
+
+  @Test
+  void shouldShowDevicesWithTheBiggestHolderFirst() {
+    system = Samples.system("m", 0);
+    nowNs += 61_000_000_000L;
+    JsonObject sample = figures.sample();
+    JsonObject device = sample.getJsonArray("devices").getJsonObject(0);
+    assertThat(device.getDouble("busyFraction")).isEqualTo(0.75);
+    assertThat(device.getJsonArray("holders").getJsonObject(0).getString("owner"))
+        .isEqualTo("a/weights");
+    assertThat(sample.getJsonObject("server").getLong("uptimeSeconds")).isEqualTo(61);
+  }
+
+  private JsonArray rates() {
+    return figures.history().getJsonArray("models").getJsonObject(0).getJsonArray("rates");
+  }
+
+  private final class Repository implements RepositoryControl {
+    @Override
+    public Future<List<Entry>> index() {
+      return Future.succeededFuture(index);
+    }
+
+    @Override
+    public Future<Void> load(String name, String configJson) {
+      return Future.failedFuture("not here");
+    }
+
+    @Override
+    public Future<Void> unload(String name) {
+      return Future.failedFuture("not here");
+    }
+
+    @Override
+    public boolean isReady() {
+      return true;
+    }
+  }
+}

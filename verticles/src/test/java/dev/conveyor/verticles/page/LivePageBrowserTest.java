@@ -1,0 +1,151 @@
+package dev.conveyor.verticles.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vertx.core.Vertx;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import io.vertx.ext.web.Router;
+import java.nio.file.Path;
+import org.assertj.core.api.InstanceOfAssertFactories;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.CleanupMode;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The page in a real browser; skipped when none is installed. */
+@Timeout(120)
+final class LivePageBrowserTest {
+
+  private static final String HOSTILE = "<img src=x onerror=\"document.title='owned'\">";
+  private static final String ROW = "document.querySelectorAll('#models tbody tr')[0]";
+
+  @TempDir(cleanup = CleanupMode.NEVER)
+  Path profile;
+
+  private final Vertx vertx = Vertx.vertx();
+  private final Source source = new Source();
+  private final LivePage page = new LivePage(source, 50);
+  private Browser browser;
+  private String deployment;
+
+  @BeforeEach
+  void open() throws Exception {
+    browser = Browser.start(vertx, profile);
+    browser.open("http://127.0.0.1:" + serve() + "/");
+    browser.waitUntil("document.documentElement.dataset.events >= 2");
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    if (browser != null) {
+      browser.close();
+    }
+    vertx.close().await();
+  }
+
+  @Test
+  void shouldShowModelsAndNewFiguresAsTheyCome() {
+    assertThat(text(ROW + ".cells[0]")).isEqualTo("texturesv3");
+    assertThat(text(ROW + ".cells[1]")).isEqualTo("ready");
+    assertThat(text("document.querySelector('.device h3')")).contains("CPU", "2 cores");
+
+    source.perSecond = 4321;
+    browser.waitUntil(ROW + ".cells[4].textContent === '4,321'");
+    browser.waitUntil("document.getElementById('total-rate').textContent === '4,321'");
+    assertThat(browser.evaluate(ROW + ".querySelector('.spark .line').getAttribute('d').length"))
+        .asInstanceOf(InstanceOfAssertFactories.INTEGER)
+        .isGreaterThan(20);
+  }
+
+  @Test
+  void shouldShowHostileNamesAsTextAndKeepThePolicy() {
+    source.name = HOSTILE;
+    browser.waitUntil("document.querySelector('#models tbody').textContent.includes('<img')");
+    assertThat(browser.evaluate("document.querySelectorAll('#models img').length")).isEqualTo(0);
+    assertThat(browser.evaluate("document.title")).isEqualTo("Conveyor");
+  }
+
+  @Test
+  void shouldSayThatTheServerIsLostAndComeBackByItself() {
+    vertx.undeploy(deployment).await();
+    browser.waitUntil("document.documentElement.dataset.connection === 'lost'");
+    assertThat(browser.evaluate("document.getElementById('lost').hidden")).isEqualTo(false);
+
+    source.perSecond = 99;
+    deployPage();
+    browser.waitUntil("document.documentElement.dataset.connection === 'live'");
+    browser.waitUntil(ROW + ".cells[4].textContent === '99.0'");
+  }
+
+  private String text(String element) {
+    return (String) browser.evaluate(element + ".textContent");
+  }
+
+  private int serve() {
+    Router router = Router.router(vertx);
+    page.mount(router);
+    deployPage();
+    return vertx
+        .createHttpServer()
+        .requestHandler(router)
+        .listen(0, "127.0.0.1")
+        .await()
+        .actualPort();
+  }
+
+  private void deployPage() {
+    deployment = vertx.deployVerticle(page).await();
+  }
+
+  private static final class Source implements PageSource {
+    volatile String name = "textures";
+    volatile double perSecond = 10;
+
+    @Override
+    public JsonObject sample() {
+      JsonObject model =
+          new JsonObject()
+              .put("name", name)
+              .put("version", "3")
+              .put("state", "READY")
+              .put("reason", "")
+              .put("perSecond", perSecond)
+              .put("rate", perSecond)
+              .put("p99", 1.5)
+              .put("p99Ms", 1.5)
+              .put("queued", 2);
+      JsonObject device =
+          new JsonObject()
+              .put("name", "CPU")
+              .put("kind", "CPU")
+              .put("cores", 2)
+              .put("busyFraction", 0.5)
+              .put("memoryReservedBytes", 10)
+              .put("memoryCapacityBytes", 100)
+              .put("holders", new JsonArray());
+      return new JsonObject()
+          .put(
+              "server",
+              new JsonObject().put("version", "1").put("ready", true).put("uptimeSeconds", 1))
+          .put("models", new JsonArray().add(model))
+          .put("devices", new JsonArray().add(device));
+    }
+
+    @Override
+    public JsonObject history() {
+      return new JsonObject()
+          .put(
+              "models",
+              new JsonArray()
+                  .add(
+                      new JsonObject()
+                          .put("name", "textures")
+                          .put("version", "3")
+                          .put("rates", new JsonArray().add(1).add(2))
+                          .put("p99s", new JsonArray().add(-1).add(3))));
+    }
+  }
+}
