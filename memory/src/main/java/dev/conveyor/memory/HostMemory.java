@@ -22,7 +22,7 @@ public final class HostMemory {
    */
   public static long residentBytes() {
     try {
-      String[] pages = Files.readString(STATM).split(" ");
+      String[] pages = Files.readString(STATM).split(" ", -1);
       long resident = Long.parseLong(pages[1]) * PAGE_BYTES;
       MemoryUsage heap = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage();
       return Math.max(0, resident - heap.getCommitted());

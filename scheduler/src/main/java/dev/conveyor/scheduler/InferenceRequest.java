@@ -23,33 +23,10 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   private final int priority;
   private final long timeoutMicros;
   private final long arrivalNs;
+  private final long preprocessNs;
   private final long deadlineNs;
   private final ReplyTo replyTo;
   private final @Nullable Object shapeKey;
-
-  /** Creates a request to a model whose inputs have fixed shapes. */
-  public InferenceRequest(
-      String model,
-      String version,
-      List<Tensor> inputs,
-      int batchSize,
-      int priority,
-      long timeoutMicros,
-      long arrivalNs,
-      long deadlineNs,
-      ReplyTo replyTo) {
-    this(
-        model,
-        version,
-        inputs,
-        batchSize,
-        priority,
-        timeoutMicros,
-        arrivalNs,
-        deadlineNs,
-        replyTo,
-        null);
-  }
 
   /**
    * Creates a request.
@@ -59,6 +36,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
    * @param priority level, 1 the highest; 0 takes the model's default
    * @param timeoutMicros the request's own {@code timeout} parameter; 0 for none
    * @param arrivalNs when the front end had the whole request
+   * @param preprocessNs of the time since then, what was spent on turning images into tensors
    * @param deadlineNs when the client stops waiting, or {@link #NO_DEADLINE}
    * @param shapeKey stands for the inputs' shapes without the batch dimension; only requests with
    *     equal keys share a batch; null for a model whose shapes are fixed
@@ -71,6 +49,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
       int priority,
       long timeoutMicros,
       long arrivalNs,
+      long preprocessNs,
       long deadlineNs,
       ReplyTo replyTo,
       @Nullable Object shapeKey) {
@@ -81,6 +60,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     this.priority = priority;
     this.timeoutMicros = timeoutMicros;
     this.arrivalNs = arrivalNs;
+    this.preprocessNs = preprocessNs;
     this.deadlineNs = deadlineNs;
     this.replyTo = replyTo;
     this.shapeKey = shapeKey;
@@ -114,6 +94,10 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
 
   public long arrivalNs() {
     return arrivalNs;
+  }
+
+  public long preprocessNs() {
+    return preprocessNs;
   }
 
   public long deadlineNs() {

@@ -328,8 +328,10 @@ final class SchedulerVerticleTest {
             0,
             0,
             System.nanoTime(),
+            0,
             InferenceRequest.NO_DEADLINE,
-            replyTo);
+            replyTo,
+            null);
     return new Call(request, answer.future());
   }
 

@@ -66,6 +66,7 @@ public final class TestRequests {
           priority,
           timeoutMicros,
           0,
+          0,
           deadlineNs,
           new ReplyTo(null, (response, failure) -> {}),
           shapeKey);

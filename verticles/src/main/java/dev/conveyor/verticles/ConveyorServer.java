@@ -110,8 +110,7 @@ public final class ConveyorServer {
             catalog,
             supervisor,
             served -> ModelConfigWriter.toProto(served.config()),
-            new GrpcFrontEndOptions(
-                config.grpc().host(), config.grpc().port(), maxMessageBytes()));
+            new GrpcFrontEndOptions(config.grpc().host(), config.grpc().port(), maxMessageBytes()));
     this.metrics = new MetricsFrontEnd(config.metrics().host(), config.metrics().port(), report);
     this.bus =
         new BusFrontEnd(gateway, catalog, config.eventBus().addressPrefix(), maxMessageBytes());

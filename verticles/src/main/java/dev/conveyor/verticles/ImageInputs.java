@@ -29,8 +29,8 @@ public interface ImageInputs {
   boolean applyTo(List<Tensor> inputs);
 
   /**
-   * Decodes and fits the images. Takes over the inputs; they are closed when the result is there, and
-   * also when it fails. The future completes on the caller's context.
+   * Decodes and fits the images. Takes over the inputs; they are closed when the result is there,
+   * and also when it fails. The future completes on the caller's context.
    *
    * @param reply work that nobody waits for any more is not begun
    */

@@ -56,7 +56,11 @@ public final class LocalGateway implements InferenceGateway {
   }
 
   private void preprocess(
-      ServedModel model, InferCall call, InputCheck.Checked checked, long arrivalNs, ReplyTo reply) {
+      ServedModel model,
+      InferCall call,
+      InputCheck.Checked checked,
+      long arrivalNs,
+      ReplyTo reply) {
     model
         .images()
         .preprocess(checked.inputs(), reply)

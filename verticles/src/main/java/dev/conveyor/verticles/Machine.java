@@ -31,8 +31,8 @@ public record Machine(int cores, long memoryBudgetBytes) {
   }
 
   /**
-   * Returns how many event loops a server should have: on few cores one, because a second only takes
-   * time from the computation and adds a thread to wake.
+   * Returns how many event loops a server should have: on few cores one, because a second only
+   * takes time from the computation and adds a thread to wake.
    */
   public static int eventLoops() {
     return Math.max(1, Runtime.getRuntime().availableProcessors() / 8);

@@ -70,7 +70,7 @@ final class BusCodec {
   /** Encodes an answer as the request asked for it. */
   static Buffer response(ServedModel model, InferHead request, InferenceResponse response) {
     Encoded encoded = InferResponseWriter.encode(model, request, response);
-    Buffer buffer = head(Buffer.buffer(encoded.head()));
+    Buffer buffer = head(Buffer.buffer(encoded.head().array()));
     for (ByteBuffer part : encoded.binary()) {
       byte[] bytes = new byte[part.remaining()];
       part.get(bytes);

@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * Actor that serves inference on the event bus.
  *
  * <p>Thread-confined: one event loop; holds no state between requests. Takes a {@code Buffer} as
- * {@link BusCodec} says and answers one, or a JSON object of the Open Inference Protocol and answers
- * one. A failure's code is the ordinal of its {@link ErrorCode}.
+ * {@link BusCodec} says and answers one, or a JSON object of the Open Inference Protocol and
+ * answers one. A failure's code is {@link ErrorCode#wireCode}.
  */
 public final class BusFrontEnd extends VerticleBase {
 
@@ -98,7 +98,7 @@ public final class BusFrontEnd extends VerticleBase {
     try {
       if (json) {
         Encoded encoded = InferResponseWriter.encode(served, head, answer);
-        message.reply(new JsonObject(Buffer.buffer(encoded.head())));
+        message.reply(new JsonObject(Buffer.buffer(encoded.head().array())));
       } else {
         message.reply(BusCodec.response(served, head, answer));
       }
@@ -123,6 +123,6 @@ public final class BusFrontEnd extends VerticleBase {
 
   private static void fail(Message<Object> message, @Nullable InferenceException failure) {
     ErrorCode code = failure == null ? ErrorCode.EXECUTION_FAILED : failure.code();
-    message.fail(code.ordinal(), failure == null ? "unknown" : failure.getMessage());
+    message.fail(code.wireCode(), failure == null ? "unknown" : failure.getMessage());
   }
 }

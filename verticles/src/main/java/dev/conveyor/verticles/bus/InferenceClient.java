@@ -90,12 +90,10 @@ public final class InferenceClient {
         return new InferenceException(ErrorCode.UNAVAILABLE, "no server on the event bus");
       }
       if (e.failureType() == ReplyFailure.TIMEOUT) {
-        return new InferenceException(ErrorCode.DEADLINE_EXCEEDED, e.getMessage());
+        return new InferenceException(ErrorCode.DEADLINE_EXCEEDED, String.valueOf(e.getMessage()));
       }
-      int code = e.failureCode();
-      if (code >= 0 && code < ErrorCode.values().length) {
-        return new InferenceException(ErrorCode.values()[code], e.getMessage());
-      }
+      ErrorCode code = ErrorCode.ofWireCode(e.failureCode()).orElse(ErrorCode.EXECUTION_FAILED);
+      return new InferenceException(code, String.valueOf(e.getMessage()));
     }
     return new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(failure.getMessage()));
   }

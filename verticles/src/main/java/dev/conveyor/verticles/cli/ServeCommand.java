@@ -71,8 +71,7 @@ final class ServeCommand implements Callable<Integer> {
     final long start = System.nanoTime();
     PrintStream out = System.out;
     CountDownLatch stopped = new CountDownLatch(1);
-    Vertx vertx =
-        Vertx.vertx(new VertxOptions().setEventLoopPoolSize(Machine.eventLoops()));
+    Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(Machine.eventLoops()));
     ConveyorServer server;
     try {
       server = new ConveyorServer(vertx, config, new StartupLog(out));

@@ -27,8 +27,7 @@ final class StartupLog implements SupervisorEvents {
     out.printf(
         "http     http://%s:%d  (live page at /)%n", config.http().host(), server.httpPort());
     out.printf("grpc     %s:%d%n", config.grpc().host(), server.grpcPort());
-    out.printf(
-        "metrics  http://%s:%d/metrics%n", config.metrics().host(), server.metricsPort());
+    out.printf("metrics  http://%s:%d/metrics%n", config.metrics().host(), server.metricsPort());
     if (config.eventBus().enabled()) {
       out.printf("bus      %s.infer%n", config.eventBus().addressPrefix());
     }

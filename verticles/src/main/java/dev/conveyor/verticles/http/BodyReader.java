@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * Reads the body of one request: small ones on the heap, the tensor bytes of large ones straight
  * into a lease, where a device can read them without another copy.
  *
- * <p>Thread-confined: one event loop. Answers once, and holds no memory afterwards. A lease is taken
- * when the first large bytes arrive, and returned if the client goes away in the middle.
+ * <p>Thread-confined: one event loop. Answers once, and holds no memory afterwards. A lease is
+ * taken when the first large bytes arrive, and returned if the client goes away in the middle.
  */
 final class BodyReader implements Handler<Buffer> {
 
@@ -38,8 +38,7 @@ final class BodyReader implements Handler<Buffer> {
   private int leaseBytes;
   private boolean answered;
 
-  private BodyReader(
-      BufferPool pool, int maxBytes, int headLength, long contentLength, Done done) {
+  private BodyReader(BufferPool pool, int maxBytes, int headLength, long contentLength, Done done) {
     this.pool = pool;
     this.maxBytes = maxBytes;
     this.headLength = headLength;

@@ -41,8 +41,7 @@ final class Compression {
       return body;
     }
     ByteBuffer heap = body.heap();
-    InputStream raw =
-        new ByteArrayInputStream(heap.array(), heap.arrayOffset(), heap.remaining());
+    InputStream raw = new ByteArrayInputStream(heap.array(), heap.arrayOffset(), heap.remaining());
     try (InputStream in = open(encoding, raw)) {
       byte[] plain = in.readNBytes(maxBytes);
       if (in.read() >= 0) {
@@ -63,7 +62,9 @@ final class Compression {
     }
   }
 
-  /** Compresses an answer if the client accepts gzip and it is worth it; takes over {@code body}. */
+  /**
+   * Compresses an answer if the client accepts gzip and it is worth it; takes over {@code body}.
+   */
   static ByteBuf deflate(HttpServerRequest request, HttpServerResponse response, ByteBuf body) {
     String accepted = request.getHeader(HttpHeaders.ACCEPT_ENCODING);
     if (accepted == null || !accepted.contains("gzip") || body.readableBytes() < WORTH_BYTES) {

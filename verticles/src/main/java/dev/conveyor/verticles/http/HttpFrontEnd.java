@@ -88,7 +88,7 @@ public final class HttpFrontEnd extends VerticleBase {
     if (path != null
         && path.startsWith(MODELS)
         && path.endsWith(INFER)
-        && request.method() == HttpMethod.POST) {
+        && HttpMethod.POST.equals(request.method())) {
       int end = path.length() - INFER.length();
       int versions = path.indexOf(VERSIONS, MODELS.length());
       String model = path.substring(MODELS.length(), versions < 0 ? end : versions);

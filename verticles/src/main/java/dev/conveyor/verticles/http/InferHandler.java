@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Inference over HTTP: one request in, one answer out.
  *
- * <p>Thread-confined to the event loop of its front end; holds no state between requests. What can be
- * refused from path and headers is refused before the body is read.
+ * <p>Thread-confined to the event loop of its front end; holds no state between requests. What can
+ * be refused from path and headers is refused before the body is read.
  */
 final class InferHandler {
 
@@ -119,8 +119,7 @@ final class InferHandler {
     if (body.lease() != null) {
       binary = BinaryData.lease(body.lease());
     } else if (body.headLength() < heap.limit()) {
-      binary =
-          BinaryData.heap(heap.slice(body.headLength(), heap.limit() - body.headLength()));
+      binary = BinaryData.heap(heap.slice(body.headLength(), heap.limit() - body.headLength()));
     } else {
       binary = BinaryData.none();
     }
@@ -158,10 +157,9 @@ final class InferHandler {
     try {
       Encoded encoded = InferResponseWriter.encode(served, head, answer);
       if (!encoded.binary().isEmpty()) {
-        response.putHeader(HEAD_LENGTH, Integer.toString(encoded.head().length));
+        response.putHeader(HEAD_LENGTH, Integer.toString(encoded.head().remaining()));
       }
-      response.putHeader(
-          HttpHeaders.CONTENT_TYPE, encoded.binary().isEmpty() ? JSON : BINARY);
+      response.putHeader(HttpHeaders.CONTENT_TYPE, encoded.binary().isEmpty() ? JSON : BINARY);
       ByteBuf bytes = Compression.deflate(request, response, join(encoded));
       response.end(Chunks.wrap(bytes));
     } catch (InferenceException e) {
@@ -176,7 +174,7 @@ final class InferHandler {
       return Unpooled.wrappedBuffer(encoded.head());
     }
     ByteBuffer[] parts = new ByteBuffer[encoded.binary().size() + 1];
-    parts[0] = ByteBuffer.wrap(encoded.head());
+    parts[0] = encoded.head();
     for (int i = 1; i < parts.length; i++) {
       parts[i] = encoded.binary().get(i - 1);
     }

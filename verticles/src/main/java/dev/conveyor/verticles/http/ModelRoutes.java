@@ -58,14 +58,15 @@ final class ModelRoutes {
             services.requestMemory(),
             options.maxMessageBytes());
     // Names that needed decoding come this way.
-    infer.handler(context -> handler.handle(context.request(), context.pathParam("model"), ""));
+    infer.handler(context -> handler.handle(context.request(), param(context, "model"), ""));
     router
         .post("/v2/models/:model/versions/:version/infer")
         .handler(
             context ->
                 handler.handle(
-                    context.request(), context.pathParam("model"), context.pathParam("version")));
-    router.errorHandler(404, context -> error(context, 404, "Not Found: " + context.request().path()));
+                    context.request(), param(context, "model"), param(context, "version")));
+    router.errorHandler(
+        404, context -> error(context, 404, "Not Found: " + context.request().path()));
     router.errorHandler(405, context -> error(context, 405, "Method Not Allowed"));
     router.errorHandler(413, context -> error(context, 413, "the request body is too large"));
     router.errorHandler(400, context -> error(context, 400, "Bad Request"));
@@ -79,7 +80,8 @@ final class ModelRoutes {
         .get(path + "/config")
         .handler(
             context ->
-                model(context, served -> new JsonObject(ModelConfigWriter.toJson(served.config()))));
+                model(
+                    context, served -> new JsonObject(ModelConfigWriter.toJson(served.config()))));
     router
         .get(path + "/stats")
         .handler(context -> model(context, served -> StatisticsJson.of(List.of(served))));
@@ -94,12 +96,17 @@ final class ModelRoutes {
   }
 
   private ServedModel find(RoutingContext context) {
-    return services.catalog().find(context.pathParam("model"), version(context));
+    return services.catalog().find(param(context, "model"), version(context));
   }
 
   private static String version(RoutingContext context) {
-    String version = context.pathParam("version");
-    return version == null ? "" : version;
+    return param(context, "version");
+  }
+
+  /** Returns a part of the path, decoded; empty if the route has none of that name. */
+  private static String param(RoutingContext context, String name) {
+    String value = context.pathParam(name);
+    return value == null ? "" : value;
   }
 
   private void serverReady(RoutingContext context) {
@@ -178,7 +185,7 @@ final class ModelRoutes {
     String config = parameters == null ? null : config(parameters);
     services
         .repository()
-        .load(context.pathParam("model"), config)
+        .load(param(context, "model"), config)
         .onComplete(v -> context.response().end(), context::fail);
   }
 
@@ -199,7 +206,7 @@ final class ModelRoutes {
   private void unload(RoutingContext context) {
     services
         .repository()
-        .unload(context.pathParam("model"))
+        .unload(param(context, "model"))
         .onComplete(v -> context.response().end(), context::fail);
   }
 

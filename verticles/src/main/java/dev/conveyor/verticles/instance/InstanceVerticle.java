@@ -139,8 +139,7 @@ public final class InstanceVerticle extends VerticleBase {
   }
 
   private void answer(InferenceRequest request, List<Tensor> outputs, long start, long end) {
-    InferenceResponse response =
-        new InferenceResponse(model, version, outputs);
+    InferenceResponse response = new InferenceResponse(model, version, outputs);
     if (replies.succeed(request.replyTo(), response)) {
       stats.onSuccess(
           request.batchSize(),
@@ -154,12 +153,12 @@ public final class InstanceVerticle extends VerticleBase {
 
   private BatchOutcome fail(List<InferenceRequest> requests, long start, Throwable cause) {
     ErrorCode code =
-        cause instanceof ExecutionException e
-                && e.kind() == ExecutionException.Kind.OUT_OF_MEMORY
+        cause instanceof ExecutionException e && e.kind() == ExecutionException.Kind.OUT_OF_MEMORY
             ? ErrorCode.OUT_OF_MEMORY
             : ErrorCode.EXECUTION_FAILED;
     InferenceException failure =
-        new InferenceException(code, "model '" + model + "', version " + version + ": " + cause.getMessage());
+        new InferenceException(
+            code, "model '" + model + "', version " + version + ": " + cause.getMessage());
     final long end = System.nanoTime();
     int items = 0;
     for (int i = 0; i < requests.size(); i++) {

@@ -63,8 +63,7 @@ public final class Warmups {
         throw new ModelLoadException(
             "model_warmup '%s': input '%s' is missing".formatted(warmup.name(), spec.name()));
       }
-      Shape shape =
-          served.signature().batches() ? input.dims().withBatch(batchSize) : input.dims();
+      Shape shape = served.signature().batches() ? input.dims().withBatch(batchSize) : input.dims();
       inputs.add(input.data() == Warmup.Data.RANDOM ? random(spec, shape) : zeros(spec, shape));
     }
     for (int i = 0; i < warmup.count(); i++) {

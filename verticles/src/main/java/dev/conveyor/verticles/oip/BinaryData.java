@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  * The bytes behind the JSON head, handed out to tensors in order. Not thread-safe: owned by the
  * request being parsed.
  *
- * <p>Bytes in a lease are shared by all tensors cut from it; any of them closing returns it, which is
- * why a request closes its inputs together.
+ * <p>Bytes in a lease are shared by all tensors cut from it; any of them closing returns it, which
+ * is why a request closes its inputs together.
  */
 public final class BinaryData {
 

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A parsed inference request: the tensors, and how the client wants its answer.
  *
- * @param modelName named in the head, as the event bus needs it; null over HTTP, where the path does
+ * @param modelName named in the head, as the event bus needs it; null over HTTP, where the path
+ *     does
  * @param modelVersion likewise
  * @param id echoed in the answer; null if there was none
  * @param inputs in the order of the request; the receiver owns them

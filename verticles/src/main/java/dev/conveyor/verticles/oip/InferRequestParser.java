@@ -59,7 +59,8 @@ public final class InferRequestParser {
       binary.requireConsumed();
       return parsed;
     } catch (JsonProcessingException e) {
-      throw InferenceException.invalid("failed to parse the request JSON: " + e.getOriginalMessage());
+      throw InferenceException.invalid(
+          "failed to parse the request JSON: " + e.getOriginalMessage());
     } catch (IOException e) {
       throw InferenceException.invalid("failed to parse the request JSON: " + e.getMessage());
     }

@@ -30,11 +30,11 @@ public final class InferResponseWriter {
    * @param head the JSON head
    * @param binary what follows it, in order; empty means that the head is the whole answer
    */
-  public record Encoded(byte[] head, List<ByteBuffer> binary) {
+  public record Encoded(ByteBuffer head, List<ByteBuffer> binary) {
 
     /** Returns the bytes of head and binary data. */
     public int sizeBytes() {
-      int size = head.length;
+      int size = head.remaining();
       for (int i = 0; i < binary.size(); i++) {
         size += binary.get(i).remaining();
       }
@@ -76,7 +76,7 @@ public final class InferResponseWriter {
       json.writeEndArray();
       json.writeEndObject();
       json.flush();
-      return new Encoded(out.toByteArray(), binary);
+      return new Encoded(ByteBuffer.wrap(out.toByteArray()), binary);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -18,7 +18,8 @@ import java.nio.charset.StandardCharsets;
  */
 final class JsonTensors {
 
-  private static final BigInteger UINT64_MAX = BigInteger.ONE.shiftLeft(64).subtract(BigInteger.ONE);
+  private static final BigInteger UINT64_MAX =
+      BigInteger.ONE.shiftLeft(64).subtract(BigInteger.ONE);
 
   private JsonTensors() {}
 
@@ -201,7 +202,8 @@ final class JsonTensors {
 
     private ByteBuffer room(int more) {
       if (bytes.remaining() < more) {
-        int size = Math.max(bytes.position() + more, (int) Math.min(1L << 30, 2L * bytes.capacity()));
+        int size =
+            Math.max(bytes.position() + more, (int) Math.min(1L << 30, 2L * bytes.capacity()));
         bytes = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN).put(bytes.flip());
       }
       return bytes;

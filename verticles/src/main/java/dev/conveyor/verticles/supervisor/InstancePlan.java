@@ -7,9 +7,9 @@ import dev.conveyor.models.config.ModelConfig;
 /**
  * How many instances a model has and how many threads one execution takes.
  *
- * <p>Instances of one model never oversubscribe the cores among themselves: unless the configuration
- * says otherwise, {@code instances * threads <= cores}. Several models share the cores through the
- * scheduler, which counts the threads of running batches.
+ * <p>Instances of one model never oversubscribe the cores among themselves: unless the
+ * configuration says otherwise, {@code instances * threads <= cores}. Several models share the
+ * cores through the scheduler, which counts the threads of running batches.
  */
 public record InstancePlan(int instances, int threads) {
 

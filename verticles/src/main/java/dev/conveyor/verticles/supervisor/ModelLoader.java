@@ -114,6 +114,6 @@ public final class ModelLoader {
             completed.signature().inputs(),
             config.maxBatchSize()),
         images.apply(config),
-        new RecordingModelStats(Math.max(1, config.maxBatchSize())));
+        new RecordingModelStats());
   }
 }

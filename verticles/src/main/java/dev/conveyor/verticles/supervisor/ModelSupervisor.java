@@ -32,9 +32,9 @@ import org.slf4j.LoggerFactory;
  * Owns what is deployed: loads models, replaces them, takes them out.
  *
  * <p>Thread-confined: all state belongs to one context; the public methods may be called from
- * anywhere. Changes to one model happen one after the other, changes to different models at the same
- * time. A reload brings the new deployment up beside the old one, switches the catalog, and only then
- * drains the old one: no request sees a gap, and a failed load changes nothing.
+ * anywhere. Changes to one model happen one after the other, changes to different models at the
+ * same time. A reload brings the new deployment up beside the old one, switches the catalog, and
+ * only then drains the old one: no request sees a gap, and a failed load changes nothing.
  */
 public final class ModelSupervisor implements RepositoryControl {
 
@@ -130,9 +130,7 @@ public final class ModelSupervisor implements RepositoryControl {
         () -> {
           List<Future<Void>> unloading =
               List.copyOf(deployed.keySet()).stream().map(this::unload).toList();
-          return unloading.isEmpty()
-              ? Future.succeededFuture()
-              : Future.join(unloading).mapEmpty();
+          return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
         });
   }
 
@@ -271,8 +269,7 @@ public final class ModelSupervisor implements RepositoryControl {
             id ->
                 control(
                         new SchedulerCommand.InstanceReady(
-                            new InstanceRef(
-                                served.key(), index, device, version.plan().threads())))
+                            new InstanceRef(served.key(), index, device, version.plan().threads())))
                     .map(id));
   }
 

@@ -2,6 +2,8 @@ package dev.conveyor.verticles.metrics;
 
 import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.verticles.ImageInputs;
+import dev.conveyor.verticles.InputCheck;
 import dev.conveyor.verticles.ServedModel;
 import java.util.List;
 import java.util.Map;
@@ -15,10 +17,14 @@ public final class Samples {
     return new ServedModel(
         name,
         version,
+        version + "@1",
         "onnxruntime_onnx",
         ModelConfig.empty(name),
         new ModelSignature(List.of(), List.of(), 0),
+        List.of(),
         Map.of(),
+        new InputCheck(name, List.of(), List.of(), 0),
+        ImageInputs.NONE,
         stats);
   }
 

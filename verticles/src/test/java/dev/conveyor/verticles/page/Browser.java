@@ -83,8 +83,7 @@ final class Browser implements AutoCloseable {
     return new Browser(
         process,
         vertx
-            .createWebSocketClient(
-                new WebSocketClientOptions().setMaxMessageSize(32 << 20))
+            .createWebSocketClient(new WebSocketClientOptions().setMaxMessageSize(32 << 20))
             .connect(options)
             .await());
   }
