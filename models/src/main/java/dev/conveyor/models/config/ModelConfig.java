@@ -119,7 +119,9 @@ public record ModelConfig(
     for (int preferred : batching.preferredBatchSizes()) {
       if (preferred > Math.max(1, maxBatchSize)) {
         throw new ConfigException(
-            "dynamic_batching.preferred_batch_size", "at most max_batch_size=" + maxBatchSize, preferred);
+            "dynamic_batching.preferred_batch_size",
+            "at most max_batch_size=" + maxBatchSize,
+            preferred);
       }
     }
   }
