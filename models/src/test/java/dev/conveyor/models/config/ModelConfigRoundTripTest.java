@@ -16,6 +16,7 @@ import java.util.Set;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
+import net.jqwik.api.EdgeCasesMode;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
@@ -23,14 +24,14 @@ import org.junit.jupiter.api.Test;
 
 class ModelConfigRoundTripTest {
 
-  @Property(tries = 300)
+  @Property(tries = 300, edgeCases = EdgeCasesMode.MIXIN)
   void shouldReadWhatWasWrittenAsJson(@ForAll("configs") ModelConfig config) {
     String json = ModelConfigWriter.toJson(config);
 
     assertThat(ModelConfigReader.read(config.name(), json)).isEqualTo(config);
   }
 
-  @Property(tries = 100)
+  @Property(tries = 100, edgeCases = EdgeCasesMode.MIXIN)
   void shouldReadWhatWasWrittenAsText(@ForAll("configs") ModelConfig config) throws IOException {
     Path root = Files.createTempDirectory("models");
     Path model = Files.createDirectory(root.resolve(config.name()));
