@@ -3,6 +3,8 @@ package dev.conveyor.models.config;
 /**
  * A configuration that cannot be used. Names the file and line as far as known, the key path as the
  * file writes it, and what is wrong there: usually what was expected and what was found.
+ *
+ * <p>Carries no stack trace: it describes a file, not a bug.
  */
 public final class ConfigException extends RuntimeException {
 
@@ -24,7 +26,7 @@ public final class ConfigException extends RuntimeException {
 
   private ConfigException(
       String file, int line, String key, String problem, String expected, String found) {
-    super(location(file, line) + (key.isEmpty() ? "" : key + ": ") + problem);
+    super(location(file, line) + (key.isEmpty() ? "" : key + ": ") + problem, null, false, false);
     this.file = file;
     this.line = line;
     this.key = key;
@@ -36,9 +38,7 @@ public final class ConfigException extends RuntimeException {
   /** Returns the same problem with its key inside of {@code parent}. */
   public ConfigException under(String parent) {
     String path = key.isEmpty() || key.startsWith("[") ? parent + key : parent + "." + key;
-    ConfigException moved = new ConfigException(file, line, path, problem, expected, found);
-    moved.initCause(this);
-    return moved;
+    return new ConfigException(file, line, path, problem, expected, found);
   }
 
   /**
@@ -47,9 +47,7 @@ public final class ConfigException extends RuntimeException {
    * @param line counted from 1; 0 if unknown
    */
   public ConfigException in(String file, int line) {
-    ConfigException located = new ConfigException(file, line, key, problem, expected, found);
-    located.initCause(this);
-    return located;
+    return new ConfigException(file, line, key, problem, expected, found);
   }
 
   /** Returns the file, or an empty string if it is not known. */

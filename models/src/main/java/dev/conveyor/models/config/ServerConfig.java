@@ -127,8 +127,7 @@ public record ServerConfig(
 
   private static void requireWithin(String key, long min, long max, long value) {
     if (value < min || value > max) {
-      throw new ConfigException(
-          key, max == Long.MAX_VALUE ? min + " or more" : min + " to " + max, value);
+      throw new ConfigException(key, value < min ? min + " or more" : "at most " + max, value);
     }
   }
 }

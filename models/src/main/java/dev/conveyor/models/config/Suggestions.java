@@ -1,5 +1,6 @@
 package dev.conveyor.models.config;
 
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Locale;
@@ -26,7 +27,17 @@ final class Suggestions {
 
   private static boolean isNear(String word, String name) {
     boolean part = word.length() >= 4 && (name.contains(word) || word.contains(name));
-    return part || distance(word, name) <= Math.max(1, name.length() / 3);
+    return part
+        || isReordered(word, name)
+        || distance(word, name) <= Math.max(1, name.length() / 3);
+  }
+
+  private static boolean isReordered(String word, String name) {
+    return word.length() >= 3 && Arrays.equals(letters(word), letters(name));
+  }
+
+  private static int[] letters(String word) {
+    return word.chars().sorted().toArray();
   }
 
   /** Case and underscores are the usual mistakes and weigh nothing. */

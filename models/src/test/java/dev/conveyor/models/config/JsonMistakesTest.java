@@ -1,0 +1,159 @@
+package dev.conveyor.models.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class JsonMistakesTest {
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        // json | key | part of the problem
+        "{'max_batch': 4} | max_batch | unknown key, did you mean \"max_batch_size\"?",
+        "{'maxBatchSize': 4} | maxBatchSize | unknown key, did you mean \"max_batch_size\"?",
+        "{'conveyer': {}} | conveyer | did you mean \"conveyor\"?",
+        "{'zzz': 1} | zzz | unknown key, known here: name, platform",
+        "{'input': [{'name': 'a', 'dim': [1]}]} | input[0].dim | did you mean \"dims\"?",
+        "{'max_batch_size': '4'} | max_batch_size | found \"4\"",
+        "{'max_batch_size': 4.5} | max_batch_size | expected an integer from -2147483648 to",
+        "{'max_batch_size': -1} | max_batch_size | expected 0 or more, found -1",
+        "{'max_batch_size': 3000000000} | max_batch_size | found 3000000000",
+        "{'max_batch_size': 99999999999999999999} | max_batch_size | found 99999999999999999999",
+        "{'max_batch_size': null} | max_batch_size | found null",
+        "{'max_batch_size': true} | max_batch_size | found true",
+        "{'max_batch_size': 1, 'max_batch_size': 1} | max_batch_size | there twice",
+        "{'name': 'other'} | name | expected \"m\", the name of the directory, found \"other\"",
+        "{'name': 7} | name | expected a string, found 7",
+        "{'input': {}} | input | expected an array, found an object",
+        "{'input': [7]} | input[0] | expected an object, found 7",
+        "{'input': [{}]} | input[0].name | expected the name of a tensor",
+        "{'input': [{'name': 'a'}, {'name': 'a'}]} | input[1].name | there twice",
+        "{'input': [{'name': 'a', 'dims': [1, 'x']}]} | input[0].dims[1] | found \"x\"",
+        "{'input': [{'name': 'a', 'dims': [1, 0]}]} | input[0].dims[1] | expected 1 or more, or -1",
+        "{'input': [{'name': 'a', 'dims': [-2]}]} | input[0].dims[0] | found -2",
+        "{'input': [{'name': 'a', 'data_type': 'FP32'}]} | input[0].data_type | did you mean \"TYPE_FP32\"?",
+        "{'input': [{'name': 'a', 'data_type': 11}]} | input[0].data_type | found 11",
+        "{'input': [{'name': 'a', 'format': 'FORMAT_NCHW', 'dims': [3]}]} | input[0].dims | 3 dimensions",
+        "{'input': [{'name': 'a', 'optional': 'yes'}]} | input[0].optional | expected true or false",
+        "{'input': [{'name': 'a', 'reshape': {'shape': [1]}}]} | input[0].reshape | not supported",
+        "{'input': [{'name': 'a', 'allow_ragged_batch': true}]} | input[0].allow_ragged_batch | not supported",
+        "{'output': [{'name': 'a', 'label_filename': '../x'}]} | output[0].label_filename | plain file name",
+        "{'default_model_filename': '..'} | default_model_filename | plain file name",
+        "{'dynamic_batching': {'preferred_batch_size': [4, 0]}} | dynamic_batching.preferred_batch_size[1] | found 0",
+        "{'max_batch_size': 4, 'dynamic_batching': {'preferred_batch_size': [4, 8]}} | dynamic_batching.preferred_batch_size[1] | expected at most max_batch_size=4, found 8",
+        "{'dynamic_batching': {'max_queue_delay_microseconds': -1}} | dynamic_batching.max_queue_delay_microseconds | found -1",
+        "{'dynamic_batching': {'max_queue_delay_microseconds': '-1'}} | dynamic_batching.max_queue_delay_microseconds | at least 0",
+        "{'dynamic_batching': {'max_queue_delay_microseconds': 9223372036854775807}} | dynamic_batching.max_queue_delay_microseconds | expected at most 9223372036854775",
+        "{'dynamic_batching': {'priority_levels': 2}} | dynamic_batching.default_priority_level | expected 1 to priority_levels=2, found 0",
+        "{'dynamic_batching': {'default_queue_policy': {'timeout_action': 'DROP'}}} | dynamic_batching.default_queue_policy.timeout_action | one of [REJECT, DELAY]",
+        "{'dynamic_batching': {'priority_queue_policy': {'one': {}}}} | dynamic_batching.priority_queue_policy.one | expected an integer",
+        "{'dynamic_batching': {'priority_queue_policy': {'1': {}}}} | dynamic_batching.priority_queue_policy | found level 1",
+        "{'dynamic_batching': {}, 'sequence_batching': {}} | sequence_batching | excludes dynamic_batching",
+        "{'sequence_batching': {}} | sequence_batching | not supported",
+        "{'ensemble_scheduling': {'step': []}} | ensemble_scheduling | not supported",
+        "{'backend': 'python'} | backend | \"python\" is not supported",
+        "{'platform': 'tensorrt_plan'} | platform | not supported",
+        "{'response_cache': {'enable': true}} | response_cache.enable | not supported",
+        "{'model_transaction_policy': {'decoupled': true}} | model_transaction_policy.decoupled | not supported",
+        "{'model_operations': {'op_library_filename': ['a.so']}} | model_operations.op_library_filename | not supported",
+        "{'batch_input': [{}]} | batch_input | not supported",
+        "{'instance_group': [{'kind': 'KIND_MODEL'}]} | instance_group[0].kind | KIND_MODEL is not supported",
+        "{'instance_group': [{}, {'count': -1}]} | instance_group[1].count | expected 1 or more, found -1",
+        "{'instance_group': [{'kind': 'KIND_CPU', 'gpus': [0]}]} | instance_group[0].gpus | KIND_CPU",
+        "{'instance_group': [{'gpus': [-1]}]} | instance_group[0].gpus[0] | 0 or more",
+        "{'instance_group': [{'passive': true}]} | instance_group[0].passive | not supported",
+        "{'version_policy': {'latest': {'num_versions': -1}}} | version_policy.latest.num_versions | found -1",
+        "{'version_policy': {'specific': {'versions': [0]}}} | version_policy.specific.versions[0] | found 0",
+        "{'version_policy': {'specific': {}}} | version_policy.specific.versions | at least one version",
+        "{'version_policy': {'all': {}, 'latest': {}}} | version_policy.latest | excludes all",
+        "{'model_warmup': [{'inputs': {'x': {}}}]} | model_warmup[0].inputs.x.data_type | found nothing",
+        "{'model_warmup': [{'inputs': {'x': {'data_type': 'TYPE_FP32'}}}]} | model_warmup[0].inputs.x | zero_data, random_data or input_data_file",
+        "{'model_warmup': [{'inputs': {'x': {'data_type': 'TYPE_FP32', 'dims': [-1], 'zero_data': true}}}]} | model_warmup[0].inputs.x.dims | fixed dimensions",
+        "{'model_warmup': [{'inputs': {'x': {'data_type': 'TYPE_FP32', 'input_data_file': '/etc/passwd'}}}]} | model_warmup[0].inputs.x.input_data_file | plain file name",
+        "{'parameters': {'a': 'b'}} | parameters.a | expected an object, found \"b\"",
+        "{'parameters': {'conveyor': {}}} | parameters.conveyor | reserved",
+        "{'conveyor': {'weight': 0}} | conveyor.weight | found 0.0",
+        "{'conveyor': {'weight': 1e999}} | conveyor.weight | expected a number below",
+        "{'conveyor': {'weights': 1}} | conveyor.weights | did you mean \"weight\"?",
+        "{'conveyor': {'preprocessing': [{'height': 1, 'width': 1}]}} | conveyor.preprocessing[0].input | found nothing",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'width': 1}]}} | conveyor.preprocessing[0].height | expected 1 or more, found 0",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 1, 'width': 1, 'mean': [1]}]}} | conveyor.preprocessing[0].mean | expected 3 values for RGB, found 1",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 1, 'width': 1, 'data_type': 'TYPE_FP16'}]}} | conveyor.preprocessing[0].data_type | found TYPE_FP16",
+      })
+  void shouldNameKeyExpectedAndFoundWhenAValueIsWrong(String json, String key, String problem) {
+    ConfigException refused = refused(json.replace('\'', '"'));
+
+    assertThat(refused.key()).isEqualTo(key);
+    assertThat(refused.problem()).contains(problem);
+    assertThat(refused.line()).isEqualTo(1);
+    assertThat(refused).hasMessageStartingWith(refused.file() + ":1: " + key + ": ");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "[] | expected an object, found an array",
+        "{} {} | expected the end of the file",
+        "{\"name\": } | not JSON",
+        "{\"name\": \"m\" | not JSON",
+        "{'name': 1} | not JSON",
+        "{\"max_batch_size\": 01} | not JSON",
+        "{\"max_batch_size\": NaN} | not JSON",
+        "{/* no comments */} | not JSON",
+      })
+  void shouldRefuseWhatIsNotOneJsonObject(String json, String problem) {
+    assertThat(refused(json).problem()).contains(problem);
+  }
+
+  @Test
+  void shouldRefuseAnEmptyText() {
+    assertThat(refused("").problem()).isEqualTo("expected an object, found nothing");
+  }
+
+  @Test
+  void shouldRefuseDeepNestingWithoutOverflow() {
+    assertThat(refused("{\"input\":" + "[".repeat(100_000))).isNotNull();
+  }
+
+  @Test
+  void shouldShortenWhatWasFound() {
+    ConfigException refused = refused("{\"max_batch_size\": \"" + "x".repeat(10_000) + "\"}");
+
+    assertThat(refused.found()).hasSizeLessThan(100);
+  }
+
+  @Test
+  void shouldNameTheLineOfValuesThatOnlyTheirMeaningMakesWrong() {
+    ConfigException refused =
+        refused(
+            """
+            {
+              "max_batch_size": 4,
+              "instance_group": [
+                {"count": 1},
+                {"count": 1, "kind": "KIND_CPU",
+                 "gpus": [
+                   3
+                 ]}
+              ]
+            }
+            """);
+
+    assertThat(refused.key()).isEqualTo("instance_group[1].gpus");
+    assertThat(refused.line()).isEqualTo(6);
+    assertThat(refused.expected()).isEqualTo("no device index for KIND_CPU");
+    assertThat(refused.found()).isEqualTo("[3]");
+    assertThat(refused.file()).isEqualTo("configuration in the load request of \"m\"");
+  }
+
+  private static ConfigException refused(String json) {
+    return catchThrowableOfType(ConfigException.class, () -> ModelConfigReader.read("m", json));
+  }
+}

@@ -1,0 +1,265 @@
+package dev.conveyor.models.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.networknt.schema.InputFormat;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import dev.conveyor.models.proto.ModelExtensions;
+import dev.conveyor.models.proto.ServerSettings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The schemas and the readers are written apart; here they have to agree. */
+class SchemaTest {
+
+  /** Keys that the reader knows only in order to refuse them by name. */
+  private static final Set<String> UNSUPPORTED =
+      Set.of(
+          "sequence_batching",
+          "ensemble_scheduling",
+          "input.reshape",
+          "output.reshape",
+          "instance_group.rate_limiter");
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{}",
+        "{'name': 'm', 'backend': 'onnxruntime', 'platform': 'onnxruntime_onnx'}",
+        "{'max_batch_size': 0}",
+        "{'input': [{'name': 'x', 'data_type': 'TYPE_BF16', 'dims': [-1, '3', 2]}]}",
+        "{'input': [{'name': 'x', 'optional': true, 'format': 'FORMAT_NHWC', 'dims': [1,2,3]}]}",
+        "{'input': [{'name': 'x', 'is_shape_tensor': false, 'allow_ragged_batch': false}]}",
+        "{'output': [{'name': 'y', 'label_filename': 'labels.txt'}, {'name': 'z'}]}",
+        "{'batch_input': [], 'batch_output': [], 'response_cache': {'enable': false}}",
+        "{'dynamic_batching': {}}",
+        "{'dynamic_batching': {'preferred_batch_size': [2], 'max_queue_delay_microseconds': '9'}}",
+        "{'dynamic_batching': {'priority_levels': 1, 'default_priority_level': '1',"
+            + " 'priority_queue_policy': {'1': {'timeout_action': 'DELAY'}}}}",
+        "{'instance_group': [{'kind': 'KIND_GPU', 'count': 2, 'gpus': [0]}, {'count': 0}]}",
+        "{'version_policy': {'latest': {}}}",
+        "{'version_policy': {'all': {}}}",
+        "{'version_policy': {'specific': {'versions': [1, '2']}}}",
+        "{'model_warmup': [{'name': 'w', 'batch_size': 1, 'inputs': {"
+            + "'x': {'data_type': 'TYPE_INT64', 'dims': [1], 'zero_data': true}}}]}",
+        "{'parameters': {'a': {'string_value': 'b'}, 'c': {}}}",
+        "{'optimization': {'cuda': {'graphs': true}, 'input_pinned_memory': {'enable': true}}}",
+        "{'metric_tags': {'a': 'b'}, 'cc_model_filenames': {'8.0': 'x'}, 'runtime': ''}",
+        "{'model_metrics': {'metric_control': [{'histogram_options': {'buckets': [1, 2.5]}}]}}",
+        "{'default_model_filename': ''}",
+        "{'conveyor': {'intra_op_threads': 1, 'weight': 0.25}}",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
+            + " 'color': 'GRAY', 'mean': [1.5], 'pad_value': 255, 'mode': 'LETTERBOX'}]}}",
+      })
+  void shouldAcceptModelConfigurationsThatTheReaderAccepts(String sample) {
+    String json = sample.replace('\'', '"');
+
+    assertThat(schema("model-config").validate(json, InputFormat.JSON)).isEmpty();
+    assertThatCode(() -> ModelConfigReader.read("m", json)).doesNotThrowAnyException();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "[]",
+        "{'max_batch': 1}",
+        "{'maxBatchSize': 1}",
+        "{'max_batch_size': '1'}",
+        "{'max_batch_size': -1}",
+        "{'max_batch_size': 2147483648}",
+        "{'max_batch_size': null}",
+        "{'name': 1}",
+        "{'backend': 'pytorch'}",
+        "{'platform': 'tensorrt_plan'}",
+        "{'input': {}}",
+        "{'input': [{}]}",
+        "{'input': [{'name': ''}]}",
+        "{'input': [{'name': 'x', 'data_type': 'FP32'}]}",
+        "{'input': [{'name': 'x', 'dims': [0]}]}",
+        "{'input': [{'name': 'x', 'dims': [-2]}]}",
+        "{'input': [{'name': 'x', 'dims': ['a']}]}",
+        "{'input': [{'name': 'x', 'dims': [1.5]}]}",
+        "{'input': [{'name': 'x', 'reshape': {'shape': [1]}}]}",
+        "{'input': [{'name': 'x', 'is_shape_tensor': true}]}",
+        "{'input': [{'name': 'x', 'label_filename': 'l'}]}",
+        "{'output': [{'name': 'x', 'label_filename': 'a/b'}]}",
+        "{'output': [{'name': 'x', 'label_filename': '..'}]}",
+        "{'output': [{'name': 'x', 'optional': true}]}",
+        "{'batch_input': [{}]}",
+        "{'sequence_batching': {}}",
+        "{'ensemble_scheduling': {}}",
+        "{'dynamic_batching': {'preferred_batch_size': [0]}}",
+        "{'dynamic_batching': {'max_queue_delay_microseconds': -1}}",
+        "{'dynamic_batching': {'max_queue_delay_microseconds': 'soon'}}",
+        "{'dynamic_batching': {'default_queue_policy': {'timeout_action': 'DROP'}}}",
+        "{'dynamic_batching': {'priority_queue_policy': {'0': {}}}}",
+        "{'instance_group': [{'kind': 'KIND_MODEL'}]}",
+        "{'instance_group': [{'kind': 'KIND_CPU', 'gpus': [1]}]}",
+        "{'instance_group': [{'count': -1}]}",
+        "{'instance_group': [{'passive': true}]}",
+        "{'instance_group': [{'host_policy': 'a'}]}",
+        "{'version_policy': {'all': {}, 'latest': {}}}",
+        "{'version_policy': {'specific': {}}}",
+        "{'version_policy': {'specific': {'versions': []}}}",
+        "{'version_policy': {'specific': {'versions': [0]}}}",
+        "{'model_warmup': [{'inputs': {'x': {'dims': [1], 'zero_data': true}}}]}",
+        "{'model_warmup': [{'inputs': {'x': {'data_type': 'TYPE_FP32'}}}]}",
+        "{'model_warmup': [{'inputs': {'x': {'data_type': 'TYPE_FP32', 'zero_data': true,"
+            + " 'random_data': true}}}]}",
+        "{'model_warmup': [{'inputs': {'x': {'data_type': 'TYPE_FP32', 'dims': [-1],"
+            + " 'zero_data': true}}}]}",
+        "{'parameters': {'a': 'b'}}",
+        "{'parameters': {'conveyor': {'string_value': '{}'}}}",
+        "{'response_cache': {'enable': true}}",
+        "{'model_transaction_policy': {'decoupled': true}}",
+        "{'conveyor': {'intra_op_threads': -1}}",
+        "{'conveyor': {'weight': 0}}",
+        "{'conveyor': {'weight': '1'}}",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8}]}}",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8, 'mean': [1]}]}}",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
+            + " 'pad_value': 256}]}}",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
+            + " 'data_type': 'TYPE_FP16'}]}}",
+      })
+  void shouldRefuseModelConfigurationsThatTheReaderRefuses(String sample) {
+    String json = sample.replace('\'', '"');
+
+    assertThat(schema("model-config").validate(json, InputFormat.JSON)).isNotEmpty();
+    assertThatThrownBy(() -> ModelConfigReader.read("m", json)).isInstanceOf(ConfigException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{}",
+        "{'model_repository': '/models', 'http': {'port': 0}, 'grpc': {'host': '::1'}}",
+        "{'limits': {'max_message_bytes': '1024', 'max_queue_size': 1}}",
+        "{'devices': {'cpu': {'cores': 2, 'memory_budget_bytes': '0'}}, 'log_format': 'json'}",
+        "{'event_bus': {'enabled': false, 'address_prefix': 'a'}, 'shutdown_grace_ms': 0}",
+      })
+  void shouldAcceptServerConfigurationsThatTheReaderAccepts(String sample) {
+    String json = sample.replace('\'', '"');
+
+    assertThat(schema("server-config").validate(json, InputFormat.JSON)).isEmpty();
+    assertThatCode(() -> ServerConfigReader.read("f", json)).doesNotThrowAnyException();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{'http': 8000}",
+        "{'http': {'port': '8000'}}",
+        "{'http': {'port': 65536}}",
+        "{'http': {'port': -1}}",
+        "{'http': {'host': ' '}}",
+        "{'https': {}}",
+        "{'model_repository': ''}",
+        "{'model_repository': ['a']}",
+        "{'limits': {'max_message_bytes': 0}}",
+        "{'limits': {'max_message_bytes': 2147483648}}",
+        "{'limits': {'max_header_bytes': 100}}",
+        "{'limits': {'max_connections': 0}}",
+        "{'limits': {'max_image_pixels': '-1'}}",
+        "{'devices': {'cpu': {'cores': -1}}}",
+        "{'devices': {'cpus': {}}}",
+        "{'event_bus': {'enabled': 1}}",
+        "{'event_bus': {'address_prefix': ''}}",
+        "{'shutdown_grace_ms': -1}",
+        "{'log_format': 'xml'}",
+      })
+  void shouldRefuseServerConfigurationsThatTheReaderRefuses(String sample) {
+    String json = sample.replace('\'', '"');
+
+    assertThat(schema("server-config").validate(json, InputFormat.JSON)).isNotEmpty();
+    assertThatThrownBy(() -> ServerConfigReader.read("f", json))
+        .isInstanceOf(ConfigException.class);
+  }
+
+  @Test
+  void shouldDescribeEveryKeyThatTheReadersSupport() throws IOException {
+    JsonNode model = json("model-config").get("properties");
+    JsonNode server = json("server-config").get("properties");
+    List<String> missing = new ArrayList<>();
+    Set<String> unknown = new HashSet<>();
+    compare("", dev.conveyor.models.proto.ModelConfig.getDescriptor(), model, missing, unknown);
+    compare(
+        "conveyor.", ModelExtensions.getDescriptor(), inside(model, "conveyor"), missing, unknown);
+    compare("server.", ServerSettings.getDescriptor(), server, missing, unknown);
+
+    assertThat(missing).containsExactlyInAnyOrderElementsOf(UNSUPPORTED);
+    assertThat(unknown).containsExactly("conveyor");
+  }
+
+  private static void compare(
+      String path,
+      Descriptor type,
+      JsonNode properties,
+      List<String> missing,
+      Set<String> unknown) {
+    Set<String> keys = new HashSet<>();
+    properties.fieldNames().forEachRemaining(keys::add);
+    for (FieldDescriptor field : type.getFields()) {
+      String key = path + field.getName();
+      if (!keys.remove(field.getName())) {
+        missing.add(key);
+        continue;
+      }
+      JsonNode schema = properties.get(field.getName());
+      assertThat(schema.path("description").asText()).as("description of %s", key).isNotBlank();
+      boolean open = !schema.has("maxItems") && !schema.has("const");
+      if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE && open) {
+        Descriptor nested = field.getMessageType();
+        FieldDescriptor value = field.isMapField() ? nested.findFieldByName("value") : field;
+        if (value.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
+          compare(
+              key + ".",
+              value.getMessageType(),
+              inside(properties, field.getName()),
+              missing,
+              unknown);
+        }
+      }
+    }
+    keys.forEach(key -> unknown.add(path + key));
+  }
+
+  private static JsonNode inside(JsonNode properties, String key) {
+    JsonNode schema = properties.get(key);
+    JsonNode element = schema.has("items") ? schema.get("items") : schema;
+    JsonNode values = element.get("additionalProperties");
+    JsonNode object = values != null && values.isObject() ? values : element;
+    assertThat(object.get("additionalProperties").asBoolean(true)).as(key).isFalse();
+    return object.get("properties");
+  }
+
+  private static JsonSchema schema(String name) {
+    try {
+      return JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012).getSchema(json(name));
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static JsonNode json(String name) throws IOException {
+    Path inRoot = Path.of("conf", "schema");
+    Path directory = Files.isDirectory(inRoot) ? inRoot : Path.of("..", "conf", "schema");
+    return new ObjectMapper().readTree(Files.readString(directory.resolve(name + ".schema.json")));
+  }
+}
