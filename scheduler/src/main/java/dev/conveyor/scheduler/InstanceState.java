@@ -24,4 +24,29 @@ final class InstanceState {
     this.placement = placement;
     this.units = units;
   }
+
+  /** Ends the running batch: gives the room back and charges what it took. */
+  void settle(long busyNs, long nowNs) {
+    double actualNs = (double) Math.max(0, busyNs) * units;
+    placement.device.fair.complete(placement.flow, chargedNs, actualNs);
+    placement.device.giveBack(units, nowNs);
+    placement.model.running--;
+    running = null;
+  }
+
+  /** Takes the instance for dead, in the middle of a batch or not. */
+  void drop(long nowNs) {
+    Assignment assignment = running;
+    if (assignment != null) {
+      settle(nowNs - assignment.batch().dispatchNs(), nowNs);
+    }
+    leaving = true;
+    forget();
+  }
+
+  /** Strikes the instance off its model. */
+  void forget() {
+    placement.free.remove(this);
+    placement.model.instances.remove(ref.index(), this);
+  }
 }

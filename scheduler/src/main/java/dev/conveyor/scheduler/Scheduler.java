@@ -1,6 +1,5 @@
 package dev.conveyor.scheduler;
 
-import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.batching.DynamicBatcher;
 import dev.conveyor.scheduler.batching.Rejection;
@@ -91,7 +90,7 @@ public final class Scheduler {
     if (model == null) {
       return;
     }
-    model.batcher.rejectAll(notReady(model, "unloaded"), rejected);
+    model.batcher.rejectAll(Refusals.notReady(model.plan, "unloaded"), rejected);
     models.remove(model);
     for (InstanceState instance : model.instances.values()) {
       instance.leaving = true;
@@ -116,7 +115,7 @@ public final class Scheduler {
     }
     InstanceState before = model.instances.get(ref.index());
     if (before != null) {
-      drop(before, nowNs);
+      before.drop(nowNs);
     }
     Placement placement = model.placementOn(device);
     if (placement == null) {
@@ -139,7 +138,7 @@ public final class Scheduler {
     }
     instance.leaving = true;
     if (instance.running == null) {
-      forget(instance);
+      instance.forget();
     }
     rejectIfStranded(model);
   }
@@ -154,13 +153,7 @@ public final class Scheduler {
   public @Nullable InferenceException submit(InferenceRequest request, long nowNs) {
     ModelState model = models.find(request.model(), request.version());
     if (model == null) {
-      return new InferenceException(
-          ErrorCode.NOT_FOUND,
-          "Request for unknown model: '"
-              + request.model()
-              + "' version "
-              + request.version()
-              + " is not found");
+      return Refusals.unknown(request);
     }
     InferenceException refusal = admit(model, request, nowNs);
     if (refusal != null) {
@@ -177,10 +170,11 @@ public final class Scheduler {
   private @Nullable InferenceException admit(
       ModelState model, InferenceRequest request, long nowNs) {
     if (shutDown) {
-      return shuttingDown();
+      return Refusals.shuttingDown();
     }
     if (model.draining || model.lost) {
-      return notReady(model, model.draining ? "unloading" : "its instances were lost");
+      return Refusals.notReady(
+          model.plan, model.draining ? "unloading" : "its instances were lost");
     }
     return model.batcher.offer(request, nowNs);
   }
@@ -241,9 +235,9 @@ public final class Scheduler {
     if (outcome.succeeded()) {
       instance.placement.profile.record(assignment.batch().items(), outcome.busyNs());
     }
-    settle(instance, outcome.busyNs(), nowNs);
+    instance.settle(outcome.busyNs(), nowNs);
     if (instance.leaving) {
-      forget(instance);
+      instance.forget();
     } else {
       instance.placement.free.addLast(instance);
     }
@@ -258,11 +252,11 @@ public final class Scheduler {
     if (instance.running != assignment) {
       return;
     }
-    drop(instance, nowNs);
+    instance.drop(nowNs);
     ModelState model = instance.placement.model;
     if (model.activeInstances() == 0) {
       model.lost = true;
-      model.batcher.rejectAll(notReady(model, "its instances were lost"), rejected);
+      model.batcher.rejectAll(Refusals.notReady(model.plan, "its instances were lost"), rejected);
     }
   }
 
@@ -278,7 +272,7 @@ public final class Scheduler {
   public void shutDown() {
     shutDown = true;
     for (ModelState model : models.all()) {
-      model.batcher.rejectAll(shuttingDown(), rejected);
+      model.batcher.rejectAll(Refusals.shuttingDown(), rejected);
     }
   }
 
@@ -323,42 +317,9 @@ public final class Scheduler {
         devices.stream().map(device -> device.snapshot(nowNs)).toList());
   }
 
-  /** Ends the running batch of an instance: gives the room back and charges what it took. */
-  private static void settle(InstanceState instance, long busyNs, long nowNs) {
-    Placement placement = instance.placement;
-    double actualNs = (double) Math.max(0, busyNs) * instance.units;
-    placement.device.fair.complete(placement.flow, instance.chargedNs, actualNs);
-    placement.device.giveBack(instance.units, nowNs);
-    placement.model.running--;
-    instance.running = null;
-  }
-
-  private static void drop(InstanceState instance, long nowNs) {
-    Assignment running = instance.running;
-    if (running != null) {
-      settle(instance, nowNs - running.batch().dispatchNs(), nowNs);
-    }
-    instance.leaving = true;
-    forget(instance);
-  }
-
-  private static void forget(InstanceState instance) {
-    instance.placement.free.remove(instance);
-    instance.placement.model.instances.remove(instance.ref.index(), instance);
-  }
-
   private void rejectIfStranded(ModelState model) {
     if (model.draining && model.activeInstances() == 0) {
-      model.batcher.rejectAll(notReady(model, "unloading"), rejected);
+      model.batcher.rejectAll(Refusals.notReady(model.plan, "unloading"), rejected);
     }
-  }
-
-  private static InferenceException notReady(ModelState model, String reason) {
-    return new InferenceException(
-        ErrorCode.UNAVAILABLE, "Model '" + model.plan.name() + "' is not ready: " + reason);
-  }
-
-  private static InferenceException shuttingDown() {
-    return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
   }
 }

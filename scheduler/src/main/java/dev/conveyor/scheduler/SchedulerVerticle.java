@@ -236,10 +236,9 @@ public final class SchedulerVerticle extends VerticleBase {
   private void armWakeUp(long nowNs) {
     long inNs = scheduler.wakeUpInNs(nowNs);
     if (inNs == Scheduler.NEVER) {
-      cancelWakeUp();
       return;
     }
-    // An earlier timer may stay: it asks again.
+    // A timer that is too early asks again; to replace it would cost one timer per batch.
     if (wakeUp != null && wakeUpAtNs - (nowNs + inNs) <= 0) {
       return;
     }

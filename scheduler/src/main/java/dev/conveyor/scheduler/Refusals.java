@@ -1,0 +1,29 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+
+/** What clients are told when the scheduler does not take or keep their request. */
+final class Refusals {
+
+  private Refusals() {}
+
+  static InferenceException unknown(InferenceRequest request) {
+    return new InferenceException(
+        ErrorCode.NOT_FOUND,
+        "Request for unknown model: '"
+            + request.model()
+            + "' version "
+            + request.version()
+            + " is not found");
+  }
+
+  static InferenceException notReady(ModelPlan plan, String reason) {
+    return new InferenceException(
+        ErrorCode.UNAVAILABLE, "Model '" + plan.name() + "' is not ready: " + reason);
+  }
+
+  static InferenceException shuttingDown() {
+    return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
+  }
+}
