@@ -211,8 +211,33 @@ final class ImageHeaderTest {
   /** Returns the start of a JPEG up to a segment that looks like a frame of three components. */
   private static byte[] frame(int marker, int width, int height) {
     return bytes(
-        0xFF, 0xD8, 0xFF, 0xFE, 0, 4, 0xFF, 0xC0, 0xFF, marker, 0, 17, 8, height >> 8, height,
-        width >> 8, width, 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1);
+        0xFF,
+        0xD8,
+        0xFF,
+        0xFE,
+        0,
+        4,
+        0xFF,
+        0xC0,
+        0xFF,
+        marker,
+        0,
+        17,
+        8,
+        height >> 8,
+        height,
+        width >> 8,
+        width,
+        3,
+        1,
+        0x22,
+        0,
+        2,
+        0x11,
+        1,
+        3,
+        0x11,
+        1);
   }
 
   private static byte[] concat(byte[] first, byte[] second, int skip) {
