@@ -38,7 +38,7 @@ public final class ImageTensors {
    * @param encoded a {@code BYTES} tensor of any shape, one encoded image per element
    * @param maxBatchSize of the model; 0, for a model that does not batch, allows one image
    * @throws InferenceException if there is no image or one too many, if an image is refused (the
-   *     message says which and why), or if the pool has no memory left
+   *     message says which, from 0, and why), or if the pool has no memory left
    */
   public Tensor preprocess(Tensor encoded, int maxBatchSize) {
     int images = checkedCount(encoded, Math.max(1, maxBatchSize));

@@ -10,9 +10,12 @@ import org.bytedeco.opencv.global.opencv_imgproc;
  * OpenCV's native code: core, imgproc and imgcodecs, and nothing else of it. Thread-safe.
  *
  * <p>Loading takes about half a second, and a second or two the first time, when the libraries are
- * unpacked (120 MB, most of it the BLAS that core is linked to).
+ * unpacked (120 MB, most of it the BLAS that core is linked to). {@link ImagePreprocessor} does it;
+ * a server that is in a hurry does it before, beside other things.
+ *
+ * <p>Its decoders write a line to standard error for each image they refuse, and take no say in it.
  */
-final class OpenCv {
+public final class OpenCv {
 
   private OpenCv() {}
 
@@ -21,7 +24,7 @@ final class OpenCv {
    *
    * @throws ModelLoadException if this machine cannot load it
    */
-  static synchronized void load() {
+  public static synchronized void load() {
     try {
       Loader.load(opencv_core.class);
       Loader.load(opencv_imgproc.class);

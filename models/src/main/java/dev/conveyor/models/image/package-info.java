@@ -6,6 +6,7 @@
  *   <li>One image into memory that is there already: {@link ImagePreprocessor}.
  *   <li>What an image is, without decoding it: {@link ImageHeader}.
  *   <li>Where a letterboxed image lies in its frame (to map boxes back): {@link Letterbox}.
+ *   <li>To have the native code loaded before it is needed: {@link OpenCv#load}.
  * </ul>
  *
  * <p>JPEG and PNG. An EXIF orientation is applied; alpha is dropped; 16 bits per sample become the
