@@ -1,0 +1,133 @@
+package dev.conveyor.verticles.grpc;
+
+import dev.conveyor.verticles.InferenceGateway;
+import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.RepositoryControl;
+import dev.conveyor.verticles.ServedModel;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.http.Http2Settings;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.grpc.common.GrpcHeaderNames;
+import io.vertx.grpc.reflection.ReflectionService;
+import io.vertx.grpc.server.GrpcProtocol;
+import io.vertx.grpc.server.GrpcServer;
+import io.vertx.grpc.server.GrpcServerOptions;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Actor that opens the gRPC port: inference, health and reflection.
+ *
+ * <p>Runs on one event loop and never blocks. Deadlines are its own, in nanoseconds and through the
+ * call's {@link dev.conveyor.scheduler.ReplyTo}, because the library's are cut to milliseconds and
+ * answer behind the back of a call that is still under way.
+ */
+public final class GrpcFrontEnd extends VerticleBase {
+
+  /** What a client may send ahead per call; the protocol's 64 KiB make large tensors wait. */
+  private static final int STREAM_WINDOW_BYTES = 1 << 20;
+
+  private static final int CONNECTION_WINDOW_BYTES = 16 << 20;
+  private static final int MAX_STREAMS_PER_CONNECTION = 1024;
+
+  /** Clients cancel every call that misses its deadline: under overload that is no attack. */
+  private static final int MAX_RESETS_PER_SECOND = 1000;
+
+  private final GrpcOptions options;
+  private final InferenceGateway gateway;
+  private final ModelCatalog catalog;
+  private final RepositoryControl repository;
+  private final Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter;
+
+  private @Nullable HttpServer server;
+  private @Nullable GrpcHealth health;
+
+  /**
+   * Creates a front end.
+   *
+   * @param configWriter how a model's configuration looks on the wire
+   */
+  public GrpcFrontEnd(
+      GrpcOptions options,
+      InferenceGateway gateway,
+      ModelCatalog catalog,
+      RepositoryControl repository,
+      Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter) {
+    this.options = options;
+    this.gateway = gateway;
+    this.catalog = catalog;
+    this.repository = repository;
+    this.configWriter = configWriter;
+  }
+
+  @Override
+  public Future<?> start() {
+    GrpcHealth watched = new GrpcHealth(vertx, catalog, repository);
+    health = watched;
+    GrpcServer grpc = GrpcServer.server(vertx, grpcOptions());
+    grpc.addService(
+        InferenceService.create(
+            new InferRoute(vertx, gateway, catalog, options),
+            new ServerApi(catalog, repository, configWriter)));
+    grpc.addService(watched.service());
+    grpc.addService(ReflectionService.v1());
+    HttpServer http = vertx.createHttpServer(httpOptions());
+    server = http;
+    return http.requestHandler(request -> handle(grpc, request)).listen();
+  }
+
+  @Override
+  public Future<?> stop() {
+    if (health != null) {
+      health.stop();
+    }
+    return server == null
+        ? Future.succeededFuture()
+        : server.shutdown(options.shutdownGraceMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Returns the port that is listened on; valid once the verticle is deployed. */
+  public int actualPort() {
+    if (server == null) {
+      throw new IllegalStateException("not started");
+    }
+    return server.actualPort();
+  }
+
+  private static void handle(GrpcServer grpc, HttpServerRequest request) {
+    // A message marked as compressed in a call without this header would hang it.
+    if (!request.headers().contains(GrpcHeaderNames.GRPC_ENCODING)) {
+      request.headers().set(GrpcHeaderNames.GRPC_ENCODING, "identity");
+    }
+    grpc.handle(request);
+  }
+
+  private GrpcServerOptions grpcOptions() {
+    return new GrpcServerOptions()
+        .setMaxMessageSize(options.maxMessageBytes())
+        .setScheduleDeadlineAutomatically(false)
+        .setDeadlinePropagation(false)
+        .removeEnabledProtocol(GrpcProtocol.WEB)
+        .removeEnabledProtocol(GrpcProtocol.WEB_TEXT)
+        .removeEnabledProtocol(GrpcProtocol.TRANSCODING);
+  }
+
+  private HttpServerOptions httpOptions() {
+    return new HttpServerOptions()
+        .setHost(options.host())
+        .setPort(options.port())
+        .setTcpNoDelay(true)
+        .setHttp2ConnectionWindowSize(CONNECTION_WINDOW_BYTES)
+        .setHttp2RstFloodMaxRstFramePerWindow(MAX_RESETS_PER_SECOND)
+        .setHttp2RstFloodWindowDuration(1)
+        .setHttp2RstFloodWindowDurationTimeUnit(TimeUnit.SECONDS)
+        .setInitialSettings(
+            new Http2Settings()
+                .setMaxConcurrentStreams(MAX_STREAMS_PER_CONNECTION)
+                .setInitialWindowSize(STREAM_WINDOW_BYTES));
+  }
+}

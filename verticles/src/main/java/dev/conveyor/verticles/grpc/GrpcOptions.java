@@ -1,0 +1,53 @@
+package dev.conveyor.verticles.grpc;
+
+/**
+ * Where and how to listen.
+ *
+ * @param port 0 takes a free one
+ * @param maxMessageBytes largest message taken, before and after inflating
+ * @param maxInFlightPerStream inferences of one stream that may be under way before it is no longer
+ *     read
+ * @param shutdownGraceMillis how long calls under way may take once the server stops
+ */
+public record GrpcOptions(
+    String host,
+    int port,
+    int maxMessageBytes,
+    int maxInFlightPerStream,
+    long shutdownGraceMillis) {
+
+  public static final int DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
+  public static final int DEFAULT_MAX_IN_FLIGHT_PER_STREAM = 64;
+  public static final long DEFAULT_SHUTDOWN_GRACE_MILLIS = 10_000;
+
+  public GrpcOptions {
+    if (port < 0 || port > 65_535) {
+      throw new IllegalArgumentException("port must be within 0..65535, was " + port);
+    }
+    if (maxMessageBytes < 1) {
+      throw new IllegalArgumentException("maxMessageBytes must be >= 1, was " + maxMessageBytes);
+    }
+    if (maxInFlightPerStream < 1) {
+      throw new IllegalArgumentException(
+          "maxInFlightPerStream must be >= 1, was " + maxInFlightPerStream);
+    }
+    if (shutdownGraceMillis < 0) {
+      throw new IllegalArgumentException(
+          "shutdownGraceMillis must be >= 0, was " + shutdownGraceMillis);
+    }
+  }
+
+  /** Returns options with default limits. */
+  public static GrpcOptions of(String host, int port) {
+    return new GrpcOptions(
+        host,
+        port,
+        DEFAULT_MAX_MESSAGE_BYTES,
+        DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
+        DEFAULT_SHUTDOWN_GRACE_MILLIS);
+  }
+
+  public GrpcOptions withMaxMessageBytes(int bytes) {
+    return new GrpcOptions(host, port, bytes, maxInFlightPerStream, shutdownGraceMillis);
+  }
+}

@@ -1,0 +1,96 @@
+package dev.conveyor.verticles.grpc;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.InferCall;
+import dev.conveyor.verticles.InferenceGateway;
+import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.proto.ModelInferRequest;
+import io.vertx.core.Vertx;
+import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.grpc.common.GrpcMessage;
+import io.vertx.grpc.server.GrpcServerRequest;
+import java.util.concurrent.TimeUnit;
+
+/** What every inference of a front end shares. Thread-safe. */
+final class InferRoute {
+
+  /** Where the scheduler hears that a queued request of a model is no longer wanted. */
+  static final String CANCELLED_ADDRESS = "conveyor.scheduler.cancelled";
+
+  private static final String TIMEOUT_HEADER = "grpc-timeout";
+
+  /** Longer timeouts are none: times compare by difference, which must not overflow. */
+  private static final long LONGEST_NS = TimeUnit.DAYS.toNanos(365);
+
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
+
+  private final Vertx vertx;
+  private final InferenceGateway gateway;
+  private final ModelCatalog catalog;
+  private final GrpcOptions options;
+  private final MessageDecoder<ModelInferRequest> decoder;
+
+  InferRoute(Vertx vertx, InferenceGateway gateway, ModelCatalog catalog, GrpcOptions options) {
+    this.vertx = vertx;
+    this.gateway = gateway;
+    this.catalog = catalog;
+    this.options = options;
+    this.decoder = new MessageDecoder<>(ModelInferRequest.parser(), options.maxMessageBytes());
+  }
+
+  GrpcOptions options() {
+    return options;
+  }
+
+  Vertx vertx() {
+    return vertx;
+  }
+
+  ModelCatalog catalog() {
+    return catalog;
+  }
+
+  ModelInferRequest decode(GrpcMessage message) {
+    return decoder.decode(message);
+  }
+
+  ReplyTo infer(InferCall call, ReplyTo.Handler handler) {
+    return gateway.infer(call, handler);
+  }
+
+  /**
+   * Returns when the client stops waiting.
+   *
+   * @throws InferenceException INVALID_REQUEST if it says so in a malformed way
+   */
+  static long deadlineNs(GrpcServerRequest<?, ?> request) {
+    String timeout = request.headers().get(TIMEOUT_HEADER);
+    if (timeout == null) {
+      return InferenceRequest.NO_DEADLINE;
+    }
+    long timeoutNs = GrpcTimeout.parseNs(timeout);
+    return timeoutNs > LONGEST_NS ? InferenceRequest.NO_DEADLINE : System.nanoTime() + timeoutNs;
+  }
+
+  /** Gives up an inference; if it was still under way the scheduler is told. */
+  void abandon(ReplyTo replyTo, ModelInferRequest request, ErrorCode code, String reason) {
+    if (replyTo.fail(new InferenceException(code, reason))) {
+      String version = request.getModelVersion();
+      try {
+        version = catalog.find(request.getModelName(), version).version();
+      } catch (InferenceException unloaded) {
+        // Then nothing of it is queued either.
+        return;
+      }
+      vertx.eventBus().send(CANCELLED_ADDRESS, request.getModelName() + "/" + version, LOCAL);
+    }
+  }
+
+  /** Returns the timer's delay: rounded up, because a deadline must have passed when it fires. */
+  static long delayMillis(long deadlineNs) {
+    return Math.max(1, (deadlineNs - System.nanoTime() + 999_999) / 1_000_000);
+  }
+}

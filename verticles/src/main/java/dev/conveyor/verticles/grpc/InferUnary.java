@@ -1,0 +1,142 @@
+package dev.conveyor.verticles.grpc;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.InferenceResponse;
+import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.proto.ModelInferRequest;
+import dev.conveyor.verticles.proto.ModelInferResponse;
+import io.vertx.grpc.common.GrpcMessage;
+import io.vertx.grpc.server.GrpcServerRequest;
+import io.vertx.grpc.server.GrpcServerResponse;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One {@code ModelInfer} call.
+ *
+ * <p>Not thread-safe: owned by the event loop of its connection. {@code done} says that the client
+ * has its answer or is gone; an outcome that comes later is dropped, its outputs closed. Deadline,
+ * cancellation, lost connection and answer meet in the call's {@link ReplyTo}.
+ */
+final class InferUnary implements ReplyTo.Handler {
+
+  private static final long NO_TIMER = -1;
+
+  private final InferRoute route;
+  private final GrpcServerRequest<ModelInferRequest, ModelInferResponse> request;
+  private final GrpcServerResponse<ModelInferRequest, ModelInferResponse> response;
+
+  private @Nullable ModelInferRequest message;
+  private List<RequestedOutput> outputs = List.of();
+  private @Nullable ReplyTo replyTo;
+  private long timer = NO_TIMER;
+  private boolean done;
+
+  InferUnary(InferRoute route, GrpcServerRequest<ModelInferRequest, ModelInferResponse> request) {
+    this.route = route;
+    this.request = request;
+    this.response = request.response();
+  }
+
+  void start() {
+    request.messageHandler(this::onMessage);
+    request.endHandler(end -> onEnd());
+    request.errorHandler(error -> onGone());
+    request.exceptionHandler(lost -> onGone());
+    response.exceptionHandler(lost -> onGone());
+    request.invalidMessageHandler(
+        invalid -> fail(GrpcErrors.of(invalid, route.options().maxMessageBytes())));
+  }
+
+  @Override
+  public void handle(@Nullable InferenceResponse result, @Nullable InferenceException failure) {
+    cancelTimer();
+    if (result == null) {
+      fail(failure == null ? GrpcErrors.of(new NullPointerException("outcome")) : failure);
+      return;
+    }
+    try {
+      answer(result);
+    } catch (RuntimeException e) {
+      fail(GrpcErrors.of(e));
+    } finally {
+      result.close();
+    }
+  }
+
+  private void onMessage(GrpcMessage received) {
+    if (message != null || done) {
+      return;
+    }
+    try {
+      ModelInferRequest decoded = route.decode(received);
+      message = decoded;
+      outputs = RequestedOutput.of(decoded, route.catalog());
+      submit(decoded, InferRoute.deadlineNs(request));
+    } catch (RuntimeException e) {
+      fail(GrpcErrors.of(e));
+    }
+  }
+
+  private void submit(ModelInferRequest decoded, long deadlineNs) {
+    replyTo = route.infer(GrpcInferCodec.decode(decoded, deadlineNs), this);
+    if (deadlineNs != InferenceRequest.NO_DEADLINE && !done) {
+      long delayMillis = InferRoute.delayMillis(deadlineNs);
+      timer = route.vertx().setTimer(delayMillis, id -> onDeadline());
+    }
+  }
+
+  private void answer(InferenceResponse result) {
+    ModelInferRequest asked = message;
+    if (done || asked == null) {
+      return;
+    }
+    ModelInferResponse answer = GrpcInferCodec.encode(asked.getId(), result, outputs).build();
+    done = true;
+    if ("gzip".equals(request.encoding())) {
+      response.encoding("gzip");
+    }
+    response.end(answer);
+  }
+
+  private void fail(InferenceException failure) {
+    if (!done) {
+      done = true;
+      GrpcErrors.end(response, failure);
+    }
+  }
+
+  private void onEnd() {
+    if (message == null) {
+      fail(InferenceException.invalid("the call ended without a request message"));
+    }
+  }
+
+  private void onDeadline() {
+    timer = NO_TIMER;
+    abandon(ErrorCode.DEADLINE_EXCEEDED, "Deadline Exceeded");
+  }
+
+  private void onGone() {
+    done = true;
+    cancelTimer();
+    abandon(ErrorCode.CANCELLED, "cancelled by the client");
+  }
+
+  private void abandon(ErrorCode code, String reason) {
+    ReplyTo pending = replyTo;
+    ModelInferRequest asked = message;
+    if (pending != null && asked != null) {
+      route.abandon(pending, asked, code, reason);
+    }
+  }
+
+  private void cancelTimer() {
+    if (timer != NO_TIMER) {
+      route.vertx().cancelTimer(timer);
+      timer = NO_TIMER;
+    }
+  }
+}
