@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.bench.host;
 
+import dev.conveyor.verticles.bench.load.CpuClock;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -28,6 +29,17 @@ public final class ProcFs {
   /** Returns the system's own. */
   public static ProcFs system() {
     return new ProcFs(Path.of("/proc"));
+  }
+
+  /** Returns the CPU time of this process. */
+  public static CpuClock ownCpu() {
+    return cpuOf(ProcessHandle.current().pid());
+  }
+
+  /** Returns the CPU time of a process of this machine. */
+  public static CpuClock cpuOf(long pid) {
+    ProcFs proc = system();
+    return () -> proc.cpuSeconds(pid);
   }
 
   /** Returns the user and system time of a process so far, in seconds, in steps of 10 ms. */

@@ -67,4 +67,29 @@ public sealed interface LoadPattern {
           Locale.ROOT, perSecond == Math.rint(perSecond) ? "%.0f/s" : "%s/s", perSecond);
     }
   }
+
+  /** This many threads, each running one batch after another in this process, without a server. */
+  record Direct(int threads) implements LoadPattern {
+
+    public Direct {
+      if (threads < 1) {
+        throw new IllegalArgumentException("threads must be at least 1, was " + threads);
+      }
+    }
+
+    @Override
+    public String axis() {
+      return "threads (in this process)";
+    }
+
+    @Override
+    public double value() {
+      return threads;
+    }
+
+    @Override
+    public String label() {
+      return "threads=" + threads;
+    }
+  }
 }

@@ -76,9 +76,7 @@ public final class LoadReport {
       JsonObject json =
           new JsonObject()
               .put("load", point.pattern().label())
-              .put(
-                  point.pattern() instanceof LoadPattern.Open ? "rate_per_second" : "concurrency",
-                  point.pattern().value())
+              .put(key(point.pattern()), point.pattern().value())
               .put("window_seconds", point.windowNs() / 1e9)
               .put("inferences_per_second", point.inferencesPerSecond())
               .put("latency_micros", percentiles(point.latencyNs()))
@@ -122,6 +120,13 @@ public final class LoadReport {
         List.of(
             new Figure.Panel("throughput (inferences/s)", false, throughput),
             new Figure.Panel("latency (ms)", true, latency)));
+  }
+
+  private static String key(LoadPattern pattern) {
+    if (pattern instanceof LoadPattern.Open) {
+      return "rate_per_second";
+    }
+    return pattern instanceof LoadPattern.Direct ? "threads" : "concurrency";
   }
 
   private static Figure.Series series(
