@@ -35,6 +35,8 @@ import picocli.CommandLine.Spec;
  */
 @Command(
     name = "bench",
+    mixinStandardHelpOptions = true,
+    version = "Conveyor 0.1.0",
     sortOptions = false,
     description = {
       "Measures inference: a server under load, a model without a server (--direct), or a table of"
@@ -53,12 +55,6 @@ import picocli.CommandLine.Spec;
 public final class BenchCommand implements Callable<Integer> {
 
   @Spec private @Nullable CommandSpec spec;
-
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help and end.")
-  private boolean help;
 
   @Mixin private BenchOptions options = new BenchOptions();
 
