@@ -1,0 +1,73 @@
+# Sourced by the commands beside this directory. Builds what is missing or out of date, then runs a
+# main class:  launch dev.conveyor.SomeMain arguments...
+#
+#   CONVEYOR_HEAP       largest Java heap, 2g by default
+#   CONVEYOR_JAVA_OPTS  more options for Java, after and so above those below
+#   JAVA_HOME           the JDK to use, else the one on the path
+set -euo pipefail
+
+repo_root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
+
+fail() {
+  echo "$(basename -- "$0"): $*" >&2
+  exit 1
+}
+
+find_java() {
+  if [[ -n "${JAVA_HOME:-}" ]]; then
+    java_bin="$JAVA_HOME/bin/java"
+    [[ -x "$java_bin" ]] || fail "JAVA_HOME is $JAVA_HOME, but $java_bin cannot be run"
+  else
+    java_bin="$(command -v java)" || fail "java is not on the path; install a JDK, version 17 or later"
+  fi
+  local version
+  version="$("$java_bin" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1)"
+  java_major="${version:-0}"
+  ((java_major >= 17)) || fail "$java_bin is version $java_major; a JDK 17 or later is needed"
+}
+
+# True if the jar is there and no source or build file is newer.
+is_built() {
+  local module="$repo_root/verticles/target"
+  jar="$(find "$module" -maxdepth 1 -name 'conveyor-verticles-*.jar' \
+    ! -name '*-tests.jar' ! -name '*-sources.jar' 2>/dev/null | head -n 1)"
+  [[ -n "$jar" && -f "$module/classpath" ]] || return 1
+  # The class path holds absolute paths: a directory that was moved is not built.
+  grep -q -F -- "$repo_root/" "$module/classpath" || return 1
+  local newer
+  newer="$(find "$repo_root" -path '*/target' -prune -o \
+    \( -path '*/src/main/*' -o -name pom.xml \) -type f -newer "$jar" -print -quit)"
+  [[ -z "$newer" ]]
+}
+
+build() {
+  command -v mvn >/dev/null || fail "mvn is not on the path; install Maven 3.8 or later"
+  echo "building (the first time downloads libraries; later starts skip this) ..." >&2
+  # Without tests: sources of tests are compiled all the same, since modules share test fixtures.
+  (cd "$repo_root" && mvn -B -q -DskipTests package >&2) || fail "the build failed, see above"
+  # A jar that did not change keeps its old date.
+  find "$repo_root/verticles/target" -maxdepth 1 -name 'conveyor-verticles-*.jar' -exec touch {} +
+  is_built || fail "the build left no jar in $repo_root/verticles/target"
+}
+
+launch() {
+  local main="$1"
+  shift
+  find_java
+  is_built || build
+  local options=(
+    -XX:+UseParallelGC
+    "-Xms${CONVEYOR_HEAP:-512m}"
+    "-Xmx${CONVEYOR_HEAP:-2g}"
+    # Native memory is accounted for by the server itself, not by JavaCPP's rule of thumb.
+    -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
+    -Dorg.bytedeco.javacpp.maxBytes=0
+  )
+  if ((java_major >= 24)); then
+    options+=(--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow)
+  fi
+  local extra=()
+  read -r -a extra <<<"${CONVEYOR_JAVA_OPTS:-}"
+  exec "$java_bin" "${options[@]}" ${extra[@]+"${extra[@]}"} \
+    -cp "$jar:$(cat "$repo_root/verticles/target/classpath")" "$main" "$@"
+}

@@ -1,0 +1,81 @@
+package dev.conveyor.verticles.bench.load;
+
+import dev.conveyor.models.TensorSpec;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * A connection with its own Vert.x, for callers that block.
+ *
+ * <p>Not thread-safe: owned by the thread that connects, which is no event loop.
+ */
+public final class LoadDriver implements AutoCloseable {
+
+  private static final Duration CONNECT_LIMIT = Duration.ofMinutes(2);
+  private static final Duration SLACK = Duration.ofMinutes(1);
+
+  private final Vertx vertx;
+  private final LoadConnection connection;
+
+  private LoadDriver(Vertx vertx, LoadConnection connection) {
+    this.vertx = vertx;
+    this.connection = connection;
+  }
+
+  /** Connects to {@code target}; nothing is sent yet. */
+  public static LoadDriver connect(LoadProtocol protocol, LoadTarget target)
+      throws TimeoutException {
+    Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
+    try {
+      return new LoadDriver(vertx, await(protocol.connect(vertx, target), CONNECT_LIMIT));
+    } catch (RuntimeException | TimeoutException e) {
+      vertx.close();
+      throw e;
+    }
+  }
+
+  /** Asks for the inputs of a model. */
+  public List<TensorSpec> inputs(String model) throws TimeoutException {
+    return await(connection.inputs(model), CONNECT_LIMIT);
+  }
+
+  /** Prepares a model to be put under load with these requests. */
+  public Lane lane(String model, List<InferPayload> payloads) {
+    return new Lane(model, connection.client(payloads), payloads.get(0).items());
+  }
+
+  /** Measures one point. */
+  public LoadPoint run(List<Lane> lanes, LoadPlan plan) throws TimeoutException {
+    return await(
+        LoadRun.start(vertx, lanes, plan), plan.warmup().plus(plan.duration()).plus(SLACK));
+  }
+
+  /** Sends this many requests, so many at a time; fails with the first that fails. */
+  public void send(Lane lane, int requests, int concurrency, Duration limit)
+      throws TimeoutException {
+    Promise<Void> done = Promise.promise();
+    vertx
+        .getOrCreateContext()
+        .runOnContext(v -> new CountedRun(lane.client(), requests, done).start(concurrency));
+    await(done.future(), limit);
+  }
+
+  @Override
+  public void close() {
+    try {
+      await(connection.close().eventually(vertx::close), SLACK);
+    } catch (TimeoutException e) {
+      throw new IllegalStateException("the client did not close within " + SLACK, e);
+    }
+  }
+
+  private static <T> T await(Future<T> future, Duration limit) throws TimeoutException {
+    return future.await(limit.toMillis(), TimeUnit.MILLISECONDS);
+  }
+}

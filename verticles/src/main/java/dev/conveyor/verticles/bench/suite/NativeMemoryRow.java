@@ -1,0 +1,127 @@
+package dev.conveyor.verticles.bench.suite;
+
+import dev.conveyor.verticles.bench.load.Lane;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalDouble;
+
+/**
+ * Whether loading, using and unloading a model gives back what it took.
+ *
+ * <p>Two views. The server's own count of native bytes, where it publishes one, must not grow by a
+ * single byte. The memory of the process, which also sees what nobody counts, may wander by less
+ * than the weights of the model over all rounds: a leak of the weights would be eight times that.
+ * The Java heap is touched whole at the start, so that it does not look like growth.
+ */
+final class NativeMemoryRow {
+
+  static final String METRIC = "conveyor_native_bytes";
+
+  private static final String FILE = "squeezenet11_random.onnx";
+  private static final String MODEL = "squeezenet11";
+  private static final int ROUNDS = 10;
+  private static final int SETTLED_ROUND = 2;
+  private static final int REQUESTS = 1_000;
+  private static final int CONCURRENCY = 4;
+  private static final Duration ROUND_LIMIT = Duration.ofMinutes(5);
+  private static final double MIB = 1 << 20;
+  private static final double WANDER_BYTES = 4 * MIB;
+  private static final List<String> FIXED_HEAP =
+      List.of("-Xms512m", "-Xmx512m", "-XX:+AlwaysPreTouch");
+
+  private final Lab lab;
+
+  NativeMemoryRow(Lab lab) {
+    this.lab = lab;
+  }
+
+  /** Memory after a round; the counted bytes are empty if the server does not publish them. */
+  record Reading(OptionalDouble countedBytes, double residentBytes) {}
+
+  SuiteRow row() {
+    return new SuiteRow(
+        "native memory: growth after round 2 of ten rounds of load, 1,000 requests, unload",
+        Target.atMost(0, "bytes"),
+        this::measure);
+  }
+
+  private Measured measure() throws Exception {
+    TestRepository repository = lab.repository();
+    repository.add(MODEL, lab.modelFile(FILE), TestRepository.config(8, lab.cores(), 1));
+    try (ServerProcess server = lab.startServer(repository, FIXED_HEAP);
+        HttpLoad load = HttpLoad.on(lab, server)) {
+      server.repository(MODEL, "unload");
+      List<Reading> readings = new ArrayList<>();
+      for (int round = 0; round < ROUNDS; round++) {
+        server.repository(MODEL, "load");
+        Lane lane = load.driver().lane(MODEL, List.of(load.payload(MODEL)));
+        load.driver().send(lane, REQUESTS, CONCURRENCY, ROUND_LIMIT);
+        server.repository(MODEL, "unload");
+        readings.add(
+            new Reading(
+                metric(server.metrics(), METRIC),
+                server
+                    .residentBytes()
+                    .orElseThrow(
+                        () -> new CannotMeasureException("VmRSS cannot be read from /proc"))));
+      }
+      return judge(readings);
+    }
+  }
+
+  /** Turns readings into growth: counted bytes, plus resident bytes beyond what may wander. */
+  static Measured judge(List<Reading> readings) {
+    Reading settled = readings.get(SETTLED_ROUND - 1);
+    double counted = 0;
+    double resident = 0;
+    StringBuilder rounds = new StringBuilder();
+    for (int i = 0; i < readings.size(); i++) {
+      Reading reading = readings.get(i);
+      rounds.append(String.format(Locale.ROOT, " %.1f", reading.residentBytes() / MIB));
+      if (i >= SETTLED_ROUND) {
+        counted =
+            Math.max(counted, reading.countedBytes().orElse(0) - settled.countedBytes().orElse(0));
+        resident = Math.max(resident, reading.residentBytes() - settled.residentBytes());
+      }
+    }
+    String count =
+        settled.countedBytes().isPresent()
+            ? String.format(
+                Locale.ROOT,
+                "%s grew by %.0f bytes from %.0f",
+                METRIC,
+                counted,
+                settled.countedBytes().getAsDouble())
+            : METRIC + " is not published";
+    return new Measured(
+        counted + (resident > WANDER_BYTES ? resident : 0),
+        String.format(
+            Locale.ROOT,
+            "%s; memory of the process after each round, MiB:%s; it grew by at most %.1f MiB, of"
+                + " which up to %.0f count as noise",
+            count,
+            rounds,
+            resident / MIB,
+            WANDER_BYTES / MIB));
+  }
+
+  /** Adds up the samples of a metric on a Prometheus page; empty if there are none. */
+  static OptionalDouble metric(String page, String name) {
+    double sum = 0;
+    boolean found = false;
+    for (String line : page.split("\n", -1)) {
+      boolean sample =
+          line.startsWith(name)
+              && line.length() > name.length()
+              && "{ ".indexOf(line.charAt(name.length())) >= 0;
+      if (sample) {
+        int valueAt = line.indexOf('}') < 0 ? name.length() : line.lastIndexOf('}') + 1;
+        sum += Double.parseDouble(line.substring(valueAt).strip().split(" ", -1)[0]);
+        found = true;
+      }
+    }
+    return found ? OptionalDouble.of(sum) : OptionalDouble.empty();
+  }
+}

@@ -1,0 +1,184 @@
+package dev.conveyor.verticles.bench.suite;
+
+import dev.conveyor.verticles.bench.host.ProcFs;
+import dev.conveyor.verticles.bench.load.CpuClock;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A server in a process of its own, on free ports.
+ *
+ * <p>Not thread-safe: owned by the row that started it, which closes it.
+ */
+final class ServerProcess implements AutoCloseable {
+
+  private static final String MAIN = "dev.conveyor.verticles.cli.Main";
+  private static final Duration READY_LIMIT = Duration.ofMinutes(1);
+  private static final Duration CALL_LIMIT = Duration.ofMinutes(1);
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
+  private static final long POLL_MS = 50;
+
+  private final Process process;
+  private final Path log;
+  private final int httpPort;
+  private final int grpcPort;
+  private final int metricsPort;
+  private final HttpClient client =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+  private ServerProcess(Process process, Path log, int[] ports) {
+    this.process = process;
+    this.log = log;
+    this.httpPort = ports[0];
+    this.grpcPort = ports[1];
+    this.metricsPort = ports[2];
+  }
+
+  /** Starts a server and waits until it is ready. */
+  static ServerProcess start(Lab lab, Path repository, Path work, List<String> jvmOptions)
+      throws IOException, InterruptedException {
+    int[] ports = freePorts(3);
+    Path config = work.resolve("conveyor.json");
+    Files.writeString(
+        config,
+        new JsonObject()
+            .put("model_repository", repository.toString())
+            .put("http", endpoint(ports[0]))
+            .put("grpc", endpoint(ports[1]))
+            .put("metrics", endpoint(ports[2]))
+            .encodePrettily());
+    Path log = work.resolve("server.log");
+    Process process =
+        Programs.start(lab.java(jvmOptions, MAIN, List.of("serve", config.toString())), log);
+    ServerProcess server = new ServerProcess(process, log, ports);
+    try {
+      server.awaitReady();
+    } catch (RuntimeException | IOException | InterruptedException e) {
+      server.close();
+      throw e;
+    }
+    return server;
+  }
+
+  int httpPort() {
+    return httpPort;
+  }
+
+  int grpcPort() {
+    return grpcPort;
+  }
+
+  CpuClock cpu() {
+    return ProcFs.cpuOf(process.pid());
+  }
+
+  OptionalLong residentBytes() {
+    return ProcFs.system().residentBytes(process.pid());
+  }
+
+  /** Loads or unloads a model and waits until that is done. */
+  void repository(String model, String action) throws IOException, InterruptedException {
+    URI uri = uri(httpPort, "/v2/repository/models/%s/%s".formatted(model, action));
+    HttpResponse<String> response =
+        client.send(
+            HttpRequest.newBuilder(uri)
+                .timeout(CALL_LIMIT)
+                .POST(HttpRequest.BodyPublishers.ofString("{}"))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+    if (response.statusCode() != 200) {
+      throw new CannotMeasureException(
+          "%s of %s: HTTP %d %s".formatted(action, model, response.statusCode(), response.body()));
+    }
+  }
+
+  /** Returns the metrics page. */
+  String metrics() throws IOException, InterruptedException {
+    return get(metricsPort, "/metrics").body();
+  }
+
+  @Override
+  public void close() {
+    process.destroy();
+    try {
+      if (!process.waitFor(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void awaitReady() throws IOException, InterruptedException {
+    long startNs = System.nanoTime();
+    while (!isReady()) {
+      if (!process.isAlive()) {
+        throw new CannotMeasureException(
+            "the server ended with %d: %s".formatted(process.exitValue(), log()));
+      }
+      if (System.nanoTime() - startNs > READY_LIMIT.toNanos()) {
+        throw new CannotMeasureException(
+            "the server was not ready within %d s: %s".formatted(READY_LIMIT.toSeconds(), log()));
+      }
+      TimeUnit.MILLISECONDS.sleep(POLL_MS);
+    }
+  }
+
+  private boolean isReady() throws InterruptedException {
+    try {
+      return get(httpPort, "/v2/health/ready").statusCode() == 200;
+    } catch (IOException notListening) {
+      return false;
+    }
+  }
+
+  private HttpResponse<String> get(int port, String path) throws IOException, InterruptedException {
+    return client.send(
+        HttpRequest.newBuilder(uri(port, path)).timeout(CALL_LIMIT).build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  private String log() throws IOException {
+    return Programs.tail(Files.readString(log));
+  }
+
+  private static URI uri(int port, String path) {
+    return URI.create("http://127.0.0.1:" + port + path);
+  }
+
+  private static JsonObject endpoint(int port) {
+    return new JsonObject().put("host", "127.0.0.1").put("port", port);
+  }
+
+  /** Finds ports that are free now, all open at once so that they differ. */
+  private static int[] freePorts(int count) throws IOException {
+    ServerSocket[] sockets = new ServerSocket[count];
+    int[] ports = new int[count];
+    try {
+      for (int i = 0; i < count; i++) {
+        sockets[i] = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+        ports[i] = sockets[i].getLocalPort();
+      }
+    } finally {
+      for (ServerSocket socket : sockets) {
+        if (socket != null) {
+          socket.close();
+        }
+      }
+    }
+    return ports;
+  }
+}

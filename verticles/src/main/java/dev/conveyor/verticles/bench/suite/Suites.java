@@ -1,0 +1,44 @@
+package dev.conveyor.verticles.bench.suite;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The suites by name. Stateless. */
+public final class Suites {
+
+  private Suites() {}
+
+  /**
+   * Runs a suite and writes its rows.
+   *
+   * @param data test data, or null for the usual place
+   * @param json file for the rows, or null
+   * @return whether every row holds
+   * @throws IllegalArgumentException if there is no such suite
+   */
+  public static boolean run(
+      String name,
+      @Nullable Path data,
+      Duration warmup,
+      Duration duration,
+      @Nullable Path json,
+      PrintWriter out)
+      throws IOException {
+    if (!name.equals("serving")) {
+      throw new IllegalArgumentException("unknown suite \"%s\", there is: serving".formatted(name));
+    }
+    List<RowResult> results;
+    try (Suite suite = new ServingSuite(Lab.open(data, warmup, duration))) {
+      results = SuiteRunner.run(suite, out);
+    }
+    if (json != null) {
+      Files.writeString(json, SuiteRunner.json(results).encodePrettily() + "\n");
+    }
+    return results.stream().allMatch(RowResult::holds);
+  }
+}
