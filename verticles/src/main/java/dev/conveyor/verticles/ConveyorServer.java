@@ -15,7 +15,7 @@ import dev.conveyor.scheduler.SchedulerVerticle;
 import dev.conveyor.verticles.bus.BusFrontEnd;
 import dev.conveyor.verticles.bus.EventPublisher;
 import dev.conveyor.verticles.grpc.GrpcFrontEnd;
-import dev.conveyor.verticles.grpc.GrpcFrontEndOptions;
+import dev.conveyor.verticles.grpc.GrpcOptions;
 import dev.conveyor.verticles.http.HttpFrontEnd;
 import dev.conveyor.verticles.http.HttpFrontEndOptions;
 import dev.conveyor.verticles.http.HttpServices;
@@ -106,11 +106,16 @@ public final class ConveyorServer {
             page::mount);
     this.grpc =
         new GrpcFrontEnd(
+            new GrpcOptions(
+                config.grpc().host(),
+                config.grpc().port(),
+                maxMessageBytes(),
+                GrpcOptions.DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
+                config.shutdownGrace().toMillis()),
             gateway,
             catalog,
             supervisor,
-            served -> ModelConfigWriter.toProto(served.config()),
-            new GrpcFrontEndOptions(config.grpc().host(), config.grpc().port(), maxMessageBytes()));
+            served -> ModelConfigWriter.toProto(served.config()));
     this.metrics = new MetricsFrontEnd(config.metrics().host(), config.metrics().port(), report);
     this.bus =
         new BusFrontEnd(gateway, catalog, config.eventBus().addressPrefix(), maxMessageBytes());
