@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class InferRequestParser {
 
+  private static final int MAX_RANK = 64;
+
   private final JsonFactory json;
 
   /**
@@ -44,25 +46,32 @@ public final class InferRequestParser {
   }
 
   /**
-   * Parses a request. On failure nothing is kept: the caller still owns {@code binary}.
+   * Parses a request. The lease behind {@code binary}, if any, stays the caller's: the
+   * tensors have shares of it. On failure nothing is kept.
    *
    * @param head the JSON head, {@code length} bytes from {@code offset}
    * @param binary what follows the head
    * @throws InferenceException if the request is malformed or contradicts itself
    */
   public InferHead parse(byte[] head, int offset, int length, BinaryData binary) {
+    boolean whole = false;
     try (JsonParser parser = json.createParser(head, offset, length)) {
       InferHead parsed = new Reader(parser, binary).head();
       if (parser.nextToken() != null) {
         throw InferenceException.invalid("unexpected data after the JSON head");
       }
       binary.requireConsumed();
+      whole = true;
       return parsed;
     } catch (JsonProcessingException e) {
       throw InferenceException.invalid(
           "failed to parse the request JSON: " + e.getOriginalMessage());
     } catch (IOException e) {
       throw InferenceException.invalid("failed to parse the request JSON: " + e.getMessage());
+    } finally {
+      if (!whole) {
+        binary.discard();
+      }
     }
   }
 
@@ -255,6 +264,9 @@ public final class InferRequestParser {
             || json.getLongValue() < 0) {
           throw InferenceException.invalid(
               "a shape holds integers from 0, found " + json.getText());
+        }
+        if (rank == MAX_RANK) {
+          throw InferenceException.invalid("a shape has at most " + MAX_RANK + " dimensions");
         }
         if (rank == dims.length) {
           dims = java.util.Arrays.copyOf(dims, 2 * rank);
