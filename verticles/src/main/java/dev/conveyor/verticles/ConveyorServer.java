@@ -101,6 +101,7 @@ public final class ConveyorServer {
                 config.http().port(),
                 maxMessageBytes(),
                 config.limits().maxHeaderBytes(),
+                config.limits().maxConnections(),
                 IDLE_TIMEOUT_SECONDS,
                 config.shutdownGrace().toMillis()),
             page::mount);

@@ -3,12 +3,14 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.InferenceException;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,6 +33,7 @@ public final class HttpFrontEnd extends VerticleBase {
   private final HttpServices services;
   private final HttpFrontEndOptions options;
   private final Consumer<Router> extraRoutes;
+  private final AtomicInteger connections = new AtomicInteger();
   private @Nullable HttpServer server;
   private @Nullable InferHandler infer;
   private @Nullable Router router;
@@ -69,6 +72,7 @@ public final class HttpFrontEnd extends VerticleBase {
                     .setAcceptBacklog(1024)
                     .setIdleTimeout(options.idleTimeoutSeconds())
                     .setIdleTimeoutUnit(TimeUnit.SECONDS))
+            .connectionHandler(this::onConnection)
             .requestHandler(this::handle);
     return server.listen(options.port(), options.host());
   }
@@ -83,6 +87,15 @@ public final class HttpFrontEnd extends VerticleBase {
   /** Returns the port in use, once started. */
   public int actualPort() {
     return server == null ? -1 : server.actualPort();
+  }
+
+  private void onConnection(HttpConnection connection) {
+    if (connections.incrementAndGet() > options.maxConnections()) {
+      connections.decrementAndGet();
+      connection.close();
+      return;
+    }
+    connection.closeHandler(v -> connections.decrementAndGet());
   }
 
   @SuppressWarnings("NullAway") // both are set by start(), which precedes every request

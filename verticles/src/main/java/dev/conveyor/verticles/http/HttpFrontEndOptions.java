@@ -6,6 +6,7 @@ package dev.conveyor.verticles.http;
  * @param port 0 takes any free one
  * @param maxMessageBytes largest request body, also after decompression
  * @param maxHeaderBytes all headers of a request together
+ * @param maxConnections open at the same time; more are closed at once
  * @param idleTimeoutSeconds a connection without traffic for so long is closed
  * @param graceMs how long a stop waits for requests in flight
  */
@@ -14,5 +15,6 @@ public record HttpFrontEndOptions(
     int port,
     int maxMessageBytes,
     int maxHeaderBytes,
+    int maxConnections,
     int idleTimeoutSeconds,
     long graceMs) {}
