@@ -2,31 +2,23 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.backend.LoadedModel;
-import dev.conveyor.scheduler.Addresses;
-import dev.conveyor.scheduler.InstanceRef;
-import dev.conveyor.scheduler.ModelPlan;
-import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
-import dev.conveyor.verticles.ServedModel;
-import dev.conveyor.verticles.instance.InstanceVerticle;
-import dev.conveyor.verticles.instance.Warmups;
+import dev.conveyor.verticles.supervisor.Deployer.Deployment;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
-import io.vertx.core.eventbus.DeliveryOptions;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Owns what is deployed: loads models, replaces them, takes them out.
@@ -38,29 +30,18 @@ import org.slf4j.LoggerFactory;
  */
 public final class ModelSupervisor implements RepositoryControl {
 
-  private static final Logger LOG = LoggerFactory.getLogger(ModelSupervisor.class);
-
-  /** The scheduler answers a removal when the last request has been; that may take a while. */
-  private static final DeliveryOptions CONTROL =
-      new DeliveryOptions().setLocalOnly(true).setSendTimeout(10 * 60_000L);
-
-  /** One running version. */
-  private record Deployment(
-      ServedModel served, LoadedModel weights, InstancePlan plan, List<String> deploymentIds) {}
-
-  private final Vertx vertx;
   private final Context context;
   private final WorkerExecutor loaders;
   private final ModelLoader loader;
   private final ModelCatalog catalog;
   private final SupervisorEvents events;
-  private final String device;
-  private final int maxQueueSize;
+  private final Deployer deployer;
   private final Map<String, List<Deployment>> deployed = new HashMap<>();
   private final Map<String, String> failures = new TreeMap<>();
   private final Map<String, Future<Void>> tails = new HashMap<>();
   private final Map<String, String> busy = new HashMap<>();
   private long deployments;
+  private boolean stopping;
   private volatile boolean ready;
 
   /**
@@ -78,14 +59,12 @@ public final class ModelSupervisor implements RepositoryControl {
       SupervisorEvents events,
       String device,
       int maxQueueSize) {
-    this.vertx = vertx;
     this.context = context;
     this.loaders = loaders;
     this.loader = loader;
     this.catalog = catalog;
     this.events = events;
-    this.device = device;
-    this.maxQueueSize = maxQueueSize;
+    this.deployer = new Deployer(vertx, context, loaders, device, maxQueueSize);
   }
 
   /** Loads every model of the repository; a model that fails does not stop the others. */
@@ -124,12 +103,18 @@ public final class ModelSupervisor implements RepositoryControl {
     return onContext(() -> oneAtATime(name, () -> doUnload(name)));
   }
 
-  /** Takes every model out of service, the requests that are queued first. */
+  /**
+   * Takes every model out of service, the requests that are queued first. Loads under way are waited
+   * for and undone; none begins any more.
+   */
   public Future<Void> unloadAll() {
     return onContext(
         () -> {
+          stopping = true;
+          Set<String> names = new HashSet<>(deployed.keySet());
+          names.addAll(tails.keySet());
           List<Future<Void>> unloading =
-              List.copyOf(deployed.keySet()).stream().map(this::unload).toList();
+              names.stream().map(name -> oneAtATime(name, () -> unloadIfThere(name))).toList();
           return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
         });
   }
@@ -164,19 +149,26 @@ public final class ModelSupervisor implements RepositoryControl {
   }
 
   private Future<Void> doLoad(String name, @Nullable String configJson) {
+    if (stopping) {
+      return Future.failedFuture(
+          new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down"));
+    }
     final long start = System.nanoTime();
     busy.put(name, "LOADING");
     events.onLoading(name);
     long deployment = ++deployments;
     return loaders
         .executeBlocking(() -> loader.load(name, configJson, deployment), false)
-        .compose(this::deployAll)
+        .compose(deployer::deployAll)
         .compose(
             running -> {
               catalog.publish(name, running.stream().map(Deployment::served).toList());
               failures.remove(name);
               List<Deployment> old = deployed.put(name, running);
-              return old == null ? Future.succeededFuture() : retireAll(old);
+              // The new version serves, whatever becomes of the old one.
+              return old == null
+                  ? Future.<Void>succeededFuture()
+                  : deployer.retireAll(old).otherwiseEmpty();
             })
         .onComplete(
             done -> {
@@ -194,13 +186,22 @@ public final class ModelSupervisor implements RepositoryControl {
             failure -> {
               busy.remove(name);
               String reason = String.valueOf(failure.getMessage());
-              failures.put(name, reason);
-              if (!deployed.containsKey(name)) {
-                catalog.withdraw(name, reason);
+              if (isNotFound(failure)) {
+                // Clients may ask for any name; nothing is kept of those that do not exist.
+                failures.remove(name);
+              } else {
+                failures.put(name, reason);
+                if (!deployed.containsKey(name)) {
+                  catalog.withdraw(name, reason);
+                }
               }
               events.onLoadFailed(name, reason);
             })
         .recover(failure -> Future.failedFuture(asClientError(name, failure)));
+  }
+
+  private Future<Void> unloadIfThere(String name) {
+    return deployed.containsKey(name) ? doUnload(name) : Future.succeededFuture();
   }
 
   private Future<Void> doUnload(String name) {
@@ -211,7 +212,8 @@ public final class ModelSupervisor implements RepositoryControl {
     }
     busy.put(name, "UNLOADING");
     catalog.withdraw(name, "unloaded");
-    return retireAll(running)
+    return deployer
+        .retireAll(running)
         .onComplete(
             done -> {
               busy.remove(name);
@@ -219,90 +221,11 @@ public final class ModelSupervisor implements RepositoryControl {
             });
   }
 
-  private Future<List<Deployment>> deployAll(List<LoadedVersion> versions) {
-    List<Future<Deployment>> deploying = versions.stream().map(this::deploy).toList();
-    return Future.join(deploying)
-        .map(all -> deploying.stream().map(Future::result).toList())
-        .recover(
-            failure -> {
-              List<Deployment> succeeded =
-                  deploying.stream().filter(Future::succeeded).map(Future::result).toList();
-              return retireAll(succeeded).transform(done -> Future.failedFuture(failure));
-            });
-  }
-
-  private Future<Deployment> deploy(LoadedVersion version) {
-    ServedModel served = version.served();
-    List<String> ids = new ArrayList<>();
-    Deployment deployment = new Deployment(served, version.weights(), version.plan(), ids);
-    ModelPlan plan =
-        new ModelPlan(
-            served.name(),
-            served.deployedVersion(),
-            served.config().maxBatchSize(),
-            served.config().dynamicBatching(),
-            served.config().extensions().weight(),
-            maxQueueSize);
-    Future<?> chain = control(new SchedulerCommand.AddModel(plan));
-    for (int i = 0; i < version.plan().instances(); i++) {
-      int index = i;
-      chain = chain.compose(v -> startInstance(version, index)).onSuccess(ids::add);
-    }
-    return chain
-        .map(deployment)
-        .recover(failure -> retire(deployment).transform(done -> Future.failedFuture(failure)));
-  }
-
-  private Future<String> startInstance(LoadedVersion version, int index) {
-    ServedModel served = version.served();
-    InstanceVerticle instance =
-        new InstanceVerticle(
-            served.name(),
-            served.version(),
-            served.key(),
-            index,
-            () -> Warmups.run(served, version.weights()),
-            served.stats());
-    return vertx
-        .deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index))
-        .compose(
-            id ->
-                control(
-                        new SchedulerCommand.InstanceReady(
-                            new InstanceRef(served.key(), index, device, version.plan().threads())))
-                    .map(id));
-  }
-
-  private Future<Void> retireAll(List<Deployment> old) {
-    List<Future<Void>> retiring = old.stream().map(this::retire).toList();
-    return retiring.isEmpty() ? Future.succeededFuture() : Future.join(retiring).mapEmpty();
-  }
-
-  /** Lets queued requests run, then stops the instances, then frees the weights. */
-  private Future<Void> retire(Deployment old) {
-    return control(new SchedulerCommand.RemoveModel(old.served().key()))
-        .eventually(
-            () ->
-                old.deploymentIds().isEmpty()
-                    ? Future.succeededFuture()
-                    : Future.join(old.deploymentIds().stream().map(vertx::undeploy).toList()))
-        .eventually(() -> loaders.executeBlocking(() -> close(old.weights()), false))
-        .onFailure(e -> LOG.warn("retiring {}: {}", old.served().key(), e.getMessage()));
-  }
-
-  private static @Nullable Void close(LoadedModel weights) {
-    weights.close();
-    return null;
-  }
-
-  private Future<Void> control(SchedulerCommand command) {
-    return vertx.eventBus().request(Addresses.CONTROL, command, CONTROL).mapEmpty();
-  }
-
   private Future<Void> oneAtATime(String name, Supplier<Future<Void>> change) {
     Future<Void> before = tails.getOrDefault(name, Future.succeededFuture());
     Future<Void> after = before.transform(done -> change.get());
     tails.put(name, after);
+    after.onComplete(done -> tails.remove(name, after));
     return after;
   }
 
@@ -310,6 +233,10 @@ public final class ModelSupervisor implements RepositoryControl {
     Promise<T> promise = Promise.promise();
     context.runOnContext(v -> task.get().onComplete(promise));
     return promise.future();
+  }
+
+  private static boolean isNotFound(Throwable failure) {
+    return failure instanceof InferenceException e && e.code() == ErrorCode.NOT_FOUND;
   }
 
   private static Throwable asClientError(String name, Throwable failure) {
