@@ -1,0 +1,60 @@
+package dev.conveyor.verticles.bus;
+
+import dev.conveyor.verticles.ConveyorServer;
+import dev.conveyor.verticles.supervisor.InstancePlan;
+import dev.conveyor.verticles.supervisor.SupervisorEvents;
+import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.Vertx;
+import io.vertx.core.json.JsonObject;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The program of the second JVM: hosts a server in a cluster until its standard input ends. Prints
+ * {@link #READY} when the models are loaded and {@link #STOPPED} when everything was returned.
+ */
+final class ClusteredServer {
+
+  static final String READY = "server is ready";
+  static final String STOPPED = "server has stopped";
+
+  private ClusteredServer() {}
+
+  /** Arguments: the repository, the member's own port, every member's port. */
+  public static void main(String[] args) throws Exception {
+    List<Integer> ports =
+        Arrays.stream(args, 2, args.length).map(Integer::valueOf).toList();
+    Vertx vertx = LoopbackCluster.join(Integer.parseInt(args[1]), ports);
+    ConveyorServer server =
+        new ConveyorServer(
+            vertx, TestServer.config(Path.of(args[0]), new JsonObject()), new Silent());
+    TestServer.await(server.start());
+    System.out.println(READY);
+    System.in.transferTo(OutputStream.nullOutputStream());
+    TestServer.await(server.stop());
+    if (server.requestMemory().leasedBytes() == 0 && server.budget().reservedBytes() == 0) {
+      System.out.println(STOPPED);
+    }
+    TestServer.await(vertx.close());
+  }
+
+  private static final class Silent implements SupervisorEvents {
+
+    @Override
+    public void onLoading(String model) {}
+
+    @Override
+    public void onReady(
+        String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {}
+
+    @Override
+    public void onLoadFailed(String model, String reason) {
+      System.out.println(model + ": " + reason);
+    }
+
+    @Override
+    public void onUnloaded(String model) {}
+  }
+}
