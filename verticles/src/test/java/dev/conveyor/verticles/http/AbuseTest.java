@@ -2,19 +2,24 @@ package dev.conveyor.verticles.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -29,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class AbuseTest {
 
   private static final int WIDTH = 8192;
+  private static final int PIPELINED = 1000;
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
 
   @TempDir private static Path dir;
@@ -42,7 +48,7 @@ final class AbuseTest {
             .identity("simple", 4)
             .identity("wide", WIDTH)
             .sum("sum", WIDTH)
-            .identity("any", dev.conveyor.models.DataType.FP64, "a", "b", "c");
+            .identity("any", DataType.FP64, "a", "b", "c");
     JsonObject limits =
         new JsonObject().put("max_message_bytes", MAX_MESSAGE_BYTES).put("max_connections", 8);
     server = TestServer.start(models, new JsonObject().put("limits", limits));
@@ -212,6 +218,52 @@ final class AbuseTest {
   }
 
   @Test
+  void shouldRefuseABodyOverTheLimitOverHttp2() {
+    HttpCalls http2 = new HttpCalls(server.httpPort(), HttpClient.Version.HTTP_2);
+    assertThat(http2.get("/v2/health/live").status()).isEqualTo(200);
+    Answer answer = http2.post("/v2/models/simple/infer", " ".repeat(MAX_MESSAGE_BYTES + 1));
+    assertThat(answer.status()).isEqualTo(413);
+    assertThat(http2.get("/v2/health/live").status()).isEqualTo(200);
+  }
+
+  @Test
+  void shouldServeOthersWhileAClientDoesNotReadItsAnswers() throws Exception {
+    byte[] json = Requests.binary(WIDTH, "INPUT0").toBuffer().getBytes();
+    byte[] body = HttpCalls.concat(json, new byte[4 * WIDTH]);
+    String head =
+        """
+        POST /v2/models/wide/infer HTTP/1.1\r
+        host: x\r
+        inference-header-content-length: %d\r
+        content-length: %d\r
+        \r
+        """
+            .formatted(json.length, body.length);
+    byte[] request = HttpCalls.concat(head.getBytes(StandardCharsets.ISO_8859_1), body);
+    try (RawConnection slow = new RawConnection(server.httpPort())) {
+      CompletableFuture<Void> sender =
+          CompletableFuture.runAsync(() -> sendOften(slow, request, PIPELINED));
+      for (int i = 0; i < 100; i++) {
+        assertThat(http.infer("simple", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+      }
+      for (int i = 0; i < PIPELINED; i++) {
+        assertThat(slow.answer()).hasSizeGreaterThan(4 * WIDTH);
+      }
+      sender.join();
+    }
+  }
+
+  private static void sendOften(RawConnection connection, byte[] request, int times) {
+    try {
+      for (int i = 0; i < times; i++) {
+        connection.send(request);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
   void shouldRefuseAGzipBomb() throws IOException {
     ByteArrayOutputStream bomb = new ByteArrayOutputStream();
     try (GZIPOutputStream gzip = new GZIPOutputStream(bomb)) {
@@ -292,8 +344,8 @@ final class AbuseTest {
     }
 
     @Override
-    public io.vertx.core.buffer.Buffer toBuffer() {
-      return io.vertx.core.buffer.Buffer.buffer(text);
+    public Buffer toBuffer() {
+      return Buffer.buffer(text);
     }
   }
 }

@@ -2,8 +2,10 @@ package dev.conveyor.verticles.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
@@ -36,7 +38,7 @@ final class HttpProtocolTest {
             .identity("infer", 4)
             .identity("with space", 4)
             .identity("versioned", 4);
-    models.unary("versioned", 2, "Neg", dev.conveyor.models.DataType.FP32, "batch", 4);
+    models.unary("versioned", 2, "Neg", DataType.FP32, "batch", 4);
     models.config("versioned", "{\"version_policy\": {\"all\": {}}}");
     server = TestServer.start(models);
     http = server.http();
@@ -164,7 +166,7 @@ final class HttpProtocolTest {
   })
   void shouldRefuseWhatItDoesNotHave(String method, String path, int status) throws Exception {
     // The JDK's client refuses to send some of these.
-    try (var raw = new dev.conveyor.verticles.server.RawConnection(server.httpPort())) {
+    try (RawConnection raw = new RawConnection(server.httpPort())) {
       raw.send(
           "%s %s HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
               .formatted(method, path));

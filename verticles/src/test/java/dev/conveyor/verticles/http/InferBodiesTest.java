@@ -17,6 +17,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.zip.DeflaterOutputStream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
@@ -165,7 +166,7 @@ final class InferBodiesTest {
     assertThat(new JsonObject(new String(plain, 0, length, StandardCharsets.UTF_8)).getString(
             "model_name"))
         .isEqualTo("wide");
-    assertThat(java.util.Arrays.copyOfRange(plain, length, plain.length)).isEqualTo(data);
+    assertThat(Arrays.copyOfRange(plain, length, plain.length)).isEqualTo(data);
   }
 
   @Test

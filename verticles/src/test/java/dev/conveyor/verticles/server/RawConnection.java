@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.server;
 
+import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -20,7 +21,7 @@ public final class RawConnection implements AutoCloseable {
     this.socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(PATIENCE_MS);
     this.out = socket.getOutputStream();
-    this.in = socket.getInputStream();
+    this.in = new BufferedInputStream(socket.getInputStream());
   }
 
   public RawConnection send(String text) throws IOException {
@@ -44,6 +45,17 @@ public final class RawConnection implements AutoCloseable {
       return "";
     }
     return line.toString().strip();
+  }
+
+  /** Returns the body of the next answer, which must have a content-length. */
+  public byte[] answer() throws IOException {
+    int length = -1;
+    for (String line = statusLine(); !line.isEmpty(); line = statusLine()) {
+      if (line.startsWith("content-length:")) {
+        length = Integer.parseInt(line.substring("content-length:".length()).strip());
+      }
+    }
+    return in.readNBytes(length);
   }
 
   /** Returns everything up to the end of the connection. */
