@@ -63,6 +63,9 @@ public final class HttpFrontEnd extends VerticleBase {
                     .setMaxHeaderSize(options.maxHeaderBytes())
                     .setMaxFormAttributeSize(1024)
                     .setTcpNoDelay(true)
+                    // Nothing here speaks WebSocket; its handlers would see every request.
+                    .setPerFrameWebSocketCompressionSupported(false)
+                    .setPerMessageWebSocketCompressionSupported(false)
                     .setAcceptBacklog(1024)
                     .setIdleTimeout(options.idleTimeoutSeconds())
                     .setIdleTimeoutUnit(TimeUnit.SECONDS))
