@@ -72,7 +72,7 @@ final class LivePageTest {
 
   @Test
   void shouldRefuseBrowsersBeyondTheLimitAndBeforeItIsDeployed() throws Exception {
-    LivePage page = page(new Counter());
+    LivePage page = page(new Counter(), 60_000);
     serve(page);
     assertThat(events().statusCode()).isEqualTo(503);
 
@@ -182,6 +182,10 @@ final class LivePageTest {
   }
 
   private static LivePage page(Supplier<JsonObject> samples) {
+    return page(samples, 10);
+  }
+
+  private static LivePage page(Supplier<JsonObject> samples, long periodMs) {
     return new LivePage(
         new PageSource() {
           @Override
@@ -194,7 +198,7 @@ final class LivePageTest {
             return new JsonObject().put("models", List.of());
           }
         },
-        10);
+        periodMs);
   }
 
   private static final class Counter implements Supplier<JsonObject> {
