@@ -23,7 +23,18 @@ final class HeadCache {
   /** One input whose bytes follow the head. */
   record BinaryInput(String name, DataType type, Shape shape, int bytes) {}
 
-  private record Slot(byte[] head, List<BinaryInput> inputs, InferHead parsed) {}
+  /** A head and what it says; the array is this slot's own. */
+  private static final class Slot {
+    private final byte[] head;
+    private final List<BinaryInput> inputs;
+    private final InferHead parsed;
+
+    Slot(byte[] head, List<BinaryInput> inputs, InferHead parsed) {
+      this.head = head;
+      this.inputs = inputs;
+      this.parsed = parsed;
+    }
+  }
 
   private final @Nullable Slot[] slots = new Slot[SLOTS];
 
