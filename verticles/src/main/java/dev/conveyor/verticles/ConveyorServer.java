@@ -100,6 +100,7 @@ public final class ConveyorServer {
                 config.http().host(),
                 config.http().port(),
                 maxMessageBytes(),
+                config.limits().maxConnections(),
                 config.limits().maxHeaderBytes(),
                 IDLE_TIMEOUT_SECONDS,
                 config.shutdownGrace().toMillis()),

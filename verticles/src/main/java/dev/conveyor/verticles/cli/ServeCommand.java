@@ -85,6 +85,9 @@ final class ServeCommand implements Callable<Integer> {
 
   private static int serve(ServerConfig config) throws Exception {
     final long start = System.nanoTime();
+    if (config.logFormat() == ServerConfig.LogFormat.JSON) {
+      System.setProperty("CONVEYOR_LOG", "json");
+    }
     PrintStream out = System.out;
     CountDownLatch stopped = new CountDownLatch(1);
     Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(Machine.eventLoops()));

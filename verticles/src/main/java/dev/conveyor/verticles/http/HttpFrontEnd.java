@@ -3,6 +3,7 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.InferenceException;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
@@ -31,6 +32,7 @@ public final class HttpFrontEnd extends VerticleBase {
   private @Nullable HttpServer server;
   private @Nullable InferHandler infer;
   private @Nullable Router router;
+  private int connections;
 
   /**
    * Creates the actor.
@@ -63,9 +65,13 @@ public final class HttpFrontEnd extends VerticleBase {
                     .setMaxHeaderSize(options.maxHeaderBytes())
                     .setMaxFormAttributeSize(1024)
                     .setTcpNoDelay(true)
+                    // Nothing here speaks WebSocket; its handlers would see every request.
+                    .setPerFrameWebSocketCompressionSupported(false)
+                    .setPerMessageWebSocketCompressionSupported(false)
                     .setAcceptBacklog(1024)
                     .setIdleTimeout(options.idleTimeoutSeconds())
                     .setIdleTimeoutUnit(TimeUnit.SECONDS))
+            .connectionHandler(this::onConnection)
             .requestHandler(this::handle);
     return server.listen(options.port(), options.host());
   }
@@ -80,6 +86,14 @@ public final class HttpFrontEnd extends VerticleBase {
   /** Returns the port in use, once started. */
   public int actualPort() {
     return server == null ? -1 : server.actualPort();
+  }
+
+  private void onConnection(HttpConnection connection) {
+    connections++;
+    connection.closeHandler(v -> connections--);
+    if (connections > options.maxConnections()) {
+      connection.close();
+    }
   }
 
   @SuppressWarnings("NullAway") // both are set by start(), which precedes every request
