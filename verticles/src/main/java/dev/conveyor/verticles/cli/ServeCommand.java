@@ -90,7 +90,9 @@ final class ServeCommand implements Callable<Integer> {
     }
     PrintStream out = System.out;
     CountDownLatch stopped = new CountDownLatch(1);
-    Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(Machine.eventLoops()));
+    Vertx vertx = Vertx.vertx(new VertxOptions()
+                .setEventLoopPoolSize(Machine.eventLoops())
+                .setPreferNativeTransport(true));
     ConveyorServer server;
     try {
       server = new ConveyorServer(vertx, config, new StartupLog(out));
@@ -114,7 +116,9 @@ final class ServeCommand implements Callable<Integer> {
   private static void shutDown(
       ConveyorServer server, Vertx vertx, long graceMs, CountDownLatch stopped) {
     try {
-      await(server.stop().eventually(vertx::close), graceMs / 1000 + 5);
+      await(server.stop(), graceMs / 1000 + 5);
+      // Not chained to the stop: its future would complete on a loop that is gone by then.
+      await(vertx.close(), 5);
       System.out.println("stopped");
       stopped.countDown();
       // A process that ends by a signal reports that signal; we ended in order.
