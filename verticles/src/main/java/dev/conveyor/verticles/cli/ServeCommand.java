@@ -90,7 +90,9 @@ final class ServeCommand implements Callable<Integer> {
     }
     PrintStream out = System.out;
     CountDownLatch stopped = new CountDownLatch(1);
-    Vertx vertx = Vertx.vertx(new VertxOptions()
+    Vertx vertx =
+        Vertx.vertx(
+            new VertxOptions()
                 .setEventLoopPoolSize(Machine.eventLoops())
                 .setPreferNativeTransport(true));
     ConveyorServer server;

@@ -18,7 +18,6 @@ import java.util.concurrent.TimeUnit;
 /** What every inference of a front end shares. Thread-safe. */
 final class InferRoute {
 
-
   private static final String TIMEOUT_HEADER = "grpc-timeout";
 
   /** Longer timeouts are none: times compare by difference, which must not overflow. */
