@@ -6,6 +6,8 @@ import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.verticles.ImageInputs;
+import dev.conveyor.verticles.InputCheck;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.ModelStats;
@@ -158,10 +160,14 @@ final class GrpcFixture implements AutoCloseable {
     return new ServedModel(
         name,
         version,
+        version,
         "onnxruntime_onnx",
         ModelConfig.empty(name),
         signature,
+        signature.inputs(),
         labels,
+        new InputCheck(name, signature.inputs(), signature.inputs(), signature.maxBatchSize()),
+        ImageInputs.NONE,
         new FixedStats());
   }
 
