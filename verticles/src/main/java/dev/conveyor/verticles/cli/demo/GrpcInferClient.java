@@ -11,6 +11,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.client.GrpcClient;
+import io.vertx.grpc.client.GrpcClientOptions;
 import io.vertx.grpc.client.GrpcClientResponse;
 import io.vertx.grpc.common.GrpcMessageDecoder;
 import io.vertx.grpc.common.GrpcMessageEncoder;
@@ -28,11 +29,15 @@ final class GrpcInferClient implements InferClient {
           GrpcMessageEncoder.encoder(),
           GrpcMessageDecoder.decoder(ModelInferResponse.newBuilder()));
 
+  /** The masks of a few images are more than the 256 KiB that a client takes by default. */
+  private static final long MAX_MESSAGE_BYTES = 16L << 20;
+
   private final GrpcClient client;
   private final SocketAddress address;
 
   GrpcInferClient(Vertx vertx, String host, int port) {
-    this.client = GrpcClient.client(vertx);
+    this.client =
+        GrpcClient.client(vertx, new GrpcClientOptions().setMaxMessageSize(MAX_MESSAGE_BYTES));
     this.address = SocketAddress.inetSocketAddress(port, host);
   }
 
