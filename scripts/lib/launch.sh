@@ -66,6 +66,7 @@ launch() {
   if ((java_major >= 24)); then
     options+=(--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow)
   fi
+  options+=("-Dconveyor.home=$repo_root")
   local extra=()
   read -r -a extra <<<"${CONVEYOR_JAVA_OPTS:-}"
   exec "$java_bin" "${options[@]}" ${extra[@]+"${extra[@]}"} \
