@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 
-/** Prints what the demo found, in lines of at most 80 characters. Thread-safe: no state. */
+/** Prints what the demo found, in tables that fit 80 columns. Thread-safe: no state. */
 public final class DemoReport {
 
   private static final String ROW = "  %-16s %-8s %-10s %10s %12s %11s  %s%n";
