@@ -101,7 +101,7 @@ final class InferHandler {
     try {
       Body plain = Compression.inflate(body, encoding, headLength, maxMessageBytes);
       head = parse(plain);
-    } catch (InferenceException e) {
+    } catch (RuntimeException e) {
       if (body.lease() != null) {
         body.lease().close();
       }
@@ -111,7 +111,7 @@ final class InferHandler {
     try {
       InferResponseWriter.requireKnownOutputs(served, head.outputs());
       submit(request, served, version, head);
-    } catch (InferenceException e) {
+    } catch (RuntimeException e) {
       head.inputs().forEach(Tensor::close);
       JsonReply.fail(request.response(), e);
     }
@@ -166,7 +166,7 @@ final class InferHandler {
       response.putHeader(HttpHeaders.CONTENT_TYPE, encoded.binary().isEmpty() ? JSON : BINARY);
       ByteBuf bytes = Compression.deflate(request, response, join(encoded));
       response.end(Chunks.wrap(bytes));
-    } catch (InferenceException e) {
+    } catch (RuntimeException e) {
       JsonReply.fail(response, e);
     } finally {
       answer.close();
