@@ -128,7 +128,7 @@ public final class HttpFrontEnd extends VerticleBase {
     int versions = path.indexOf(VERSIONS, MODELS.length());
     int nameEnd = versions < 0 ? end : versions;
     int versionStart = versions < 0 ? end : versions + VERSIONS.length();
-    if (nameEnd <= MODELS.length() || versions >= 0 && versionStart >= end) {
+    if (nameEnd <= MODELS.length() || (versions >= 0 && versionStart >= end)) {
       return false;
     }
     String model = path.substring(MODELS.length(), nameEnd);
