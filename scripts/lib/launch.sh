@@ -65,6 +65,8 @@ archive_classes() {
 launch() {
   local main="$1"
   shift
+  # Every thread that loads a model would otherwise keep an arena of freed memory to itself.
+  export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
   find_java
   local options=(
     -XX:+UseParallelGC

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.memory.HostMemory;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.backend.LoadedModel;
@@ -292,6 +293,7 @@ public final class ModelSupervisor implements RepositoryControl {
 
   private static @Nullable Void close(LoadedModel weights) {
     weights.close();
+    HostMemory.trim();
     return null;
   }
 
