@@ -109,6 +109,14 @@ final class BodyReader implements Handler<Buffer> {
                   .formatted(headLength, heapBytes)));
       return;
     }
+    if (lease != null && leaseBytes < lease.sizeBytes()) {
+      // The rest of the lease holds what other clients sent.
+      fail(
+          InferenceException.invalid(
+              "content-length is %d, the body has %d bytes"
+                  .formatted(contentLength, heapBytes + leaseBytes)));
+      return;
+    }
     answered = true;
     int head = headLength < 0 ? heapBytes : headLength;
     done.handle(new Body(ByteBuffer.wrap(heap, 0, heapBytes), head, lease), null);
@@ -152,6 +160,10 @@ final class BodyReader implements Handler<Buffer> {
       }
     }
     int length = chunk.length() - offset;
+    if (length > lease.sizeBytes() - leaseBytes) {
+      fail(InferenceException.invalid("the body is longer than its content-length"));
+      return;
+    }
     ByteBuffer target = lease.buffer().slice(leaseBytes, length);
     Chunks.copy(chunk, offset, length, target);
     leaseBytes += length;

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.util.regex.Pattern;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 import java.util.zip.InflaterInputStream;
@@ -28,6 +29,10 @@ import org.jspecify.annotations.Nullable;
 final class Compression {
 
   private static final int WORTH_BYTES = 1024;
+
+  /** Gzip in a list of codings, without a weight of zero, which would refuse it. */
+  private static final Pattern GZIP =
+      Pattern.compile("\\bgzip\\b(?!\\s*;\\s*q=0(\\.0*)?\\s*(,|$))", Pattern.CASE_INSENSITIVE);
 
   private Compression() {}
 
@@ -67,7 +72,7 @@ final class Compression {
    */
   static ByteBuf deflate(HttpServerRequest request, HttpServerResponse response, ByteBuf body) {
     String accepted = request.getHeader(HttpHeaders.ACCEPT_ENCODING);
-    if (accepted == null || !accepted.contains("gzip") || body.readableBytes() < WORTH_BYTES) {
+    if (accepted == null || body.readableBytes() < WORTH_BYTES || !GZIP.matcher(accepted).find()) {
       return body;
     }
     ByteArrayOutputStream out = new ByteArrayOutputStream(body.readableBytes() / 2);

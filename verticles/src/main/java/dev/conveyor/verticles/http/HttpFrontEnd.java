@@ -12,6 +12,8 @@ import io.vertx.ext.web.Router;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Actor that serves the Open Inference Protocol over HTTP.
@@ -22,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class HttpFrontEnd extends VerticleBase {
 
+  private static final Logger LOG = LoggerFactory.getLogger(HttpFrontEnd.class);
   private static final String MODELS = "/v2/models/";
   private static final String VERSIONS = "/versions/";
   private static final String INFER = "/infer";
@@ -98,24 +101,41 @@ public final class HttpFrontEnd extends VerticleBase {
 
   @SuppressWarnings("NullAway") // both are set by start(), which precedes every request
   private void handle(HttpServerRequest request) {
-    String path = request.path();
-    if (path != null
-        && path.startsWith(MODELS)
-        && path.endsWith(INFER)
-        && HttpMethod.POST.equals(request.method())) {
-      int end = path.length() - INFER.length();
-      int versions = path.indexOf(VERSIONS, MODELS.length());
-      String model = path.substring(MODELS.length(), versions < 0 ? end : versions);
-      String version = versions < 0 ? "" : path.substring(versions + VERSIONS.length(), end);
-      if (model.indexOf('/') < 0 && model.indexOf('%') < 0) {
-        infer.handle(request, model, version);
-        return;
-      }
-    }
     try {
-      router.handle(request);
-    } catch (InferenceException e) {
+      if (!inferred(request)) {
+        router.handle(request);
+      }
+    } catch (RuntimeException e) {
+      // Vert.x would only log it, and the client would wait for ever.
+      if (!(e instanceof InferenceException)) {
+        LOG.error("{} {}", request.method(), request.path(), e);
+      }
       JsonReply.fail(request.response(), e);
     }
+  }
+
+  /** Takes the short way if this is an inference whose path needs no decoding. */
+  @SuppressWarnings("NullAway") // likewise
+  private boolean inferred(HttpServerRequest request) {
+    String path = request.path();
+    if (path == null
+        || !path.startsWith(MODELS)
+        || !path.endsWith(INFER)
+        || !HttpMethod.POST.equals(request.method())) {
+      return false;
+    }
+    int end = path.length() - INFER.length();
+    int versions = path.indexOf(VERSIONS, MODELS.length());
+    int nameEnd = versions < 0 ? end : versions;
+    int versionStart = versions < 0 ? end : versions + VERSIONS.length();
+    if (nameEnd <= MODELS.length() || (versions >= 0 && versionStart >= end)) {
+      return false;
+    }
+    String model = path.substring(MODELS.length(), nameEnd);
+    if (model.indexOf('/') >= 0 || model.indexOf('%') >= 0) {
+      return false;
+    }
+    infer.handle(request, model, path.substring(versionStart, end));
+    return true;
   }
 }

@@ -40,6 +40,10 @@ final class InferHandler {
   private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
   private static final CharSequence BINARY =
       HttpHeaders.createOptimized("application/octet-stream");
+
+  /** Up to here one buffer is cheaper to write than several. */
+  private static final int COPY_UP_TO_BYTES = 16 * 1024;
+
   private static final String CANCELLED = "the client closed the connection";
 
   private final Vertx vertx;
@@ -59,7 +63,7 @@ final class InferHandler {
     this.gateway = gateway;
     this.catalog = catalog;
     this.pool = pool;
-    this.parser = new InferRequestParser(maxMessageBytes);
+    this.parser = InferRequestParser.remembering(maxMessageBytes);
     this.maxMessageBytes = maxMessageBytes;
   }
 
@@ -97,7 +101,7 @@ final class InferHandler {
     try {
       Body plain = Compression.inflate(body, encoding, headLength, maxMessageBytes);
       head = parse(plain);
-    } catch (InferenceException e) {
+    } catch (RuntimeException e) {
       if (body.lease() != null) {
         body.lease().close();
       }
@@ -107,7 +111,7 @@ final class InferHandler {
     try {
       InferResponseWriter.requireKnownOutputs(served, head.outputs());
       submit(request, served, version, head);
-    } catch (InferenceException e) {
+    } catch (RuntimeException e) {
       head.inputs().forEach(Tensor::close);
       JsonReply.fail(request.response(), e);
     }
@@ -162,7 +166,7 @@ final class InferHandler {
       response.putHeader(HttpHeaders.CONTENT_TYPE, encoded.binary().isEmpty() ? JSON : BINARY);
       ByteBuf bytes = Compression.deflate(request, response, join(encoded));
       response.end(Chunks.wrap(bytes));
-    } catch (InferenceException e) {
+    } catch (RuntimeException e) {
       JsonReply.fail(response, e);
     } finally {
       answer.close();
@@ -172,6 +176,14 @@ final class InferHandler {
   private static ByteBuf join(Encoded encoded) {
     if (encoded.binary().isEmpty()) {
       return Unpooled.wrappedBuffer(encoded.head());
+    }
+    int size = encoded.sizeBytes();
+    if (size <= COPY_UP_TO_BYTES) {
+      ByteBuffer joined = ByteBuffer.allocate(size).put(encoded.head());
+      for (int i = 0; i < encoded.binary().size(); i++) {
+        joined.put(encoded.binary().get(i));
+      }
+      return Unpooled.wrappedBuffer(joined.flip());
     }
     ByteBuffer[] parts = new ByteBuffer[encoded.binary().size() + 1];
     parts[0] = encoded.head();

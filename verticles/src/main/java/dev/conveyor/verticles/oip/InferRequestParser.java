@@ -21,11 +21,12 @@ import org.jspecify.annotations.Nullable;
  * Reads inference requests of the Open Inference Protocol over HTTP: a JSON head, and the binary
  * tensor data that may follow it (Triton's binary tensor data extension).
  *
- * <p>Thread-safe: no state but the JSON factory.
+ * <p>{@link #remembering} parsers belong to one event loop; others are thread-safe.
  */
 public final class InferRequestParser {
 
   private final JsonFactory json;
+  private final @Nullable HeadCache cache;
 
   /**
    * Creates a parser.
@@ -33,6 +34,16 @@ public final class InferRequestParser {
    * @param maxMessageBytes no JSON string is longer
    */
   public InferRequestParser(int maxMessageBytes) {
+    this(maxMessageBytes, null);
+  }
+
+  /** Returns a parser for one event loop that does not parse the same head twice. */
+  public static InferRequestParser remembering(int maxMessageBytes) {
+    return new InferRequestParser(maxMessageBytes, new HeadCache());
+  }
+
+  private InferRequestParser(int maxMessageBytes, @Nullable HeadCache cache) {
+    this.cache = cache;
     this.json =
         JsonFactory.builder()
             .streamReadConstraints(
@@ -51,12 +62,20 @@ public final class InferRequestParser {
    * @throws InferenceException if the request is malformed or contradicts itself
    */
   public InferHead parse(byte[] head, int offset, int length, BinaryData binary) {
+    InferHead known = cache == null ? null : cache.find(head, offset, length, binary);
+    if (known != null) {
+      return known;
+    }
     try (JsonParser parser = json.createParser(head, offset, length)) {
-      InferHead parsed = new Reader(parser, binary).head();
+      Reader reader = new Reader(parser, binary);
+      InferHead parsed = reader.head();
       if (parser.nextToken() != null) {
         throw InferenceException.invalid("unexpected data after the JSON head");
       }
       binary.requireConsumed();
+      if (cache != null && !reader.hasData) {
+        cache.put(head, offset, length, parsed);
+      }
       return parsed;
     } catch (JsonProcessingException e) {
       throw InferenceException.invalid(
@@ -71,6 +90,7 @@ public final class InferRequestParser {
 
     private final JsonParser json;
     private final BinaryData binary;
+    private boolean hasData;
     private @Nullable String modelName;
     private @Nullable String modelVersion;
     private @Nullable String id;
@@ -172,6 +192,7 @@ public final class InferRequestParser {
       if (data == null) {
         throw InferenceException.invalid("input '" + name + "' has no 'data'");
       }
+      hasData = true;
       return Tensor.of(name, type, shape, data);
     }
 

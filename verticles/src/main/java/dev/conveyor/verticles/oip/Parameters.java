@@ -15,8 +15,9 @@ public final class Parameters {
     if (value == null) {
       return 0;
     }
-    if (value instanceof Number number && !(value instanceof Double)) {
-      long found = number.longValue();
+    // Integers beyond 64 bits arrive as another type, and must not wrap round.
+    if (value instanceof Integer || value instanceof Long) {
+      long found = ((Number) value).longValue();
       if (found >= 0 && found <= max) {
         return found;
       }

@@ -1,0 +1,63 @@
+package dev.conveyor.verticles.server;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Holds the executions of a model until a test lets them go. Thread-safe.
+ *
+ * <p>A model passes through the gate that its {@code test_gate} parameter names; see {@link
+ * TestModels}. Warm-ups pass too, so make the gate after the model was loaded.
+ */
+public final class Gate implements AutoCloseable {
+
+  private static final Map<String, Gate> GATES = new ConcurrentHashMap<>();
+
+  private final String name;
+  private final CountDownLatch open = new CountDownLatch(1);
+  private final Semaphore arrived = new Semaphore(0);
+
+  private Gate(String name) {
+    this.name = name;
+  }
+
+  /** Closes the gate: the next execution waits. */
+  public static Gate close(String name) {
+    Gate gate = new Gate(name);
+    GATES.put(name, gate);
+    return gate;
+  }
+
+  /** Waits until one more execution stands before the gate. */
+  public void awaitArrival() throws InterruptedException {
+    if (!arrived.tryAcquire(60, TimeUnit.SECONDS)) {
+      throw new AssertionError("no execution arrived at gate " + name);
+    }
+  }
+
+  /** Lets everything through from now on. */
+  @Override
+  public void close() {
+    GATES.remove(name, this);
+    open.countDown();
+  }
+
+  static void pass(String name) {
+    Gate gate = GATES.get(name);
+    if (gate == null) {
+      return;
+    }
+    gate.arrived.release();
+    try {
+      if (!gate.open.await(60, TimeUnit.SECONDS)) {
+        throw new IllegalStateException("gate " + name + " stayed closed");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+}
