@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -88,6 +89,8 @@ final class ServeCommand implements Callable<Integer> {
     if (config.logFormat() == ServerConfig.LogFormat.JSON) {
       System.setProperty("CONVEYOR_LOG", "json");
     }
+    // Beside the set-up of the front ends. If it fails, so do the models, and they say why.
+    CompletableFuture<Void> unused = CompletableFuture.runAsync(OnnxBackend::prepare);
     PrintStream out = System.out;
     CountDownLatch stopped = new CountDownLatch(1);
     Vertx vertx =
