@@ -169,7 +169,7 @@ def model_config(name):
         "instance_group": [{"kind": "KIND_AUTO", "count": 1}],
         "dynamic_batching": {"max_queue_delay_microseconds": 0},
         "conveyor": {"preprocessing": [{
-            "input": "image", "mode": "resize", "height": size, "width": size,
+            "input": "image", "mode": "RESIZE", "height": size, "width": size,
             "color": "RGB", "layout": "NCHW", "data_type": "TYPE_FP32",
             "mean": [models.MEAN] * 3, "scale": [models.SCALE] * 3}]},
     }

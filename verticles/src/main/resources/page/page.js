@@ -255,7 +255,9 @@
         parent.appendChild(device.card);
       }
       setText(device.name, d.name);
-      setText(device.kind, d.cores > 0 ? d.kind + ", " + d.cores + (d.cores === 1 ? " core" : " cores") : d.kind);
+      const about = d.name.startsWith(d.kind) ? [] : [d.kind];
+      if (d.cores > 0) about.push(d.cores + (d.cores === 1 ? " core" : " cores"));
+      setText(device.kind, about.join(", "));
       setMeter(device.busy, d.busyFraction, percent(d.busyFraction));
       device.fill.style.width = percent(d.busyFraction).replace(" ", "");
       setClass(device.fill, d.busyFraction > 0.9 ? "hot" : "fill");

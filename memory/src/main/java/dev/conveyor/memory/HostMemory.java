@@ -31,6 +31,11 @@ public final class HostMemory {
     }
   }
 
+  /** Makes the C allocator give back to the system what was freed. Takes milliseconds. */
+  public static void trim() {
+    boolean unused = Pointer.trimMemory();
+  }
+
   /** Returns the bytes that Java code holds through native pointers and direct buffers. */
   public static long pointerBytes() {
     long bytes = Pointer.totalBytes();

@@ -100,8 +100,8 @@ public final class ConveyorServer {
                 config.http().host(),
                 config.http().port(),
                 maxMessageBytes(),
-                config.limits().maxHeaderBytes(),
                 config.limits().maxConnections(),
+                config.limits().maxHeaderBytes(),
                 IDLE_TIMEOUT_SECONDS,
                 config.shutdownGrace().toMillis()),
             page::mount);
@@ -154,11 +154,12 @@ public final class ConveyorServer {
     return vertx
         .deployVerticle(scheduler)
         .onSuccess(frontEnds::addLast)
-        .compose(v -> deploy(page))
         .compose(v -> deploy(http))
         .compose(v -> deploy(grpc))
         .compose(v -> deploy(metrics))
         .compose(v -> config.eventBus().enabled() ? deploy(bus) : Future.succeededFuture())
+        // Last, so that it goes first: its streams would use up the grace period of the ports.
+        .compose(v -> deploy(page))
         .onSuccess(v -> system.start());
   }
 

@@ -9,6 +9,7 @@ import dev.conveyor.verticles.metrics.ModelStats;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.core.internal.ContextInternal;
 import java.util.List;
 
 /**
@@ -31,7 +32,8 @@ public final class LocalGateway implements InferenceGateway {
   @Override
   public ReplyTo infer(InferCall call, ReplyTo.Handler handler) {
     final long arrivalNs = System.nanoTime();
-    Context context = vertx.getOrCreateContext();
+    // A request has a context of its own; its event loop's is the one that answers can share.
+    Context context = ((ContextInternal) vertx.getOrCreateContext()).unwrap();
     ReplyTo reply = new ReplyTo(context, handler);
     ServedModel model;
     try {

@@ -6,7 +6,8 @@ import java.time.Duration;
 /**
  * Everything configured about the server.
  *
- * @param modelRepository as the file writes it; relative paths start at the working directory
+ * @param modelRepository absolute if it was read from a file, whose directory relative paths start
+ *     at
  * @param shutdownGrace longest wait for running requests when the server stops
  */
 public record ServerConfig(
@@ -123,6 +124,12 @@ public record ServerConfig(
     if (shutdownGrace.isNegative()) {
       throw new ConfigException("shutdown_grace_ms", "0 or more", shutdownGrace.toMillis());
     }
+  }
+
+  /** Returns the same for another repository. */
+  public ServerConfig withModelRepository(Path repository) {
+    return new ServerConfig(
+        repository, http, grpc, metrics, limits, devices, eventBus, shutdownGrace, logFormat);
   }
 
   private static void requireWithin(String key, long min, long max, long value) {

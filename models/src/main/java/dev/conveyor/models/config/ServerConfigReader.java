@@ -20,15 +20,20 @@ public final class ServerConfigReader {
   private ServerConfigReader() {}
 
   /**
-   * Reads a file.
+   * Reads a file. A relative path in it starts at the directory of the file, so that the file means
+   * the same wherever the server is started.
    *
    * @throws ConfigException that names file, line and key
    */
   public static ServerConfig read(Path file) {
-    return read(file.toString(), ModelConfigReader.text(file));
+    ServerConfig config = read(file.toString(), ModelConfigReader.text(file));
+    return config.modelRepository() == DEFAULT.modelRepository()
+        ? config
+        : config.withModelRepository(
+            file.toAbsolutePath().resolveSibling(config.modelRepository()).normalize());
   }
 
-  /** Reads the text of {@code file}, which is for messages only. */
+  /** Reads the text of {@code file}, which is for messages only; paths stay as they are written. */
   public static ServerConfig read(String file, String json) {
     Map<String, Integer> lines = new HashMap<>();
     return Keys.in(

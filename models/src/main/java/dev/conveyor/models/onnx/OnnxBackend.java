@@ -13,9 +13,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.onnxruntime.Env;
 import org.bytedeco.onnxruntime.Session;
 import org.bytedeco.onnxruntime.SessionOptions;
+import org.bytedeco.onnxruntime.global.onnxruntime;
 
 /** Opens ONNX files. Thread-safe. The natives are unpacked and linked by the first load. */
 public final class OnnxBackend implements Backend {
@@ -23,6 +25,16 @@ public final class OnnxBackend implements Backend {
   /** One environment per process, as ONNX Runtime demands; lives until the process ends. */
   private static final class Environment {
     private static final Env ENV = new Env(ORT_LOGGING_LEVEL_ERROR, "conveyor");
+  }
+
+  /**
+   * Unpacks and links the natives, which takes a while, so that the first load need not. For a
+   * process in a hurry, beside other things.
+   *
+   * @throws LinkageError if this machine cannot run them; so does the first load then
+   */
+  public static void prepare() {
+    Loader.load(onnxruntime.class);
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.conveyor.verticles.bench;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import dev.conveyor.verticles.bench.direct.BackendModel;
 import dev.conveyor.verticles.bench.direct.DirectBench;
 import dev.conveyor.verticles.bench.direct.DirectModel;
@@ -20,6 +22,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -95,6 +98,10 @@ public final class BenchCommand implements Callable<Integer> {
 
   /** Runs the command and ends the process with its exit code. */
   public static void main(String[] arguments) {
+    // What libraries log would stand in the middle of the table.
+    if (LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME) instanceof Logger root) {
+      root.setLevel(Level.WARN);
+    }
     // µ must not depend on the locale.
     int exitCode =
         commandLine()
@@ -108,6 +115,12 @@ public final class BenchCommand implements Callable<Integer> {
   public static CommandLine commandLine() {
     return new CommandLine(new BenchCommand())
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .setParameterExceptionHandler(
+            (wrong, arguments) -> {
+              wrong.getCommandLine().getErr().println("bench: " + wrong.getMessage());
+              wrong.getCommandLine().getErr().println("bench: see bench --help");
+              return 2;
+            })
         .setExecutionExceptionHandler(
             (failure, command, parsed) -> {
               String message = failure.getMessage();

@@ -16,17 +16,23 @@ import dev.conveyor.verticles.Machine;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** Runs a server in the foreground until SIGTERM or SIGINT, or checks a repository. */
 @Command(
@@ -37,6 +43,8 @@ final class ServeCommand implements Callable<Integer> {
 
   private static final Path DEFAULT_FILE = Path.of("conf", "conveyor.json");
 
+  @Spec private @Nullable CommandSpec spec;
+
   @Parameters(
       arity = "0..1",
       paramLabel = "CONFIG",
@@ -46,32 +54,50 @@ final class ServeCommand implements Callable<Integer> {
   @Option(names = "--validate", description = "Check the repository and exit without serving.")
   private boolean validate;
 
+  @Option(
+      names = "--home",
+      paramLabel = "DIR",
+      defaultValue = Home.DEFAULT,
+      description = "Where conf/conveyor.json and conf/models are. Default: ${DEFAULT-VALUE}.")
+  private Path home = Path.of("");
+
   @Override
   public Integer call() throws Exception {
+    CommandLine line = Objects.requireNonNull(spec).commandLine();
     ServerConfig config;
     try {
-      config = read(file);
+      config = read();
     } catch (ConfigException e) {
-      System.err.println("conveyor: " + e.getMessage());
+      line.getErr().println("conveyor: " + e.getMessage());
       return 2;
     }
-    return validate ? validate(config) : serve(config);
+    return validate ? validate(config, line.getOut(), line.getErr()) : serve(config);
   }
 
-  private static ServerConfig read(@Nullable Path file) {
-    if (file != null) {
-      return ServerConfigReader.read(file);
-    }
-    return Files.exists(DEFAULT_FILE)
-        ? ServerConfigReader.read(DEFAULT_FILE)
-        : ServerConfig.DEFAULT;
+  private ServerConfig read() {
+    Path byDefault = home.resolve(DEFAULT_FILE);
+    ServerConfig config =
+        file != null
+            ? ServerConfigReader.read(file)
+            : Files.exists(byDefault) ? ServerConfigReader.read(byDefault) : ServerConfig.DEFAULT;
+    // What a file says is absolute by now: relative is only the default.
+    return config.withModelRepository(home.resolve(config.modelRepository()).normalize());
   }
 
   private static int serve(ServerConfig config) throws Exception {
     final long start = System.nanoTime();
+    if (config.logFormat() == ServerConfig.LogFormat.JSON) {
+      System.setProperty("CONVEYOR_LOG", "json");
+    }
+    // Beside the set-up of the front ends. If it fails, so do the models, and they say why.
+    CompletableFuture<Void> unused = CompletableFuture.runAsync(OnnxBackend::prepare);
     PrintStream out = System.out;
     CountDownLatch stopped = new CountDownLatch(1);
-    Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(Machine.eventLoops()));
+    Vertx vertx =
+        Vertx.vertx(
+            new VertxOptions()
+                .setEventLoopPoolSize(Machine.eventLoops())
+                .setPreferNativeTransport(true));
     ConveyorServer server;
     try {
       server = new ConveyorServer(vertx, config, new StartupLog(out));
@@ -95,7 +121,9 @@ final class ServeCommand implements Callable<Integer> {
   private static void shutDown(
       ConveyorServer server, Vertx vertx, long graceMs, CountDownLatch stopped) {
     try {
-      await(server.stop().eventually(vertx::close), graceMs / 1000 + 5);
+      await(server.stop(), graceMs / 1000 + 5);
+      // Not chained to the stop: its future would complete on a loop that is gone by then.
+      await(vertx.close(), 5);
       System.out.println("stopped");
       stopped.countDown();
       // A process that ends by a signal reports that signal; we ended in order.
@@ -106,7 +134,7 @@ final class ServeCommand implements Callable<Integer> {
     }
   }
 
-  private static int validate(ServerConfig config) {
+  private static int validate(ServerConfig config, PrintWriter out, PrintWriter err) {
     MemoryBudget budget = new MemoryBudget("CPU", Long.MAX_VALUE);
     OnnxBackend backend = new OnnxBackend();
     ModelInspector inspector =
@@ -121,13 +149,15 @@ final class ServeCommand implements Callable<Integer> {
       List<String> names = repository.list();
       List<RepositoryValidator.Finding> findings =
           new RepositoryValidator(repository, inspector).validate();
-      findings.forEach(System.out::println);
-      System.out.printf(
+      findings.forEach(out::println);
+      out.printf(
           "%s: %d models, %d findings%n", config.modelRepository(), names.size(), findings.size());
       return findings.isEmpty() ? 0 : 1;
     } catch (RepositoryException e) {
-      System.err.println("conveyor: " + e.getMessage());
+      err.println("conveyor: " + e.getMessage());
       return 1;
+    } finally {
+      out.flush();
     }
   }
 

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.grpc;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
@@ -16,9 +17,6 @@ import java.util.concurrent.TimeUnit;
 
 /** What every inference of a front end shares. Thread-safe. */
 final class InferRoute {
-
-  /** Where the scheduler hears that a queued request of a model is no longer wanted. */
-  static final String CANCELLED_ADDRESS = "conveyor.scheduler.cancelled";
 
   private static final String TIMEOUT_HEADER = "grpc-timeout";
 
@@ -78,14 +76,14 @@ final class InferRoute {
   /** Gives up an inference; if it was still under way the scheduler is told. */
   void abandon(ReplyTo replyTo, ModelInferRequest request, ErrorCode code, String reason) {
     if (replyTo.fail(new InferenceException(code, reason))) {
-      String version = request.getModelVersion();
+      String key;
       try {
-        version = catalog.find(request.getModelName(), version).version();
+        key = catalog.find(request.getModelName(), request.getModelVersion()).key();
       } catch (InferenceException unloaded) {
         // Then nothing of it is queued either.
         return;
       }
-      vertx.eventBus().send(CANCELLED_ADDRESS, request.getModelName() + "/" + version, LOCAL);
+      vertx.eventBus().send(Addresses.CANCELLED, key, LOCAL);
     }
   }
 

@@ -93,7 +93,7 @@ final class ServerApi {
     } else {
       answer.addVersions(served.version());
     }
-    served.signature().inputs().forEach(spec -> answer.addInputs(describe(spec)));
+    served.clientInputs().forEach(spec -> answer.addInputs(describe(spec)));
     served.signature().outputs().forEach(spec -> answer.addOutputs(describe(spec)));
     return Future.succeededFuture(answer.build());
   }

@@ -72,9 +72,7 @@ final class Compression {
    */
   static ByteBuf deflate(HttpServerRequest request, HttpServerResponse response, ByteBuf body) {
     String accepted = request.getHeader(HttpHeaders.ACCEPT_ENCODING);
-    if (accepted == null
-        || body.readableBytes() < WORTH_BYTES
-        || !GZIP.matcher(accepted).find()) {
+    if (accepted == null || body.readableBytes() < WORTH_BYTES || !GZIP.matcher(accepted).find()) {
       return body;
     }
     ByteArrayOutputStream out = new ByteArrayOutputStream(body.readableBytes() / 2);

@@ -10,7 +10,6 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,10 +32,10 @@ public final class HttpFrontEnd extends VerticleBase {
   private final HttpServices services;
   private final HttpFrontEndOptions options;
   private final Consumer<Router> extraRoutes;
-  private final AtomicInteger connections = new AtomicInteger();
   private @Nullable HttpServer server;
   private @Nullable InferHandler infer;
   private @Nullable Router router;
+  private int connections;
 
   /**
    * Creates the actor.
@@ -69,6 +68,9 @@ public final class HttpFrontEnd extends VerticleBase {
                     .setMaxHeaderSize(options.maxHeaderBytes())
                     .setMaxFormAttributeSize(1024)
                     .setTcpNoDelay(true)
+                    // Nothing here speaks WebSocket; its handlers would see every request.
+                    .setPerFrameWebSocketCompressionSupported(false)
+                    .setPerMessageWebSocketCompressionSupported(false)
                     .setAcceptBacklog(1024)
                     .setIdleTimeout(options.idleTimeoutSeconds())
                     .setIdleTimeoutUnit(TimeUnit.SECONDS))
@@ -90,12 +92,11 @@ public final class HttpFrontEnd extends VerticleBase {
   }
 
   private void onConnection(HttpConnection connection) {
-    if (connections.incrementAndGet() > options.maxConnections()) {
-      connections.decrementAndGet();
+    connections++;
+    connection.closeHandler(v -> connections--);
+    if (connections > options.maxConnections()) {
       connection.close();
-      return;
     }
-    connection.closeHandler(v -> connections.decrementAndGet());
   }
 
   @SuppressWarnings("NullAway") // both are set by start(), which precedes every request
@@ -127,7 +128,7 @@ public final class HttpFrontEnd extends VerticleBase {
     int versions = path.indexOf(VERSIONS, MODELS.length());
     int nameEnd = versions < 0 ? end : versions;
     int versionStart = versions < 0 ? end : versions + VERSIONS.length();
-    if (nameEnd <= MODELS.length() || versions >= 0 && versionStart >= end) {
+    if (nameEnd <= MODELS.length() || (versions >= 0 && versionStart >= end)) {
       return false;
     }
     String model = path.substring(MODELS.length(), nameEnd);

@@ -5,8 +5,8 @@ package dev.conveyor.verticles.http;
  *
  * @param port 0 takes any free one
  * @param maxMessageBytes largest request body, also after decompression
+ * @param maxConnections open at a time, on each event loop; more are closed at once
  * @param maxHeaderBytes all headers of a request together
- * @param maxConnections open at the same time; more are closed at once
  * @param idleTimeoutSeconds a connection without traffic for so long is closed
  * @param graceMs how long a stop waits for requests in flight
  */
@@ -14,7 +14,7 @@ public record HttpFrontEndOptions(
     String host,
     int port,
     int maxMessageBytes,
-    int maxHeaderBytes,
     int maxConnections,
+    int maxHeaderBytes,
     int idleTimeoutSeconds,
     long graceMs) {}

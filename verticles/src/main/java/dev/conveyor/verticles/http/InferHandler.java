@@ -42,6 +42,10 @@ final class InferHandler {
   private static final CharSequence BINARY =
       HttpHeaders.createOptimized("application/octet-stream");
   private static final long LINGER_MS = 1000;
+
+  /** Up to here one buffer is cheaper to write than several. */
+  private static final int COPY_UP_TO_BYTES = 16 * 1024;
+
   private static final String CANCELLED = "the client closed the connection";
 
   private final Vertx vertx;
@@ -61,7 +65,7 @@ final class InferHandler {
     this.gateway = gateway;
     this.catalog = catalog;
     this.pool = pool;
-    this.parser = new InferRequestParser(maxMessageBytes);
+    this.parser = InferRequestParser.remembering(maxMessageBytes);
     this.maxMessageBytes = maxMessageBytes;
   }
 
@@ -199,6 +203,14 @@ final class InferHandler {
   private static ByteBuf join(Encoded encoded) {
     if (encoded.binary().isEmpty()) {
       return Unpooled.wrappedBuffer(encoded.head());
+    }
+    int size = encoded.sizeBytes();
+    if (size <= COPY_UP_TO_BYTES) {
+      ByteBuffer joined = ByteBuffer.allocate(size).put(encoded.head());
+      for (int i = 0; i < encoded.binary().size(); i++) {
+        joined.put(encoded.binary().get(i));
+      }
+      return Unpooled.wrappedBuffer(joined.flip());
     }
     ByteBuffer[] parts = new ByteBuffer[encoded.binary().size() + 1];
     parts[0] = encoded.head();

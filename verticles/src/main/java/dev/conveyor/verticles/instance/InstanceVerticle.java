@@ -133,7 +133,7 @@ public final class InstanceVerticle extends VerticleBase {
       items += request.batchSize();
       answer(request, result.outputs().get(i), start, end);
     }
-    stats.onBatch(items, result.copyInNs(), result.computeNs(), result.copyOutNs());
+    stats.onBatch(live.size(), items, result.copyInNs(), result.computeNs(), result.copyOutNs());
     return new BatchOutcome(
         true, items, start, result.copyInNs(), result.computeNs(), result.copyOutNs(), end);
   }

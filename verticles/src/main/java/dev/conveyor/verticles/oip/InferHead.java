@@ -49,6 +49,11 @@ public record InferHead(
         deadlineNs);
   }
 
+  /** Returns the same request with other tensors. */
+  InferHead withInputs(List<Tensor> others) {
+    return new InferHead(modelName, modelVersion, id, others, outputs, binaryByDefault, parameters);
+  }
+
   /** Returns what is wanted of output {@code name}, or null if it is not wanted. */
   @Nullable Output wanted(String name) {
     return outputs.isEmpty() ? Output.PLAIN : outputs.get(name);

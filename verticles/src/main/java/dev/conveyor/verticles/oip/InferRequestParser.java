@@ -21,13 +21,14 @@ import org.jspecify.annotations.Nullable;
  * Reads inference requests of the Open Inference Protocol over HTTP: a JSON head, and the binary
  * tensor data that may follow it (Triton's binary tensor data extension).
  *
- * <p>Thread-safe: no state but the JSON factory.
+ * <p>{@link #remembering} parsers belong to one event loop; others are thread-safe.
  */
 public final class InferRequestParser {
 
   private static final int MAX_RANK = 64;
 
   private final JsonFactory json;
+  private final @Nullable HeadCache cache;
 
   /**
    * Creates a parser.
@@ -35,6 +36,16 @@ public final class InferRequestParser {
    * @param maxMessageBytes no JSON string is longer
    */
   public InferRequestParser(int maxMessageBytes) {
+    this(maxMessageBytes, null);
+  }
+
+  /** Returns a parser for one event loop that does not parse the same head twice. */
+  public static InferRequestParser remembering(int maxMessageBytes) {
+    return new InferRequestParser(maxMessageBytes, new HeadCache());
+  }
+
+  private InferRequestParser(int maxMessageBytes, @Nullable HeadCache cache) {
+    this.cache = cache;
     this.json =
         JsonFactory.builder()
             .streamReadConstraints(
@@ -54,24 +65,37 @@ public final class InferRequestParser {
    * @throws InferenceException if the request is malformed or contradicts itself
    */
   public InferHead parse(byte[] head, int offset, int length, BinaryData binary) {
-    boolean whole = false;
+    InferHead parsed = null;
+    try {
+      parsed = cache == null ? null : cache.find(head, offset, length, binary);
+      if (parsed == null) {
+        parsed = read(head, offset, length, binary);
+      }
+      return parsed;
+    } finally {
+      if (parsed == null) {
+        binary.discard();
+      }
+    }
+  }
+
+  private InferHead read(byte[] head, int offset, int length, BinaryData binary) {
     try (JsonParser parser = json.createParser(head, offset, length)) {
-      InferHead parsed = new Reader(parser, binary).head();
+      Reader reader = new Reader(parser, binary);
+      InferHead parsed = reader.head();
       if (parser.nextToken() != null) {
         throw InferenceException.invalid("unexpected data after the JSON head");
       }
       binary.requireConsumed();
-      whole = true;
+      if (cache != null && !reader.hasData) {
+        cache.put(head, offset, length, parsed);
+      }
       return parsed;
     } catch (JsonProcessingException e) {
       throw InferenceException.invalid(
           "failed to parse the request JSON: " + e.getOriginalMessage());
     } catch (IOException e) {
       throw InferenceException.invalid("failed to parse the request JSON: " + e.getMessage());
-    } finally {
-      if (!whole) {
-        binary.discard();
-      }
     }
   }
 
@@ -80,6 +104,7 @@ public final class InferRequestParser {
 
     private final JsonParser json;
     private final BinaryData binary;
+    private boolean hasData;
     private @Nullable String modelName;
     private @Nullable String modelVersion;
     private @Nullable String id;
@@ -181,6 +206,7 @@ public final class InferRequestParser {
       if (data == null) {
         throw InferenceException.invalid("input '" + name + "' has no 'data'");
       }
+      hasData = true;
       return Tensor.of(name, type, shape, data);
     }
 

@@ -103,10 +103,11 @@ public final class LivePage extends VerticleBase {
       return;
     }
     EventStream stream = new EventStream(routing.vertx().getOrCreateContext(), routing.response());
-    streams.add(stream);
-    routing.response().closeHandler(v -> forget(stream));
-    routing.response().endHandler(v -> forget(stream));
-    routing.response().exceptionHandler(e -> forget(stream));
+    stream.onGone(
+        () -> {
+          streams.remove(stream);
+          streamCount.decrementAndGet();
+        });
     stream.open();
     page.runOnContext(v -> welcome(stream));
   }
@@ -121,11 +122,9 @@ public final class LivePage extends VerticleBase {
     if (latest != null) {
       stream.send(latest);
     }
-  }
-
-  private void forget(EventStream stream) {
-    if (streams.remove(stream)) {
-      streamCount.decrementAndGet();
+    streams.add(stream);
+    if (stream.isGone()) {
+      streams.remove(stream);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.memory.HostMemory;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InstanceRef;
@@ -136,6 +137,7 @@ final class Deployer {
 
   private static @Nullable Void close(LoadedModel weights) {
     weights.close();
+    HostMemory.trim();
     return null;
   }
 

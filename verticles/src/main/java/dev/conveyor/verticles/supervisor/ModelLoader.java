@@ -10,6 +10,7 @@ import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import dev.conveyor.models.config.ModelConfigCompleter.Completed;
 import dev.conveyor.models.config.ModelConfigReader;
+import dev.conveyor.models.image.OpenCv;
 import dev.conveyor.models.config.Warmup;
 import dev.conveyor.models.repository.ModelDirectory;
 import dev.conveyor.models.repository.ModelRepository;
@@ -21,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.Map;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -75,6 +77,10 @@ public final class ModelLoader {
     ModelDirectory directory = repository.open(name);
     ModelConfig config =
         configJson == null ? directory.readConfig() : ModelConfigReader.read(name, configJson);
+    if (!config.extensions().preprocessing().isEmpty()) {
+      // Beside the session, which takes as long. If it fails, so does making the preprocessing.
+      CompletableFuture<Void> unused = CompletableFuture.runAsync(OpenCv::load);
+    }
     List<LoadedVersion> loaded = new ArrayList<>();
     try {
       for (long version : directory.served(config)) {

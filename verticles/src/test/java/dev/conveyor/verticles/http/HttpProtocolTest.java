@@ -115,8 +115,7 @@ final class HttpProtocolTest {
     long before = successes("simple");
     http.infer("simple", Requests.row(1, 2, 3, 4));
     assertThat(successes("simple")).isEqualTo(before + 1);
-    assertThat(http.get("/v2/models/stats").json().getJsonArray("model_stats").size())
-        .isEqualTo(5);
+    assertThat(http.get("/v2/models/stats").json().getJsonArray("model_stats").size()).isEqualTo(5);
   }
 
   @Test
@@ -215,8 +214,7 @@ final class HttpProtocolTest {
       })
   void shouldCheckTheParameters(String parameters, int status) {
     JsonObject row =
-        Requests.row(1, 2, 3, 4)
-            .put("parameters", new JsonObject(parameters.replace('\'', '"')));
+        Requests.row(1, 2, 3, 4).put("parameters", new JsonObject(parameters.replace('\'', '"')));
     Answer answer = http.infer("simple", row);
     assertThat(answer.status()).as(answer::text).isEqualTo(status);
   }

@@ -101,7 +101,8 @@ final class InferBodiesTest {
         Requests.input("B", 1, 2).put("parameters", new JsonObject().put("binary_data_size", 8));
     JsonArray outputs = new JsonArray().add(new JsonObject().put("name", "SUM"));
     Answer answer =
-        http.infer("small_sum", Requests.of(a, b).put("outputs", outputs), Requests.counting(10, 2));
+        http.infer(
+            "small_sum", Requests.of(a, b).put("outputs", outputs), Requests.counting(10, 2));
     assertThat(answer.status()).as(answer::text).isEqualTo(200);
     assertThat(answer.data().encode()).isEqualTo("[11.0,13.0]");
   }
@@ -160,11 +161,12 @@ final class InferBodiesTest {
         http.inferRequest("wide", head, data).header("Accept-Encoding", "deflate, gzip").build();
     Answer answer = http.send(request);
     assertThat(answer.header("Content-Encoding")).isEqualTo("gzip");
-    byte[] plain = new GZIPInputStream(new ByteArrayInputStream(answer.response().body()))
-        .readAllBytes();
+    byte[] plain =
+        new GZIPInputStream(new ByteArrayInputStream(answer.response().body())).readAllBytes();
     int length = Integer.parseInt(answer.header(HEAD_LENGTH));
-    assertThat(new JsonObject(new String(plain, 0, length, StandardCharsets.UTF_8)).getString(
-            "model_name"))
+    assertThat(
+            new JsonObject(new String(plain, 0, length, StandardCharsets.UTF_8))
+                .getString("model_name"))
         .isEqualTo("wide");
     assertThat(Arrays.copyOfRange(plain, length, plain.length)).isEqualTo(data);
   }

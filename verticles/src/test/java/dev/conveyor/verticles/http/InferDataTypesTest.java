@@ -83,10 +83,10 @@ final class InferDataTypesTest {
   @ParameterizedTest
   @EnumSource(DataType.class)
   void shouldGiveBackTheBytesThatCameAsBinaryData(DataType type) {
-    byte[] bytes = type == DataType.BYTES ? strings("", "x", "ä", "yz") : some(4 * type.sizeBytes());
+    byte[] bytes =
+        type == DataType.BYTES ? strings("", "x", "ä", "yz") : some(4 * type.sizeBytes());
     Answer answer =
-        http.infer(
-            "of_" + type, binaryRequest(type, 2, 2, bytes.length, BINARY_OUT), bytes);
+        http.infer("of_" + type, binaryRequest(type, 2, 2, bytes.length, BINARY_OUT), bytes);
 
     assertThat(answer.status()).as(answer::text).isEqualTo(200);
     assertThat(answer.header("Content-Type")).isEqualTo("application/octet-stream");
@@ -182,16 +182,11 @@ final class InferDataTypesTest {
   }
 
   private static JsonObject request(JsonObject input, JsonObject parameters) {
-    return new JsonObject()
-        .put("parameters", parameters)
-        .put("inputs", new JsonArray().add(input));
+    return new JsonObject().put("parameters", parameters).put("inputs", new JsonArray().add(input));
   }
 
   private static JsonObject input(DataType type, JsonArray shape) {
-    return new JsonObject()
-        .put("name", "INPUT0")
-        .put("datatype", type.name())
-        .put("shape", shape);
+    return new JsonObject().put("name", "INPUT0").put("datatype", type.name()).put("shape", shape);
   }
 
   private static byte[] some(int length) {

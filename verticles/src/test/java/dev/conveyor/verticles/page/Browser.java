@@ -16,6 +16,7 @@ import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -46,9 +47,11 @@ final class Browser implements AutoCloseable {
   }
 
   /** Starts a browser; skips the test when none is installed. */
-  static Browser start(Vertx vertx, Path profile) throws IOException {
+  static Browser start(Vertx vertx) throws IOException {
     Optional<Path> program = find();
     assumeTrue(program.isPresent(), () -> "no browser on the PATH: none of " + NAMES);
+    // Not a temporary folder of the test: the browser's helpers write to it until after it ended.
+    Path profile = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "browser");
     Process process =
         new ProcessBuilder(
                 program.get().toString(),
@@ -88,8 +91,12 @@ final class Browser implements AutoCloseable {
             .await());
   }
 
+  /** Opens a page and waits until it is loaded. */
   void open(String url) {
     call("Page.navigate", new JsonObject().put("url", url)).await();
+    evaluate(
+        "new Promise((loaded) => document.readyState === 'complete'"
+            + " ? loaded() : addEventListener('load', () => loaded()))");
   }
 
   /** Waits until an expression over the document holds, looking whenever the document changes. */
@@ -137,9 +144,9 @@ final class Browser implements AutoCloseable {
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     process.destroy();
-    process.waitFor();
+    process.onExit().join();
   }
 
   private void onMessage(String text) {

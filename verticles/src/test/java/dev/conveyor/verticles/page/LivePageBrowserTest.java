@@ -6,14 +6,11 @@ import io.vertx.core.Vertx;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
-import java.nio.file.Path;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.CleanupMode;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The page in a real browser; skipped when none is installed. */
 @Timeout(120)
@@ -21,9 +18,6 @@ final class LivePageBrowserTest {
 
   private static final String HOSTILE = "<img src=x onerror=\"document.title='owned'\">";
   private static final String ROW = "document.querySelectorAll('#models tbody tr')[0]";
-
-  @TempDir(cleanup = CleanupMode.NEVER)
-  Path profile;
 
   private final Vertx vertx = Vertx.vertx();
   private final Source source = new Source();
@@ -33,13 +27,13 @@ final class LivePageBrowserTest {
 
   @BeforeEach
   void open() throws Exception {
-    browser = Browser.start(vertx, profile);
+    browser = Browser.start(vertx);
     browser.open("http://127.0.0.1:" + serve() + "/");
     browser.waitUntil("document.documentElement.dataset.events >= 2");
   }
 
   @AfterEach
-  void close() throws Exception {
+  void close() {
     if (browser != null) {
       browser.close();
     }

@@ -9,6 +9,7 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -23,7 +24,9 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
+@Timeout(60)
 final class LivePageTest {
 
   private final Vertx vertx = Vertx.vertx();
@@ -69,7 +72,7 @@ final class LivePageTest {
 
   @Test
   void shouldRefuseBrowsersBeyondTheLimitAndBeforeItIsDeployed() throws Exception {
-    LivePage page = page(new Counter());
+    LivePage page = page(new Counter(), 60_000);
     serve(page);
     assertThat(events().statusCode()).isEqualTo(503);
 
@@ -114,8 +117,8 @@ final class LivePageTest {
   }
 
   @Test
-  void shouldCutOffABrowserThatDoesNotRead() throws Exception {
-    Promise<Void> cutOff = Promise.promise();
+  void shouldGiveUpABrowserThatDoesNotRead() throws Exception {
+    Promise<Void> givenUp = Promise.promise();
     LivePage[] page = new LivePage[1];
     boolean[] connected = {false};
     String big = "x".repeat(1 << 20);
@@ -124,18 +127,18 @@ final class LivePageTest {
             () -> {
               connected[0] |= page[0].streamCount() == 1;
               if (connected[0] && page[0].streamCount() == 0) {
-                cutOff.tryComplete();
+                givenUp.tryComplete();
               }
               return new JsonObject().put("x", big);
             });
     serve(page[0]);
     vertx.deployVerticle(page[0]).await();
-    try (Socket socket = new Socket("127.0.0.1", port)) {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
       String request = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n";
       socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
       InputStream in = socket.getInputStream();
       assertThat(in.read()).isEqualTo('H');
-      cutOff.future().await();
+      givenUp.future().await();
     }
   }
 
@@ -179,6 +182,10 @@ final class LivePageTest {
   }
 
   private static LivePage page(Supplier<JsonObject> samples) {
+    return page(samples, 10);
+  }
+
+  private static LivePage page(Supplier<JsonObject> samples, long periodMs) {
     return new LivePage(
         new PageSource() {
           @Override
@@ -191,7 +198,7 @@ final class LivePageTest {
             return new JsonObject().put("models", List.of());
           }
         },
-        10);
+        periodMs);
   }
 
   private static final class Counter implements Supplier<JsonObject> {

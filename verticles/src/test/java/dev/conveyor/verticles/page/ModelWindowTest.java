@@ -10,7 +10,8 @@ import org.junit.jupiter.api.Test;
 final class ModelWindowTest {
 
   private static final long SECOND = 1_000_000_000L;
-  private static final long T0 = Long.MAX_VALUE - 3 * SECOND; // survives overflow of nanoTime
+  // Survives overflow of nanoTime. Not a constant: the compiler would see the overflow.
+  private static final long T0 = Long.valueOf(Long.MAX_VALUE - 3 * SECOND);
 
   private final RecordingModelStats stats = new RecordingModelStats();
   private final ModelWindow window = new ModelWindow(stats, T0);

@@ -103,7 +103,7 @@ public final class TestServer implements AutoCloseable {
     awaitScheduler(
         now ->
             now.models().stream()
-                .filter(m -> m.key().startsWith(model + "/"))
+                    .filter(m -> m.key().startsWith(model + "/"))
                     .mapToInt(SchedulerSnapshot.Model::queuedRequests)
                     .sum()
                 == requests);

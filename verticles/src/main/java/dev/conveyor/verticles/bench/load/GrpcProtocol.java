@@ -84,7 +84,7 @@ final class GrpcProtocol implements LoadProtocol {
       if (status != null && status.code != 0) {
         String message = response.statusMessage();
         return Future.failedFuture(
-            new LoadException("gRPC " + status + (message == null ? "" : ": " + message)));
+            new LoadException("gRPC " + status.name() + (message == null ? "" : ": " + message)));
       }
       return last.failed()
           ? Future.failedFuture(last.cause())

@@ -14,6 +14,8 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
 
   private static final int TICKS = 6;
 
+  private static final int TOO_MANY = 10;
+
   /** From here on a linear axis would press the smaller values onto the bottom. */
   private static final double LOGARITHMIC_FROM = 12;
 
@@ -52,7 +54,8 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
         }
       }
     }
-    return new Axis(low, last(ticks), true, ticks);
+    List<Double> decades = ticks.stream().filter(t -> isDecade(t)).toList();
+    return new Axis(low, last(ticks), true, ticks.size() > TOO_MANY ? decades : ticks);
   }
 
   /** Returns an axis that ends where the values do, marked at the values if they are few. */
@@ -84,6 +87,11 @@ record Axis(double low, double high, boolean logarithmic, List<Double> ticks) {
     int decimals = size >= 10 ? 0 : Math.max(0, 2 - (int) Math.floor(Math.log10(size)));
     String text = String.format(Locale.ROOT, "%,." + decimals + "f", value);
     return text.contains(".") ? text.replaceAll("0+$", "").replaceAll("\\.$", "") : text;
+  }
+
+  private static boolean isDecade(double value) {
+    double exponent = Math.log10(value);
+    return Math.abs(exponent - Math.rint(exponent)) < 1e-9;
   }
 
   private static double last(List<Double> values) {

@@ -25,6 +25,7 @@ public final class LoadReport {
   public static String table(List<LoadPoint> points) {
     TextTable table =
         new TextTable(
+            2,
             "load",
             "model",
             "inf/s",

@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Rows of text in aligned columns: the first column to the left, the others to the right.
+ * Rows of text in aligned columns: the first columns, which name things, to the left, figures to
+ * the right.
  *
  * <p>Not thread-safe: owned by whoever fills it.
  */
@@ -12,7 +13,10 @@ public final class TextTable {
 
   private final List<List<String>> rows = new ArrayList<>();
 
-  public TextTable(String... header) {
+  private final int leftColumns;
+
+  public TextTable(int leftColumns, String... header) {
+    this.leftColumns = leftColumns;
     rows.add(List.of(header));
   }
 
@@ -38,7 +42,8 @@ public final class TextTable {
       StringBuilder line = new StringBuilder();
       for (int c = 0; c < widths.length; c++) {
         String pad = " ".repeat(widths[c] - row.get(c).length());
-        line.append(c == 0 ? "" : "  ").append(c == 0 ? row.get(c) + pad : pad + row.get(c));
+        line.append(c == 0 ? "" : "  ")
+            .append(c < leftColumns ? row.get(c) + pad : pad + row.get(c));
       }
       text.append(line.toString().stripTrailing()).append('\n');
     }

@@ -24,6 +24,9 @@ final class IdentityRows implements AutoCloseable {
   private static final String MODEL = "identity";
   private static final int MAX_BATCH_SIZE = 64;
 
+  /** Compiling the server's code is not its cost per request, and takes longest on a new server. */
+  private static final int COLD_WARMUPS = 4;
+
   private final Lab lab;
   private @Nullable ServerProcess server;
 
@@ -57,7 +60,7 @@ final class IdentityRows implements AutoCloseable {
 
   private Measured httpPerCpuSecond() throws Exception {
     try (HttpLoad load = HttpLoad.on(lab, server())) {
-      HttpLoad.Window window = load.measure(List.of(MODEL), 8);
+      HttpLoad.Window window = load.measure(List.of(MODEL), 8, coldWarmup(), lab.duration());
       HttpLoad.Figures figures = window.models().get(0);
       return new Measured(
           window.requestsPerCpuSecond(),
@@ -100,7 +103,7 @@ final class IdentityRows implements AutoCloseable {
               List.of(lane),
               new LoadPlan(
                   new LoadPattern.Closed(32),
-                  lab.warmup(),
+                  coldWarmup(),
                   lab.duration(),
                   target.cpu(),
                   ProcFs.ownCpu(),
@@ -121,6 +124,10 @@ final class IdentityRows implements AutoCloseable {
               point.latencyNs().getValueAtPercentile(50) / 1e3,
               cpuSeconds));
     }
+  }
+
+  private Duration coldWarmup() {
+    return lab.warmup().multipliedBy(COLD_WARMUPS);
   }
 
   private ServerProcess server() throws Exception {

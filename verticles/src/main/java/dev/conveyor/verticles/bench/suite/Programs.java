@@ -59,7 +59,7 @@ final class Programs {
       throw new CannotMeasureException(
           "%s %s: %s"
               .formatted(
-                  String.join(" ", command),
+                  Path.of(command.get(0)).getFileName(),
                   ended ? "ended with " + process.exitValue() : "took longer than " + limit,
                   tail(output)));
     }

@@ -33,8 +33,9 @@ class LoadRunTest {
         n -> {
           most.accumulateAndGet(inFlight.incrementAndGet(), Math::max);
           Promise<Void> answer = Promise.promise();
-          vertx.runOnContext(
-              v -> {
+          vertx.setTimer(
+              1,
+              t -> {
                 inFlight.decrementAndGet();
                 answer.complete();
               });
@@ -62,7 +63,7 @@ class LoadRunTest {
     LoadPoint point =
         run(
             new LoadPattern.Closed(2),
-            new Lane("good", n -> Future.succeededFuture(), 1),
+            new Lane("good", n -> vertx.timer(1).mapEmpty(), 1),
             new Lane("bad", n -> Future.failedFuture(new LoadException("refused")), 1));
 
     assertThat(point.lanes().get(0).failures()).isZero();
@@ -106,7 +107,7 @@ class LoadRunTest {
             1);
 
     LoadPoint point =
-        LoadRun.start(vertx, List.of(new Lane("a", n -> Future.succeededFuture(), 1)), plan)
+        LoadRun.start(vertx, List.of(new Lane("a", n -> vertx.timer(1).mapEmpty(), 1)), plan)
             .await(20, TimeUnit.SECONDS);
 
     assertThat(reads).hasValue(2);

@@ -32,15 +32,15 @@ class AxisTest {
 
   @Property
   void shouldHoldEveryValueBetweenItsEnds(
-      @ForAll @DoubleRange(min = 1e-6, max = 1e9) double a,
-      @ForAll @DoubleRange(min = 1e-6, max = 1e9) double b) {
+      @ForAll @DoubleRange(min = 0.01, max = 1e9) double a,
+      @ForAll @DoubleRange(min = 0.01, max = 1e9) double b) {
     double min = Math.min(a, b);
     double max = Math.max(a, b);
     for (Axis axis :
         List.of(Axis.suited(min, max), Axis.linear(max), Axis.over(List.of(min, max)))) {
       assertThat(axis.at(min)).isBetween(-1e-9, 1 + 1e-9);
       assertThat(axis.at(max)).isBetween(-1e-9, 1 + 1e-9);
-      assertThat(axis.ticks()).isSorted().hasSizeBetween(2, 60);
+      assertThat(axis.ticks()).isSorted().hasSizeBetween(1, 12);
     }
   }
 

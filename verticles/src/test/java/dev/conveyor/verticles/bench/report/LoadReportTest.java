@@ -60,7 +60,7 @@ class LoadReportTest {
 
   @Test
   void shouldRefuseARowOfAnotherLength() {
-    TextTable table = new TextTable("a", "b");
+    TextTable table = new TextTable(1, "a", "b");
 
     assertThatThrownBy(() -> table.add(List.of("1"))).isInstanceOf(IllegalArgumentException.class);
   }

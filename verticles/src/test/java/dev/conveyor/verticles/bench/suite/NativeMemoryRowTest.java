@@ -26,8 +26,8 @@ class NativeMemoryRowTest {
 
   @Test
   void shouldForgiveResidentMemoryUpToItsNoise() {
-    assertThat(NativeMemoryRow.judge(readings(0, 4 * MIB / 8)).value()).isZero();
-    assertThat(NativeMemoryRow.judge(readings(0, 4 * MIB / 8 + 1)).value()).isEqualTo(4 * MIB + 8);
+    assertThat(NativeMemoryRow.judge(readings(0, 2 * MIB)).value()).isZero();
+    assertThat(NativeMemoryRow.judge(readings(0, 2 * MIB + 1)).value()).isEqualTo(16 * MIB + 8);
   }
 
   @Test

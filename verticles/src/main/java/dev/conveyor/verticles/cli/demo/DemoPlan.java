@@ -1,0 +1,38 @@
+package dev.conveyor.verticles.cli.demo;
+
+import java.nio.file.Path;
+
+/**
+ * What a demo does.
+ *
+ * @param home directory that holds {@code conf/models} and {@code conf/demo}
+ * @param maxImages at most so many of the images are sent
+ * @param rounds how often every image is sent in a measurement, and in the warm-up before it; 0
+ *     leaves the measurements out
+ */
+public record DemoPlan(Path home, int maxImages, int rounds) {
+
+  /** Accuracy below this is a failure. */
+  public static final double REQUIRED_ACCURACY = 0.95;
+
+  /** Images that travel together in the batched pass. */
+  static final int IMAGES_PER_REQUEST = 4;
+
+  /** Groups of images under way in the batched pass; each is a request to either model. */
+  static final int GROUPS_IN_FLIGHT = 6;
+
+  public DemoPlan {
+    if (maxImages < 1 || rounds < 0) {
+      throw new IllegalArgumentException(
+          "images must be >= 1 and rounds >= 0, was %d and %d".formatted(maxImages, rounds));
+    }
+  }
+
+  Path models() {
+    return home.resolve("conf").resolve("models");
+  }
+
+  Path images() {
+    return home.resolve("conf").resolve("demo");
+  }
+}
