@@ -2,12 +2,16 @@ package dev.conveyor.memory;
 
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A block lent by a {@link BufferPool} to one owner, until {@link #close}.
  *
  * <p>Not thread-safe: one owner at a time uses the bytes; passing the lease on passes the duty to
  * close it. {@link #close} alone may be called from any thread, and twice.
+ *
+ * <p>Where several parts of a block have owners of their own, each gets a {@link #share}: the block
+ * goes back when the lease and all its shares are closed.
  */
 public final class Lease implements AutoCloseable {
 
@@ -15,13 +19,33 @@ public final class Lease implements AutoCloseable {
   private final Block block;
   private final ByteBuffer buffer;
   private final long sizeBytes;
+  private final AtomicInteger holders;
   private final AtomicBoolean open = new AtomicBoolean(true);
 
   Lease(BufferPool pool, Block block, ByteBuffer view, long sizeBytes) {
+    this(pool, block, view, sizeBytes, new AtomicInteger(1));
+  }
+
+  private Lease(
+      BufferPool pool, Block block, ByteBuffer view, long sizeBytes, AtomicInteger holders) {
     this.pool = pool;
     this.block = block;
     this.sizeBytes = sizeBytes;
     this.buffer = view;
+    this.holders = holders;
+  }
+
+  /**
+   * Returns another lease of the same bytes, to be closed on its own.
+   *
+   * @throws IllegalStateException if this one is closed
+   */
+  public Lease share() {
+    if (!open.get()) {
+      throw new IllegalStateException("the lease is closed");
+    }
+    holders.incrementAndGet();
+    return new Lease(pool, block, buffer, sizeBytes, holders);
   }
 
   /** Returns the bytes asked for, little-endian, always the same view. */
@@ -39,7 +63,7 @@ public final class Lease implements AutoCloseable {
 
   @Override
   public void close() {
-    if (open.compareAndSet(true, false)) {
+    if (open.compareAndSet(true, false) && holders.decrementAndGet() == 0) {
       pool.giveBack(block);
     }
   }

@@ -108,4 +108,18 @@ final class BufferPoolTest {
       block.close();
     }
   }
+
+  @Test
+  void shouldTakeABlockBackWhenItsLastShareIsClosed() {
+    try (BufferPool shared = new BufferPool(BlockAllocator.host(), 1 << 20)) {
+      Lease lease = shared.acquire(100);
+      Lease share = lease.share();
+      lease.close();
+      lease.close();
+      assertThat(shared.leasedBytes()).isEqualTo(4096);
+      share.close();
+      share.close();
+      assertThat(shared.leasedBytes()).isZero();
+    }
+  }
 }

@@ -102,6 +102,7 @@ public final class ConveyorServer {
                 maxMessageBytes(),
                 config.limits().maxConnections(),
                 config.limits().maxHeaderBytes(),
+                config.limits().maxConnections(),
                 IDLE_TIMEOUT_SECONDS,
                 config.shutdownGrace().toMillis()),
             page::mount);

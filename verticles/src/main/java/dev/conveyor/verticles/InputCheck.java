@@ -125,7 +125,7 @@ public final class InputCheck {
           "unexpected shape for input '%s' for model '%s'. Expected %s, got %s."
               .formatted(tensor.name(), model, spec.shape(), shape));
     }
-    long elements = shape.elements();
+    long elements = elements(tensor, shape);
     if (tensor.type() == DataType.BYTES) {
       int unused = BytesTensors.count(tensor); // checks every length on the way
     } else if (elements * tensor.type().sizeBytes() != tensor.sizeBytes()) {
@@ -139,6 +139,20 @@ public final class InputCheck {
                   elements * tensor.type().sizeBytes()));
     }
     return maxBatchSize > 0 ? batchSize(tensor) : 1;
+  }
+
+  /** Shapes come from clients: they may have any dimension, and a product beyond every type. */
+  private static long elements(Tensor tensor, Shape shape) {
+    try {
+      if (shape.isStatic() && shape.elements() <= Integer.MAX_VALUE) {
+        return shape.elements();
+      }
+    } catch (ArithmeticException e) {
+      // Falls through to the same refusal.
+    }
+    throw InferenceException.invalid(
+        "input '%s': shape %s is not one of a tensor that a message can hold"
+            .formatted(tensor.name(), shape));
   }
 
   /** Clients send n images as [n] as well as [n,1]. */

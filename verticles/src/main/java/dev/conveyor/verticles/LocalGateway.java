@@ -37,15 +37,17 @@ public final class LocalGateway implements InferenceGateway {
     ReplyTo reply = new ReplyTo(context, handler);
     ServedModel model;
     try {
-      model = catalog.find(call.model(), call.version());
+      model = enter(call);
     } catch (InferenceException e) {
       call.inputs().forEach(Tensor::close);
       reply.fail(e);
       return reply;
     }
+    boolean decoding = false;
     try {
       InputCheck.Checked checked = model.inputCheck().check(call.inputs());
       if (model.images().applyTo(checked.inputs())) {
+        decoding = true;
         preprocess(model, call, checked, arrivalNs, reply);
       } else {
         submit(model, call, checked, arrivalNs, 0, reply);
@@ -53,8 +55,22 @@ public final class LocalGateway implements InferenceGateway {
     } catch (InferenceException e) {
       call.inputs().forEach(Tensor::close);
       refuse(model, reply, e, arrivalNs);
+    } finally {
+      if (!decoding) {
+        model.entrance().leave();
+      }
     }
     return reply;
+  }
+
+  /** Finds the version and enters it, which keeps it until the request is with the scheduler. */
+  private ServedModel enter(InferCall call) {
+    ServedModel model = catalog.find(call.model(), call.version());
+    while (!model.entrance().enter()) {
+      // It was replaced in the catalog before its entrance was closed.
+      model = catalog.find(call.model(), call.version());
+    }
+    return model;
   }
 
   private void preprocess(
@@ -79,7 +95,8 @@ public final class LocalGateway implements InferenceGateway {
                       ? e
                       : InferenceException.invalid(String.valueOf(failure.getMessage()));
               refuse(model, reply, refusal, arrivalNs);
-            });
+            })
+        .onComplete(done -> model.entrance().leave());
   }
 
   private void submit(

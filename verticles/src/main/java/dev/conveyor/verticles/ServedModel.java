@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One ready version of a model. Immutable but for its statistics.
+ * One ready version of a model. Immutable but for its statistics and its entrance.
  *
  * @param deployedVersion the version's name inside the scheduler: {@code 1@7} is version 1, loaded
  *     as the seventh deployment, so that an old and a new load of one version can run side by side
@@ -19,6 +19,7 @@ import java.util.Map;
  *     preprocessed
  * @param labels output name to labels, for outputs that have a label file
  * @param images how encoded images become tensors
+ * @param entrance who goes from the catalog to the scheduler passes it
  */
 public record ServedModel(
     String name,
@@ -31,7 +32,36 @@ public record ServedModel(
     Map<String, List<String>> labels,
     InputCheck inputCheck,
     ImageInputs images,
-    ModelStats stats) {
+    ModelStats stats,
+    Entrance entrance) {
+
+  /** Creates a version that lets requests in. */
+  public ServedModel(
+      String name,
+      String version,
+      String deployedVersion,
+      String platform,
+      ModelConfig config,
+      ModelSignature signature,
+      List<TensorSpec> clientInputs,
+      Map<String, List<String>> labels,
+      InputCheck inputCheck,
+      ImageInputs images,
+      ModelStats stats) {
+    this(
+        name,
+        version,
+        deployedVersion,
+        platform,
+        config,
+        signature,
+        clientInputs,
+        labels,
+        inputCheck,
+        images,
+        stats,
+        new Entrance());
+  }
 
   /** Returns the model's name inside the scheduler. */
   public String key() {

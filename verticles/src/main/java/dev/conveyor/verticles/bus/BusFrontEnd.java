@@ -1,8 +1,9 @@
 package dev.conveyor.verticles.bus;
 
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.verticles.InferenceGateway;
@@ -19,6 +20,8 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.Message;
 import io.vertx.core.json.JsonObject;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Actor that serves inference on the event bus.
@@ -32,16 +35,20 @@ public final class BusFrontEnd extends VerticleBase {
   /** Header with the milliseconds after which the client no longer waits. */
   static final String TIMEOUT_HEADER = "timeout_ms";
 
+  private static final Logger LOG = LoggerFactory.getLogger(BusFrontEnd.class);
+
   private final InferenceGateway gateway;
   private final ModelCatalog catalog;
   private final String address;
   private final InferRequestParser parser;
+  private final int maxMessageBytes;
 
   public BusFrontEnd(
       InferenceGateway gateway, ModelCatalog catalog, String prefix, int maxMessageBytes) {
     this.gateway = gateway;
     this.catalog = catalog;
     this.address = BusAddresses.infer(prefix);
+    this.maxMessageBytes = maxMessageBytes;
     this.parser = new InferRequestParser(maxMessageBytes);
   }
 
@@ -53,26 +60,50 @@ public final class BusFrontEnd extends VerticleBase {
   private void onMessage(Message<Object> message) {
     try {
       Object body = message.body();
-      InferHead head;
-      boolean json = body instanceof JsonObject;
-      if (json) {
-        byte[] bytes = ((JsonObject) body).toBuffer().getBytes();
-        head = parser.parse(bytes, 0, bytes.length, BinaryData.none());
+      if (body instanceof JsonObject json) {
+        byte[] bytes = json.toBuffer().getBytes();
+        requireWithinLimit(bytes.length);
+        InferHead head = parser.parse(bytes, 0, bytes.length, BinaryData.none());
+        requireJsonOutputs(head);
+        infer(message, head, true);
       } else if (body instanceof Buffer buffer) {
-        head = BusCodec.parse(buffer, parser);
+        requireWithinLimit(buffer.length());
+        infer(message, BusCodec.parse(buffer, parser), false);
       } else {
         throw InferenceException.invalid("send a Buffer or a JsonObject to " + address);
       }
-      infer(message, head, json);
     } catch (InferenceException e) {
       fail(message, e);
+    } catch (RuntimeException e) {
+      // Vert.x would let the sender wait until its timeout.
+      LOG.error("request on {}", address, e);
+      fail(message, new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(e)));
+    }
+  }
+
+  private void requireWithinLimit(int bytes) {
+    if (bytes > maxMessageBytes) {
+      throw new InferenceException(
+          ErrorCode.TOO_LARGE,
+          "the message has %d bytes, the limit is %d".formatted(bytes, maxMessageBytes));
+    }
+  }
+
+  /** A JSON object has no place for the binary form. */
+  private static void requireJsonOutputs(InferHead head) {
+    boolean binary = head.binaryByDefault();
+    for (InferHead.Output output : head.outputs().values()) {
+      binary |= Boolean.TRUE.equals(output.binary());
+    }
+    if (binary) {
+      throw InferenceException.invalid(
+          "a JSON object cannot hold binary outputs; send the request as a Buffer");
     }
   }
 
   private void infer(Message<Object> message, InferHead head, boolean json) {
     String model = head.modelName();
     if (model == null) {
-      head.inputs().forEach(Tensor::close);
       throw InferenceException.invalid("the request has no 'model_name'");
     }
     String version = head.modelVersion() == null ? "" : head.modelVersion();
@@ -104,6 +135,9 @@ public final class BusFrontEnd extends VerticleBase {
       }
     } catch (InferenceException e) {
       fail(message, e);
+    } catch (RuntimeException e) {
+      LOG.error("answer of {}", served.key(), e);
+      fail(message, new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(e)));
     } finally {
       answer.close();
     }
@@ -115,10 +149,14 @@ public final class BusFrontEnd extends VerticleBase {
       return InferenceRequest.NO_DEADLINE;
     }
     try {
-      return System.nanoTime() + Math.min(Long.MAX_VALUE / 4, Long.parseLong(timeout) * 1_000_000);
+      long millis = Long.parseLong(timeout);
+      if (millis > 0) {
+        return System.nanoTime() + Math.min(Long.MAX_VALUE / 4, MILLISECONDS.toNanos(millis));
+      }
     } catch (NumberFormatException e) {
-      throw InferenceException.invalid(TIMEOUT_HEADER + " must be a number, was " + timeout);
+      // Falls through to the same refusal.
     }
+    throw InferenceException.invalid(TIMEOUT_HEADER + " must be a positive number, was " + timeout);
   }
 
   private static void fail(Message<Object> message, @Nullable InferenceException failure) {

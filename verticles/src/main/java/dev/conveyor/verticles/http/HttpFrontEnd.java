@@ -10,6 +10,7 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,6 +33,7 @@ public final class HttpFrontEnd extends VerticleBase {
   private final HttpServices services;
   private final HttpFrontEndOptions options;
   private final Consumer<Router> extraRoutes;
+  private final AtomicInteger connections = new AtomicInteger();
   private @Nullable HttpServer server;
   private @Nullable InferHandler infer;
   private @Nullable Router router;
@@ -92,11 +94,20 @@ public final class HttpFrontEnd extends VerticleBase {
   }
 
   private void onConnection(HttpConnection connection) {
+<<<<<<< HEAD
     connections++;
     connection.closeHandler(v -> connections--);
     if (connections > options.maxConnections()) {
       connection.close();
     }
+=======
+    if (connections.incrementAndGet() > options.maxConnections()) {
+      connections.decrementAndGet();
+      connection.close();
+      return;
+    }
+    connection.closeHandler(v -> connections.decrementAndGet());
+>>>>>>> protocol
   }
 
   @SuppressWarnings("NullAway") // both are set by start(), which precedes every request

@@ -7,6 +7,7 @@ package dev.conveyor.verticles.http;
  * @param maxMessageBytes largest request body, also after decompression
  * @param maxConnections open at a time, on each event loop; more are closed at once
  * @param maxHeaderBytes all headers of a request together
+ * @param maxConnections open at the same time; more are closed at once
  * @param idleTimeoutSeconds a connection without traffic for so long is closed
  * @param graceMs how long a stop waits for requests in flight
  */
@@ -16,5 +17,6 @@ public record HttpFrontEndOptions(
     int maxMessageBytes,
     int maxConnections,
     int maxHeaderBytes,
+    int maxConnections,
     int idleTimeoutSeconds,
     long graceMs) {}

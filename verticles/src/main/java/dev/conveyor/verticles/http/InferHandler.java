@@ -23,6 +23,7 @@ import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.http.HttpVersion;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
@@ -40,10 +41,14 @@ final class InferHandler {
   private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
   private static final CharSequence BINARY =
       HttpHeaders.createOptimized("application/octet-stream");
+<<<<<<< HEAD
 
   /** Up to here one buffer is cheaper to write than several. */
   private static final int COPY_UP_TO_BYTES = 16 * 1024;
 
+=======
+  private static final long LINGER_MS = 1000;
+>>>>>>> protocol
   private static final String CANCELLED = "the client closed the connection";
 
   private final Vertx vertx;
@@ -80,13 +85,38 @@ final class InferHandler {
           encoding == null || encoding.equals("identity") ? headLength : -1,
           (body, failure) -> {
             if (body == null) {
-              JsonReply.fail(request.response(), failure);
+              refuse(request, failure);
             } else {
               onBody(request, served, version, headLength, encoding, body);
             }
           });
     } catch (InferenceException e) {
       JsonReply.fail(request.response(), e);
+    }
+  }
+
+  /**
+   * Answers before the body has come to its end, and hangs up a little later: at once, the reset
+   * would overtake the answer; never, and the client could go on sending.
+   */
+  private void refuse(HttpServerRequest request, @Nullable InferenceException failure) {
+    if (!request.isEnded() && request.version() != HttpVersion.HTTP_2) {
+      request.response().putHeader(HttpHeaders.CONNECTION, "close");
+    }
+    JsonReply.fail(request.response(), failure);
+    if (!request.isEnded()) {
+      vertx.setTimer(LINGER_MS, id -> hangUp(request));
+    }
+  }
+
+  private static void hangUp(HttpServerRequest request) {
+    if (request.isEnded()) {
+      return;
+    }
+    if (request.version() == HttpVersion.HTTP_2) {
+      request.response().reset(); // the other streams of the connection go on
+    } else {
+      request.connection().close();
     }
   }
 
@@ -99,14 +129,14 @@ final class InferHandler {
       Body body) {
     InferHead head;
     try {
-      Body plain = Compression.inflate(body, encoding, headLength, maxMessageBytes);
-      head = parse(plain);
+      head = parse(Compression.inflate(body, encoding, headLength, maxMessageBytes));
     } catch (RuntimeException e) {
-      if (body.lease() != null) {
-        body.lease().close();
-      }
       JsonReply.fail(request.response(), e);
       return;
+    } finally {
+      if (body.lease() != null) {
+        body.lease().close(); // the tensors have their shares
+      }
     }
     try {
       InferResponseWriter.requireKnownOutputs(served, head.outputs());

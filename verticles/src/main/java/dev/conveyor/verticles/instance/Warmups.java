@@ -5,38 +5,50 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.BatchRequest;
+import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.Warmup;
 import dev.conveyor.verticles.ServedModel;
-import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Makes an instance's executor and runs the configured warm-ups on it before it takes requests.
  * Without any, models of fixed shapes run one item of zeros, so that the first client does not pay
- * for the first run. Called on the instance's thread.
+ * for the first run; a model that does not like zeros is served all the same. Called on the
+ * instance's thread.
  */
 public final class Warmups {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Warmups.class);
 
   private record Request(int batchSize, List<Tensor> inputs) implements BatchRequest {}
 
   private Warmups() {}
 
-  /** Returns a warm executor; the caller closes it. */
-  public static ModelExecutor run(ServedModel served, LoadedModel weights) {
+  /**
+   * Returns a warm executor; the caller closes it.
+   *
+   * @param files with the data of the warm-ups, by the name in the configuration
+   * @throws ModelLoadException if a configured warm-up cannot be run
+   */
+  public static ModelExecutor run(
+      ServedModel served, LoadedModel weights, Map<String, Path> files) {
     ModelExecutor executor = weights.newExecutor(served.config().maxBatchSize());
     try {
       if (served.config().warmups().isEmpty()) {
         runZeros(served, executor);
       } else {
-        served.config().warmups().forEach(warmup -> run(served, executor, warmup));
+        served.config().warmups().forEach(warmup -> run(served, executor, warmup, files));
       }
       return executor;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       executor.close();
       throw e;
     }
@@ -49,12 +61,17 @@ public final class Warmups {
       if (!shape.isStatic() || spec.type() == DataType.BYTES) {
         return;
       }
-      inputs.add(zeros(spec, shape));
+      inputs.add(WarmupData.zeros(spec, shape));
     }
-    executor.execute(List.of(new Request(1, inputs)));
+    try {
+      executor.execute(List.of(new Request(1, inputs)));
+    } catch (ExecutionException e) {
+      LOG.info("{}: no warm-up, the model does not run on zeros: {}", served.key(), e.getMessage());
+    }
   }
 
-  private static void run(ServedModel served, ModelExecutor executor, Warmup warmup) {
+  private static void run(
+      ServedModel served, ModelExecutor executor, Warmup warmup, Map<String, Path> files) {
     int batchSize = Math.max(1, warmup.batchSize());
     List<Tensor> inputs = new ArrayList<>();
     for (TensorSpec spec : served.signature().inputs()) {
@@ -64,28 +81,15 @@ public final class Warmups {
             "model_warmup '%s': input '%s' is missing".formatted(warmup.name(), spec.name()));
       }
       Shape shape = served.signature().batches() ? input.dims().withBatch(batchSize) : input.dims();
-      inputs.add(input.data() == Warmup.Data.RANDOM ? random(spec, shape) : zeros(spec, shape));
+      inputs.add(WarmupData.of(spec, shape, input, files));
     }
-    for (int i = 0; i < warmup.count(); i++) {
-      executor.execute(List.of(new Request(batchSize, inputs)));
-    }
-  }
-
-  private static Tensor zeros(TensorSpec spec, Shape shape) {
-    // An empty string is four zero bytes, so zeros fit every type.
-    int size = spec.type() == DataType.BYTES ? Integer.BYTES : spec.type().sizeBytes();
-    ByteBuffer data = ByteBuffer.allocate(Math.toIntExact(shape.elements() * size));
-    return Tensor.of(spec.name(), spec.type(), shape, data);
-  }
-
-  private static Tensor random(TensorSpec spec, Shape shape) {
-    Tensor tensor = zeros(spec, shape);
-    if (spec.type() == DataType.FP32) {
-      Random random = new Random(0);
-      for (int i = 0; i < tensor.sizeBytes(); i += Float.BYTES) {
-        tensor.data().putFloat(i, random.nextFloat());
+    try {
+      for (int i = 0; i < warmup.count(); i++) {
+        executor.execute(List.of(new Request(batchSize, inputs)));
       }
+    } catch (ExecutionException e) {
+      throw new ModelLoadException(
+          "model_warmup '%s': %s".formatted(warmup.name(), e.getMessage()));
     }
-    return tensor;
   }
 }

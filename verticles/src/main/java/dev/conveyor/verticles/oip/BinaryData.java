@@ -6,19 +6,22 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The bytes behind the JSON head, handed out to tensors in order. Not thread-safe: owned by the
  * request being parsed.
  *
- * <p>Bytes in a lease are shared by all tensors cut from it; any of them closing returns it, which
- * is why a request closes its inputs together.
+ * <p>Bytes in a lease are shared by the tensors cut from it. Each of them holds a share of its own,
+ * because an image is done with long before the tensor beside it.
  */
 public final class BinaryData {
 
   private final @Nullable Lease lease;
   private final ByteBuffer bytes;
+  private final List<Lease> shares = new ArrayList<>(2);
   private int position;
 
   private BinaryData(@Nullable Lease lease, ByteBuffer bytes) {
@@ -36,7 +39,7 @@ public final class BinaryData {
     return new BinaryData(null, bytes.slice());
   }
 
-  /** The whole of a lease. */
+  /** The whole of a lease, which stays the caller's to close. */
   public static BinaryData lease(Lease lease) {
     return new BinaryData(lease, lease.buffer());
   }
@@ -50,9 +53,17 @@ public final class BinaryData {
     }
     int offset = position;
     position += length;
-    return lease == null
-        ? Tensor.of(name, type, shape, bytes.slice(offset, length))
-        : Tensor.ofLease(name, type, shape, lease, offset, length);
+    if (lease == null) {
+      return Tensor.of(name, type, shape, bytes.slice(offset, length));
+    }
+    Lease share = lease.share();
+    shares.add(share);
+    return Tensor.ofLease(name, type, shape, share, offset, length);
+  }
+
+  /** Closes every tensor that was cut: the request will not be. */
+  void discard() {
+    shares.forEach(Lease::close);
   }
 
   void requireConsumed() {

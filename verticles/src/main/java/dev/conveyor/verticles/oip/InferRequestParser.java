@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class InferRequestParser {
 
+  private static final int MAX_RANK = 64;
+
   private final JsonFactory json;
   private final @Nullable HeadCache cache;
 
@@ -55,17 +57,22 @@ public final class InferRequestParser {
   }
 
   /**
-   * Parses a request. On failure nothing is kept: the caller still owns {@code binary}.
+   * Parses a request. The lease behind {@code binary}, if any, stays the caller's: the
+   * tensors have shares of it. On failure nothing is kept.
    *
    * @param head the JSON head, {@code length} bytes from {@code offset}
    * @param binary what follows the head
    * @throws InferenceException if the request is malformed or contradicts itself
    */
   public InferHead parse(byte[] head, int offset, int length, BinaryData binary) {
+<<<<<<< HEAD
     InferHead known = cache == null ? null : cache.find(head, offset, length, binary);
     if (known != null) {
       return known;
     }
+=======
+    boolean whole = false;
+>>>>>>> protocol
     try (JsonParser parser = json.createParser(head, offset, length)) {
       Reader reader = new Reader(parser, binary);
       InferHead parsed = reader.head();
@@ -73,15 +80,23 @@ public final class InferRequestParser {
         throw InferenceException.invalid("unexpected data after the JSON head");
       }
       binary.requireConsumed();
+<<<<<<< HEAD
       if (cache != null && !reader.hasData) {
         cache.put(head, offset, length, parsed);
       }
+=======
+      whole = true;
+>>>>>>> protocol
       return parsed;
     } catch (JsonProcessingException e) {
       throw InferenceException.invalid(
           "failed to parse the request JSON: " + e.getOriginalMessage());
     } catch (IOException e) {
       throw InferenceException.invalid("failed to parse the request JSON: " + e.getMessage());
+    } finally {
+      if (!whole) {
+        binary.discard();
+      }
     }
   }
 
@@ -276,6 +291,9 @@ public final class InferRequestParser {
             || json.getLongValue() < 0) {
           throw InferenceException.invalid(
               "a shape holds integers from 0, found " + json.getText());
+        }
+        if (rank == MAX_RANK) {
+          throw InferenceException.invalid("a shape has at most " + MAX_RANK + " dimensions");
         }
         if (rank == dims.length) {
           dims = java.util.Arrays.copyOf(dims, 2 * rank);

@@ -2,6 +2,13 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.verticles.ServedModel;
+import java.nio.file.Path;
+import java.util.Map;
 
-/** One version with its weights in memory, not yet deployed. The holder closes the weights. */
-record LoadedVersion(ServedModel served, LoadedModel weights, InstancePlan plan) {}
+/**
+ * One version with its weights in memory, not yet deployed. The holder closes the weights.
+ *
+ * @param warmupFiles what the configured warm-ups read, by the name in the configuration
+ */
+record LoadedVersion(
+    ServedModel served, LoadedModel weights, InstancePlan plan, Map<String, Path> warmupFiles) {}

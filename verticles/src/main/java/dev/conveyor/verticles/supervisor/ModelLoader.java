@@ -1,6 +1,8 @@
 package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
@@ -8,7 +10,11 @@ import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import dev.conveyor.models.config.ModelConfigCompleter.Completed;
 import dev.conveyor.models.config.ModelConfigReader;
+<<<<<<< HEAD
 import dev.conveyor.models.image.OpenCv;
+=======
+import dev.conveyor.models.config.Warmup;
+>>>>>>> protocol
 import dev.conveyor.models.repository.ModelDirectory;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.verticles.ImageInputs;
@@ -17,8 +23,13 @@ import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+<<<<<<< HEAD
 import java.util.concurrent.CompletableFuture;
+=======
+import java.util.Map;
+>>>>>>> protocol
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -64,6 +75,11 @@ public final class ModelLoader {
    * @param deployment number of this load, part of the versions' names in the scheduler
    */
   List<LoadedVersion> load(String name, @Nullable String configJson, long deployment) {
+    if (!repository.list().contains(name)) {
+      throw new InferenceException(
+          ErrorCode.NOT_FOUND,
+          "failed to load '" + name + "': there is no such model in the repository");
+    }
     ModelDirectory directory = repository.open(name);
     ModelConfig config =
         configJson == null ? directory.readConfig() : ModelConfigReader.read(name, configJson);
@@ -94,11 +110,26 @@ public final class ModelLoader {
     try {
       Completed completed = directory.complete(config, weights.inputs(), weights.outputs());
       return new LoadedVersion(
-          served(directory, completed, Long.toString(version), deployment), weights, plan);
+          served(directory, completed, Long.toString(version), deployment),
+          weights,
+          plan,
+          warmupFiles(directory, config));
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
     }
+  }
+
+  private static Map<String, Path> warmupFiles(ModelDirectory directory, ModelConfig config) {
+    Map<String, Path> files = new HashMap<>();
+    for (Warmup warmup : config.warmups()) {
+      for (Warmup.Input input : warmup.inputs().values()) {
+        if (input.data() == Warmup.Data.FILE) {
+          files.put(input.dataFile(), directory.warmupFile(input.dataFile()));
+        }
+      }
+    }
+    return files;
   }
 
   private ServedModel served(

@@ -3,31 +3,23 @@ package dev.conveyor.verticles.supervisor;
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.backend.LoadedModel;
-import dev.conveyor.scheduler.Addresses;
-import dev.conveyor.scheduler.InstanceRef;
-import dev.conveyor.scheduler.ModelPlan;
-import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
-import dev.conveyor.verticles.ServedModel;
-import dev.conveyor.verticles.instance.InstanceVerticle;
-import dev.conveyor.verticles.instance.Warmups;
+import dev.conveyor.verticles.supervisor.Deployer.Deployment;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
-import io.vertx.core.eventbus.DeliveryOptions;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Owns what is deployed: loads models, replaces them, takes them out.
@@ -39,29 +31,18 @@ import org.slf4j.LoggerFactory;
  */
 public final class ModelSupervisor implements RepositoryControl {
 
-  private static final Logger LOG = LoggerFactory.getLogger(ModelSupervisor.class);
-
-  /** The scheduler answers a removal when the last request has been; that may take a while. */
-  private static final DeliveryOptions CONTROL =
-      new DeliveryOptions().setLocalOnly(true).setSendTimeout(10 * 60_000L);
-
-  /** One running version. */
-  private record Deployment(
-      ServedModel served, LoadedModel weights, InstancePlan plan, List<String> deploymentIds) {}
-
-  private final Vertx vertx;
   private final Context context;
   private final WorkerExecutor loaders;
   private final ModelLoader loader;
   private final ModelCatalog catalog;
   private final SupervisorEvents events;
-  private final String device;
-  private final int maxQueueSize;
+  private final Deployer deployer;
   private final Map<String, List<Deployment>> deployed = new HashMap<>();
   private final Map<String, String> failures = new TreeMap<>();
   private final Map<String, Future<Void>> tails = new HashMap<>();
   private final Map<String, String> busy = new HashMap<>();
   private long deployments;
+  private boolean stopping;
   private volatile boolean ready;
 
   /**
@@ -79,14 +60,12 @@ public final class ModelSupervisor implements RepositoryControl {
       SupervisorEvents events,
       String device,
       int maxQueueSize) {
-    this.vertx = vertx;
     this.context = context;
     this.loaders = loaders;
     this.loader = loader;
     this.catalog = catalog;
     this.events = events;
-    this.device = device;
-    this.maxQueueSize = maxQueueSize;
+    this.deployer = new Deployer(vertx, context, loaders, device, maxQueueSize);
   }
 
   /** Loads every model of the repository; a model that fails does not stop the others. */
@@ -125,12 +104,18 @@ public final class ModelSupervisor implements RepositoryControl {
     return onContext(() -> oneAtATime(name, () -> doUnload(name)));
   }
 
-  /** Takes every model out of service, the requests that are queued first. */
+  /**
+   * Takes every model out of service, the requests that are queued first. Loads under way are waited
+   * for and undone; none begins any more.
+   */
   public Future<Void> unloadAll() {
     return onContext(
         () -> {
+          stopping = true;
+          Set<String> names = new HashSet<>(deployed.keySet());
+          names.addAll(tails.keySet());
           List<Future<Void>> unloading =
-              List.copyOf(deployed.keySet()).stream().map(this::unload).toList();
+              names.stream().map(name -> oneAtATime(name, () -> unloadIfThere(name))).toList();
           return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
         });
   }
@@ -165,19 +150,26 @@ public final class ModelSupervisor implements RepositoryControl {
   }
 
   private Future<Void> doLoad(String name, @Nullable String configJson) {
+    if (stopping) {
+      return Future.failedFuture(
+          new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down"));
+    }
     final long start = System.nanoTime();
     busy.put(name, "LOADING");
     events.onLoading(name);
     long deployment = ++deployments;
     return loaders
         .executeBlocking(() -> loader.load(name, configJson, deployment), false)
-        .compose(this::deployAll)
+        .compose(deployer::deployAll)
         .compose(
             running -> {
               catalog.publish(name, running.stream().map(Deployment::served).toList());
               failures.remove(name);
               List<Deployment> old = deployed.put(name, running);
-              return old == null ? Future.succeededFuture() : retireAll(old);
+              // The new version serves, whatever becomes of the old one.
+              return old == null
+                  ? Future.<Void>succeededFuture()
+                  : deployer.retireAll(old).otherwiseEmpty();
             })
         .onComplete(
             done -> {
@@ -195,13 +187,22 @@ public final class ModelSupervisor implements RepositoryControl {
             failure -> {
               busy.remove(name);
               String reason = String.valueOf(failure.getMessage());
-              failures.put(name, reason);
-              if (!deployed.containsKey(name)) {
-                catalog.withdraw(name, reason);
+              if (isNotFound(failure)) {
+                // Clients may ask for any name; nothing is kept of those that do not exist.
+                failures.remove(name);
+              } else {
+                failures.put(name, reason);
+                if (!deployed.containsKey(name)) {
+                  catalog.withdraw(name, reason);
+                }
               }
               events.onLoadFailed(name, reason);
             })
         .recover(failure -> Future.failedFuture(asClientError(name, failure)));
+  }
+
+  private Future<Void> unloadIfThere(String name) {
+    return deployed.containsKey(name) ? doUnload(name) : Future.succeededFuture();
   }
 
   private Future<Void> doUnload(String name) {
@@ -212,7 +213,8 @@ public final class ModelSupervisor implements RepositoryControl {
     }
     busy.put(name, "UNLOADING");
     catalog.withdraw(name, "unloaded");
-    return retireAll(running)
+    return deployer
+        .retireAll(running)
         .onComplete(
             done -> {
               busy.remove(name);
@@ -220,6 +222,7 @@ public final class ModelSupervisor implements RepositoryControl {
             });
   }
 
+<<<<<<< HEAD
   private Future<List<Deployment>> deployAll(List<LoadedVersion> versions) {
     List<Future<Deployment>> deploying = versions.stream().map(this::deploy).toList();
     return Future.join(deploying)
@@ -301,10 +304,13 @@ public final class ModelSupervisor implements RepositoryControl {
     return vertx.eventBus().request(Addresses.CONTROL, command, CONTROL).mapEmpty();
   }
 
+=======
+>>>>>>> protocol
   private Future<Void> oneAtATime(String name, Supplier<Future<Void>> change) {
     Future<Void> before = tails.getOrDefault(name, Future.succeededFuture());
     Future<Void> after = before.transform(done -> change.get());
     tails.put(name, after);
+    after.onComplete(done -> tails.remove(name, after));
     return after;
   }
 
@@ -312,6 +318,10 @@ public final class ModelSupervisor implements RepositoryControl {
     Promise<T> promise = Promise.promise();
     context.runOnContext(v -> task.get().onComplete(promise));
     return promise.future();
+  }
+
+  private static boolean isNotFound(Throwable failure) {
+    return failure instanceof InferenceException e && e.code() == ErrorCode.NOT_FOUND;
   }
 
   private static Throwable asClientError(String name, Throwable failure) {

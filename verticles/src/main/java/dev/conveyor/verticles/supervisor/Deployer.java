@@ -1,0 +1,144 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.InstanceRef;
+import dev.conveyor.scheduler.ModelPlan;
+import dev.conveyor.scheduler.SchedulerCommand;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.instance.InstanceVerticle;
+import dev.conveyor.verticles.instance.Warmups;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.WorkerExecutor;
+import io.vertx.core.eventbus.DeliveryOptions;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings loaded versions up as instances that the scheduler knows, and takes them down again.
+ *
+ * <p>Thread-confined to the supervisor's context; holds no state. Whatever fails on the way up is
+ * taken down before the failure is passed on, weights included.
+ */
+final class Deployer {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Deployer.class);
+
+  /** The scheduler answers a removal when the last request has been; that may take a while. */
+  private static final DeliveryOptions CONTROL =
+      new DeliveryOptions().setLocalOnly(true).setSendTimeout(10 * 60_000L);
+
+  /** One running version. */
+  record Deployment(
+      ServedModel served, LoadedModel weights, InstancePlan plan, List<String> deploymentIds) {}
+
+  private final Vertx vertx;
+  private final Context context;
+  private final WorkerExecutor loaders;
+  private final String device;
+  private final int maxQueueSize;
+
+  Deployer(Vertx vertx, Context context, WorkerExecutor loaders, String device, int maxQueueSize) {
+    this.vertx = vertx;
+    this.context = context;
+    this.loaders = loaders;
+    this.device = device;
+    this.maxQueueSize = maxQueueSize;
+  }
+
+  /** Brings up all versions, or none. */
+  Future<List<Deployment>> deployAll(List<LoadedVersion> versions) {
+    List<Future<Deployment>> deploying = versions.stream().map(this::deploy).toList();
+    return Future.join(deploying)
+        .map(all -> deploying.stream().map(Future::result).toList())
+        .recover(
+            failure -> {
+              List<Deployment> succeeded =
+                  deploying.stream().filter(Future::succeeded).map(Future::result).toList();
+              return retireAll(succeeded).transform(done -> Future.failedFuture(failure));
+            });
+  }
+
+  /** Takes versions down; fails only when it could not, and then has done what it could. */
+  Future<Void> retireAll(List<Deployment> old) {
+    List<Future<Void>> retiring = old.stream().map(this::retire).toList();
+    return retiring.isEmpty() ? Future.succeededFuture() : Future.join(retiring).mapEmpty();
+  }
+
+  private Future<Deployment> deploy(LoadedVersion version) {
+    ServedModel served = version.served();
+    List<String> ids = new ArrayList<>();
+    Deployment deployment = new Deployment(served, version.weights(), version.plan(), ids);
+    ModelPlan plan =
+        new ModelPlan(
+            served.name(),
+            served.deployedVersion(),
+            served.config().maxBatchSize(),
+            served.config().dynamicBatching(),
+            served.config().extensions().weight(),
+            maxQueueSize);
+    Future<?> chain = control(new SchedulerCommand.AddModel(plan));
+    for (int i = 0; i < version.plan().instances(); i++) {
+      int index = i;
+      chain = chain.compose(v -> startInstance(version, index, ids));
+    }
+    return chain
+        .map(deployment)
+        .recover(failure -> retire(deployment).transform(done -> Future.failedFuture(failure)));
+  }
+
+  private Future<Void> startInstance(LoadedVersion version, int index, List<String> ids) {
+    ServedModel served = version.served();
+    InstanceVerticle instance =
+        new InstanceVerticle(
+            served.name(),
+            served.version(),
+            served.key(),
+            index,
+            () -> Warmups.run(served, version.weights(), version.warmupFiles()),
+            served.stats());
+    return vertx
+        .deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index))
+        .onSuccess(ids::add)
+        .compose(
+            id ->
+                control(
+                    new SchedulerCommand.InstanceReady(
+                        new InstanceRef(served.key(), index, device, version.plan().threads()))));
+  }
+
+  /** Lets requests under way run, then stops the instances, then frees the weights. */
+  private Future<Void> retire(Deployment old) {
+    return emptied(old.served())
+        .compose(v -> control(new SchedulerCommand.RemoveModel(old.served().key())))
+        .eventually(
+            () ->
+                old.deploymentIds().isEmpty()
+                    ? Future.succeededFuture()
+                    : Future.join(old.deploymentIds().stream().map(vertx::undeploy).toList()))
+        .eventually(() -> loaders.executeBlocking(() -> close(old.weights()), false))
+        .onFailure(e -> LOG.warn("retiring {}: {}", old.served().key(), e.getMessage()));
+  }
+
+  /** Completes when nobody is on the way from the catalog to the scheduler any more. */
+  private Future<Void> emptied(ServedModel served) {
+    Promise<Void> empty = Promise.promise();
+    served.entrance().close(() -> context.runOnContext(v -> empty.complete()));
+    return empty.future();
+  }
+
+  private static @Nullable Void close(LoadedModel weights) {
+    weights.close();
+    return null;
+  }
+
+  private Future<Void> control(SchedulerCommand command) {
+    return vertx.eventBus().request(Addresses.CONTROL, command, CONTROL).mapEmpty();
+  }
+}
