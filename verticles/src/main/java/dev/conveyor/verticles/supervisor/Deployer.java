@@ -45,8 +45,7 @@ final class Deployer {
   private final String device;
   private final int maxQueueSize;
 
-  Deployer(
-      Vertx vertx, Context context, WorkerExecutor loaders, String device, int maxQueueSize) {
+  Deployer(Vertx vertx, Context context, WorkerExecutor loaders, String device, int maxQueueSize) {
     this.vertx = vertx;
     this.context = context;
     this.loaders = loaders;

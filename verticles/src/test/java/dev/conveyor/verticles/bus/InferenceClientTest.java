@@ -175,7 +175,8 @@ final class InferenceClientTest {
     assertThat(ready.getString("version")).isEqualTo("1");
     assertThat(ready.getInteger("instances")).isPositive();
     assertThat(ready.getLong("reserved_bytes")).isPositive();
-    TestServer.await(server.server().repository().load("half", "{\"nonsense\": 1}").otherwiseEmpty());
+    TestServer.await(
+        server.server().repository().load("half", "{\"nonsense\": 1}").otherwiseEmpty());
     assertThat(next(events).getString("event")).isEqualTo("model_loading");
     assertThat(next(events).getString("reason")).contains("nonsense");
     TestServer.await(server.server().repository().unload("half"));

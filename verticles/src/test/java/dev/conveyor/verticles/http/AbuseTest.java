@@ -122,12 +122,10 @@ final class AbuseTest {
 
   @Test
   void shouldRefuseBytesThatBelongToNoInput() {
-    Answer more =
-        http.infer("wide", Requests.binary(WIDTH, "INPUT0"), new byte[4 * WIDTH + 1]);
+    Answer more = http.infer("wide", Requests.binary(WIDTH, "INPUT0"), new byte[4 * WIDTH + 1]);
     assertThat(more.status()).isEqualTo(400);
     assertThat(more.error()).contains("1 bytes");
-    Answer fewer =
-        http.infer("wide", Requests.binary(WIDTH, "INPUT0"), new byte[4 * WIDTH - 1]);
+    Answer fewer = http.infer("wide", Requests.binary(WIDTH, "INPUT0"), new byte[4 * WIDTH - 1]);
     assertThat(fewer.status()).isEqualTo(400);
     Answer half = http.infer("sum", Requests.binary(WIDTH, "A", "B"), new byte[4 * WIDTH]);
     assertThat(half.status()).isEqualTo(400);

@@ -121,8 +121,7 @@ final class QueueTest {
       assertThat(server.server().requestMemory().leasedBytes()).isEqualTo(2 * oneRequest);
       client.reset();
       server.awaitQueued("wide", 0);
-      server.awaitScheduler(
-          now -> server.server().requestMemory().leasedBytes() == oneRequest);
+      server.awaitScheduler(now -> server.server().requestMemory().leasedBytes() == oneRequest);
     }
     assertThat(running.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
   }
@@ -173,8 +172,7 @@ final class QueueTest {
     TestServer.await(sent);
     TestServer.await(Future.all(answers));
     assertThat(order)
-        .containsExactlyElementsOf(
-            IntStream.range(0, ORDERED).mapToObj(i -> (float) i).toList());
+        .containsExactlyElementsOf(IntStream.range(0, ORDERED).mapToObj(i -> (float) i).toList());
   }
 
   /** Sends a whole head and {@code bytes} of the tensor. */

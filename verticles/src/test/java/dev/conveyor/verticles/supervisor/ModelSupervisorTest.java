@@ -31,7 +31,8 @@ final class ModelSupervisorTest {
 
   private static final int CLIENTS = 4;
   private static final int RELOADS = 10;
-  private static final String GATED = "{\"parameters\": {\"test_gate\": {\"string_value\": \"g\"}}}";
+  private static final String GATED =
+      "{\"parameters\": {\"test_gate\": {\"string_value\": \"g\"}}}";
 
   @TempDir private Path dir;
   private TestModels models;
@@ -107,8 +108,7 @@ final class ModelSupervisorTest {
       JsonObject config = server.http().get("/v2/models/simple/config").json();
       assertThat(config.getInteger("max_batch_size")).isEqualTo(2);
       assertThat(post(server, "load").status()).isEqualTo(200);
-      assertThat(
-              server.http().get("/v2/models/simple/config").json().getInteger("max_batch_size"))
+      assertThat(server.http().get("/v2/models/simple/config").json().getInteger("max_batch_size"))
           .isNotEqualTo(2);
     }
   }
@@ -167,8 +167,7 @@ final class ModelSupervisorTest {
             .isEqualTo(200);
         byte[] data = Requests.counting(round, 8192);
         for (int i = 0; i < 5; i++) {
-          assertThat(
-                  server.http().infer("wide", Requests.binary(8192, "INPUT0"), data).binary())
+          assertThat(server.http().infer("wide", Requests.binary(8192, "INPUT0"), data).binary())
               .isEqualTo(data);
         }
         assertThat(server.http().post("/v2/repository/models/wide/unload", "").status())
