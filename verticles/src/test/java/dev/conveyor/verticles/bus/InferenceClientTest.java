@@ -147,7 +147,7 @@ final class InferenceClientTest {
   void shouldGiveUpAfterTheTimeout() throws Exception {
     Tensor row = Requests.tensor("INPUT0", 1, 2, 3, 4);
     Future<InferenceResponse> running;
-    try (Gate gate = Gate.close("bus")) {
+    try (Gate gate = Gate.shut("bus")) {
       running = client.infer("gated", List.of(row));
       gate.awaitArrival();
       InferenceClient impatient = InferenceClient.create(server.vertx(), "conveyor", 1);

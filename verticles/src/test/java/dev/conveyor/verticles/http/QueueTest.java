@@ -75,7 +75,7 @@ final class QueueTest {
   @Test
   void shouldRefuseAtOnceWhenTheQueueIsFull() throws Exception {
     List<CompletableFuture<Answer>> taken = new ArrayList<>();
-    try (Gate gate = Gate.close("one")) {
+    try (Gate gate = Gate.shut("one")) {
       taken.add(http.inferAsync("one", Requests.row(1, 2, 3, 4), NONE));
       gate.awaitArrival();
       taken.add(http.inferAsync("one", Requests.row(2, 2, 3, 4), NONE));
@@ -95,7 +95,7 @@ final class QueueTest {
   @Test
   void shouldAnswerWhenTheTimeOfAQueuedRequestIsOver() throws Exception {
     CompletableFuture<Answer> running;
-    try (Gate gate = Gate.close("one")) {
+    try (Gate gate = Gate.shut("one")) {
       running = http.inferAsync("one", Requests.row(1, 2, 3, 4), NONE);
       gate.awaitArrival();
       JsonObject impatient =
@@ -109,7 +109,7 @@ final class QueueTest {
   @Test
   void shouldForgetAQueuedRequestWhoseClientWentAway() throws Exception {
     CompletableFuture<Answer> running;
-    try (Gate gate = Gate.close("wide")) {
+    try (Gate gate = Gate.shut("wide")) {
       byte[] data = Requests.counting(1, WIDTH);
       running = http.inferAsync("wide", Requests.binary(WIDTH, "INPUT0"), data);
       gate.awaitArrival();
@@ -128,7 +128,7 @@ final class QueueTest {
 
   @Test
   void shouldNotMindAClientThatGoesAwayWhileItsRequestRuns() throws Exception {
-    try (Gate gate = Gate.close("wide")) {
+    try (Gate gate = Gate.shut("wide")) {
       RawConnection client = new RawConnection(server.httpPort());
       sendWide(client, 4 * WIDTH);
       gate.awaitArrival();

@@ -24,8 +24,8 @@ public final class Gate implements AutoCloseable {
     this.name = name;
   }
 
-  /** Closes the gate: the next execution waits. */
-  public static Gate close(String name) {
+  /** Shuts the gate: the next execution waits. */
+  public static Gate shut(String name) {
     Gate gate = new Gate(name);
     GATES.put(name, gate);
     return gate;
@@ -39,10 +39,14 @@ public final class Gate implements AutoCloseable {
   }
 
   /** Lets everything through from now on. */
-  @Override
-  public void close() {
+  public void open() {
     GATES.remove(name, this);
     open.countDown();
+  }
+
+  @Override
+  public void close() {
+    open();
   }
 
   static void pass(String name) {

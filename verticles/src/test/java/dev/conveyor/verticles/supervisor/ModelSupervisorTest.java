@@ -135,7 +135,7 @@ final class ModelSupervisorTest {
       HttpCalls http = server.http();
       List<CompletableFuture<Answer>> answers = new ArrayList<>();
       Future<Void> unloaded;
-      try (Gate gate = Gate.close("g")) {
+      try (Gate gate = Gate.shut("g")) {
         answers.add(http.inferAsync("simple", Requests.row(0, 2, 3, 4), new byte[0]));
         gate.awaitArrival();
         for (int i = 1; i < 5; i++) {
@@ -234,11 +234,11 @@ final class ModelSupervisorTest {
   void shouldUndoALoadThatIsUnderWayWhenTheServerStops() throws Exception {
     models.config("simple", GATED);
     TestServer server = TestServer.start(models);
-    try (Gate gate = Gate.close("g")) {
+    try (Gate gate = Gate.shut("g")) {
       Future<Void> load = server.server().repository().load("simple", GATED);
       gate.awaitArrival(); // its warm-up
       Future<Void> stopped = server.server().stop();
-      gate.close();
+      gate.open();
       TestServer.await(stopped);
       TestServer.await(load.otherwiseEmpty());
     }
