@@ -73,8 +73,7 @@ final class WarmupData {
     }
   }
 
-  private static Tensor read(
-      TensorSpec spec, Shape shape, String name, @Nullable Path file) {
+  private static Tensor read(TensorSpec spec, Shape shape, String name, @Nullable Path file) {
     if (file == null) {
       throw new ModelLoadException("input_data_file '" + name + "' was not found");
     }

@@ -57,8 +57,8 @@ public final class InferRequestParser {
   }
 
   /**
-   * Parses a request. The lease behind {@code binary}, if any, stays the caller's: the
-   * tensors have shares of it. On failure nothing is kept.
+   * Parses a request. The lease behind {@code binary}, if any, stays the caller's: the tensors have
+   * shares of it. On failure nothing is kept.
    *
    * @param head the JSON head, {@code length} bytes from {@code offset}
    * @param binary what follows the head

@@ -104,8 +104,8 @@ public final class ModelSupervisor implements RepositoryControl {
   }
 
   /**
-   * Takes every model out of service, the requests that are queued first. Loads under way are waited
-   * for and undone; none begins any more.
+   * Takes every model out of service, the requests that are queued first. Loads under way are
+   * waited for and undone; none begins any more.
    */
   public Future<Void> unloadAll() {
     return onContext(

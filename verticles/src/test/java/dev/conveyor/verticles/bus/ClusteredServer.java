@@ -1,9 +1,9 @@
 package dev.conveyor.verticles.bus;
 
 import dev.conveyor.verticles.ConveyorServer;
+import dev.conveyor.verticles.server.TestServer;
 import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Vertx;
 import io.vertx.core.json.JsonObject;
 import java.io.OutputStream;
@@ -24,8 +24,7 @@ final class ClusteredServer {
 
   /** Arguments: the repository, the member's own port, every member's port. */
   public static void main(String[] args) throws Exception {
-    List<Integer> ports =
-        Arrays.stream(args, 2, args.length).map(Integer::valueOf).toList();
+    List<Integer> ports = Arrays.stream(args, 2, args.length).map(Integer::valueOf).toList();
     Vertx vertx = LoopbackCluster.join(Integer.parseInt(args[1]), ports);
     ConveyorServer server =
         new ConveyorServer(
