@@ -297,10 +297,8 @@ final class AbuseTest {
         "GARBAGE\r\n\r\n",
         "POST /v2/models/simple/infer HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
         "POST /v2/models/simple/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 5x\r\n\r\n",
-        "POST /v2/models/simple/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
-            + "content-length: 3\r\n\r\n{}",
-        "POST /v2/models/simple/infer HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-            + "zz\r\n",
+        "POST /v2/health/live HTTP/1.1\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
+        "POST /v2/health/live HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\u0000\u0000\u0001\u0000garbage garbage garbage garbage"
       })
   void shouldNotStumbleOverGarbage(String bytes) throws IOException {
