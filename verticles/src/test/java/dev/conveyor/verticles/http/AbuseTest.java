@@ -284,7 +284,8 @@ final class AbuseTest {
   @Test
   void shouldRefuseGiantHeaders() throws IOException {
     try (RawConnection raw = new RawConnection(server.httpPort())) {
-      raw.send("GET /v2/health/live HTTP/1.1\r\nhost: x\r\nx: " + "y".repeat(1 << 20) + "\r\n\r\n");
+      raw.offer(
+          "GET /v2/health/live HTTP/1.1\r\nhost: x\r\nx: " + "y".repeat(1 << 20) + "\r\n\r\n");
       String answer = raw.statusLine();
       assertThat(answer.isEmpty() || answer.startsWith("HTTP/1.1 431")).as(answer).isTrue();
     }

@@ -34,6 +34,15 @@ public final class RawConnection implements AutoCloseable {
     return this;
   }
 
+  /** Sends what the server takes: one that refuses may hang up before it has read everything. */
+  public RawConnection offer(String text) {
+    try {
+      return send(text);
+    } catch (IOException e) {
+      return this;
+    }
+  }
+
   /** Returns the status line of the answer; empty if the server closed the connection. */
   public String statusLine() {
     StringBuilder line = new StringBuilder();
