@@ -77,13 +77,14 @@ public final class MetricsFrontEnd extends VerticleBase {
   }
 
   private Future<Buffer> render() {
-    if (rendering == null) {
-      rendering =
-          vertx
-              .executeBlocking(() -> Buffer.buffer(report.get()), false)
-              .onComplete(done -> rendering = null);
+    Future<Buffer> shared = rendering;
+    if (shared == null) {
+      shared = vertx.executeBlocking(() -> Buffer.buffer(report.get()), false);
+      // In this order: a report that is done already clears the field at once.
+      rendering = shared;
+      shared.onComplete(done -> rendering = null);
     }
-    return rendering;
+    return shared;
   }
 
   private static void answer(HttpServerRequest request, Buffer text) {
