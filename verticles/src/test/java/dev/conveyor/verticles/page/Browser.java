@@ -35,6 +35,8 @@ final class Browser implements AutoCloseable {
   private static final List<String> NAMES =
       List.of("chromium", "chromium-browser", "google-chrome");
 
+  private static final int CONNECT_ATTEMPTS = 50;
+
   private final Process process;
   private final WebSocket socket;
   private final Map<Integer, Promise<JsonObject>> pending = new HashMap<>();
@@ -67,28 +69,41 @@ final class Browser implements AutoCloseable {
             .redirectErrorStream(true)
             .start();
     URI endpoint = URI.create(endpoint(process));
-    JsonArray targets =
+    return new Browser(process, connect(vertx, endpoint, CONNECT_ATTEMPTS).await());
+  }
+
+  /**
+   * Connects to the first page. A browser that has just announced its port may still replace that
+   * page, and then hangs up during the handshake: the list is asked for again.
+   */
+  private static Future<WebSocket> connect(Vertx vertx, URI endpoint, int attempts) {
+    Future<WebSocket> socket =
         vertx
             .createHttpClient()
             .request(HttpMethod.GET, endpoint.getPort(), endpoint.getHost(), "/json/list")
             .compose(request -> request.send())
             .compose(response -> response.body())
-            .await()
-            .toJsonArray();
-    JsonObject page =
-        targets.stream()
-            .map(JsonObject.class::cast)
-            .filter(target -> "page".equals(target.getString("type")))
-            .findFirst()
-            .orElseThrow();
-    WebSocketConnectOptions options =
-        new WebSocketConnectOptions().setAbsoluteURI(page.getString("webSocketDebuggerUrl"));
-    return new Browser(
-        process,
-        vertx
-            .createWebSocketClient(new WebSocketClientOptions().setMaxMessageSize(32 << 20))
-            .connect(options)
-            .await());
+            .compose(
+                targets ->
+                    vertx
+                        .createWebSocketClient(
+                            new WebSocketClientOptions().setMaxMessageSize(32 << 20))
+                        .connect(
+                            new WebSocketConnectOptions()
+                                .setAbsoluteURI(debuggerUrl(targets.toJsonArray()))));
+    return attempts == 1
+        ? socket
+        : socket.recover(
+            failure -> vertx.timer(100).compose(waited -> connect(vertx, endpoint, attempts - 1)));
+  }
+
+  private static String debuggerUrl(JsonArray targets) {
+    return targets.stream()
+        .map(JsonObject.class::cast)
+        .filter(target -> "page".equals(target.getString("type")))
+        .findFirst()
+        .orElseThrow()
+        .getString("webSocketDebuggerUrl");
   }
 
   /** Opens a page and waits until it is loaded. */
