@@ -6,10 +6,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The suites by name. Stateless. */
 public final class Suites {
+
+  private static final Map<String, Function<Lab, Suite>> SUITES =
+      new TreeMap<>(Map.of("serving", ServingSuite::new));
 
   private Suites() {}
 
@@ -29,11 +35,13 @@ public final class Suites {
       @Nullable Path json,
       PrintWriter out)
       throws IOException {
-    if (!name.equals("serving")) {
-      throw new IllegalArgumentException("unknown suite \"%s\", there is: serving".formatted(name));
+    Function<Lab, Suite> suites = SUITES.get(name);
+    if (suites == null) {
+      throw new IllegalArgumentException(
+          "unknown suite \"%s\", there is: %s".formatted(name, String.join(", ", SUITES.keySet())));
     }
     List<RowResult> results;
-    try (Suite suite = new ServingSuite(Lab.open(data, warmup, duration))) {
+    try (Suite suite = suites.apply(Lab.open(data, warmup, duration))) {
       results = SuiteRunner.run(suite, out);
     }
     if (json != null) {
