@@ -1,125 +1,186 @@
 package dev.conveyor.scheduler.profile;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Learns how long a batch of one model takes on one device, by batch size.
+ * Learns how long a batch of one model takes on one device, by batch size and by how many batches
+ * run there at once.
  *
- * <p>Not thread-safe: owned by the scheduler.
+ * <p>Not thread-safe: owned by the scheduler. To predict allocates nothing and is a look into a
+ * table (see {@link CostTable}, which has the method).
  *
- * <p>Per size it keeps an exponentially weighted mean and the last 32 samples, whose maximum stands
- * for the tail (as in Clockwork, which takes the maximum of the last 10). The first two runs of a
- * size are left out, because they pay for tuning, growing pools and cold caches; they count only
- * while nothing better is known. Sizes up to 16 are kept apart, larger ones in eight steps per
- * doubling, so that a profile stays small however large a batch may be.
+ * <p>The first two runs of a size are left out, because they pay for tuning, growing pools and cold
+ * caches; they count only while nothing better is known. Of each size the last 64 runs count. Three
+ * runs on end above 1.3 times the median, or eight below it by as much, mean that the cost has
+ * changed: everything older is forgotten. (Clockwork keeps the last 10 and takes their maximum for
+ * the tail; that is exceeded by one run in eleven.)
  *
- * <p>A prediction between two known sizes is interpolated; above the largest known size time is
- * taken as proportional to the size, which is pessimistic for anything that batching helps; below
- * the smallest it is that size's. A larger batch is never predicted to be faster than a smaller
- * one.
+ * <p>A larger batch is never predicted to be faster than a smaller one. Sizes that have not run are
+ * interpolated, or predicted with up to a quarter of pessimism beyond the largest that has.
+ *
+ * <p>While all runs happen at one concurrency there is one table. As soon as it varies each level
+ * has its own beside the common one, which answers whoever does not say how much will run beside,
+ * and for what a level has fewer than {@link #LEVEL_SAMPLES} runs of.
  */
 public final class CostProfile {
 
-  private static final int EXACT_SIZES = 16;
-  private static final int STEPS_PER_DOUBLING = 8;
-  private static final int BUCKETS = bucket(1 << 24) + 1;
+  /** What runs beside more batches than this is taken for as much. */
+  public static final int MAX_CONCURRENCY = 8;
 
-  private final @Nullable SizeCost[] costs = new @Nullable SizeCost[BUCKETS];
-  private int highest = -1;
-  private long provisionalNs;
-  private int provisionalItems;
+  /** Runs of a size from which a concurrency speaks for itself. */
+  static final int LEVEL_SAMPLES = 8;
 
-  /** Learns from one run. */
+  private static final double TAIL = 0.99;
+
+  private final CostTable common = new CostTable();
+  private final @Nullable CostTable[] levels = new @Nullable CostTable[MAX_CONCURRENCY + 1];
+  private final PredictionError error = new PredictionError();
+  private int firstConcurrency;
+  private boolean varies;
+  private long seeded;
+
+  /** Learns from one run that had the device for itself. */
   public void record(int items, long busyNs) {
-    int bucket = bucket(items);
-    SizeCost cost = costs[bucket];
-    if (cost == null) {
-      cost = new SizeCost();
-      costs[bucket] = cost;
-    }
+    record(items, busyNs, 1);
+  }
+
+  /**
+   * Learns from one run.
+   *
+   * @param concurrency batches on the device meanwhile, this one included, on average
+   */
+  public void record(int items, long busyNs, int concurrency) {
     long ns = Math.max(0, busyNs);
-    if (cost.record(ns)) {
-      highest = Math.max(highest, bucket);
-    } else {
-      provisionalNs = ns;
-      provisionalItems = items;
+    int level = level(concurrency);
+    if (common.samplesOf(items) > 0) {
+      error.score(
+          (double) ns,
+          table(items, level).predict(items, 0),
+          table(items, level).predict(items, CostTable.level(TAIL)));
     }
+    if (common.record(items, ns)) {
+      learnAt(level, items, ns);
+    }
+  }
+
+  private void learnAt(int level, int items, long ns) {
+    if (firstConcurrency == 0) {
+      firstConcurrency = level;
+    }
+    varies |= level != firstConcurrency;
+    if (!varies) {
+      return;
+    }
+    CostTable table = levels[level];
+    if (table == null) {
+      table = new CostTable();
+      levels[level] = table;
+    }
+    table.seed(items, ns);
+  }
+
+  /**
+   * Learns from a run that was no request: of a warm-up, or stored from an earlier time. It is
+   * taken as it is, also if it is the first of its size.
+   */
+  public void seed(int items, long busyNs) {
+    seeded++;
+    common.seed(items, Math.max(0, busyNs));
   }
 
   /** Returns false until a batch has run; nothing can be predicted before. */
   public boolean isKnown() {
-    return highest >= 0 || provisionalItems > 0;
+    return common.isKnown();
   }
 
-  /** Returns the expected time of a batch; 0 if nothing is known. */
+  /** Returns the time that half of the batches do not exceed; 0 if nothing is known. */
   public long predictNs(int items) {
-    return predict(items, false);
+    return (long) common.predict(items, 0);
   }
 
-  /** Returns a time that a batch rarely exceeds; 0 if nothing is known. */
+  /**
+   * Returns the time that a batch does not exceed with a probability.
+   *
+   * @param quantile of 0.5, 0.9, 0.95 and 0.99 the first that is not below it is taken; above there
+   *     is nothing to learn from 64 runs
+   */
+  public long predictNs(int items, double quantile) {
+    return (long) common.predict(items, CostTable.level(quantile));
+  }
+
+  /** Returns the same for a batch that runs as one of {@code concurrency} on the device. */
+  public long predictNs(int items, double quantile, int concurrency) {
+    return (long) table(items, level(concurrency)).predict(items, CostTable.level(quantile));
+  }
+
+  /** Returns a time that a batch rarely exceeds: the 99th percentile; 0 if nothing is known. */
   public long predictTailNs(int items) {
-    return predict(items, true);
+    return predictNs(items, TAIL);
   }
 
-  private long predict(int items, boolean tail) {
-    if (highest < 0) {
-      return provisionalItems == 0
-          ? 0
-          : Math.max(provisionalNs, (long) ((double) provisionalNs * items / provisionalItems));
+  /** Returns by how much 95 % of the batches stay below their prediction: a safe margin. */
+  public long marginNs(int items) {
+    return predictNs(items, 0.95) - predictNs(items);
+  }
+
+  /** Returns the times of a batch that runs alone, if such runs were seen often enough; else 0. */
+  public long soloNs(int items) {
+    if (!varies) {
+      return firstConcurrency == 1 || firstConcurrency == 0 ? predictNs(items) : 0;
     }
-    int bucket = bucket(items);
-    int below = -1;
-    double floorNs = 0;
-    for (int i = Math.min(bucket, highest); i >= 0; i--) {
-      SizeCost cost = known(i);
-      if (cost != null) {
-        below = Math.max(below, i);
-        floorNs = Math.max(floorNs, cost.ns(tail));
+    CostTable solo = levels[1];
+    return solo == null || solo.samplesOf(items) < LEVEL_SAMPLES
+        ? 0
+        : (long) solo.predict(items, 0);
+  }
+
+  private static int level(int concurrency) {
+    return Math.max(1, Math.min(MAX_CONCURRENCY, concurrency));
+  }
+
+  private CostTable table(int items, int level) {
+    CostTable table = levels[level];
+    return table == null || table.samplesOf(items) < LEVEL_SAMPLES ? common : table;
+  }
+
+  /** Returns what was learned. Takes time in proportion to the sizes. */
+  public ProfileSnapshot snapshot() {
+    List<ProfileSnapshot.Concurrency> byConcurrency = new ArrayList<>();
+    for (int level = 1; level <= MAX_CONCURRENCY; level++) {
+      CostTable table = levels[level];
+      if (table != null) {
+        byConcurrency.add(new ProfileSnapshot.Concurrency(level, sizes(table)));
       }
     }
-    if (below == bucket) {
-      return (long) floorNs;
-    }
-    int above = bucket + 1;
-    while (above <= highest && known(above) == null) {
-      above++;
-    }
-    if (above > highest) {
-      return (long) (floorNs * items / size(below));
-    }
-    SizeCost aboveCost = costs[above];
-    double aboveNs = aboveCost == null ? floorNs : Math.max(floorNs, aboveCost.ns(tail));
-    if (below < 0) {
-      return (long) aboveNs;
-    }
-    double part = (double) (items - size(below)) / (size(above) - size(below));
-    return (long) (floorNs + Math.max(0, part) * (aboveNs - floorNs));
+    return new ProfileSnapshot(
+        sizes(common),
+        byConcurrency,
+        common.line().alpha(),
+        common.line().beta(),
+        common.relearned(),
+        seeded,
+        error.snapshot());
   }
 
-  private @Nullable SizeCost known(int bucket) {
-    SizeCost cost = costs[bucket];
-    return cost != null && cost.isKnown() ? cost : null;
-  }
-
-  /** Returns the bucket of a size: buckets ascend with sizes. */
-  static int bucket(int items) {
-    if (items <= EXACT_SIZES) {
-      return Math.max(1, items) - 1;
+  private static List<ProfileSnapshot.Size> sizes(CostTable table) {
+    List<ProfileSnapshot.Size> sizes = new ArrayList<>();
+    for (int bucket = 0; bucket <= table.highest(); bucket++) {
+      SizeCost cost = table.known(bucket);
+      if (cost != null) {
+        int items = SizeBuckets.size(bucket);
+        sizes.add(
+            new ProfileSnapshot.Size(
+                items,
+                cost.ring.count(),
+                cost.ring.median(),
+                cost.ring.quantile(0.95),
+                cost.ring.quantile(TAIL),
+                table.predict(items, 0),
+                table.predict(items, CostTable.level(TAIL))));
+      }
     }
-    int last = items - 1;
-    int doubling = 31 - Integer.numberOfLeadingZeros(last);
-    int step = (last >>> (doubling - 3)) & (STEPS_PER_DOUBLING - 1);
-    int bucket = EXACT_SIZES + (doubling - 4) * STEPS_PER_DOUBLING + step;
-    return Math.min(bucket, EXACT_SIZES + 20 * STEPS_PER_DOUBLING - 1);
-  }
-
-  /** Returns the largest size of a bucket. */
-  static int size(int bucket) {
-    if (bucket < EXACT_SIZES) {
-      return bucket + 1;
-    }
-    int doubling = (bucket - EXACT_SIZES) / STEPS_PER_DOUBLING + 4;
-    int step = (bucket - EXACT_SIZES) % STEPS_PER_DOUBLING;
-    return (1 << doubling) + ((step + 1) << (doubling - 3));
+    return sizes;
   }
 }

@@ -1,52 +1,66 @@
 package dev.conveyor.scheduler.profile;
 
 /**
- * What batches of one size took: weighted mean and recent maximum.
+ * What batches of one size took: the last 64 runs, and whether they changed.
  *
- * <p>Not thread-safe: owned by its {@link CostProfile}.
+ * <p>Not thread-safe: owned by its {@link CostTable}.
+ *
+ * <p>64 is the smallest power of two whose maximum is exceeded by fewer than 2 % of the runs that
+ * follow (1 in 65 if they are alike).
  */
 final class SizeCost {
 
+  static final int WINDOW = 64;
+
+  /** Runs that pay for tuning, growing pools and cold caches. */
   private static final int WARM_UP_RUNS = 2;
-  private static final int WINDOW = 32;
-  private static final double NEWEST = 1.0 / 8;
 
-  private final long[] windowNs = new long[WINDOW];
-  private long runs;
-  private double meanNs;
-  private long maxNs;
+  /** A run so many times the median is out of the ordinary. */
+  private static final double UNUSUAL = 1.3;
 
-  /** Returns false if the sample was left out. */
-  boolean record(long ns) {
-    long sample = runs++ - WARM_UP_RUNS;
-    if (sample < 0) {
-      return false;
-    }
-    meanNs = sample == 0 ? (double) ns : meanNs + NEWEST * (ns - meanNs);
-    int slot = (int) (sample % WINDOW);
-    long evictedNs = windowNs[slot];
-    windowNs[slot] = ns;
-    if (ns >= maxNs) {
-      maxNs = ns;
-    } else if (evictedNs == maxNs) {
-      maxNs = largest();
-    }
-    return true;
+  /** So many slow runs on end are a change; late answers make that urgent. */
+  private static final int SLOWER_RUNS = 3;
+
+  /** To believe a gain takes longer than to believe a loss. */
+  private static final int FASTER_RUNS = 8;
+
+  final SampleRing ring = new SampleRing(WINDOW);
+
+  /** Number of the table's sample that this size got last. */
+  long lastSeen;
+
+  private int skipped;
+  private int slower;
+  private int faster;
+
+  /** Returns true for the first runs of a size, which say little about those that follow. */
+  boolean skips() {
+    return skipped < WARM_UP_RUNS && skipped++ < WARM_UP_RUNS;
+  }
+
+  /** Says that the first runs were made elsewhere. */
+  void warm() {
+    skipped = WARM_UP_RUNS;
   }
 
   boolean isKnown() {
-    return runs > WARM_UP_RUNS;
+    return ring.count() > 0;
   }
 
-  double ns(boolean tail) {
-    return tail ? Math.max((double) maxNs, meanNs) : meanNs;
-  }
-
-  private long largest() {
-    long largest = 0;
-    for (long ns : windowNs) {
-      largest = Math.max(largest, ns);
+  /** Takes a sample; returns true if it showed that the cost has changed. */
+  boolean record(double ns) {
+    double median = isKnown() ? ring.median() : ns;
+    slower = ns > UNUSUAL * median ? slower + 1 : 0;
+    faster = ns * UNUSUAL < median ? faster + 1 : 0;
+    ring.add(ns);
+    int keep = slower == SLOWER_RUNS ? SLOWER_RUNS : faster == FASTER_RUNS ? FASTER_RUNS : 0;
+    if (keep == 0) {
+      return false;
     }
-    return largest;
+    slower = 0;
+    faster = 0;
+    boolean forgets = ring.count() > keep;
+    ring.keepNewest(keep);
+    return forgets;
   }
 }

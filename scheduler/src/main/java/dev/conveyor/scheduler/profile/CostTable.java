@@ -1,0 +1,260 @@
+package dev.conveyor.scheduler.profile;
+
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The cost of a batch by its size, at one concurrency: samples per size, and a table of predictions
+ * made from them.
+ *
+ * <p>Not thread-safe: owned by its {@link CostProfile}. A prediction is a look into the table,
+ * which is made anew, in time linear in the number of sizes, by the first prediction after a
+ * sample.
+ *
+ * <ol>
+ *   <li>Each size that has run stands for itself, by the quantiles of its last runs. Medians are
+ *       made monotone by weighted isotonic regression (pool adjacent violators), in which recent
+ *       and plentiful samples count more: a running maximum would turn noise into cost wherever
+ *       batching is almost free. Tails take the running maximum, to be on the safe side.
+ *   <li>Between two sizes a prediction is interpolated.
+ *   <li>Beyond them it follows the line {@code alpha * items + beta}, both not negative, that fits
+ *       the medians with the least relative squares; with one size it is proportional to the size.
+ *       It rises to {@link #UNSEEN} times the line at twice the largest size. Medians need no
+ *       winsorising before the fit: one outlier does not move them.
+ *   <li>A size with few samples, or old ones, takes its tail from the spread of all: their runs
+ *       relative to what was predicted. One bad start of one size would otherwise stand for ever in
+ *       the way of every larger one.
+ * </ol>
+ */
+final class CostTable {
+
+  /** The quantiles that are kept ready, in ascending order. */
+  static final double[] LEVELS = {0.5, 0.9, 0.95, 0.99};
+
+  private static final double UNSEEN = 1.25;
+
+  /** Fewer samples than this know little about their own tail. */
+  private static final int OWN_TAIL = 32;
+
+  /** After so many samples of other sizes, what a size took counts half. */
+  private static final double HALF_LIFE = 512;
+
+  /** After so many samples of other sizes, a size's own tail is history. */
+  private static final long RECENT = 1024;
+
+  private @Nullable SizeCost[] costs = new @Nullable SizeCost[1];
+  private final double[][] predicted = new double[LEVELS.length][];
+  private final LineFit line = new LineFit();
+  private final Monotone monotone = new Monotone();
+  private int highest = -1;
+  private long samples;
+  private long relearned;
+  private boolean stale;
+
+  /** Runs relative to what was predicted for them. */
+  private final SampleRing spread = new SampleRing(2 * SizeCost.WINDOW);
+
+  private double provisionalNs;
+  private int provisionalItems;
+
+  /** Learns from one run; returns false if it was one of the first of its size and left out. */
+  boolean record(int items, long ns) {
+    SizeCost cost = cost(items);
+    if (cost.skips()) {
+      provisionalNs = ns;
+      provisionalItems = items;
+      return false;
+    }
+    add(items, ns, cost);
+    return true;
+  }
+
+  /** Learns from one run of something that had run before. */
+  void seed(int items, long ns) {
+    SizeCost cost = cost(items);
+    cost.warm();
+    add(items, ns, cost);
+  }
+
+  private void add(int items, long ns, SizeCost cost) {
+    if (cost.isKnown()) {
+      spread.add(ns / Math.max(1, predict(items, 0)));
+    }
+    int bucket = SizeBuckets.of(items);
+    samples++;
+    // Sizes that share a bucket are brought to its largest.
+    if (cost.record(ns + line.alpha() * (SizeBuckets.size(bucket) - items))) {
+      relearned++;
+    }
+    cost.lastSeen = samples;
+    highest = Math.max(highest, bucket);
+    stale = true;
+  }
+
+  /** Returns false until something can be predicted. */
+  boolean isKnown() {
+    return highest >= 0 || provisionalItems > 0;
+  }
+
+  /** Returns the samples that the prediction of a size rests on. */
+  int samplesOf(int items) {
+    int bucket = SizeBuckets.of(items);
+    SizeCost cost = bucket < costs.length ? costs[bucket] : null;
+    return cost == null ? 0 : cost.ring.count();
+  }
+
+  /** Returns the number of times that a size was found to have changed. */
+  long relearned() {
+    return relearned;
+  }
+
+  int highest() {
+    return highest;
+  }
+
+  @Nullable SizeCost known(int bucket) {
+    SizeCost cost = bucket < costs.length ? costs[bucket] : null;
+    return cost != null && cost.isKnown() ? cost : null;
+  }
+
+  /** Returns the line of the medians. */
+  LineFit line() {
+    refresh();
+    return line;
+  }
+
+  /** Returns the index of the smallest of {@link #LEVELS} that is not below {@code quantile}. */
+  static int level(double quantile) {
+    int level = 0;
+    while (level < LEVELS.length - 1 && LEVELS[level] < quantile) {
+      level++;
+    }
+    return level;
+  }
+
+  /** Returns the time of a batch at one of the {@link #LEVELS}; 0 if nothing is known. */
+  double predict(int items, int level) {
+    if (highest < 0) {
+      return provisionalItems == 0
+          ? 0
+          : Math.max(provisionalNs, provisionalNs * items / provisionalItems);
+    }
+    refresh();
+    double[] ns = predicted[level];
+    int bucket = SizeBuckets.of(items);
+    if (bucket > highest) {
+      return beyond(items, level);
+    }
+    int size = SizeBuckets.size(bucket);
+    if (items >= size || bucket == 0) {
+      return ns[bucket];
+    }
+    int below = SizeBuckets.size(bucket - 1);
+    double part = (double) (items - below) / (size - below);
+    return ns[bucket - 1] + part * (ns[bucket] - ns[bucket - 1]);
+  }
+
+  private double beyond(int items, int level) {
+    int top = SizeBuckets.size(highest);
+    double topNs = predicted[level][highest];
+    double tail = topNs / Math.max(1, predicted[0][highest]);
+    double pessimism = 1 + (UNSEEN - 1) * Math.min(1, (double) (items - top) / top);
+    return Math.max(topNs, line.at(items) * pessimism * tail);
+  }
+
+  private SizeCost cost(int items) {
+    int bucket = SizeBuckets.of(items);
+    if (bucket >= costs.length) {
+      costs = Arrays.copyOf(costs, Math.min(SizeBuckets.COUNT, Math.max(bucket + 1, bucket * 2)));
+    }
+    SizeCost cost = costs[bucket];
+    if (cost == null) {
+      cost = new SizeCost();
+      costs[bucket] = cost;
+    }
+    return cost;
+  }
+
+  private void refresh() {
+    if (!stale) {
+      return;
+    }
+    stale = false;
+    if (predicted[0] == null || predicted[0].length <= highest) {
+      for (int level = 0; level < LEVELS.length; level++) {
+        predicted[level] = new double[highest + 1];
+      }
+    }
+    line.clear();
+    monotone.clear();
+    for (int bucket = 0; bucket <= highest; bucket++) {
+      SizeCost cost = known(bucket);
+      if (cost != null) {
+        double median = cost.ring.median();
+        double age = (samples - cost.lastSeen) / HALF_LIFE;
+        double weight = Math.max(1e-9, cost.ring.count() * Math.pow(0.5, age));
+        line.add(SizeBuckets.size(bucket), median, weight);
+        monotone.add(bucket, median, weight);
+      }
+    }
+    line.fit();
+    monotone.fill(predicted[0]);
+    for (int level = 1; level < LEVELS.length; level++) {
+      raiseToTail(level);
+    }
+    for (int level = 0; level < LEVELS.length; level++) {
+      fillGaps(predicted[level], level);
+    }
+  }
+
+  private void raiseToTail(int level) {
+    double[] ns = predicted[level];
+    double q = LEVELS[level];
+    double others = spread.count() == 0 ? 1 : Math.max(1, spread.quantile(q));
+    double floorNs = 0;
+    for (int bucket = 0; bucket <= highest; bucket++) {
+      SizeCost cost = known(bucket);
+      if (cost != null) {
+        double median = predicted[0][bucket];
+        boolean own = cost.ring.count() >= OWN_TAIL && samples - cost.lastSeen < RECENT;
+        double tail = own ? cost.ring.quantile(q) : median * others;
+        if (!own && spread.count() < OWN_TAIL) {
+          tail = Math.max(tail, cost.ring.quantile(q));
+        }
+        // Never below the next lower quantile, which may have been raised by a smaller size.
+        floorNs = Math.max(floorNs, Math.max(tail, predicted[level - 1][bucket]));
+        ns[bucket] = floorNs;
+      }
+    }
+  }
+
+  private void fillGaps(double[] ns, int level) {
+    int below = -1;
+    for (int bucket = 0; bucket <= highest; bucket++) {
+      if (known(bucket) == null) {
+        continue;
+      }
+      int size = SizeBuckets.size(bucket);
+      for (int gap = below + 1; gap < bucket; gap++) {
+        int gapSize = SizeBuckets.size(gap);
+        if (below < 0) {
+          ns[gap] = level == 0 ? belowAll(gapSize, ns[bucket]) : scaledTail(ns, gap, bucket);
+        } else {
+          int belowSize = SizeBuckets.size(below);
+          double part = (double) (gapSize - belowSize) / (size - belowSize);
+          ns[gap] = ns[below] + part * (ns[bucket] - ns[below]);
+        }
+      }
+      below = bucket;
+    }
+  }
+
+  private double belowAll(int items, double smallestNs) {
+    return line.points() < 2 ? smallestNs : Math.min(smallestNs, line.at(items) * UNSEEN);
+  }
+
+  /** The tail relative to the median is that of the smallest size known. */
+  private double scaledTail(double[] ns, int gap, int bucket) {
+    return predicted[0][gap] * ns[bucket] / Math.max(1, predicted[0][bucket]);
+  }
+}
