@@ -4,10 +4,10 @@ import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.Lease;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
-import io.vertx.core.Handler;
-import io.vertx.core.buffer.Buffer;
+import io.netty.buffer.ByteBuf;
 import io.vertx.core.http.HttpServerRequest;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-confined: one event loop. Answers once, and holds no memory afterwards. A lease is
  * taken when the first large bytes arrive, and returned if the client goes away in the middle.
  */
-final class BodyReader implements Handler<Buffer> {
+final class BodyReader implements BodyTap.Sink {
 
   /** Told once. Exactly one argument is set. */
   interface Done {
@@ -26,6 +26,9 @@ final class BodyReader implements Handler<Buffer> {
 
   /** Bodies below this are not worth a lease. */
   private static final int LEASE_FROM_BYTES = 16 * 1024;
+
+  /** What is believed of a claimed length before any of it has come. */
+  private static final int FIRST_HEAP_BYTES = 64 * 1024;
 
   private final BufferPool pool;
   private final int maxBytes;
@@ -66,31 +69,34 @@ final class BodyReader implements Handler<Buffer> {
                   .formatted(headLength, length)));
       return;
     }
-    request.handler(reader);
+    if (!BodyTap.open(request.connection(), reader)) {
+      request.handler(chunk -> reader.accept(Chunks.bytes(chunk)));
+    }
     request.endHandler(v -> reader.end());
     request.exceptionHandler(
         e -> reader.fail(new InferenceException(ErrorCode.CANCELLED, "the client went away")));
   }
 
   @Override
-  public void handle(Buffer chunk) {
+  public void accept(ByteBuf part) {
     if (answered) {
       return;
     }
-    if ((long) heapBytes + leaseBytes + chunk.length() > maxBytes) {
-      fail(tooLarge((long) heapBytes + leaseBytes + chunk.length(), maxBytes));
+    int length = part.readableBytes();
+    if ((long) heapBytes + leaseBytes + length > maxBytes) {
+      fail(tooLarge((long) heapBytes + leaseBytes + length, maxBytes));
       return;
     }
     if (!usesLease()) {
-      toHeap(chunk, 0, chunk.length());
+      toHeap(part, length);
       return;
     }
-    int head = Math.min(chunk.length(), headLength - heapBytes);
+    int head = Math.min(length, headLength - heapBytes);
     if (head > 0) {
-      toHeap(chunk, 0, head);
+      toHeap(part, head);
     }
-    if (head < chunk.length()) {
-      toLease(chunk, Math.max(0, head));
+    if (part.isReadable()) {
+      toLease(part);
     }
   }
 
@@ -134,20 +140,17 @@ final class BodyReader implements Handler<Buffer> {
     done.handle(null, failure);
   }
 
-  private void toHeap(Buffer chunk, int offset, int length) {
-    if (heapBytes == 0 && offset == 0 && length == chunk.length()) {
-      heap = chunk.getBytes();
-    } else {
-      if (heap.length - heapBytes < length) {
-        long room = Math.max(heapBytes + (long) length, Math.min(maxBytes, 2L * heap.length));
-        heap = java.util.Arrays.copyOf(heap, (int) room);
-      }
-      chunk.getBytes(offset, offset + length, heap, heapBytes);
+  private void toHeap(ByteBuf part, int length) {
+    if (heap.length - heapBytes < length) {
+      long known = usesLease() ? headLength : Math.min(contentLength, FIRST_HEAP_BYTES);
+      long wanted = heapBytes == 0 ? known : Math.min(maxBytes, 2L * heap.length);
+      heap = Arrays.copyOf(heap, (int) Math.max(heapBytes + (long) length, wanted));
     }
+    part.readBytes(heap, heapBytes, length);
     heapBytes += length;
   }
 
-  private void toLease(Buffer chunk, int offset) {
+  private void toLease(ByteBuf part) {
     if (lease == null) {
       lease = pool.tryAcquire(contentLength - headLength).orElse(null);
       if (lease == null) {
@@ -159,13 +162,12 @@ final class BodyReader implements Handler<Buffer> {
         return;
       }
     }
-    int length = chunk.length() - offset;
+    int length = part.readableBytes();
     if (length > lease.sizeBytes() - leaseBytes) {
       fail(InferenceException.invalid("the body is longer than its content-length"));
       return;
     }
-    ByteBuffer target = lease.buffer().slice(leaseBytes, length);
-    Chunks.copy(chunk, offset, length, target);
+    part.readBytes(lease.buffer().slice(leaseBytes, length));
     leaseBytes += length;
   }
 

@@ -29,6 +29,9 @@ public final class HttpFrontEnd extends VerticleBase {
   private static final String VERSIONS = "/versions/";
   private static final String INFER = "/infer";
 
+  /** Above what one read takes in, so that the decoder does not cut it up. */
+  private static final int MAX_CHUNK_BYTES = 1024 * 1024;
+
   private final HttpServices services;
   private final HttpFrontEndOptions options;
   private final Consumer<Router> extraRoutes;
@@ -68,6 +71,7 @@ public final class HttpFrontEnd extends VerticleBase {
                     .setMaxHeaderSize(options.maxHeaderBytes())
                     .setMaxFormAttributeSize(1024)
                     .setTcpNoDelay(true)
+                    .setMaxChunkSize(MAX_CHUNK_BYTES)
                     // Nothing here speaks WebSocket; its handlers would see every request.
                     .setPerFrameWebSocketCompressionSupported(false)
                     .setPerMessageWebSocketCompressionSupported(false)
@@ -96,7 +100,9 @@ public final class HttpFrontEnd extends VerticleBase {
     connection.closeHandler(v -> connections--);
     if (connections > options.maxConnections()) {
       connection.close();
+      return;
     }
+    BodyTap.install(connection);
   }
 
   @SuppressWarnings("NullAway") // both are set by start(), which precedes every request
