@@ -31,6 +31,14 @@ public final class HostMemory {
     }
   }
 
+  /**
+   * Returns the bytes that were allocated outside the Java heap and not freed: exact where the C
+   * library keeps books, otherwise {@link #residentBytes}.
+   */
+  public static long nativeBytes() {
+    return HostAllocator.allocatedBytes().orElseGet(HostMemory::residentBytes);
+  }
+
   /** Makes the C allocator give back to the system what was freed. Takes milliseconds. */
   public static void trim() {
     boolean unused = Pointer.trimMemory();

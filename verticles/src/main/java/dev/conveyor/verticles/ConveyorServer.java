@@ -88,7 +88,7 @@ public final class ConveyorServer {
         new ImageStage(vertx, machine.cores(), requestMemory, config.limits().maxImagePixels());
     this.supervisor = supervisor(events);
     this.system = new SystemSnapshots(vertx, catalog, budget, machine);
-    this.report = new MetricsReport(catalog, system, HostMemory::residentBytes);
+    this.report = new MetricsReport(catalog, system, HostMemory::nativeBytes);
     this.page =
         new LivePage(
             new LiveFigures(ServerInfo.VERSION, catalog, supervisor, system, NanoClock.SYSTEM));

@@ -79,6 +79,13 @@ public final class BenchCommand implements Callable<Integer> {
   private @Nullable String suite;
 
   @Option(
+      names = "--row",
+      defaultValue = "",
+      paramLabel = "TEXT",
+      description = "Of a suite, only the rows whose figure contains this text.")
+  private String row = "";
+
+  @Option(
       names = "--data",
       paramLabel = "DIR",
       description = "Test data of a suite. Default: $CONVEYOR_TESTDATA, else ../shared/data.")
@@ -133,7 +140,7 @@ public final class BenchCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     PrintWriter out = out();
     if (suite != null) {
-      return Suites.run(suite, data, options.warmup(), options.duration(), json, out) ? 0 : 1;
+      return Suites.run(suite, row, data, options.warmup(), options.duration(), json, out) ? 0 : 1;
     }
     if (plot != null) {
       Plot.requireFormat(plot);

@@ -53,7 +53,9 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
     PrometheusText out = new PrometheusText();
     new ModelFamilies(catalog.all(), out).write();
     SystemFamilies.write(system.get(), out);
-    out.gauge("conveyor_native_bytes", "Memory that native libraries hold outside the Java heap")
+    out.gauge(
+            "conveyor_native_bytes",
+            "Memory that was allocated outside the Java heap and not freed")
         .sample("", nativeBytes.getAsLong());
     SystemFamilies.writeHost(host, out);
     return out + jvm.scrape();

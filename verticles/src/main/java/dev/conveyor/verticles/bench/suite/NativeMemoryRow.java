@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Whether loading, using and unloading a model gives back what it took.
@@ -29,7 +31,11 @@ final class NativeMemoryRow {
   private static final double MIB = 1 << 20;
   private static final double WANDER_BYTES = 16 * MIB;
   private static final List<String> FIXED_HEAP =
-      List.of("-Xms512m", "-Xmx512m", "-XX:+AlwaysPreTouch");
+      List.of("-Xms512m", "-Xmx512m", "-XX:+AlwaysPreTouch", "-XX:NativeMemoryTracking=summary");
+
+  private static final int LOOKS = 5;
+  private static final Pattern CATEGORY = Pattern.compile("^-\\s+(\\S[^(]*?) \\(reserved=");
+  private static final Pattern MALLOC = Pattern.compile("\\(malloc=(\\d+)");
 
   private final Lab lab;
 
@@ -61,7 +67,7 @@ final class NativeMemoryRow {
         server.repository(MODEL, "unload");
         readings.add(
             new Reading(
-                metric(server.metrics(), METRIC),
+                nativeBytes(server),
                 server
                     .residentBytes()
                     .orElseThrow(
@@ -69,6 +75,43 @@ final class NativeMemoryRow {
       }
       return judge(readings);
     }
+  }
+
+  /**
+   * Returns what native code holds beyond the JVM itself; the smallest of a few looks, because the
+   * two books are not read at the same instant.
+   */
+  private OptionalDouble nativeBytes(ServerProcess server) throws Exception {
+    OptionalDouble least = OptionalDouble.empty();
+    for (int look = 0; look < LOOKS; look++) {
+      OptionalDouble counted = metric(server.metrics(), METRIC);
+      if (counted.isEmpty()) {
+        return counted;
+      }
+      double bytes = counted.getAsDouble() - jvmBytes(server.nativeMemory(lab.scratch()));
+      least = OptionalDouble.of(Math.min(bytes, least.orElse(bytes)));
+    }
+    return least;
+  }
+
+  /**
+   * Adds up what the JVM allocated for itself with malloc, as its native memory tracking tells;
+   * "Other" is memory that Java code asked for.
+   */
+  static long jvmBytes(String report) {
+    long bytes = 0;
+    String category = "";
+    for (String line : report.split("\n", -1)) {
+      Matcher title = CATEGORY.matcher(line);
+      if (title.find()) {
+        category = title.group(1);
+      }
+      Matcher malloc = MALLOC.matcher(line);
+      if (malloc.find() && !category.isEmpty() && !category.equals("Other")) {
+        bytes += Long.parseLong(malloc.group(1));
+      }
+    }
+    return bytes;
   }
 
   /** Turns readings into growth: counted bytes, plus resident bytes beyond what may wander. */

@@ -104,6 +104,15 @@ final class ServerProcess implements AutoCloseable {
     }
   }
 
+  /** Returns what the JVM of the server says of its own memory, in bytes. */
+  String nativeMemory(Path work) throws IOException, InterruptedException {
+    String jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd").toString();
+    return Programs.run(
+        List.of(jcmd, Long.toString(process.pid()), "VM.native_memory", "summary", "scale=b"),
+        work.resolve("native-memory.txt"),
+        CALL_LIMIT);
+  }
+
   /** Returns the metrics page. */
   String metrics() throws IOException, InterruptedException {
     return get(metricsPort, "/metrics").body();

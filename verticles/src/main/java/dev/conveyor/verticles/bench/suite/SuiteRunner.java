@@ -10,10 +10,13 @@ final class SuiteRunner {
 
   private SuiteRunner() {}
 
-  /** Measures every row; a row that fails does not stop the next. */
-  static List<RowResult> run(Suite suite, PrintWriter out) {
+  /** Measures rows whose figure contains a text; one that fails does not stop the next. */
+  static List<RowResult> run(Suite suite, String text, PrintWriter out) {
     List<RowResult> results = new ArrayList<>();
     for (SuiteRow row : suite.rows()) {
+      if (!row.figure().contains(text)) {
+        continue;
+      }
       RowResult result = measure(row);
       print(result, out);
       results.add(result);

@@ -22,6 +22,7 @@ public final class Suites {
   /**
    * Runs a suite and writes its rows.
    *
+   * @param rows only rows whose figure contains this
    * @param data test data, or null for the usual place
    * @param json file for the rows, or null
    * @return whether every row holds
@@ -29,6 +30,7 @@ public final class Suites {
    */
   public static boolean run(
       String name,
+      String rows,
       @Nullable Path data,
       Duration warmup,
       Duration duration,
@@ -42,7 +44,7 @@ public final class Suites {
     }
     List<RowResult> results;
     try (Suite suite = suites.apply(Lab.open(data, warmup, duration))) {
-      results = SuiteRunner.run(suite, out);
+      results = SuiteRunner.run(suite, rows, out);
     }
     if (json != null) {
       Files.writeString(json, SuiteRunner.json(results).encodePrettily() + "\n");

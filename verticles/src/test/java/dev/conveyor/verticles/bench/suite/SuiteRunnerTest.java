@@ -71,7 +71,7 @@ class SuiteRunnerTest {
     PrintWriter out = new PrintWriter(printed, true);
 
     assertThatThrownBy(
-            () -> Suites.run("other", null, Duration.ZERO, Duration.ofSeconds(1), null, out))
+            () -> Suites.run("other", "", null, Duration.ZERO, Duration.ofSeconds(1), null, out))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("there is: serving");
   }
@@ -82,7 +82,13 @@ class SuiteRunnerTest {
 
     boolean holds =
         Suites.run(
-            "serving", Path.of("does-not-exist"), Duration.ZERO, Duration.ofSeconds(1), null, out);
+            "serving",
+            "",
+            Path.of("does-not-exist"),
+            Duration.ZERO,
+            Duration.ofSeconds(1),
+            null,
+            out);
 
     assertThat(holds).isFalse();
     assertThat(printed.toString())
@@ -102,7 +108,7 @@ class SuiteRunnerTest {
             throw new UnsupportedOperationException("the runner does not own the suite");
           }
         };
-    return SuiteRunner.run(suite, new PrintWriter(printed, true));
+    return SuiteRunner.run(suite, "", new PrintWriter(printed, true));
   }
 
   private static SuiteRow row(String figure, Target target, double value) {
