@@ -15,6 +15,9 @@ public final class Addresses {
   /** Takes anything; replies with a {@link SchedulerSnapshot}. */
   public static final String SNAPSHOT = "conveyor.scheduler.snapshot";
 
+  /** Takes the {@link ModelPlan#key} of a model; replies with a {@link ModelProfile}. */
+  public static final String PROFILE = "conveyor.scheduler.profile";
+
   private Addresses() {}
 
   /** Takes a {@link Batch}; replies with a {@link BatchOutcome}. One per instance. */

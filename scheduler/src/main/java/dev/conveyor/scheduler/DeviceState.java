@@ -23,7 +23,9 @@ final class DeviceState {
   double smallestTag;
 
   private int used;
+  private int running;
   private long busyUnitNs;
+  private long batchNs;
   private long changedNs;
 
   DeviceState(DeviceSpec spec) {
@@ -42,10 +44,17 @@ final class DeviceState {
     return busyUnitNs + used * (nowNs - changedNs);
   }
 
+  /** Returns the integral of the number of running batches over time. */
+  long batchNs(long nowNs) {
+    return batchNs + running * (nowNs - changedNs);
+  }
+
   void take(int units, long nowNs) {
     busyUnitNs = busyUnitNs(nowNs);
+    batchNs = batchNs(nowNs);
     changedNs = nowNs;
     used += units;
+    running += Integer.signum(units);
   }
 
   void giveBack(int units, long nowNs) {

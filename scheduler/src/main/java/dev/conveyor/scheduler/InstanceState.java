@@ -18,11 +18,26 @@ final class InstanceState {
 
   @Nullable Assignment running;
   double chargedNs;
+  private long startedNs;
+  private long batchNsBefore;
 
   InstanceState(InstanceRef ref, Placement placement, int units) {
     this.ref = ref;
     this.placement = placement;
     this.units = units;
+  }
+
+  /** Notes that a batch starts, and with it this instance's time on the device. */
+  void started(long nowNs) {
+    startedNs = nowNs;
+    batchNsBefore = placement.device.batchNs(nowNs);
+  }
+
+  /** Returns how many batches the device ran since {@link #started}, on average, at least 1. */
+  int concurrency(long nowNs) {
+    double elapsedNs = Math.max(1, nowNs - startedNs);
+    long batchNs = placement.device.batchNs(nowNs) - batchNsBefore;
+    return (int) Math.max(1, Math.round(batchNs / elapsedNs));
   }
 
   /** Ends the running batch: gives the room back and charges what it took. */

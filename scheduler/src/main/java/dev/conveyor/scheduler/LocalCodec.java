@@ -24,8 +24,10 @@ public final class LocalCodec<T> implements MessageCodec<T, T> {
     register(vertx, Batch.class);
     register(vertx, BatchOutcome.class);
     register(vertx, SchedulerSnapshot.class);
+    register(vertx, ModelProfile.class);
     register(vertx, SchedulerCommand.AddModel.class);
     register(vertx, SchedulerCommand.RemoveModel.class);
+    register(vertx, SchedulerCommand.SeedProfile.class);
     register(vertx, SchedulerCommand.InstanceReady.class);
     register(vertx, SchedulerCommand.InstanceGone.class);
   }

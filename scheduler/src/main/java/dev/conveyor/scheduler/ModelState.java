@@ -94,7 +94,17 @@ final class ModelState {
     for (Placement placement : placements) {
       placement.flow.setWeight(next.weight());
       placement.profile = new CostProfile();
+      placement.seed = ModelProfile.Seed.NONE;
     }
+  }
+
+  List<ModelProfile.OnDevice> profiles() {
+    return placements.stream()
+        .map(
+            placement ->
+                new ModelProfile.OnDevice(
+                    placement.device.spec.name(), placement.seed, placement.profile.snapshot()))
+        .toList();
   }
 
   SchedulerSnapshot.Model snapshot() {

@@ -17,6 +17,7 @@ final class Placement {
   final Flow flow;
   final ArrayDeque<InstanceState> free = new ArrayDeque<>();
   CostProfile profile = new CostProfile();
+  ModelProfile.Seed seed = ModelProfile.Seed.NONE;
 
   Placement(ModelState model, DeviceState device) {
     this.model = model;

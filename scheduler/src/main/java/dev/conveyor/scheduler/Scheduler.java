@@ -3,6 +3,7 @@ package dev.conveyor.scheduler;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.batching.DynamicBatcher;
 import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.profile.CostSample;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -117,16 +118,43 @@ public final class Scheduler {
     if (before != null) {
       before.drop(nowNs);
     }
+    Placement placement = place(model, device);
+    InstanceState instance = new InstanceState(ref, placement, device.spec.units(ref));
+    model.instances.put(ref.index(), instance);
+    placement.free.addLast(instance);
+    model.lost = false;
+  }
+
+  /**
+   * Takes over what batches of a model took on a device before now. Unknown names are ignored: the
+   * model may have been removed meanwhile.
+   */
+  public void seedProfile(SchedulerCommand.SeedProfile command) {
+    ModelState model = models.find(command.key());
+    DeviceState device = devicesByName.get(command.device());
+    if (model != null && device != null) {
+      Placement placement = place(model, device);
+      placement.seed = command.seed();
+      for (CostSample sample : command.samples()) {
+        placement.profile.seed(sample.items(), sample.busyNs());
+      }
+    }
+  }
+
+  /** Returns what the batches of a model cost. */
+  public ModelProfile profile(String key) {
+    ModelState model = models.find(key);
+    return new ModelProfile(key, model == null ? List.of() : model.profiles());
+  }
+
+  private static Placement place(ModelState model, DeviceState device) {
     Placement placement = model.placementOn(device);
     if (placement == null) {
       placement = new Placement(model, device);
       model.placements.add(placement);
       device.placements.add(placement);
     }
-    InstanceState instance = new InstanceState(ref, placement, device.spec.units(ref));
-    model.instances.put(ref.index(), instance);
-    placement.free.addLast(instance);
-    model.lost = false;
+    return placement;
   }
 
   /** Gives an instance no more batches; it is gone when its current one is done. */
@@ -220,6 +248,7 @@ public final class Scheduler {
     instance.chargedNs = (double) predictedNs * instance.units;
     device.fair.dispatch(placement.flow, device.smallestTag, instance.chargedNs);
     device.take(instance.units, nowNs);
+    instance.started(nowNs);
     model.running++;
     model.dispatchedBatches++;
     model.dispatchedRequests += batch.requests().size();
@@ -232,8 +261,10 @@ public final class Scheduler {
     if (instance.running != assignment) {
       return;
     }
-    if (outcome.succeeded()) {
-      instance.placement.profile.record(assignment.batch().items(), outcome.busyNs());
+    // Requests that were cancelled on the way did not run; perhaps none did.
+    if (outcome.succeeded() && outcome.items() > 0) {
+      instance.placement.profile.record(
+          outcome.items(), outcome.busyNs(), instance.concurrency(nowNs));
     }
     instance.settle(outcome.busyNs(), nowNs);
     if (instance.leaving) {

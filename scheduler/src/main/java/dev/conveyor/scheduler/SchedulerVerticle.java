@@ -6,6 +6,7 @@ import dev.conveyor.scheduler.SchedulerCommand.AddModel;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceGone;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
 import dev.conveyor.scheduler.SchedulerCommand.RemoveModel;
+import dev.conveyor.scheduler.SchedulerCommand.SeedProfile;
 import dev.conveyor.scheduler.batching.Rejection;
 import io.vertx.core.Future;
 import io.vertx.core.Timer;
@@ -76,6 +77,10 @@ public final class SchedulerVerticle extends VerticleBase {
         bus.localConsumer(
             Addresses.SNAPSHOT,
             message -> message.reply(scheduler.snapshot(clock.nanoTime()), runOptions)));
+    consumers.add(
+        bus.<String>localConsumer(
+            Addresses.PROFILE,
+            message -> message.reply(scheduler.profile(message.body()), runOptions)));
     List<Future<Void>> registered = new ArrayList<>();
     for (MessageConsumer<?> consumer : consumers) {
       registered.add(consumer.completion());
@@ -131,6 +136,9 @@ public final class SchedulerVerticle extends VerticleBase {
     } else if (command instanceof RemoveModel remove) {
       scheduler.drainModel(remove.key());
       pending.add(new Pending(() -> removeIfDrained(remove.key()), message));
+    } else if (command instanceof SeedProfile seed) {
+      scheduler.seedProfile(seed);
+      message.reply(null);
     } else if (command instanceof InstanceReady ready) {
       scheduler.addInstance(ready.instance(), clock.nanoTime());
       message.reply(null);

@@ -24,6 +24,8 @@ import dev.conveyor.verticles.metrics.MetricsFrontEnd;
 import dev.conveyor.verticles.metrics.MetricsReport;
 import dev.conveyor.verticles.page.LiveFigures;
 import dev.conveyor.verticles.page.LivePage;
+import dev.conveyor.verticles.profile.ProfileKeeper;
+import dev.conveyor.verticles.profile.ProfileStore;
 import dev.conveyor.verticles.supervisor.ModelLoader;
 import dev.conveyor.verticles.supervisor.ModelSupervisor;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
@@ -31,9 +33,11 @@ import io.vertx.core.Deployable;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 
 /**
@@ -47,6 +51,8 @@ public final class ConveyorServer {
 
   /** Longest that an instance may take for one batch before it counts as lost. */
   private static final long EXECUTION_TIMEOUT_MS = 60_000;
+
+  private static final Duration COST_WARM_UP = Duration.ofMillis(500);
 
   private static final int IDLE_TIMEOUT_SECONDS = 300;
   private static final String CPU = "CPU";
@@ -138,7 +144,11 @@ public final class ConveyorServer {
         catalog,
         new EventPublisher(vertx.eventBus(), config.eventBus().addressPrefix(), events),
         CPU,
-        config.limits().maxQueueSize());
+        config.limits().maxQueueSize(),
+        new ProfileKeeper(
+            Optional.of(new ProfileStore(ProfileStore.userCache())),
+            COST_WARM_UP,
+            NanoClock.SYSTEM));
   }
 
   /** Opens the ports, then loads the models. Completes when every load has ended, well or not. */

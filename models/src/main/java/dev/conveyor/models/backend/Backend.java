@@ -8,6 +8,11 @@ public interface Backend {
   /** Returns the name in configurations, for example {@code onnxruntime}. */
   String name();
 
+  /** Returns what changes when the same model may run differently: the library's version. */
+  default String version() {
+    return "";
+  }
+
   /**
    * Loads the weights. Blocking, for seconds: never called on an event loop.
    *

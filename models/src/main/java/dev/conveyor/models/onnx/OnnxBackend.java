@@ -43,6 +43,13 @@ public final class OnnxBackend implements Backend {
   }
 
   @Override
+  public String version() {
+    try (BytePointer version = onnxruntime.GetVersionString()) {
+      return version.getString();
+    }
+  }
+
+  @Override
   public LoadedModel load(Path file, LoadOptions options) {
     long fileBytes = sizeOf(file);
     Reservation weights = reserve(file, fileBytes, options);

@@ -34,6 +34,9 @@ public final class CostProfile {
 
   private static final double TAIL = 0.99;
 
+  /** Of each size, what a snapshot hands on. */
+  private static final int SAMPLES_PER_SIZE = 16;
+
   private final CostTable common = new CostTable();
   private final @Nullable CostTable[] levels = new @Nullable CostTable[MAX_CONCURRENCY + 1];
   private final PredictionError error = new PredictionError();
@@ -157,11 +160,25 @@ public final class CostProfile {
     return new ProfileSnapshot(
         sizes(common),
         byConcurrency,
+        samples(common),
         common.line().alpha(),
         common.line().beta(),
         common.relearned(),
         seeded,
         error.snapshot());
+  }
+
+  private static List<CostSample> samples(CostTable table) {
+    List<CostSample> samples = new ArrayList<>();
+    for (int bucket = 0; bucket <= table.highest(); bucket++) {
+      SizeCost cost = table.known(bucket);
+      if (cost != null) {
+        for (double ns : cost.ring.spread(SAMPLES_PER_SIZE)) {
+          samples.add(new CostSample(SizeBuckets.size(bucket), (long) ns));
+        }
+      }
+    }
+    return samples;
   }
 
   private static List<ProfileSnapshot.Size> sizes(CostTable table) {

@@ -7,6 +7,7 @@ import java.util.List;
  *
  * @param sizes over whatever ran beside, ascending; only sizes that have run
  * @param byConcurrency the same by how many batches ran on the device on average, if that varied
+ * @param samples that stand for all: fed to a new profile they give about the same predictions
  * @param alphaNs rise of the fitted line per item
  * @param betaNs the fitted line at no items
  * @param relearned how often a size was found to have changed
@@ -15,6 +16,7 @@ import java.util.List;
 public record ProfileSnapshot(
     List<Size> sizes,
     List<Concurrency> byConcurrency,
+    List<CostSample> samples,
     double alphaNs,
     double betaNs,
     long relearned,
@@ -24,6 +26,7 @@ public record ProfileSnapshot(
   public ProfileSnapshot {
     sizes = List.copyOf(sizes);
     byConcurrency = List.copyOf(byConcurrency);
+    samples = List.copyOf(samples);
   }
 
   /**

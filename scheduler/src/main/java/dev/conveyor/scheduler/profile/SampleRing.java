@@ -56,6 +56,15 @@ final class SampleRing {
     return count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
   }
 
+  /** Returns at most {@code n} samples, from the smallest to the largest, evenly apart. */
+  double[] spread(int n) {
+    double[] some = new double[Math.min(n, count)];
+    for (int i = 0; i < some.length; i++) {
+      some[i] = sorted[some.length == 1 ? 0 : (int) ((long) i * (count - 1) / (some.length - 1))];
+    }
+    return some;
+  }
+
   /** Forgets all but the newest {@code keep} samples. */
   void keepNewest(int keep) {
     double[] newest = new double[Math.min(keep, count)];

@@ -130,6 +130,23 @@ final class CostProfileTest {
   }
 
   @Test
+  void shouldPredictAboutTheSameWhenSeededWithItsOwnSamples() {
+    Random random = new Random(7);
+    for (int run = 0; run < 2000; run++) {
+      int size = 1 + random.nextInt(24);
+      profile.record(size, noisy(1e5 * size + 1e6, random));
+    }
+    CostProfile copy = new CostProfile();
+    profile.snapshot().samples().forEach(sample -> copy.seed(sample.items(), sample.busyNs()));
+
+    for (int size = 1; size <= 24; size++) {
+      assertThat((double) copy.predictNs(size))
+          .isCloseTo((double) profile.predictNs(size), Percentage.withPercentage(3));
+      assertThat(copy.predictTailNs(size)).isGreaterThanOrEqualTo(copy.predictNs(size));
+    }
+  }
+
+  @Test
   void shouldTellConcurrenciesApartOnceTheyVary() {
     learn(1, 1000, 20);
     assertThat(profile.snapshot().byConcurrency()).isEmpty();

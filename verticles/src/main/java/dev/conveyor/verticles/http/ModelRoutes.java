@@ -4,12 +4,16 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfigWriter;
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.ServerInfo;
 import dev.conveyor.verticles.metrics.StatisticsJson;
+import dev.conveyor.verticles.profile.ProfileJson;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
@@ -26,6 +30,8 @@ import org.jspecify.annotations.Nullable;
  * the model repository. Thread-confined to the event loop of its front end.
  */
 final class ModelRoutes {
+
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
   private final HttpServices services;
@@ -82,6 +88,7 @@ final class ModelRoutes {
             context ->
                 model(
                     context, served -> new JsonObject(ModelConfigWriter.toJson(served.config()))));
+    router.get(path + "/profile").handler(this::profile);
     router
         .get(path + "/stats")
         .handler(context -> model(context, served -> StatisticsJson.of(List.of(served))));
@@ -120,6 +127,16 @@ final class ModelRoutes {
     } catch (InferenceException e) {
       JsonReply.fail(context.response(), e);
     }
+  }
+
+  private void profile(RoutingContext context) {
+    ServedModel served = find(context);
+    vertx
+        .eventBus()
+        .<ModelProfile>request(Addresses.PROFILE, served.key(), LOCAL)
+        .onComplete(
+            profile -> ok(context, ProfileJson.of(served.name(), served.version(), profile.body())),
+            context::fail);
   }
 
   private JsonObject metadata(ServedModel served) {

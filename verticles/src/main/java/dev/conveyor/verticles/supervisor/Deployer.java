@@ -2,13 +2,18 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InstanceRef;
 import dev.conveyor.scheduler.ModelPlan;
+import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.instance.InstanceVerticle;
 import dev.conveyor.verticles.instance.Warmups;
+import dev.conveyor.verticles.profile.ProfileKeeper;
+import dev.conveyor.verticles.profile.ProfileKeeper.Seeds;
+import dev.conveyor.verticles.profile.ProfileKey;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -17,6 +22,7 @@ import io.vertx.core.WorkerExecutor;
 import io.vertx.core.eventbus.DeliveryOptions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,20 +43,37 @@ final class Deployer {
 
   /** One running version. */
   record Deployment(
-      ServedModel served, LoadedModel weights, InstancePlan plan, List<String> deploymentIds) {}
+      ServedModel served,
+      LoadedModel weights,
+      InstancePlan plan,
+      Optional<ProfileKey> profileKey,
+      List<String> deploymentIds) {}
+
+  /** What an instance leaves behind when it is warm; its deployment comes after. */
+  private static final class Warm {
+    volatile Seeds seeds = Seeds.NONE;
+  }
 
   private final Vertx vertx;
   private final Context context;
   private final WorkerExecutor loaders;
   private final String device;
   private final int maxQueueSize;
+  private final ProfileKeeper profiles;
 
-  Deployer(Vertx vertx, Context context, WorkerExecutor loaders, String device, int maxQueueSize) {
+  Deployer(
+      Vertx vertx,
+      Context context,
+      WorkerExecutor loaders,
+      String device,
+      int maxQueueSize,
+      ProfileKeeper profiles) {
     this.vertx = vertx;
     this.context = context;
     this.loaders = loaders;
     this.device = device;
     this.maxQueueSize = maxQueueSize;
+    this.profiles = profiles;
   }
 
   /** Brings up all versions, or none. */
@@ -75,7 +98,8 @@ final class Deployer {
   private Future<Deployment> deploy(LoadedVersion version) {
     ServedModel served = version.served();
     List<String> ids = new ArrayList<>();
-    Deployment deployment = new Deployment(served, version.weights(), version.plan(), ids);
+    Deployment deployment =
+        new Deployment(served, version.weights(), version.plan(), version.profileKey(), ids);
     ModelPlan plan =
         new ModelPlan(
             served.name(),
@@ -96,27 +120,71 @@ final class Deployer {
 
   private Future<Void> startInstance(LoadedVersion version, int index, List<String> ids) {
     ServedModel served = version.served();
+    Warm warm = new Warm();
     InstanceVerticle instance =
         new InstanceVerticle(
             served.name(),
             served.version(),
             served.key(),
             index,
-            () -> Warmups.run(served, version.weights(), version.warmupFiles()),
+            () -> warmExecutor(version, index, warm),
             served.stats());
     return vertx
         .deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index))
         .onSuccess(ids::add)
+        .compose(id -> seedProfile(served, warm.seeds))
         .compose(
-            id ->
+            done ->
                 control(
                     new SchedulerCommand.InstanceReady(
                         new InstanceRef(served.key(), index, device, version.plan().threads()))));
   }
 
+  private ModelExecutor warmExecutor(LoadedVersion version, int index, Warm warm) {
+    ServedModel served = version.served();
+    ModelExecutor executor = Warmups.run(served, version.weights(), version.warmupFiles());
+    if (index == 0) {
+      try {
+        warm.seeds = profiles.warmUp(served, executor, version.profileKey());
+      } catch (RuntimeException | Error e) {
+        executor.close();
+        throw e;
+      }
+    }
+    return executor;
+  }
+
+  private Future<Void> seedProfile(ServedModel served, Seeds seeds) {
+    return seeds.samples().isEmpty()
+        ? Future.succeededFuture()
+        : control(
+            new SchedulerCommand.SeedProfile(served.key(), device, seeds.seed(), seeds.samples()));
+  }
+
+  /** Keeps what was learned about the costs; a failure of that is nobody's. */
+  private Future<Void> keepProfile(Deployment old) {
+    if (old.profileKey().isEmpty()) {
+      return Future.succeededFuture();
+    }
+    return vertx
+        .eventBus()
+        .<ModelProfile>request(Addresses.PROFILE, old.served().key(), CONTROL)
+        .compose(
+            profile ->
+                loaders.executeBlocking(
+                    () -> profiles.store(old.profileKey().get(), profile.body()), false))
+        .<Void>mapEmpty()
+        .recover(
+            failure -> {
+              LOG.warn("{}: costs are not kept: {}", old.served().key(), failure.getMessage());
+              return Future.succeededFuture();
+            });
+  }
+
   /** Lets requests under way run, then stops the instances, then frees the weights. */
   private Future<Void> retire(Deployment old) {
     return emptied(old.served())
+        .compose(v -> keepProfile(old))
         .compose(v -> control(new SchedulerCommand.RemoveModel(old.served().key())))
         .eventually(
             () ->

@@ -2,13 +2,20 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.profile.ProfileKey;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * One version with its weights in memory, not yet deployed. The holder closes the weights.
  *
  * @param warmupFiles what the configured warm-ups read, by the name in the configuration
+ * @param profileKey what its costs are stored under; empty if they are not
  */
 record LoadedVersion(
-    ServedModel served, LoadedModel weights, InstancePlan plan, Map<String, Path> warmupFiles) {}
+    ServedModel served,
+    LoadedModel weights,
+    InstancePlan plan,
+    Map<String, Path> warmupFiles,
+    Optional<ProfileKey> profileKey) {}

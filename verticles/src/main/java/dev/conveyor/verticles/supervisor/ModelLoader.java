@@ -18,20 +18,27 @@ import dev.conveyor.verticles.ImageInputs;
 import dev.conveyor.verticles.InputCheck;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
+import dev.conveyor.verticles.profile.ProfileKey;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The slow part of bringing a model into service: reads its directory, opens its weights, completes
  * its configuration from them. Thread-safe: no state; every method blocks.
  */
 public final class ModelLoader {
+
+  private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
 
   private final ModelRepository repository;
   private final Backend backend;
@@ -107,10 +114,22 @@ public final class ModelLoader {
           served(directory, completed, Long.toString(version), deployment),
           weights,
           plan,
-          warmupFiles(directory, config));
+          warmupFiles(directory, config),
+          profileKey(file, plan, config));
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
+    }
+  }
+
+  private Optional<ProfileKey> profileKey(Path file, InstancePlan plan, ModelConfig config) {
+    try {
+      return Optional.of(
+          ProfileKey.onCpu(
+              file, backend, budget.device(), cores, plan.threads(), config.parameters()));
+    } catch (IOException e) {
+      LOG.warn("{}: costs are not kept: {}", file, e.toString());
+      return Optional.empty();
     }
   }
 

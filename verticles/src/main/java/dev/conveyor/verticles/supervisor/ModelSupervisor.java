@@ -4,6 +4,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
+import dev.conveyor.verticles.profile.ProfileKeeper;
 import dev.conveyor.verticles.supervisor.Deployer.Deployment;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
@@ -58,13 +59,14 @@ public final class ModelSupervisor implements RepositoryControl {
       ModelCatalog catalog,
       SupervisorEvents events,
       String device,
-      int maxQueueSize) {
+      int maxQueueSize,
+      ProfileKeeper profiles) {
     this.context = context;
     this.loaders = loaders;
     this.loader = loader;
     this.catalog = catalog;
     this.events = events;
-    this.deployer = new Deployer(vertx, context, loaders, device, maxQueueSize);
+    this.deployer = new Deployer(vertx, context, loaders, device, maxQueueSize, profiles);
   }
 
   /** Loads every model of the repository; a model that fails does not stop the others. */

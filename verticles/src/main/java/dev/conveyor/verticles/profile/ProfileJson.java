@@ -1,0 +1,79 @@
+package dev.conveyor.verticles.profile;
+
+import dev.conveyor.scheduler.ModelProfile;
+import dev.conveyor.scheduler.profile.ProfileSnapshot;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.util.List;
+import java.util.Locale;
+
+/** Writes profiles. Stateless. Times are microseconds. */
+public final class ProfileJson {
+
+  private ProfileJson() {}
+
+  /** Returns everything about a profile. */
+  public static JsonObject of(String model, String version, ModelProfile profile) {
+    JsonArray devices = new JsonArray();
+    for (ModelProfile.OnDevice device : profile.devices()) {
+      ProfileSnapshot costs = device.costs();
+      ProfileSnapshot.Accuracy accuracy = costs.accuracy();
+      JsonArray concurrency = new JsonArray();
+      for (ProfileSnapshot.Concurrency level : costs.byConcurrency()) {
+        concurrency.add(
+            new JsonObject()
+                .put("batches", level.batches())
+                .put("batch_sizes", sizes(level.sizes())));
+      }
+      devices.add(
+          new JsonObject()
+              .put("device", device.device())
+              .put("seed", device.seed().name().toLowerCase(Locale.ROOT))
+              .put("seed_samples", costs.seeded())
+              .put("relearned", costs.relearned())
+              .put(
+                  "fit",
+                  new JsonObject()
+                      .put("alpha_us", micros(costs.alphaNs()))
+                      .put("beta_us", micros(costs.betaNs())))
+              .put(
+                  "accuracy",
+                  new JsonObject()
+                      .put("batches", accuracy.scored())
+                      .put("median_error", round(accuracy.medianError()))
+                      .put("share_under_p99", round(accuracy.shareUnderP99()))
+                      .put("share_under_p99_ever", round(accuracy.shareUnderP99Ever())))
+              .put("batch_sizes", sizes(costs.sizes()))
+              .put("concurrency", concurrency));
+    }
+    return new JsonObject()
+        .put("model_name", model)
+        .put("model_version", version)
+        .put("devices", devices);
+  }
+
+  private static JsonArray sizes(List<ProfileSnapshot.Size> sizes) {
+    JsonArray array = new JsonArray();
+    for (ProfileSnapshot.Size size : sizes) {
+      array.add(
+          new JsonObject()
+              .put("batch_size", size.batchSize())
+              .put("samples", size.samples())
+              .put("median_us", micros(size.medianNs()))
+              .put("p95_us", micros(size.p95Ns()))
+              .put("p99_us", micros(size.p99Ns()))
+              .put("predicted_us", micros(size.predictedNs()))
+              .put("predicted_p99_us", micros(size.predictedP99Ns()))
+              .put("error", round(size.error())));
+    }
+    return array;
+  }
+
+  private static double micros(double ns) {
+    return Math.round(ns / 100) / 10.0;
+  }
+
+  private static double round(double value) {
+    return Math.round(value * 10_000) / 10_000.0;
+  }
+}
