@@ -43,6 +43,15 @@ public final class ReplyTo {
     this.handler = handler;
   }
 
+  /**
+   * Returns a path that nobody listens to and that is never answered: for simulations, whose
+   * requests may share it.
+   */
+  @SuppressWarnings("NullAway") // no context: nothing is ever delivered
+  public static ReplyTo unheard() {
+    return new ReplyTo(null, (response, failure) -> {});
+  }
+
   /** Returns false if the request was already answered; the caller then still owns the response. */
   public boolean succeed(InferenceResponse response) {
     return claim(response) && deliverSoon();

@@ -7,12 +7,12 @@ import java.util.Locale;
 import java.util.Optional;
 
 /** Guesses what a mistyped word was meant to be. */
-final class Suggestions {
+public final class Suggestions {
 
   private Suggestions() {}
 
   /** Returns a phrase to append to a message: the nearest known word, or all if none is near. */
-  static String of(String word, Collection<String> known) {
+  public static String of(String word, Collection<String> known) {
     return nearest(word, known)
         .map(name -> ", did you mean \"" + name + "\"?")
         .orElse(known.isEmpty() ? "" : ", known here: " + String.join(", ", known));

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.cli;
 
 import dev.conveyor.verticles.ServerInfo;
 import dev.conveyor.verticles.bench.BenchCommand;
+import dev.conveyor.verticles.cli.simulate.SimulateCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -11,7 +12,7 @@ import picocli.CommandLine.Command;
     version = ServerInfo.NAME + " " + ServerInfo.VERSION,
     mixinStandardHelpOptions = true,
     description = "Serves many models on few GPUs.",
-    subcommands = {ServeCommand.class, DemoCommand.class, BenchCommand.class})
+    subcommands = {ServeCommand.class, DemoCommand.class, BenchCommand.class, SimulateCommand.class})
 public final class Main {
 
   private Main() {}

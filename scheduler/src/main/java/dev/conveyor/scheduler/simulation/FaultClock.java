@@ -1,0 +1,36 @@
+package dev.conveyor.scheduler.simulation;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * The beginnings and ends of the faults, in order.
+ *
+ * <p>Not thread-safe: owned by the {@link Simulator}.
+ */
+final class FaultClock {
+
+  /** A fault begins or ends. */
+  record Moment(Scenario.Fault fault, long atNs, boolean isEnd) {}
+
+  private final List<Moment> moments = new ArrayList<>();
+  private int next;
+
+  FaultClock(List<Scenario.Fault> faults) {
+    for (Scenario.Fault fault : faults) {
+      moments.add(new Moment(fault, fault.atNs(), false));
+      moments.add(new Moment(fault, fault.atNs() + fault.forNs(), true));
+    }
+    moments.sort(Comparator.comparingLong(Moment::atNs));
+  }
+
+  /** Returns when the next moment is, or {@link Policy#NEVER}. */
+  long nextNs() {
+    return next < moments.size() ? moments.get(next).atNs() : Policy.NEVER;
+  }
+
+  Moment take() {
+    return moments.get(next++);
+  }
+}

@@ -1,0 +1,143 @@
+package dev.conveyor.scheduler.simulation;
+
+import dev.conveyor.models.config.ConfigException;
+import java.util.List;
+
+/**
+ * One experiment. Immutable.
+ *
+ * @param durationNs requests arrive for so long; then the run goes on until all are answered
+ * @param warmupNs requests that arrive before are not counted
+ * @param ratePerSecond of all models together; 0 leaves it to whoever runs it
+ */
+public record Scenario(
+    String name,
+    String description,
+    long seed,
+    long durationNs,
+    long warmupNs,
+    double ratePerSecond,
+    List<Device> devices,
+    List<Model> models,
+    Arrivals arrivals,
+    List<Fault> faults) {
+
+  public Scenario {
+    devices = List.copyOf(devices);
+    models = List.copyOf(models);
+    faults = List.copyOf(faults);
+    if (devices.isEmpty()) {
+      throw new ConfigException("devices", "one device or more", "none");
+    }
+    if (models.isEmpty()) {
+      throw new ConfigException("models", "one model or more", "none");
+    }
+    if (warmupNs >= durationNs) {
+      throw new ConfigException(
+          "warmup_seconds", "less than duration_seconds=" + durationNs / 1e9, warmupNs / 1e9);
+    }
+  }
+
+  /**
+   * One device.
+   *
+   * @param slots batches that it runs at once without slowing any down
+   * @param speed a batch takes its cost divided by this
+   */
+  public record Device(String name, int slots, double speed) {}
+
+  /**
+   * One model, with one instance per slot on each of its devices.
+   *
+   * @param objectiveNs every request is due so long after it arrived
+   * @param popularity share of the arrivals, relative to the other models
+   * @param cost of a batch on a device of speed 1
+   * @param noise standard deviation of the logarithm of each batch's time
+   * @param devices indices of the devices that hold it
+   */
+  public record Model(
+      String name,
+      long objectiveNs,
+      double weight,
+      double popularity,
+      CostCurve cost,
+      double noise,
+      List<Integer> devices) {
+
+    public Model {
+      devices = List.copyOf(devices);
+    }
+  }
+
+  /** When requests come. All processes keep the mean rate of the run. */
+  public sealed interface Arrivals {
+
+    /** Independent gaps, exponential. */
+    record Poisson() implements Arrivals {}
+
+    /**
+     * Independent gaps, hyper-exponential with balanced means.
+     *
+     * @param cv coefficient of variation of the gaps, above 1
+     */
+    record HyperExponential(double cv) implements Arrivals {}
+
+    /**
+     * A Markov-modulated Poisson process of two states with exponential dwell times.
+     *
+     * @param offFraction rate while off, as a fraction of the rate while on
+     */
+    record OnOff(double onNs, double offNs, double offFraction) implements Arrivals {}
+
+    /**
+     * Poisson with a rate that follows a curve, from its start again at its end.
+     *
+     * @param points ascending from 0; the last is the length of the curve
+     */
+    record Curve(List<Point> points) implements Arrivals {
+
+      public Curve {
+        points = List.copyOf(points);
+      }
+
+      /** The relative rate at a time; linear between two of them. */
+      public record Point(double atNs, double level) {}
+    }
+  }
+
+  /** Something that happens to a device. */
+  public record Fault(Kind kind, long atNs, long forNs, int device, double factor) {
+
+    /** What happens. */
+    public enum Kind {
+      /** Its batches are lost and its instances gone; they come back afterwards. */
+      LOST,
+      /** Batches that start meanwhile take {@code factor} times as long. */
+      SLOW_DOWN,
+      /** Nothing moves meanwhile. */
+      STALL
+    }
+  }
+
+  /** Returns the number of batches that can run at once. */
+  public int slots() {
+    return devices.stream().mapToInt(Device::slots).sum();
+  }
+
+  /**
+   * Returns the rate in requests per second that no policy can exceed: every slot busy with the
+   * largest batches whose time alone is within the objective, in the proportion of the models'
+   * popularity.
+   */
+  public double boundPerSecond() {
+    double popularity = 0;
+    double secondsPerRequest = 0;
+    for (Model model : models) {
+      int largest = Math.max(1, model.cost.largestWithin(model.objectiveNs));
+      secondsPerRequest += model.popularity * model.cost.ns(largest) / largest / 1e9;
+      popularity += model.popularity;
+    }
+    double speed = devices.stream().mapToDouble(device -> device.slots * device.speed).sum();
+    return speed * popularity / secondsPerRequest;
+  }
+}
