@@ -6,6 +6,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +18,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Invariant: {@code leasedBytes + idleBytes <= maxBytes}. When a class has no idle block and the
  * cap is near, idle blocks of the other classes are freed first. At the cap {@link #tryAcquire}
- * returns empty: the caller refuses the request, it never waits.
+ * returns empty: the caller refuses the request.
+ *
+ * <p>Before it comes to that, whoever has not begun yet can wait: {@link #awaitRoom} above 80 % of
+ * the cap, until it is half empty. Who has begun must go on, or nothing would ever come back.
  */
 @CheckReturnValue
 public final class BufferPool implements AutoCloseable {
@@ -38,12 +42,16 @@ public final class BufferPool implements AutoCloseable {
   private long idleBytes;
 
   @GuardedBy("this")
+  private final WaitingRoom waiting;
+
+  @GuardedBy("this")
   private boolean closed;
 
   @SuppressWarnings({"unchecked", "rawtypes"}) // an array of deques
   public BufferPool(BlockAllocator allocator, long maxBytes) {
     this.allocator = allocator;
     this.maxBytes = maxBytes;
+    this.waiting = new WaitingRoom(maxBytes);
     this.idle = new Deque[MAX_CLASS + 1];
     for (int c = MIN_CLASS; c <= MAX_CLASS; c++) {
       idle[c] = new ArrayDeque<>();
@@ -73,6 +81,44 @@ public final class BufferPool implements AutoCloseable {
                 new BudgetExceededException(
                     "%d bytes asked of a buffer pool that lends at most %d and has lent %d"
                         .formatted(bytes, maxBytes, leasedBytes())));
+  }
+
+  /** Returns an account for bytes on the heap that count as leased; it holds none yet. */
+  public HeapShare heapShare() {
+    return new HeapShare(this);
+  }
+
+  /**
+   * Returns null if there is room to begin, otherwise the place in the queue: {@code wakeUp} is
+   * called once, on the thread that gives memory back, unless the place is given up before.
+   *
+   * @param bytes that are going to be wanted
+   */
+  public synchronized @Nullable Runnable awaitRoom(long bytes, Runnable wakeUp) {
+    if (!waiting.isHigh(leasedBytes)) {
+      return null;
+    }
+    WaitingRoom.Waiter waiter = new WaitingRoom.Waiter(bytes, wakeUp);
+    waiting.add(waiter);
+    return () -> leave(waiter);
+  }
+
+  /** Returns how many wait for room. */
+  public synchronized int waiters() {
+    return waiting.size();
+  }
+
+  /** Lets those go who find room now; whoever was let go and wants nothing any more calls it. */
+  public void wakeWaiters() {
+    List<Runnable> released;
+    synchronized (this) {
+      released = waiting.release(leasedBytes);
+    }
+    released.forEach(Runnable::run);
+  }
+
+  private synchronized void leave(WaitingRoom.Waiter waiter) {
+    waiting.remove(waiter);
   }
 
   public synchronized long leasedBytes() {
@@ -107,7 +153,12 @@ public final class BufferPool implements AutoCloseable {
     trim();
   }
 
-  synchronized void giveBack(Block block) {
+  void giveBack(Block block) {
+    keep(block);
+    wakeWaiters();
+  }
+
+  private synchronized void keep(Block block) {
     leasedBytes -= block.sizeBytes();
     if (closed) {
       block.close();
@@ -115,6 +166,24 @@ public final class BufferPool implements AutoCloseable {
     }
     idleBytes += block.sizeBytes();
     idle[sizeClass(block.sizeBytes())].push(block);
+  }
+
+  synchronized boolean takeHeap(long bytes) {
+    if (bytes > maxBytes - leasedBytes) {
+      return false;
+    }
+    if (bytes > maxBytes - leasedBytes - idleBytes) {
+      trim();
+    }
+    leasedBytes += bytes;
+    return true;
+  }
+
+  void giveBackHeap(long bytes) {
+    synchronized (this) {
+      leasedBytes -= bytes;
+    }
+    wakeWaiters();
   }
 
   private synchronized @Nullable Block take(int sizeClass) {

@@ -122,4 +122,76 @@ final class BufferPoolTest {
       assertThat(shared.leasedBytes()).isZero();
     }
   }
+
+  @Test
+  void shouldCountBytesOnTheHeapAgainstTheSameCap() {
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 100_000);
+        HeapShare share = pool.heapShare()) {
+      assertThat(share.growTo(60_000)).isTrue();
+      assertThat(share.growTo(50_000)).as("it never shrinks").isTrue();
+      assertThat(pool.leasedBytes()).isEqualTo(60_000);
+      assertThat(pool.tryAcquire(65_536)).isEmpty();
+      assertThat(share.growTo(100_001)).isFalse();
+      assertThat(share.growTo(100_000)).isTrue();
+      share.close();
+      share.close();
+      assertThat(pool.leasedBytes()).isZero();
+      assertThat(share.growTo(200_000)).as("closed").isFalse();
+    }
+  }
+
+  @Test
+  void shouldFreeIdleBlocksForBytesOnTheHeap() {
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 100_000);
+        HeapShare share = pool.heapShare()) {
+      pool.acquire(65_536).close();
+      assertThat(pool.idleBytes()).isEqualTo(65_536);
+      assertThat(share.growTo(90_000)).isTrue();
+      assertThat(pool.idleBytes()).isZero();
+    }
+  }
+
+  @Test
+  void shouldLetNewcomersWaitAboveTheHighWaterMarkUntilTheLow() {
+    List<String> woken = new ArrayList<>();
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 1000)) {
+      HeapShare most = pool.heapShare();
+      HeapShare rest = pool.heapShare();
+      assertThat(most.growTo(500)).isTrue();
+      assertThat(rest.growTo(300)).isTrue();
+      assertThat(pool.awaitRoom(1, () -> woken.add("none"))).as("exactly at the mark").isNull();
+      assertThat(rest.growTo(301)).isTrue();
+
+      assertThat(pool.awaitRoom(300, () -> woken.add("first"))).isNotNull();
+      Runnable second = pool.awaitRoom(1, () -> woken.add("second"));
+      assertThat(pool.awaitRoom(1, () -> woken.add("third"))).isNotNull();
+      assertThat(second).isNotNull();
+      second.run();
+      assertThat(pool.waiters()).isEqualTo(2);
+      assertThat(woken).isEmpty();
+
+      rest.close();
+      assertThat(woken).as("500 and 300 reach the high mark").containsExactly("first");
+      most.close();
+      assertThat(woken).containsExactly("first", "third");
+      assertThat(pool.waiters()).isZero();
+    }
+  }
+
+  @Test
+  void shouldNotWakeAnybodyAboveTheLowWaterMark() {
+    List<String> woken = new ArrayList<>();
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 1000)) {
+      HeapShare most = pool.heapShare();
+      HeapShare rest = pool.heapShare();
+      assertThat(most.growTo(501)).isTrue();
+      assertThat(rest.growTo(400)).isTrue();
+      assertThat(pool.awaitRoom(5000, () -> woken.add("large"))).isNotNull();
+      rest.close();
+      assertThat(woken).isEmpty();
+
+      most.close();
+      assertThat(woken).as("one goes, however much it wants").containsExactly("large");
+    }
+  }
 }

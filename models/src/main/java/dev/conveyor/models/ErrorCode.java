@@ -26,7 +26,13 @@ public enum ErrorCode {
   /** The protocol has it, this server does not. */
   UNSUPPORTED(10),
   /** The server is stopping. */
-  SHUTTING_DOWN(11);
+  SHUTTING_DOWN(11),
+  /** More is asked of the model than it can do in time; try again later. */
+  OVERLOADED(12),
+  /** The client or the model is over its quota; try again later. */
+  OVER_QUOTA(13),
+  /** The request did not arrive in the time it may take. */
+  BODY_TIMEOUT(14);
 
   private final int wireCode;
 

@@ -22,6 +22,12 @@ final class DeviceState {
   /** The smallest start tag among the models that could run at the last {@link #choose}. */
   double smallestTag;
 
+  /** Batches that run here now. */
+  private final List<InstanceState> batches = new ArrayList<>();
+
+  /** Sum of the weights of the models that have something to run or running here. */
+  private double demand;
+
   private int used;
   private int running;
   private long busyUnitNs;
@@ -47,6 +53,38 @@ final class DeviceState {
   /** Returns the integral of the number of running batches over time. */
   long batchNs(long nowNs) {
     return batchNs + running * (nowNs - changedNs);
+  }
+
+  int room() {
+    return spec.capacity() - used;
+  }
+
+  /** Returns the sum of the weights of the other models that want this device. */
+  double demandBesides(Placement placement) {
+    return Math.max(0, demand - placement.demand);
+  }
+
+  /** Takes note of what a model wants of this device: its weight, or nothing. */
+  void setDemand(Placement placement, double weight) {
+    demand += weight - placement.demand;
+    placement.demand = weight;
+  }
+
+  void started(InstanceState instance) {
+    batches.add(instance);
+  }
+
+  void ended(InstanceState instance) {
+    batches.remove(instance);
+  }
+
+  /** Returns when the first of the running batches is expected to end. */
+  long untilFirstEndNs(long nowNs) {
+    long earliestNs = batches.isEmpty() ? 0 : Long.MAX_VALUE;
+    for (int i = 0; i < batches.size(); i++) {
+      earliestNs = Math.min(earliestNs, batches.get(i).untilEndNs(nowNs));
+    }
+    return earliestNs;
   }
 
   void take(int units, long nowNs) {

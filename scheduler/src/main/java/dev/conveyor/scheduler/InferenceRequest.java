@@ -27,6 +27,9 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   private final long deadlineNs;
   private final ReplyTo replyTo;
   private final @Nullable Object shapeKey;
+  private final String tenant;
+  private final long inputBytes;
+  private final SchedulingNotes notes = new SchedulingNotes();
 
   /**
    * Creates a request.
@@ -53,6 +56,39 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
       long deadlineNs,
       ReplyTo replyTo,
       @Nullable Object shapeKey) {
+    this(
+        model,
+        version,
+        inputs,
+        batchSize,
+        priority,
+        timeoutMicros,
+        arrivalNs,
+        preprocessNs,
+        deadlineNs,
+        replyTo,
+        shapeKey,
+        "");
+  }
+
+  /**
+   * Creates a request of a tenant.
+   *
+   * @param tenant who shares the model with others; empty for clients that do not say
+   */
+  public InferenceRequest(
+      String model,
+      String version,
+      List<Tensor> inputs,
+      int batchSize,
+      int priority,
+      long timeoutMicros,
+      long arrivalNs,
+      long preprocessNs,
+      long deadlineNs,
+      ReplyTo replyTo,
+      @Nullable Object shapeKey,
+      String tenant) {
     this.model = model;
     this.version = version;
     this.inputs = inputs;
@@ -64,6 +100,12 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     this.deadlineNs = deadlineNs;
     this.replyTo = replyTo;
     this.shapeKey = shapeKey;
+    this.tenant = tenant;
+    long bytes = 0;
+    for (int i = 0; i < inputs.size(); i++) {
+      bytes += inputs.get(i).sizeBytes();
+    }
+    this.inputBytes = bytes;
   }
 
   public String model() {
@@ -110,6 +152,21 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
 
   public @Nullable Object shapeKey() {
     return shapeKey;
+  }
+
+  /** Returns who shares the model with others; empty for clients that do not say. */
+  public String tenant() {
+    return tenant;
+  }
+
+  /** Returns the size of all inputs. */
+  public long inputBytes() {
+    return inputBytes;
+  }
+
+  /** Returns what the scheduler writes down about it. */
+  public SchedulingNotes notes() {
+    return notes;
   }
 
   /** Closes the inputs. */

@@ -40,11 +40,20 @@ final class InstanceState {
     return (int) Math.max(1, Math.round(batchNs / elapsedNs));
   }
 
+  /** Returns how long its batch is expected to take still; 0 if it is overdue or there is none. */
+  long untilEndNs(long nowNs) {
+    Assignment assignment = running;
+    return assignment == null
+        ? 0
+        : Math.max(0, assignment.batch().dispatchNs() + (long) (chargedNs / units) - nowNs);
+  }
+
   /** Ends the running batch: gives the room back and charges what it took. */
   void settle(long busyNs, long nowNs) {
     double actualNs = (double) Math.max(0, busyNs) * units;
     placement.device.fair.complete(placement.flow, chargedNs, actualNs);
     placement.device.giveBack(units, nowNs);
+    placement.device.ended(this);
     placement.model.running--;
     running = null;
   }

@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.models.config.Admission;
 import dev.conveyor.models.config.DynamicBatching;
 import java.util.Optional;
 
@@ -11,6 +12,7 @@ import java.util.Optional;
  * @param weight share of device time against other models
  * @param defaultMaxQueueSize requests that may wait if the queue policy does not say; 0 for no
  *     bound
+ * @param admission what is taken in before requests are turned away
  */
 public record ModelPlan(
     String name,
@@ -18,7 +20,8 @@ public record ModelPlan(
     int maxBatchSize,
     Optional<DynamicBatching> dynamicBatching,
     double weight,
-    int defaultMaxQueueSize) {
+    int defaultMaxQueueSize,
+    Admission admission) {
 
   public ModelPlan {
     if (maxBatchSize < 0 || defaultMaxQueueSize < 0 || !(weight > 0)) {
@@ -31,6 +34,29 @@ public record ModelPlan(
               + ", "
               + weight);
     }
+  }
+
+  /** Creates a plan that bounds the number of queued requests only. */
+  public ModelPlan(
+      String name,
+      String version,
+      int maxBatchSize,
+      Optional<DynamicBatching> dynamicBatching,
+      double weight,
+      int defaultMaxQueueSize) {
+    this(
+        name,
+        version,
+        maxBatchSize,
+        dynamicBatching,
+        weight,
+        defaultMaxQueueSize,
+        Admission.DEFAULT);
+  }
+
+  /** Returns the items of the largest batch that is ever cut from its queue, if all are single. */
+  int largestBatch() {
+    return dynamicBatching.isPresent() ? Math.max(1, maxBatchSize) : 1;
   }
 
   /** Returns what instances and snapshots call it: {@code name/version}. */

@@ -1,6 +1,7 @@
 package dev.conveyor.scheduler;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.batching.DynamicBatcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.profile.CostProfile;
@@ -22,12 +23,17 @@ final class ModelState {
   /** By index, also those that leave once their batch is done. */
   final Map<Integer, InstanceState> instances = new HashMap<>();
 
+  final ModelAdmission admission;
+
   ModelPlan plan;
   DynamicBatcher batcher;
   int running;
 
   /** Takes no more requests; what is queued still runs. */
   boolean draining;
+
+  /** Something happened since its load was published. */
+  boolean loadChanged;
 
   /** The last instance was lost: nothing will run until another one reports. */
   boolean lost;
@@ -38,9 +44,10 @@ final class ModelState {
   private long expiredBefore;
   private long cancelledBefore;
 
-  ModelState(ModelPlan plan) {
+  ModelState(ModelPlan plan, Tenants tenants) {
     this.plan = plan;
     this.batcher = newBatcher(plan);
+    this.admission = new ModelAdmission(this, tenants);
   }
 
   /**
@@ -85,6 +92,7 @@ final class ModelState {
     cancelledBefore += batcher.queue().cancelled();
     plan = next;
     batcher = newBatcher(next);
+    admission.replan();
     for (InferenceRequest request : queued) {
       InferenceException refusal = batcher.offer(request, nowNs);
       if (refusal != null) {

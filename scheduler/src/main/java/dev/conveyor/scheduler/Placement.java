@@ -16,6 +16,10 @@ final class Placement {
   final DeviceState device;
   final Flow flow;
   final ArrayDeque<InstanceState> free = new ArrayDeque<>();
+
+  /** What it adds to its device's demand now. */
+  double demand;
+
   CostProfile profile = new CostProfile();
   ModelProfile.Seed seed = ModelProfile.Seed.NONE;
 

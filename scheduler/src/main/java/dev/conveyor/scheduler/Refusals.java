@@ -2,6 +2,7 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 
 /** What clients are told when the scheduler does not take or keep their request. */
 final class Refusals {
@@ -21,6 +22,18 @@ final class Refusals {
   static InferenceException notReady(ModelPlan plan, String reason) {
     return new InferenceException(
         ErrorCode.UNAVAILABLE, "Model '" + plan.name() + "' is not ready: " + reason);
+  }
+
+  static InferenceException overloaded(ModelPlan plan, long targetNs) {
+    return new InferenceException(
+        ErrorCode.OVERLOADED,
+        "model '"
+            + plan.name()
+            + "' is overloaded: the request has waited for more than "
+            + targetNs / 1000
+            + " us",
+        RefusalReason.OVERLOADED,
+        targetNs);
   }
 
   static InferenceException shuttingDown() {

@@ -1,6 +1,8 @@
 package dev.conveyor.scheduler;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.config.Tenants;
+import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.batching.DynamicBatcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.profile.CostSample;
@@ -38,12 +40,20 @@ public final class Scheduler {
   private final Map<String, DeviceState> devicesByName = new LinkedHashMap<>();
   private final List<DeviceState> devices = new ArrayList<>();
   private final ModelTable models = new ModelTable();
+  private final Tenants tenants;
+  private final LoadBoard loads = new LoadBoard();
   private List<Rejection> rejected = new ArrayList<>();
   private long nextBatchId;
   private boolean shutDown;
 
   /** Creates a scheduler without models; among equally used devices the first goes first. */
   public Scheduler(List<DeviceSpec> devices) {
+    this(devices, Tenants.DEFAULT);
+  }
+
+  /** Creates a scheduler whose models are shared by tenants. */
+  public Scheduler(List<DeviceSpec> devices, Tenants tenants) {
+    this.tenants = tenants;
     for (DeviceSpec spec : devices) {
       DeviceState device = new DeviceState(spec);
       if (devicesByName.put(spec.name(), device) != null) {
@@ -62,12 +72,26 @@ public final class Scheduler {
   public void addModel(ModelPlan plan, long nowNs) {
     ModelState model = models.find(plan.key());
     if (model == null) {
-      models.add(new ModelState(plan));
+      models.add(new ModelState(plan, tenants));
     } else if (model.draining) {
       throw new IllegalStateException(plan.key() + " is being removed");
     } else {
       model.replan(plan, nowNs, rejected);
     }
+  }
+
+  /** Leaves the load of a model in a cell from now on, at every {@link #publishLoads}. */
+  public void publishTo(String key, LoadCell cell) {
+    ModelState model = models.find(key);
+    if (model != null) {
+      model.admission.publishTo(cell);
+      loads.touch(model);
+    }
+  }
+
+  /** Leaves the load of the models that something happened to where front ends see it. */
+  public void publishLoads(long nowNs) {
+    loads.publish(nowNs);
   }
 
   /** Stops taking requests for a model; what is queued still runs, if there is an instance. */
@@ -93,6 +117,7 @@ public final class Scheduler {
     }
     model.batcher.rejectAll(Refusals.notReady(model.plan, "unloaded"), rejected);
     models.remove(model);
+    loads.forget(model);
     for (InstanceState instance : model.instances.values()) {
       instance.leaving = true;
     }
@@ -123,6 +148,7 @@ public final class Scheduler {
     model.instances.put(ref.index(), instance);
     placement.free.addLast(instance);
     model.lost = false;
+    loads.touch(model);
   }
 
   /**
@@ -204,14 +230,26 @@ public final class Scheduler {
       return Refusals.notReady(
           model.plan, model.draining ? "unloading" : "its instances were lost");
     }
-    return model.batcher.offer(request, nowNs);
+    InferenceException refusal = model.admission.check(request, nowNs);
+    if (refusal != null) {
+      return refusal;
+    }
+    model.admission.tag(request);
+    refusal = model.batcher.offer(request, nowNs);
+    if (refusal != null) {
+      model.admission.dropped(request);
+    }
+    loads.touch(model);
+    return refusal;
   }
 
   /** Returns the next batch to run and where, or null; ask until it returns null. */
   public @Nullable Assignment poll(long nowNs) {
     List<ModelState> all = models.all();
     for (int i = 0; i < all.size(); i++) {
-      all.get(i).batcher.expire(nowNs, rejected);
+      ModelState model = all.get(i);
+      model.batcher.expire(nowNs, rejected);
+      model.admission.shed(nowNs, rejected);
     }
     Placement next = choose(nowNs);
     while (next != null) {
@@ -249,6 +287,9 @@ public final class Scheduler {
     device.fair.dispatch(placement.flow, device.smallestTag, instance.chargedNs);
     device.take(instance.units, nowNs);
     instance.started(nowNs);
+    device.started(instance);
+    model.admission.onBatch(batch, nowNs);
+    loads.touch(model);
     model.running++;
     model.dispatchedBatches++;
     model.dispatchedRequests += batch.requests().size();
@@ -267,6 +308,9 @@ public final class Scheduler {
           outcome.items(), outcome.busyNs(), instance.concurrency(nowNs));
     }
     instance.settle(outcome.busyNs(), nowNs);
+    ModelState model = instance.placement.model;
+    model.admission.onOutcome(assignment.batch(), outcome, instance.units, nowNs);
+    loads.touch(model);
     if (instance.leaving) {
       instance.forget();
     } else {
@@ -285,6 +329,7 @@ public final class Scheduler {
     }
     instance.drop(nowNs);
     ModelState model = instance.placement.model;
+    loads.touch(model);
     if (model.activeInstances() == 0) {
       model.lost = true;
       model.batcher.rejectAll(Refusals.notReady(model.plan, "its instances were lost"), rejected);
@@ -317,6 +362,14 @@ public final class Scheduler {
     }
     List<Rejection> taken = rejected;
     rejected = new ArrayList<>();
+    for (int i = 0; i < taken.size(); i++) {
+      InferenceRequest request = taken.get(i).request();
+      ModelState model = models.find(request.model(), request.version());
+      if (model != null) {
+        model.admission.dropped(request);
+        loads.touch(model);
+      }
+    }
     return taken;
   }
 

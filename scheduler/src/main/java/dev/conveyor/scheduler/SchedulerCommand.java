@@ -1,13 +1,24 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.util.List;
 
 /** What the supervisor tells the scheduler, at {@link Addresses#CONTROL}, in order. */
 public sealed interface SchedulerCommand {
 
-  /** Takes requests for a model from now on, or changes how it is scheduled. */
-  record AddModel(ModelPlan plan) implements SchedulerCommand {}
+  /**
+   * Takes requests for a model from now on, or changes how it is scheduled.
+   *
+   * @param load where to leave how busy the model is
+   */
+  record AddModel(ModelPlan plan, LoadCell load) implements SchedulerCommand {
+
+    /** Creates the command for a model whose load nobody wants to know. */
+    public AddModel(ModelPlan plan) {
+      this(plan, new LoadCell());
+    }
+  }
 
   /** Takes no more requests for a model. The reply comes when the last one was answered. */
   record RemoveModel(String key) implements SchedulerCommand {}

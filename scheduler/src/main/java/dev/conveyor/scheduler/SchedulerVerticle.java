@@ -2,6 +2,7 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.SchedulerCommand.AddModel;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceGone;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
@@ -62,7 +63,13 @@ public final class SchedulerVerticle extends VerticleBase {
    * @param executionTimeoutMs how long an instance may take for a batch before it counts as lost
    */
   public SchedulerVerticle(List<DeviceSpec> devices, NanoClock clock, long executionTimeoutMs) {
-    this.scheduler = new Scheduler(devices);
+    this(devices, Tenants.DEFAULT, clock, executionTimeoutMs);
+  }
+
+  /** Creates the actor of a server whose models are shared by tenants. */
+  public SchedulerVerticle(
+      List<DeviceSpec> devices, Tenants tenants, NanoClock clock, long executionTimeoutMs) {
+    this.scheduler = new Scheduler(devices, tenants);
     this.clock = clock;
     this.runOptions = new DeliveryOptions().setLocalOnly(true).setSendTimeout(executionTimeoutMs);
   }
@@ -132,6 +139,7 @@ public final class SchedulerVerticle extends VerticleBase {
   private void execute(SchedulerCommand command, Message<?> message) {
     if (command instanceof AddModel add) {
       scheduler.addModel(add.plan(), clock.nanoTime());
+      scheduler.publishTo(add.plan().key(), add.load());
       message.reply(null);
     } else if (command instanceof RemoveModel remove) {
       scheduler.drainModel(remove.key());
@@ -177,6 +185,7 @@ public final class SchedulerVerticle extends VerticleBase {
     }
     answerRejected();
     answerPending();
+    scheduler.publishLoads(nowNs);
     armWakeUp(nowNs);
   }
 

@@ -26,6 +26,9 @@ public final class TestRequests {
     private long timeoutMicros;
     private long deadlineNs = InferenceRequest.NO_DEADLINE;
     private Object shapeKey;
+    private long arrivalNs;
+    private String tenant = "";
+    private int bytes = 1;
 
     public Builder model(String name) {
       model = name;
@@ -57,19 +60,35 @@ public final class TestRequests {
       return this;
     }
 
+    public Builder arrivalNs(long ns) {
+      arrivalNs = ns;
+      return this;
+    }
+
+    public Builder tenant(String name) {
+      tenant = name;
+      return this;
+    }
+
+    public Builder bytes(int count) {
+      bytes = count;
+      return this;
+    }
+
     public InferenceRequest build() {
       return new InferenceRequest(
           model,
           "1",
-          List.of(Tensor.of("x", DataType.UINT8, Shape.of(1), ByteBuffer.allocate(1))),
+          List.of(Tensor.of("x", DataType.UINT8, Shape.of(bytes), ByteBuffer.allocate(bytes))),
           items,
           priority,
           timeoutMicros,
-          0,
+          arrivalNs,
           0,
           deadlineNs,
           new ReplyTo(null, (response, failure) -> {}),
-          shapeKey);
+          shapeKey,
+          tenant);
     }
   }
 

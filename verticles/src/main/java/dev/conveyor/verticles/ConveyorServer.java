@@ -99,9 +99,10 @@ public final class ConveyorServer {
         new LivePage(
             new LiveFigures(ServerInfo.VERSION, catalog, supervisor, system, NanoClock.SYSTEM));
     LocalGateway gateway = new LocalGateway(vertx, catalog);
+    FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM);
     this.http =
         new HttpFrontEnd(
-            new HttpServices(gateway, catalog, supervisor, requestMemory),
+            new HttpServices(gateway, catalog, supervisor, door, requestMemory),
             new HttpFrontEndOptions(
                 config.http().host(),
                 config.http().port(),
@@ -109,6 +110,7 @@ public final class ConveyorServer {
                 config.limits().maxConnections(),
                 config.limits().maxHeaderBytes(),
                 IDLE_TIMEOUT_SECONDS,
+                config.limits().bodyTimeout().toMillis(),
                 config.shutdownGrace().toMillis()),
             page::mount);
     this.grpc =
@@ -118,14 +120,17 @@ public final class ConveyorServer {
                 config.grpc().port(),
                 maxMessageBytes(),
                 GrpcOptions.DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
+                config.limits().maxConnections(),
                 config.shutdownGrace().toMillis()),
             gateway,
+            door,
             catalog,
             supervisor,
             served -> ModelConfigWriter.toProto(served.config()));
     this.metrics = new MetricsFrontEnd(config.metrics().host(), config.metrics().port(), report);
     this.bus =
-        new BusFrontEnd(gateway, catalog, config.eventBus().addressPrefix(), maxMessageBytes());
+        new BusFrontEnd(
+            gateway, door, catalog, config.eventBus().addressPrefix(), maxMessageBytes());
   }
 
   private ModelSupervisor supervisor(SupervisorEvents events) {
@@ -160,7 +165,10 @@ public final class ConveyorServer {
   public Future<Void> listen() {
     SchedulerVerticle scheduler =
         new SchedulerVerticle(
-            List.of(DeviceSpec.cpu(CPU, machine.cores())), NanoClock.SYSTEM, EXECUTION_TIMEOUT_MS);
+            List.of(DeviceSpec.cpu(CPU, machine.cores())),
+            config.tenants(),
+            NanoClock.SYSTEM,
+            EXECUTION_TIMEOUT_MS);
     return vertx
         .deployVerticle(scheduler)
         .onSuccess(frontEnds::addLast)

@@ -12,6 +12,7 @@ import java.util.List;
  * @param timeoutMicros the {@code timeout} parameter; 0 for none
  * @param deadlineNs {@link System#nanoTime} at which the client stops waiting, or {@link
  *     dev.conveyor.scheduler.InferenceRequest#NO_DEADLINE}
+ * @param tenant who shares the model with others; empty for clients that do not say
  */
 public record InferCall(
     String model,
@@ -19,4 +20,17 @@ public record InferCall(
     List<Tensor> inputs,
     int priority,
     long timeoutMicros,
-    long deadlineNs) {}
+    long deadlineNs,
+    String tenant) {
+
+  /** Creates a call of a client that does not say who it is. */
+  public InferCall(
+      String model,
+      String version,
+      List<Tensor> inputs,
+      int priority,
+      long timeoutMicros,
+      long deadlineNs) {
+    this(model, version, inputs, priority, timeoutMicros, deadlineNs, "");
+  }
+}

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles;
 
+import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.Addresses;
@@ -34,15 +35,16 @@ public final class LocalGateway implements InferenceGateway {
     final long arrivalNs = System.nanoTime();
     // A request has a context of its own; its event loop's is the one that answers can share.
     Context context = ((ContextInternal) vertx.getOrCreateContext()).unwrap();
-    ReplyTo reply = new ReplyTo(context, handler);
     ServedModel model;
     try {
       model = enter(call);
     } catch (InferenceException e) {
       call.inputs().forEach(Tensor::close);
-      reply.fail(e);
-      return reply;
+      ReplyTo refused = new ReplyTo(context, handler);
+      refused.fail(e);
+      return refused;
     }
+    ReplyTo reply = new ReplyTo(context, new CountedOutcome(model.stats(), arrivalNs, handler));
     boolean decoding = false;
     try {
       InputCheck.Checked checked = model.inputCheck().check(call.inputs());
@@ -119,13 +121,15 @@ public final class LocalGateway implements InferenceGateway {
             preprocessNs,
             call.deadlineNs(),
             reply,
-            checked.shapeKey());
+            checked.shapeKey(),
+            call.tenant());
     vertx.eventBus().send(Addresses.SUBMIT, request, LOCAL);
   }
 
   private static void refuse(
       ServedModel model, ReplyTo reply, InferenceException failure, long arrivalNs) {
-    if (reply.fail(failure)) {
+    boolean counted = failure.code() == ErrorCode.QUEUE_FULL;
+    if (reply.fail(failure) && !counted) {
       model.stats().onFailure(ModelStats.Reason.REJECTED, System.nanoTime() - arrivalNs);
     }
   }

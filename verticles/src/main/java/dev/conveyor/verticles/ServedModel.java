@@ -20,6 +20,7 @@ import java.util.Map;
  * @param labels output name to labels, for outputs that have a label file
  * @param images how encoded images become tensors
  * @param entrance who goes from the catalog to the scheduler passes it
+ * @param door how busy it is, and what is left of its quota
  */
 public record ServedModel(
     String name,
@@ -33,7 +34,8 @@ public record ServedModel(
     InputCheck inputCheck,
     ImageInputs images,
     ModelStats stats,
-    Entrance entrance) {
+    Entrance entrance,
+    ModelDoor door) {
 
   /** Creates a version that lets requests in. */
   public ServedModel(
@@ -60,7 +62,8 @@ public record ServedModel(
         inputCheck,
         images,
         stats,
-        new Entrance());
+        new Entrance(),
+        new ModelDoor(config.extensions().admission()));
   }
 
   /** Returns the model's name inside the scheduler. */

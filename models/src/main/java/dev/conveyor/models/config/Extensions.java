@@ -8,10 +8,12 @@ import java.util.List;
  * @param preprocessing inputs that take encoded images, with what is done to them
  * @param intraOpThreads threads of one execution on a CPU; 0 divides the cores among the instances
  * @param weight share of device time against other models under load
+ * @param admission what is taken in before requests are turned away
  */
-public record Extensions(List<Preprocessing> preprocessing, int intraOpThreads, double weight) {
+public record Extensions(
+    List<Preprocessing> preprocessing, int intraOpThreads, double weight, Admission admission) {
 
-  public static final Extensions DEFAULT = new Extensions(List.of(), 0, 1.0);
+  public static final Extensions DEFAULT = new Extensions(List.of(), 0, 1.0, Admission.DEFAULT);
 
   public Extensions {
     preprocessing = List.copyOf(preprocessing);

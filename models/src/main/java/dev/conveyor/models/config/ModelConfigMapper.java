@@ -209,7 +209,8 @@ final class ModelConfigMapper {
     return new Extensions(
         each("preprocessing", extensions.getPreprocessingList(), ModelConfigMapper::preprocessing),
         extensions.getIntraOpThreads(),
-        extensions.hasWeight() ? extensions.getWeight() : Extensions.DEFAULT.weight());
+        extensions.hasWeight() ? extensions.getWeight() : Extensions.DEFAULT.weight(),
+        under("admission", () -> AdmissionMapper.admission(extensions.getAdmission())));
   }
 
   private static Preprocessing preprocessing(ImagePreprocessing block) {

@@ -176,6 +176,9 @@ public final class ModelConfigWriter {
         ModelExtensions.newBuilder()
             .setIntraOpThreads(extensions.intraOpThreads())
             .setWeight(extensions.weight());
+    if (!extensions.admission().equals(Admission.DEFAULT)) {
+      proto.setAdmission(AdmissionMapper.toProto(extensions.admission()));
+    }
     for (Preprocessing block : extensions.preprocessing()) {
       proto.addPreprocessing(
           ImagePreprocessing.newBuilder()

@@ -8,6 +8,7 @@ import java.time.Duration;
  *
  * @param modelRepository absolute if it was read from a file, whose directory relative paths start
  *     at
+ * @param tenants how clients that name themselves share the models
  * @param shutdownGrace longest wait for running requests when the server stops
  */
 public record ServerConfig(
@@ -18,6 +19,7 @@ public record ServerConfig(
     Limits limits,
     Devices devices,
     EventBus eventBus,
+    Tenants tenants,
     Duration shutdownGrace,
     LogFormat logFormat) {
 
@@ -30,6 +32,7 @@ public record ServerConfig(
           Limits.DEFAULT,
           Devices.DEFAULT,
           EventBus.DEFAULT,
+          Tenants.DEFAULT,
           Duration.ofSeconds(10),
           LogFormat.TEXT);
 
@@ -58,6 +61,7 @@ public record ServerConfig(
    * @param maxConnections open connections of one protocol
    * @param maxHeaderBytes all headers of one HTTP request
    * @param requestMemoryBytes memory of all requests under way
+   * @param bodyTimeout longest time that a request may take to arrive
    */
   public record Limits(
       long maxMessageBytes,
@@ -65,10 +69,11 @@ public record ServerConfig(
       int maxQueueSize,
       int maxConnections,
       int maxHeaderBytes,
-      long requestMemoryBytes) {
+      long requestMemoryBytes,
+      Duration bodyTimeout) {
 
     public static final Limits DEFAULT =
-        new Limits(64L << 20, 50_000_000, 2048, 4096, 16384, 1L << 30);
+        new Limits(64L << 20, 50_000_000, 2048, 4096, 16384, 1L << 30, Duration.ofSeconds(60));
 
     public Limits {
       // Bodies and gRPC messages are counted in ints below the protocols.
@@ -78,6 +83,7 @@ public record ServerConfig(
       requireWithin("max_connections", 1, Integer.MAX_VALUE, maxConnections);
       requireWithin("max_header_bytes", 1024, Integer.MAX_VALUE, maxHeaderBytes);
       requireWithin("request_memory_bytes", maxMessageBytes, Long.MAX_VALUE, requestMemoryBytes);
+      requireWithin("body_timeout_ms", 1, Integer.MAX_VALUE, bodyTimeout.toMillis());
     }
   }
 
@@ -129,7 +135,16 @@ public record ServerConfig(
   /** Returns the same for another repository. */
   public ServerConfig withModelRepository(Path repository) {
     return new ServerConfig(
-        repository, http, grpc, metrics, limits, devices, eventBus, shutdownGrace, logFormat);
+        repository,
+        http,
+        grpc,
+        metrics,
+        limits,
+        devices,
+        eventBus,
+        tenants,
+        shutdownGrace,
+        logFormat);
   }
 
   private static void requireWithin(String key, long min, long max, long value) {

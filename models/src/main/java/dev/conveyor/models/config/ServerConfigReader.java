@@ -57,6 +57,7 @@ public final class ServerConfigReader {
         under("limits", () -> limits(settings.getLimits())),
         under("devices.cpu", () -> devices(settings.getDevices().getCpu())),
         under("event_bus", () -> eventBus(settings.getEventBus())),
+        under("tenants", () -> AdmissionMapper.tenants(settings.getTenants())),
         settings.hasShutdownGraceMs()
             ? Duration.ofMillis(settings.getShutdownGraceMs())
             : DEFAULT.shutdownGrace(),
@@ -93,7 +94,10 @@ public final class ServerConfigReader {
         limits.hasMaxHeaderBytes() ? limits.getMaxHeaderBytes() : defaults.maxHeaderBytes(),
         limits.hasRequestMemoryBytes()
             ? limits.getRequestMemoryBytes()
-            : Math.max(message, defaults.requestMemoryBytes()));
+            : Math.max(message, defaults.requestMemoryBytes()),
+        limits.hasBodyTimeoutMs()
+            ? Duration.ofMillis(limits.getBodyTimeoutMs())
+            : defaults.bodyTimeout());
   }
 
   private static ServerConfig.Devices devices(ServerSettings.Cpu cpu) {

@@ -206,8 +206,24 @@ class ModelConfigRoundTripTest {
     return Combinators.combine(
             preprocessing().list().ofMaxSize(2),
             Arbitraries.integers().greaterOrEqual(0),
-            Arbitraries.doubles().between(0, false, 1e6, true))
+            Arbitraries.doubles().between(0, false, 1e6, true),
+            admission())
         .as(Extensions::new);
+  }
+
+  private static Arbitrary<Admission> admission() {
+    Arbitrary<Duration> micros =
+        Arbitraries.longs().between(1, 86_400_000_000L).map(n -> Duration.of(n, ChronoUnit.MICROS));
+    return Combinators.combine(
+            Arbitraries.longs().greaterOrEqual(0),
+            micros,
+            micros,
+            Combinators.combine(
+                    Arbitraries.doubles().between(0, false, 1e9, true),
+                    Arbitraries.doubles().between(1, 1e9))
+                .as(Quota::new)
+                .injectNull(0.5))
+        .as(Admission::new);
   }
 
   private static Arbitrary<Preprocessing> preprocessing() {

@@ -64,6 +64,9 @@ class SchemaTest {
         "{'model_metrics': {'metric_control': [{'histogram_options': {'buckets': [1, 2.5]}}]}}",
         "{'default_model_filename': ''}",
         "{'conveyor': {'intra_op_threads': 1, 'weight': 0.25}}",
+        "{'conveyor': {'admission': {}}}",
+        "{'conveyor': {'admission': {'max_queue_bytes': '1', 'target_queue_delay_microseconds': 5,"
+            + " 'overload_interval_microseconds': 1, 'quota': {'requests_per_second': 0.5}}}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
             + " 'color': 'GRAY', 'mean': [1.5], 'pad_value': 255, 'mode': 'LETTERBOX'}]}}",
       })
@@ -130,6 +133,12 @@ class SchemaTest {
         "{'model_transaction_policy': {'decoupled': true}}",
         "{'conveyor': {'intra_op_threads': -1}}",
         "{'conveyor': {'weight': 0}}",
+        "{'conveyor': {'admission': {'max_queue_bytes': -1}}}",
+        "{'conveyor': {'admission': {'target_queue_delay_microseconds': 86400000001}}}",
+        "{'conveyor': {'admission': {'overload_interval_microseconds': 0}}}",
+        "{'conveyor': {'admission': {'quota': {}}}}",
+        "{'conveyor': {'admission': {'quota': {'requests_per_second': 0}}}}",
+        "{'conveyor': {'admission': {'quota': {'requests_per_second': 5, 'burst': 0.5}}}}",
         "{'conveyor': {'weight': '1'}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8}]}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8, 'mean': [1]}]}}",
@@ -150,7 +159,9 @@ class SchemaTest {
       strings = {
         "{}",
         "{'model_repository': '/models', 'http': {'port': 0}, 'grpc': {'host': '::1'}}",
-        "{'limits': {'max_message_bytes': '1024', 'max_queue_size': 1}}",
+        "{'limits': {'max_message_bytes': '1024', 'max_queue_size': 1, 'body_timeout_ms': 1}}",
+        "{'tenants': {'max_tracked': 1, 'others': {'weight': 2}, 'named': {'a': {}, 'b': {"
+            + "'weight': 0.5, 'quota': {'requests_per_second': 10, 'burst': 1}}}}}",
         "{'devices': {'cpu': {'cores': 2, 'memory_budget_bytes': '0'}}, 'log_format': 'json'}",
         "{'event_bus': {'enabled': false, 'address_prefix': 'a'}, 'shutdown_grace_ms': 0}",
       })
@@ -182,6 +193,13 @@ class SchemaTest {
         "{'event_bus': {'enabled': 1}}",
         "{'event_bus': {'address_prefix': ''}}",
         "{'shutdown_grace_ms': -1}",
+        "{'limits': {'body_timeout_ms': 0}}",
+        "{'tenants': {'max_tracked': 0}}",
+        "{'tenants': {'gold': {}}}",
+        "{'tenants': {'others': {'weight': 0}}}",
+        "{'tenants': {'named': {'': {}}}}",
+        "{'tenants': {'named': {'a': {'share': 1}}}}",
+        "{'tenants': {'named': {'a': {'quota': {'burst': 5}}}}}",
         "{'log_format': 'xml'}",
       })
   void shouldRefuseServerConfigurationsThatTheReaderRefuses(String sample) {

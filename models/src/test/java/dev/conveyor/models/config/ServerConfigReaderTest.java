@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,7 +26,9 @@ class ServerConfigReaderTest {
     assertThat(config.metrics()).isEqualTo(new ServerConfig.Listener("127.0.0.1", 8002));
     assertThat(config.limits())
         .isEqualTo(
-            new ServerConfig.Limits(67_108_864, 50_000_000, 2048, 4096, 16_384, 1_073_741_824));
+            new ServerConfig.Limits(
+                67_108_864, 50_000_000, 2048, 4096, 16_384, 1_073_741_824, Duration.ofMinutes(1)));
+    assertThat(config.tenants()).isEqualTo(Tenants.DEFAULT);
   }
 
   @Test
@@ -41,10 +44,15 @@ class ServerConfigReaderTest {
               "metrics": {"host": "::1"},
               "limits": {
                 "max_message_bytes": 1024, "max_image_pixels": 100, "max_queue_size": 10,
-                "max_connections": 11, "max_header_bytes": 2048, "request_memory_bytes": "4096"
+                "max_connections": 11, "max_header_bytes": 2048, "request_memory_bytes": "4096",
+                "body_timeout_ms": 1500
               },
               "devices": {"cpu": {"cores": 3, "memory_budget_bytes": 123456789012}},
               "event_bus": {"enabled": false, "address_prefix": "shop"},
+              "tenants": {
+                "max_tracked": 7, "others": {"quota": {"requests_per_second": 5}},
+                "named": {"gold": {"weight": 3, "quota": {"requests_per_second": 9, "burst": 2}}}
+              },
               "shutdown_grace_ms": 250,
               "log_format": "json"
             }
@@ -57,9 +65,13 @@ class ServerConfigReaderTest {
                 new ServerConfig.Listener("0.0.0.0", 0),
                 new ServerConfig.Listener("127.0.0.1", 9001),
                 new ServerConfig.Listener("::1", 8002),
-                new ServerConfig.Limits(1024, 100, 10, 11, 2048, 4096),
+                new ServerConfig.Limits(1024, 100, 10, 11, 2048, 4096, Duration.ofMillis(1500)),
                 new ServerConfig.Devices(new ServerConfig.Cpu(3, 123_456_789_012L)),
                 new ServerConfig.EventBus(false, "shop"),
+                new Tenants(
+                    7,
+                    new Tenants.Tenant(1, new Quota(5, 5)),
+                    Map.of("gold", new Tenants.Tenant(3, new Quota(9, 2)))),
                 Duration.ofMillis(250),
                 ServerConfig.LogFormat.JSON));
   }
@@ -88,6 +100,9 @@ class ServerConfigReaderTest {
         "{'limits': {'max_message_bytes': 10, 'request_memory_bytes': 9}} | limits.request_memory_bytes | expected 10 or more, found 9",
         "{'devices': {'cpu': {'cores': -1}}} | devices.cpu.cores | expected 0 or more",
         "{'log_format': 'xml'} | log_format | expected \"text\" or \"json\", found \"xml\"",
+        "{'tenants': {'named': {'a': {'weight': -1}}}} | tenants.named.a.weight | found -1",
+        "{'tenants': {'others': {'quota': {'requests_per_second': 1, 'burst': 0}}}} | tenants.others.quota.burst | expected a number from 1",
+        "{'limits': {'body_timeout_ms': 0}} | limits.body_timeout_ms | expected 1 or more, found 0",
         "{'shutdown_grace_ms': -5} | shutdown_grace_ms | found -5",
       })
   void shouldNameKeyExpectedAndFoundWhenAValueIsWrong(String json, String key, String problem) {

@@ -113,6 +113,13 @@ public final class DynamicBatcher {
     }
   }
 
+  /** Takes out requests without a deadline that came before {@code sinceNs}. */
+  public void shed(long sinceNs, InferenceException failure, List<Rejection> rejected) {
+    if (queue.shed(sinceNs, failure, rejected)) {
+      planned = false;
+    }
+  }
+
   /** Takes out everything. */
   public void rejectAll(InferenceException failure, List<Rejection> rejected) {
     queue.rejectAll(failure, rejected);

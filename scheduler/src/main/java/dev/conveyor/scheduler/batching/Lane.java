@@ -103,11 +103,21 @@ final class Lane {
     if (size == requests.length) {
       grow();
     }
-    int slot = slot(size++);
+    int at = size++;
+    while (at > 0 && isBefore(request, request(at - 1))) {
+      keep(at - 1, at);
+      at--;
+    }
+    int slot = slot(at);
     requests[slot] = request;
     this.enqueuedNs[slot] = enqueuedNs;
     this.dueNs[slot] = dueNs;
     earliestDueNs = earlier(earliestDueNs, dueNs);
+  }
+
+  /** Among tenants the fair order goes first; without tenants all tags are equal. */
+  private static boolean isBefore(InferenceRequest request, InferenceRequest other) {
+    return request.notes().fairTagNs() < other.notes().fairTagNs();
   }
 
   InferenceRequest removeFirst() {

@@ -2,6 +2,7 @@ package dev.conveyor.scheduler.batching;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
@@ -28,6 +29,7 @@ public final class RequestQueue {
   private final String model;
   private int requests;
   private int items;
+  private long bytes;
   private long expired;
   private long cancelled;
   private int cursorLane;
@@ -69,6 +71,24 @@ public final class RequestQueue {
     return items;
   }
 
+  /** Returns the sum of the sizes of their inputs. */
+  public long bytes() {
+    return bytes;
+  }
+
+  /** Returns true if no request would be taken, whatever its priority. */
+  public boolean isFull() {
+    for (int level = 1; level < laneOfLevel.length; level++) {
+      int index = laneOfLevel[level];
+      Lane lane = lanes[index];
+      int waiting = lane.size() + (lane.delays() ? lanes[index + 1].size() : 0);
+      if (lane.maxSize() == 0 || waiting < lane.maxSize()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Returns how many were failed because their time was over. */
   public long expired() {
     return expired;
@@ -95,11 +115,14 @@ public final class RequestQueue {
     if (lane.maxSize() > 0 && waiting >= lane.maxSize()) {
       return new InferenceException(
           ErrorCode.QUEUE_FULL,
-          "Request for model '" + model + "' exceeds maximum queue size " + lane.maxSize());
+          "Request for model '" + model + "' exceeds maximum queue size " + lane.maxSize(),
+          RefusalReason.QUEUE_FULL,
+          InferenceException.UNKNOWN);
     }
     lane.append(request, nowNs);
     requests++;
     items += request.batchSize();
+    bytes += request.inputBytes();
     return null;
   }
 
@@ -135,6 +158,7 @@ public final class RequestQueue {
         InferenceRequest request = lane.removeFirst();
         requests--;
         items -= request.batchSize();
+        bytes -= request.inputBytes();
         into.add(request);
         left--;
       }
@@ -200,6 +224,31 @@ public final class RequestQueue {
     return requests < before;
   }
 
+  /**
+   * Takes out requests without a deadline that came before {@code sinceNs}. Returns true if there
+   * were any.
+   */
+  boolean shed(long sinceNs, InferenceException failure, List<Rejection> rejected) {
+    int before = requests;
+    for (Lane lane : lanes) {
+      int kept = 0;
+      int size = lane.size();
+      for (int i = 0; i < size; i++) {
+        InferenceRequest request = lane.request(i);
+        boolean old = lane.enqueuedNs(i) - sinceNs < 0;
+        if (old && request.deadlineNs() == InferenceRequest.NO_DEADLINE) {
+          drop(request, failure, rejected);
+        } else {
+          lane.keep(i, kept++);
+        }
+      }
+      if (kept < size) {
+        lane.truncate(kept);
+      }
+    }
+    return requests < before;
+  }
+
   /** Empties the queue, in order. */
   void rejectAll(InferenceException failure, List<Rejection> rejected) {
     for (Lane lane : lanes) {
@@ -223,6 +272,7 @@ public final class RequestQueue {
   private void drop(InferenceRequest request, InferenceException why, List<Rejection> rejected) {
     requests--;
     items -= request.batchSize();
+    bytes -= request.inputBytes();
     rejected.add(new Rejection(request, why));
   }
 

@@ -6,6 +6,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
+import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
@@ -37,15 +38,24 @@ public final class BusFrontEnd extends VerticleBase {
 
   private static final Logger LOG = LoggerFactory.getLogger(BusFrontEnd.class);
 
+  /** Header with the name of the tenant; the parameter of that name does as well. */
+  static final String TENANT_HEADER = FrontDoor.TENANT_PARAMETER;
+
   private final InferenceGateway gateway;
+  private final FrontDoor door;
   private final ModelCatalog catalog;
   private final String address;
   private final InferRequestParser parser;
   private final int maxMessageBytes;
 
   public BusFrontEnd(
-      InferenceGateway gateway, ModelCatalog catalog, String prefix, int maxMessageBytes) {
+      InferenceGateway gateway,
+      FrontDoor door,
+      ModelCatalog catalog,
+      String prefix,
+      int maxMessageBytes) {
     this.gateway = gateway;
+    this.door = door;
     this.catalog = catalog;
     this.address = BusAddresses.infer(prefix);
     this.maxMessageBytes = maxMessageBytes;
@@ -109,8 +119,12 @@ public final class BusFrontEnd extends VerticleBase {
     String version = head.modelVersion() == null ? "" : head.modelVersion();
     ServedModel served = catalog.find(model, version);
     InferResponseWriter.requireKnownOutputs(served, head.outputs());
+    String header = message.headers().get(TENANT_HEADER);
+    String tenant = header == null ? head.tenant() : header;
+    long deadlineNs = deadlineNs(message);
+    door.enter(served, tenant, 0, deadlineNs);
     gateway.infer(
-        head.toCall(model, version, deadlineNs(message)),
+        head.toCall(model, version, deadlineNs, tenant),
         (answer, failure) -> {
           if (answer == null) {
             fail(message, failure);

@@ -12,7 +12,12 @@ import picocli.CommandLine.Command;
     version = ServerInfo.NAME + " " + ServerInfo.VERSION,
     mixinStandardHelpOptions = true,
     description = "Serves many models on few GPUs.",
-    subcommands = {ServeCommand.class, DemoCommand.class, BenchCommand.class, SimulateCommand.class})
+    subcommands = {
+      ServeCommand.class,
+      DemoCommand.class,
+      BenchCommand.class,
+      SimulateCommand.class
+    })
 public final class Main {
 
   private Main() {}

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.grpc;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.proto.InferParameter;
 import java.util.Map;
 
@@ -37,6 +38,19 @@ record CallParameters(int priority, long timeoutMicros) {
       throw InferenceException.invalid("priority " + priority + " is out of range");
     }
     return new CallParameters((int) priority, timeoutMicros);
+  }
+
+  /** Returns who the client says it is; empty if it does not say. */
+  static String tenant(Map<String, InferParameter> parameters) {
+    InferParameter tenant = parameters.get(FrontDoor.TENANT_PARAMETER);
+    if (tenant == null) {
+      return "";
+    }
+    if (!tenant.hasStringParam()) {
+      throw InferenceException.invalid(
+          "invalid value type for 'tenant' parameter, expected string_param.");
+    }
+    return tenant.getStringParam();
   }
 
   /**

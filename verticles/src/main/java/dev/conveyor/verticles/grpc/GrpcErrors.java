@@ -2,6 +2,7 @@ package dev.conveyor.verticles.grpc;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import io.vertx.grpc.common.InvalidMessageException;
 import io.vertx.grpc.common.MessageSizeOverflowException;
 import io.vertx.grpc.server.GrpcServerResponse;
@@ -13,14 +14,28 @@ final class GrpcErrors {
 
   private static final Logger LOG = LoggerFactory.getLogger(GrpcErrors.class);
 
+  static final String RETRY_PUSHBACK = "grpc-retry-pushback-ms";
+  static final String REFUSAL_REASON = "refusal-reason";
+
   private GrpcErrors() {}
 
-  /** Ends the call with the status and message of {@code failure}. */
+  /**
+   * Ends the call with the status and message of {@code failure}. When to try again is in the
+   * trailer that gRPC's retry policies know; the reason is in one of our own.
+   */
   static void end(GrpcServerResponse<?, ?> response, InferenceException failure) {
     response.status(GrpcStatusMapping.of(failure.code()));
     String message = failure.getMessage();
     if (message != null) {
       response.statusMessage(message);
+    }
+    if (failure.retryAfterNs() >= 0) {
+      long millis = Math.max(1, (failure.retryAfterNs() + 999_999) / 1_000_000);
+      response.trailers().set(RETRY_PUSHBACK, Long.toString(millis));
+    }
+    RefusalReason reason = failure.reason();
+    if (reason != null) {
+      response.trailers().set(REFUSAL_REASON, reason.label());
     }
     response.end();
   }

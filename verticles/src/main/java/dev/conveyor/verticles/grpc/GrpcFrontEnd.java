@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.grpc;
 
+import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
@@ -7,6 +8,7 @@ import dev.conveyor.verticles.ServedModel;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.http.Http2Settings;
+import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
@@ -39,12 +41,14 @@ public final class GrpcFrontEnd extends VerticleBase {
 
   private final GrpcOptions options;
   private final InferenceGateway gateway;
+  private final FrontDoor door;
   private final ModelCatalog catalog;
   private final RepositoryControl repository;
   private final Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter;
 
   private @Nullable HttpServer server;
   private @Nullable GrpcHealth health;
+  private int connections;
 
   /**
    * Creates a front end.
@@ -54,11 +58,13 @@ public final class GrpcFrontEnd extends VerticleBase {
   public GrpcFrontEnd(
       GrpcOptions options,
       InferenceGateway gateway,
+      FrontDoor door,
       ModelCatalog catalog,
       RepositoryControl repository,
       Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter) {
     this.options = options;
     this.gateway = gateway;
+    this.door = door;
     this.catalog = catalog;
     this.repository = repository;
     this.configWriter = configWriter;
@@ -71,13 +77,15 @@ public final class GrpcFrontEnd extends VerticleBase {
     GrpcServer grpc = GrpcServer.server(vertx, grpcOptions());
     grpc.addService(
         InferenceService.create(
-            new InferRoute(vertx, gateway, catalog, options),
+            new InferRoute(vertx, gateway, door, catalog, options),
             new ServerApi(catalog, repository, configWriter)));
     grpc.addService(watched.service());
     grpc.addService(ReflectionService.v1());
     HttpServer http = vertx.createHttpServer(httpOptions());
     server = http;
-    return http.requestHandler(request -> handle(grpc, request)).listen();
+    return http.connectionHandler(this::onConnection)
+        .requestHandler(request -> handle(grpc, request))
+        .listen();
   }
 
   @Override
@@ -96,6 +104,14 @@ public final class GrpcFrontEnd extends VerticleBase {
       throw new IllegalStateException("not started");
     }
     return server.actualPort();
+  }
+
+  private void onConnection(HttpConnection connection) {
+    connections++;
+    connection.closeHandler(v -> connections--);
+    if (connections > options.maxConnections()) {
+      connection.close();
+    }
   }
 
   private static void handle(GrpcServer grpc, HttpServerRequest request) {

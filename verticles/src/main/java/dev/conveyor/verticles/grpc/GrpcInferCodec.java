@@ -37,9 +37,10 @@ final class GrpcInferCodec {
    * Reads a request.
    *
    * @param deadlineNs when the client stops waiting
+   * @param tenant who asks; empty if it does not say
    * @throws InferenceException INVALID_REQUEST or UNSUPPORTED, saying which input and why
    */
-  static InferCall decode(ModelInferRequest request, long deadlineNs) {
+  static InferCall decode(ModelInferRequest request, long deadlineNs, String tenant) {
     CallParameters parameters =
         request.getParametersCount() == 0
             ? CallParameters.NONE
@@ -50,7 +51,8 @@ final class GrpcInferCodec {
         inputs(request),
         parameters.priority(),
         parameters.timeoutMicros(),
-        deadlineNs);
+        deadlineNs,
+        tenant);
   }
 
   /**

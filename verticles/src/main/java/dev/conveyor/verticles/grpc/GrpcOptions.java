@@ -7,6 +7,7 @@ package dev.conveyor.verticles.grpc;
  * @param maxMessageBytes largest message taken, before and after inflating
  * @param maxInFlightPerStream inferences of one stream that may be under way before it is no longer
  *     read
+ * @param maxConnections open at a time, on each event loop; more are closed at once
  * @param shutdownGraceMillis how long calls under way may take once the server stops
  */
 public record GrpcOptions(
@@ -14,10 +15,12 @@ public record GrpcOptions(
     int port,
     int maxMessageBytes,
     int maxInFlightPerStream,
+    int maxConnections,
     long shutdownGraceMillis) {
 
   public static final int DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
   public static final int DEFAULT_MAX_IN_FLIGHT_PER_STREAM = 64;
+  public static final int DEFAULT_MAX_CONNECTIONS = 4096;
   public static final long DEFAULT_SHUTDOWN_GRACE_MILLIS = 10_000;
 
   public GrpcOptions {
@@ -30,6 +33,9 @@ public record GrpcOptions(
     if (maxInFlightPerStream < 1) {
       throw new IllegalArgumentException(
           "maxInFlightPerStream must be >= 1, was " + maxInFlightPerStream);
+    }
+    if (maxConnections < 1) {
+      throw new IllegalArgumentException("maxConnections must be >= 1, was " + maxConnections);
     }
     if (shutdownGraceMillis < 0) {
       throw new IllegalArgumentException(
@@ -44,10 +50,12 @@ public record GrpcOptions(
         port,
         DEFAULT_MAX_MESSAGE_BYTES,
         DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
+        DEFAULT_MAX_CONNECTIONS,
         DEFAULT_SHUTDOWN_GRACE_MILLIS);
   }
 
   public GrpcOptions withMaxMessageBytes(int bytes) {
-    return new GrpcOptions(host, port, bytes, maxInFlightPerStream, shutdownGraceMillis);
+    return new GrpcOptions(
+        host, port, bytes, maxInFlightPerStream, maxConnections, shutdownGraceMillis);
   }
 }

@@ -14,11 +14,11 @@ final class GrpcStatusMapping {
     return switch (code) {
       case INVALID_REQUEST -> GrpcStatus.INVALID_ARGUMENT;
       case NOT_FOUND -> GrpcStatus.NOT_FOUND;
-      case UNAVAILABLE, QUEUE_FULL, SHUTTING_DOWN -> GrpcStatus.UNAVAILABLE;
-      case DEADLINE_EXCEEDED -> GrpcStatus.DEADLINE_EXCEEDED;
+      case UNAVAILABLE, QUEUE_FULL, SHUTTING_DOWN, OVERLOADED -> GrpcStatus.UNAVAILABLE;
+      case DEADLINE_EXCEEDED, BODY_TIMEOUT -> GrpcStatus.DEADLINE_EXCEEDED;
       case CANCELLED -> GrpcStatus.CANCELLED;
       case EXECUTION_FAILED -> GrpcStatus.INTERNAL;
-      case OUT_OF_MEMORY, TOO_LARGE -> GrpcStatus.RESOURCE_EXHAUSTED;
+      case OUT_OF_MEMORY, TOO_LARGE, OVER_QUOTA -> GrpcStatus.RESOURCE_EXHAUSTED;
       case UNSUPPORTED -> GrpcStatus.UNIMPLEMENTED;
     };
   }

@@ -5,10 +5,13 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.proto.ModelInferRequest;
+import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.grpc.common.GrpcMessage;
@@ -27,13 +30,20 @@ final class InferRoute {
 
   private final Vertx vertx;
   private final InferenceGateway gateway;
+  private final FrontDoor door;
   private final ModelCatalog catalog;
   private final GrpcOptions options;
   private final MessageDecoder<ModelInferRequest> decoder;
 
-  InferRoute(Vertx vertx, InferenceGateway gateway, ModelCatalog catalog, GrpcOptions options) {
+  InferRoute(
+      Vertx vertx,
+      InferenceGateway gateway,
+      FrontDoor door,
+      ModelCatalog catalog,
+      GrpcOptions options) {
     this.vertx = vertx;
     this.gateway = gateway;
+    this.door = door;
     this.catalog = catalog;
     this.options = options;
     this.decoder = new MessageDecoder<>(ModelInferRequest.parser(), options.maxMessageBytes());
@@ -53,6 +63,24 @@ final class InferRoute {
 
   ModelInferRequest decode(GrpcMessage message) {
     return decoder.decode(message);
+  }
+
+  /**
+   * Lets a request in, by its head alone, and returns its tenant.
+   *
+   * @param metadata of the call; its tenant goes before that of the message
+   * @throws InferenceException if it has to stay outside
+   */
+  String enter(MultiMap metadata, ModelInferRequest message, long deadlineNs) {
+    String header = metadata.get(FrontDoor.TENANT_HEADER);
+    String tenant = header == null ? CallParameters.tenant(message.getParametersMap()) : header;
+    ServedModel served = catalog.find(message.getModelName(), message.getModelVersion());
+    long bytes = 0;
+    for (int i = 0; i < message.getRawInputContentsCount(); i++) {
+      bytes += message.getRawInputContents(i).size();
+    }
+    door.enter(served, tenant, bytes, deadlineNs);
+    return tenant;
   }
 
   ReplyTo infer(InferCall call, ReplyTo.Handler handler) {

@@ -175,8 +175,9 @@ final class InferStream {
 
     void submit() {
       try {
+        String tenant = route.enter(request.headers(), message, deadlineNs);
         outputs = RequestedOutput.of(message, route.catalog());
-        replyTo = route.infer(GrpcInferCodec.decode(message, deadlineNs), this);
+        replyTo = route.infer(GrpcInferCodec.decode(message, deadlineNs, tenant), this);
       } catch (RuntimeException e) {
         fail(GrpcErrors.of(e));
       }

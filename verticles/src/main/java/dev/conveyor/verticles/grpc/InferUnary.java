@@ -73,15 +73,17 @@ final class InferUnary implements ReplyTo.Handler {
     try {
       ModelInferRequest decoded = route.decode(received);
       message = decoded;
+      long deadlineNs = InferRoute.deadlineNs(request);
+      String tenant = route.enter(request.headers(), decoded, deadlineNs);
       outputs = RequestedOutput.of(decoded, route.catalog());
-      submit(decoded, InferRoute.deadlineNs(request));
+      submit(decoded, deadlineNs, tenant);
     } catch (RuntimeException e) {
       fail(GrpcErrors.of(e));
     }
   }
 
-  private void submit(ModelInferRequest decoded, long deadlineNs) {
-    replyTo = route.infer(GrpcInferCodec.decode(decoded, deadlineNs), this);
+  private void submit(ModelInferRequest decoded, long deadlineNs, String tenant) {
+    replyTo = route.infer(GrpcInferCodec.decode(decoded, deadlineNs, tenant), this);
     if (deadlineNs != InferenceRequest.NO_DEADLINE && !done) {
       long delayMillis = InferRoute.delayMillis(deadlineNs);
       timer = route.vertx().setTimer(delayMillis, id -> onDeadline());

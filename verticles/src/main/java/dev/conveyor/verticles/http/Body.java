@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.http;
 
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.memory.Lease;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
@@ -10,5 +11,14 @@ import org.jspecify.annotations.Nullable;
  *
  * @param heap the bytes; {@code headLength} of them are the head
  * @param lease the tensor bytes, or null if they are on the heap too
+ * @param share what the heap part counts for; null if it is small
  */
-record Body(ByteBuffer heap, int headLength, @Nullable Lease lease) {}
+record Body(ByteBuffer heap, int headLength, @Nullable Lease lease, @Nullable HeapShare share) {
+
+  /** Gives up the claim on the heap part; tensors may refer to it until then. */
+  void closeShare() {
+    if (share != null) {
+      share.close();
+    }
+  }
+}

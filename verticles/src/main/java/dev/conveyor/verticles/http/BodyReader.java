@@ -1,10 +1,14 @@
 package dev.conveyor.verticles.http;
 
 import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.memory.Lease;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import io.netty.buffer.ByteBuf;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -16,6 +20,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Thread-confined: one event loop. Answers once, and holds no memory afterwards. A lease is
  * taken when the first large bytes arrive, and returned if the client goes away in the middle.
+ * Large bodies on the heap, JSON or compressed, count against the same memory.
+ *
+ * <p>While that memory is short, a large body is not begun: nothing is read from its connection,
+ * and its sender feels that. Bodies that have begun go on, for only their ends give memory back.
  */
 final class BodyReader implements BodyTap.Sink {
 
@@ -30,22 +38,40 @@ final class BodyReader implements BodyTap.Sink {
   /** What is believed of a claimed length before any of it has come. */
   private static final int FIRST_HEAP_BYTES = 64 * 1024;
 
+  /**
+   * What every body of a front end shares.
+   *
+   * @param pool where large bodies are read into
+   * @param maxBytes largest body, also after decompression
+   * @param watch ends the patience with slow ones
+   */
+  record Limits(Vertx vertx, BufferPool pool, int maxBytes, BodyWatch watch) {}
+
   private final BufferPool pool;
   private final int maxBytes;
   private final int headLength;
   private final long contentLength;
+  private final BodyFlow flow;
+  private final BodyWatch watch;
+  private final BodyWatch.Entry patience;
   private final Done done;
   private byte[] heap = new byte[0];
   private int heapBytes;
+  private @Nullable HeapShare share;
   private @Nullable Lease lease;
+  private @Nullable InflateStage inflate;
   private int leaseBytes;
   private boolean answered;
 
-  private BodyReader(BufferPool pool, int maxBytes, int headLength, long contentLength, Done done) {
-    this.pool = pool;
-    this.maxBytes = maxBytes;
+  private BodyReader(
+      HttpServerRequest request, Limits limits, int headLength, long contentLength, Done done) {
+    this.pool = limits.pool();
+    this.maxBytes = limits.maxBytes();
     this.headLength = headLength;
     this.contentLength = contentLength;
+    this.flow = new BodyFlow(limits.vertx(), request, limits.pool());
+    this.watch = limits.watch();
+    this.patience = watch.begin(this::tooSlow);
     this.done = done;
   }
 
@@ -53,28 +79,40 @@ final class BodyReader implements BodyTap.Sink {
    * Starts reading.
    *
    * @param headLength length of the JSON head, or -1 if the body is JSON only
+   * @throws InferenceException if that is pointless; nothing was read then
    */
   static void read(
-      HttpServerRequest request, BufferPool pool, int maxBytes, int headLength, Done done) {
-    long length = contentLength(request);
-    BodyReader reader = new BodyReader(pool, maxBytes, headLength, length, done);
-    if (length > maxBytes) {
-      reader.fail(tooLarge(length, maxBytes));
-      return;
+      HttpServerRequest request, RequestTerms terms, Limits limits, int headLength, Done done) {
+    String encoding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
+    boolean compressed = encoding != null && !encoding.equals("identity");
+    long length = terms.bytes();
+    if (length > limits.maxBytes()) {
+      throw tooLarge(length, limits.maxBytes(), false);
     }
-    if (headLength > length && length >= 0) {
-      reader.fail(
-          InferenceException.invalid(
-              "Inference-Header-Content-Length is %d, the body has %d bytes"
-                  .formatted(headLength, length)));
-      return;
+    if (!compressed && headLength > length && length >= 0) {
+      throw InferenceException.invalid(
+          "Inference-Header-Content-Length is %d, the body has %d bytes"
+              .formatted(headLength, length));
     }
-    if (!BodyTap.open(request.connection(), reader)) {
-      request.handler(chunk -> reader.accept(Chunks.bytes(chunk)));
+    BodyReader reader = new BodyReader(request, limits, headLength, compressed ? -1 : length, done);
+    if (compressed) {
+      reader.inflate(encoding, terms);
+    } else {
+      reader.flow.begin(reader, reader::end, terms);
     }
-    request.endHandler(v -> reader.end());
     request.exceptionHandler(
         e -> reader.fail(new InferenceException(ErrorCode.CANCELLED, "the client went away")));
+  }
+
+  private void inflate(String encoding, RequestTerms terms) {
+    try {
+      InflateStage stage = new InflateStage(encoding, maxBytes, this, this::end, this::fail, flow);
+      inflate = stage;
+      flow.begin(stage, stage::end, terms);
+    } catch (InferenceException unsupported) {
+      watch.end(patience);
+      throw unsupported;
+    }
   }
 
   @Override
@@ -84,7 +122,7 @@ final class BodyReader implements BodyTap.Sink {
     }
     int length = part.readableBytes();
     if ((long) heapBytes + leaseBytes + length > maxBytes) {
-      fail(tooLarge((long) heapBytes + leaseBytes + length, maxBytes));
+      fail(tooLarge((long) heapBytes + leaseBytes + length, maxBytes, inflate != null));
       return;
     }
     if (!usesLease()) {
@@ -124,8 +162,9 @@ final class BodyReader implements BodyTap.Sink {
       return;
     }
     answered = true;
+    watch.end(patience);
     int head = headLength < 0 ? heapBytes : headLength;
-    done.handle(new Body(ByteBuffer.wrap(heap, 0, heapBytes), head, lease), null);
+    done.handle(new Body(ByteBuffer.wrap(heap, 0, heapBytes), head, lease, share), null);
   }
 
   private void fail(InferenceException failure) {
@@ -133,10 +172,19 @@ final class BodyReader implements BodyTap.Sink {
       return;
     }
     answered = true;
+    watch.end(patience);
+    flow.abandon();
+    if (inflate != null) {
+      inflate.close();
+    }
     if (lease != null) {
       lease.close();
       lease = null;
     }
+    if (share != null) {
+      share.close();
+    }
+    heap = new byte[0];
     done.handle(null, failure);
   }
 
@@ -144,21 +192,33 @@ final class BodyReader implements BodyTap.Sink {
     if (heap.length - heapBytes < length) {
       long known = usesLease() ? headLength : Math.min(contentLength, FIRST_HEAP_BYTES);
       long wanted = heapBytes == 0 ? known : Math.min(maxBytes, 2L * heap.length);
-      heap = Arrays.copyOf(heap, (int) Math.max(heapBytes + (long) length, wanted));
+      int room = (int) Math.max(heapBytes + (long) length, wanted);
+      if (!takeHeap(room)) {
+        fail(noMemory(room));
+        return;
+      }
+      heap = Arrays.copyOf(heap, room);
     }
     part.readBytes(heap, heapBytes, length);
     heapBytes += length;
+  }
+
+  /** Small bodies count for nothing: connections and queues bound their number. */
+  private boolean takeHeap(int room) {
+    if (room <= LEASE_FROM_BYTES) {
+      return true;
+    }
+    if (share == null) {
+      share = pool.heapShare();
+    }
+    return share.growTo(room);
   }
 
   private void toLease(ByteBuf part) {
     if (lease == null) {
       lease = pool.tryAcquire(contentLength - headLength).orElse(null);
       if (lease == null) {
-        fail(
-            new InferenceException(
-                ErrorCode.QUEUE_FULL,
-                "no memory for a body of %d bytes: %d of %d bytes for requests are in use"
-                    .formatted(contentLength, pool.leasedBytes(), pool.maxBytes())));
+        fail(noMemory(contentLength));
         return;
       }
     }
@@ -171,21 +231,30 @@ final class BodyReader implements BodyTap.Sink {
     leaseBytes += length;
   }
 
-  private static long contentLength(HttpServerRequest request) {
-    String value = request.getHeader("content-length");
-    if (value == null) {
-      return -1;
-    }
-    try {
-      return Long.parseLong(value);
-    } catch (NumberFormatException e) {
-      return -1;
-    }
+  private void tooSlow() {
+    fail(
+        new InferenceException(
+            ErrorCode.BODY_TIMEOUT,
+            "the request body did not arrive within "
+                + watch.timeoutMs()
+                + " ms: "
+                + (heapBytes + leaseBytes)
+                + " bytes did"));
   }
 
-  private static InferenceException tooLarge(long found, int max) {
+  private InferenceException noMemory(long bytes) {
+    return new InferenceException(
+        ErrorCode.QUEUE_FULL,
+        "no memory for a body of %d bytes: %d of %d bytes for requests are in use"
+            .formatted(bytes, pool.leasedBytes(), pool.maxBytes()),
+        RefusalReason.REQUEST_MEMORY,
+        InferenceException.UNKNOWN);
+  }
+
+  private static InferenceException tooLarge(long found, int max, boolean inflated) {
     return new InferenceException(
         ErrorCode.TOO_LARGE,
-        "the request body has at least %d bytes, the limit is %d".formatted(found, max));
+        "the %srequest body has at least %d bytes, the limit is %d"
+            .formatted(inflated ? "decompressed " : "", found, max));
   }
 }

@@ -63,6 +63,17 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
     return true;
   }
 
+  /**
+   * Stops or goes on reading from the connection of a request whose body comes through a tap. What
+   * was read already still comes.
+   */
+  static void setReading(HttpConnection connection, boolean reading) {
+    Channel channel = channel(connection);
+    if (channel != null) {
+      channel.config().setAutoRead(reading);
+    }
+  }
+
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
     if (message instanceof HttpRequest) {

@@ -1,30 +1,22 @@
 package dev.conveyor.verticles.http;
 
-import dev.conveyor.models.ErrorCode;
-import dev.conveyor.models.InferenceException;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufInputStream;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.util.regex.Pattern;
-import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
-import java.util.zip.InflaterInputStream;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Gzip and deflate of bodies, only when a client asks for it. Thread-safe: no state.
+ * Gzip of answers, only when a client asks for it; {@link InflateStage} is the way back.
+ * Thread-safe: no state.
  *
- * <p>Done here and not by a codec in the network pipeline, because that would cost every request,
- * and because what comes out must stay within the message limit.
+ * <p>Done here and not by a codec in the network pipeline, because that would cost every request.
  */
 final class Compression {
 
@@ -35,37 +27,6 @@ final class Compression {
       Pattern.compile("\\bgzip\\b(?!\\s*;\\s*q=0(\\.0*)?\\s*(,|$))", Pattern.CASE_INSENSITIVE);
 
   private Compression() {}
-
-  /**
-   * Returns the body as it was before the client compressed it.
-   *
-   * @throws InferenceException if it is not what the encoding says, or over {@code maxBytes}
-   */
-  static Body inflate(Body body, @Nullable String encoding, int headLength, int maxBytes) {
-    if (encoding == null || encoding.equals("identity")) {
-      return body;
-    }
-    ByteBuffer heap = body.heap();
-    InputStream raw = new ByteArrayInputStream(heap.array(), heap.arrayOffset(), heap.remaining());
-    try (InputStream in = open(encoding, raw)) {
-      byte[] plain = in.readNBytes(maxBytes);
-      if (in.read() >= 0) {
-        throw new InferenceException(
-            ErrorCode.TOO_LARGE,
-            "the decompressed request body is over the limit of " + maxBytes + " bytes");
-      }
-      if (headLength > plain.length) {
-        throw InferenceException.invalid(
-            "Inference-Header-Content-Length is %d, the decompressed body has %d bytes"
-                .formatted(headLength, plain.length));
-      }
-      int head = headLength < 0 ? plain.length : headLength;
-      return new Body(ByteBuffer.wrap(plain), head, null);
-    } catch (IOException e) {
-      throw InferenceException.invalid(
-          "the request body is not valid " + encoding + ": " + e.getMessage());
-    }
-  }
 
   /**
    * Compresses an answer if the client accepts gzip and it is worth it; takes over {@code body}.
@@ -84,15 +45,5 @@ final class Compression {
     }
     response.putHeader(HttpHeaders.CONTENT_ENCODING, "gzip");
     return Unpooled.wrappedBuffer(out.toByteArray());
-  }
-
-  private static InputStream open(String encoding, InputStream raw) throws IOException {
-    return switch (encoding) {
-      case "gzip" -> new GZIPInputStream(raw);
-      case "deflate" -> new InflaterInputStream(raw);
-      default ->
-          throw new InferenceException(
-              ErrorCode.UNSUPPORTED, "content-encoding '" + encoding + "' is not supported");
-    };
   }
 }

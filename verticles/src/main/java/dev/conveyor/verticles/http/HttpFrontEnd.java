@@ -54,13 +54,7 @@ public final class HttpFrontEnd extends VerticleBase {
 
   @Override
   public Future<?> start() {
-    infer =
-        new InferHandler(
-            vertx,
-            services.gateway(),
-            services.catalog(),
-            services.requestMemory(),
-            options.maxMessageBytes());
+    infer = new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
     router = Router.router(vertx);
     extraRoutes.accept(router);
     new ModelRoutes(vertx, services, options).mount(router);

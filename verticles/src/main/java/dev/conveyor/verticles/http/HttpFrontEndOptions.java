@@ -8,6 +8,7 @@ package dev.conveyor.verticles.http;
  * @param maxConnections open at a time, on each event loop; more are closed at once
  * @param maxHeaderBytes all headers of a request together
  * @param idleTimeoutSeconds a connection without traffic for so long is closed
+ * @param bodyTimeoutMs longest time that a request may take to arrive
  * @param graceMs how long a stop waits for requests in flight
  */
 public record HttpFrontEndOptions(
@@ -17,4 +18,5 @@ public record HttpFrontEndOptions(
     int maxConnections,
     int maxHeaderBytes,
     int idleTimeoutSeconds,
+    long bodyTimeoutMs,
     long graceMs) {}

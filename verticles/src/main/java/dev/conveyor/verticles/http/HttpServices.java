@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.http;
 
 import dev.conveyor.memory.BufferPool;
+import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
@@ -8,10 +9,12 @@ import dev.conveyor.verticles.RepositoryControl;
 /**
  * What the HTTP front end needs from the rest of the server.
  *
+ * @param door who may come in
  * @param requestMemory where large bodies are read into; its cap bounds them all together
  */
 public record HttpServices(
     InferenceGateway gateway,
     ModelCatalog catalog,
     RepositoryControl repository,
+    FrontDoor door,
     BufferPool requestMemory) {}

@@ -12,11 +12,13 @@ final class HttpStatus {
     return switch (code) {
       case INVALID_REQUEST -> 400;
       case NOT_FOUND -> 404;
+      case BODY_TIMEOUT -> 408;
       case TOO_LARGE -> 413;
+      case OVER_QUOTA -> 429;
       case CANCELLED -> 499;
       case EXECUTION_FAILED -> 500;
       case UNSUPPORTED -> 501;
-      case UNAVAILABLE, QUEUE_FULL, OUT_OF_MEMORY, SHUTTING_DOWN -> 503;
+      case UNAVAILABLE, QUEUE_FULL, OUT_OF_MEMORY, SHUTTING_DOWN, OVERLOADED -> 503;
       case DEADLINE_EXCEEDED -> 504;
     };
   }

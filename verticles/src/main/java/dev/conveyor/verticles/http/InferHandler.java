@@ -1,13 +1,14 @@
 package dev.conveyor.verticles.http;
 
-import dev.conveyor.memory.BufferPool;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.Addresses;
-import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
+import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.FrontDoor;
+import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
@@ -23,9 +24,7 @@ import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.http.HttpVersion;
 import java.nio.ByteBuffer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Inference over HTTP: one request in, one answer out.
@@ -41,7 +40,6 @@ final class InferHandler {
   private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
   private static final CharSequence BINARY =
       HttpHeaders.createOptimized("application/octet-stream");
-  private static final long LINGER_MS = 1000;
 
   /** Up to here one buffer is cheaper to write than several. */
   private static final int COPY_UP_TO_BYTES = 16 * 1024;
@@ -51,69 +49,53 @@ final class InferHandler {
   private final Vertx vertx;
   private final InferenceGateway gateway;
   private final ModelCatalog catalog;
-  private final BufferPool pool;
+  private final FrontDoor door;
   private final InferRequestParser parser;
-  private final int maxMessageBytes;
+  private final BodyReader.Limits limits;
+  private final EarlyAnswer early;
 
-  InferHandler(
-      Vertx vertx,
-      InferenceGateway gateway,
-      ModelCatalog catalog,
-      BufferPool pool,
-      int maxMessageBytes) {
+  InferHandler(Vertx vertx, HttpServices services, int maxMessageBytes, long bodyTimeoutMs) {
     this.vertx = vertx;
-    this.gateway = gateway;
-    this.catalog = catalog;
-    this.pool = pool;
+    this.gateway = services.gateway();
+    this.catalog = services.catalog();
+    this.door = services.door();
     this.parser = InferRequestParser.remembering(maxMessageBytes);
-    this.maxMessageBytes = maxMessageBytes;
+    this.limits =
+        new BodyReader.Limits(
+            vertx,
+            services.requestMemory(),
+            maxMessageBytes,
+            new BodyWatch(vertx, NanoClock.SYSTEM, bodyTimeoutMs));
+    this.early = new EarlyAnswer(vertx);
   }
 
   /** Serves one request. {@code version} is empty for the default one. */
   void handle(HttpServerRequest request, String model, String version) {
+    RequestTerms terms;
+    try {
+      terms = RequestTerms.of(request);
+    } catch (InferenceException e) {
+      early.midway(request, e);
+      return;
+    }
     try {
       ServedModel served = catalog.find(model, version);
       int headLength = headLength(request);
-      String encoding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
+      door.enter(served, terms.tenant(), terms.bytes(), terms.deadlineNs());
       BodyReader.read(
           request,
-          pool,
-          maxMessageBytes,
-          encoding == null || encoding.equals("identity") ? headLength : -1,
+          terms,
+          limits,
+          headLength,
           (body, failure) -> {
             if (body == null) {
-              refuse(request, failure);
+              early.midway(request, failure);
             } else {
-              onBody(request, served, version, headLength, encoding, body);
+              onBody(request, served, version, terms, body);
             }
           });
     } catch (InferenceException e) {
-      JsonReply.fail(request.response(), e);
-    }
-  }
-
-  /**
-   * Answers before the body has come to its end, and hangs up a little later: at once, the reset
-   * would overtake the answer; never, and the client could go on sending.
-   */
-  private void refuse(HttpServerRequest request, @Nullable InferenceException failure) {
-    if (!request.isEnded() && request.version() != HttpVersion.HTTP_2) {
-      request.response().putHeader(HttpHeaders.CONNECTION, "close");
-    }
-    JsonReply.fail(request.response(), failure);
-    if (!request.isEnded()) {
-      vertx.setTimer(LINGER_MS, id -> hangUp(request));
-    }
-  }
-
-  private static void hangUp(HttpServerRequest request) {
-    if (request.isEnded()) {
-      return;
-    }
-    if (request.version() == HttpVersion.HTTP_2) {
-      request.response().reset(); // the other streams of the connection go on
-    } else {
-      request.connection().close();
+      early.unread(request, terms, e);
     }
   }
 
@@ -121,13 +103,13 @@ final class InferHandler {
       HttpServerRequest request,
       ServedModel served,
       String version,
-      int headLength,
-      @Nullable String encoding,
+      RequestTerms terms,
       Body body) {
     InferHead head;
     try {
-      head = parse(Compression.inflate(body, encoding, headLength, maxMessageBytes));
+      head = parse(body);
     } catch (RuntimeException e) {
+      body.closeShare();
       JsonReply.fail(request.response(), e);
       return;
     } finally {
@@ -137,8 +119,15 @@ final class InferHandler {
     }
     try {
       InferResponseWriter.requireKnownOutputs(served, head.outputs());
-      submit(request, served, version, head);
+      String tenant = terms.tenant();
+      if (tenant == null) {
+        tenant = head.tenant();
+        door.enterAs(served, tenant);
+      }
+      InferCall call = head.toCall(served.name(), version, terms.deadlineNs(), tenant);
+      submit(request, served, call, head, body);
     } catch (RuntimeException e) {
+      body.closeShare();
       head.inputs().forEach(Tensor::close);
       JsonReply.fail(request.response(), e);
     }
@@ -158,12 +147,13 @@ final class InferHandler {
   }
 
   private void submit(
-      HttpServerRequest request, ServedModel served, String version, InferHead head) {
+      HttpServerRequest request, ServedModel served, InferCall call, InferHead head, Body body) {
     HttpServerResponse response = request.response();
     ReplyTo reply =
         gateway.infer(
-            head.toCall(served.name(), version, InferenceRequest.NO_DEADLINE),
+            call,
             (answer, failure) -> {
+              body.closeShare();
               if (answer == null) {
                 JsonReply.fail(response, failure);
               } else {

@@ -11,7 +11,24 @@ import org.jspecify.annotations.Nullable;
 /** Writes JSON answers, and errors in the protocol's form. Thread-safe: no state. */
 final class JsonReply {
 
+  private static final long NS_PER_SECOND = 1_000_000_000;
+
   private JsonReply() {}
+
+  /** Rounds up to the header's whole seconds; the body has the exact time, and the reason. */
+  private static long retryAfterSeconds(@Nullable Throwable failure, JsonObject body) {
+    if (!(failure instanceof InferenceException e)) {
+      return 1;
+    }
+    if (e.reason() != null) {
+      body.put("reason", e.reason().label());
+    }
+    if (e.retryAfterNs() < 0) {
+      return 1;
+    }
+    body.put("retry_after_ms", e.retryAfterNs() / 1e6);
+    return Math.max(1, (e.retryAfterNs() + NS_PER_SECOND - 1) / NS_PER_SECOND);
+  }
 
   static void send(HttpServerResponse response, Buffer json) {
     if (!response.ended() && !response.closed()) {
@@ -28,10 +45,12 @@ final class JsonReply {
         failure instanceof InferenceException e ? e.code() : ErrorCode.EXECUTION_FAILED;
     String message = failure == null ? "unknown" : String.valueOf(failure.getMessage());
     response.setStatusCode(HttpStatus.of(code));
+    JsonObject body = new JsonObject().put("error", message);
     switch (code) {
-      case QUEUE_FULL, SHUTTING_DOWN, OUT_OF_MEMORY -> response.putHeader("Retry-After", "1");
+      case QUEUE_FULL, SHUTTING_DOWN, OUT_OF_MEMORY, OVERLOADED, OVER_QUOTA ->
+          response.putHeader("Retry-After", Long.toString(retryAfterSeconds(failure, body)));
       default -> {}
     }
-    send(response, new JsonObject().put("error", message).toBuffer());
+    send(response, body.toBuffer());
   }
 }

@@ -57,12 +57,7 @@ final class ModelRoutes {
     router.post("/v2/repository/models/:model/unload").handler(body).handler(this::unload);
     Route infer = router.post("/v2/models/:model/infer");
     InferHandler handler =
-        new InferHandler(
-            vertx,
-            services.gateway(),
-            services.catalog(),
-            services.requestMemory(),
-            options.maxMessageBytes());
+        new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
     // Names that needed decoding come this way.
     infer.handler(context -> handler.handle(context.request(), param(context, "model"), ""));
     router

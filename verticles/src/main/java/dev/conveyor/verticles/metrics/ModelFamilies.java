@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.ModelStats.BatchStats;
 import dev.conveyor.verticles.metrics.ModelStats.Histograms;
@@ -20,7 +21,8 @@ final class ModelFamilies {
 
   private static final int[] BATCH_BOUNDS = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
-  private record Row(String labels, Snapshot counters, Histograms histograms) {}
+  private record Row(
+      String labels, Snapshot counters, Histograms histograms, Map<RefusalReason, Long> refusals) {}
 
   private final List<Row> rows;
   private final PrometheusText out;
@@ -34,7 +36,8 @@ final class ModelFamilies {
                     new Row(
                         PrometheusText.labels("model", m.name(), "version", m.version()),
                         m.stats().snapshot(),
-                        m.stats().histograms()))
+                        m.stats().histograms(),
+                        m.stats().refusals()))
             .toList();
   }
 
@@ -44,6 +47,7 @@ final class ModelFamilies {
         "Number of successful inference requests, all batch sizes",
         s -> s.success().count());
     failures();
+    refusals();
     counter(
         "nv_inference_count",
         "Number of inferences performed (does not include cached requests)",
@@ -111,6 +115,19 @@ final class ModelFamilies {
                       PrometheusText.join(
                           row.labels, PrometheusText.labels("reason", reason.name())),
                       count));
+    }
+  }
+
+  private void refusals() {
+    out.counter(
+        "conveyor_requests_refused_total",
+        "Requests that were turned away although they may do better later, by reason");
+    for (Row row : rows) {
+      row.refusals.forEach(
+          (reason, count) ->
+              out.sample(
+                  PrometheusText.join(row.labels, PrometheusText.labels("reason", reason.label())),
+                  count));
     }
   }
 

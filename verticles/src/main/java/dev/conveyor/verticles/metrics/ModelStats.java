@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.models.RefusalReason;
 import java.util.Map;
 
 /**
@@ -21,6 +22,14 @@ public interface ModelStats {
 
   /** Records a request that failed in the backend. */
   void onFailure(Reason reason, long totalNs);
+
+  /** Records a request that was turned away though it may do better later. */
+  default void onRefused(RefusalReason reason) {}
+
+  /** Returns how many requests were turned away, by reason. */
+  default Map<RefusalReason, Long> refusals() {
+    return Map.of();
+  }
 
   /** Records one execution of {@code items} requests of one item each. */
   void onBatch(int items, long copyInNs, long computeNs, long copyOutNs);

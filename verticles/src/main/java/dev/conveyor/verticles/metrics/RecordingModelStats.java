@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.models.RefusalReason;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
@@ -33,6 +34,7 @@ public final class RecordingModelStats implements ModelStats {
   private final LongAdder canceled = new LongAdder();
   private final LongAdder backend = new LongAdder();
   private final LongAdder other = new LongAdder();
+  private final Map<RefusalReason, LongAdder> refused = new EnumMap<>(RefusalReason.class);
   private final Phases perRequest = new Phases();
 
   // By batch size. Replaced, never written to, so that readers need no lock.
@@ -46,6 +48,9 @@ public final class RecordingModelStats implements ModelStats {
   /** Creates counters that take the time of day, in milliseconds since the epoch, from here. */
   public RecordingModelStats(LongSupplier epochMs) {
     this.epochMs = epochMs;
+    for (RefusalReason reason : RefusalReason.values()) {
+      refused.put(reason, new LongAdder());
+    }
   }
 
   @Override
@@ -67,6 +72,18 @@ public final class RecordingModelStats implements ModelStats {
   public void onFailure(Reason reason, long totalNs) {
     failures(reason).increment();
     failNs.add(totalNs);
+  }
+
+  @Override
+  public void onRefused(RefusalReason reason) {
+    refused.getOrDefault(reason, other).increment();
+  }
+
+  @Override
+  public Map<RefusalReason, Long> refusals() {
+    Map<RefusalReason, Long> counts = new EnumMap<>(RefusalReason.class);
+    refused.forEach((reason, count) -> counts.put(reason, count.sum()));
+    return counts;
   }
 
   @Override

@@ -1,6 +1,8 @@
 package dev.conveyor.verticles.oip;
 
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferCall;
 import java.util.List;
 import java.util.Map;
@@ -38,15 +40,25 @@ public record InferHead(
     static final Output PLAIN = new Output(null, 0);
   }
 
+  /** Returns who the client says it is in the parameters; empty if it does not say. */
+  public String tenant() {
+    Object tenant = parameters.get(FrontDoor.TENANT_PARAMETER);
+    if (tenant == null || tenant instanceof String) {
+      return tenant == null ? "" : (String) tenant;
+    }
+    throw InferenceException.invalid("parameter 'tenant' must be a string, was " + tenant);
+  }
+
   /** Returns the call to send into the line. */
-  public InferCall toCall(String model, String version, long deadlineNs) {
+  public InferCall toCall(String model, String version, long deadlineNs, String tenant) {
     return new InferCall(
         model,
         version,
         inputs,
         Math.toIntExact(Parameters.nonNegative(parameters, "priority", Integer.MAX_VALUE)),
         Parameters.nonNegative(parameters, "timeout", Long.MAX_VALUE / 2000),
-        deadlineNs);
+        deadlineNs,
+        tenant);
   }
 
   /** Returns the same request with other tensors. */

@@ -107,8 +107,9 @@ final class Deployer {
             served.config().maxBatchSize(),
             served.config().dynamicBatching(),
             served.config().extensions().weight(),
-            maxQueueSize);
-    Future<?> chain = control(new SchedulerCommand.AddModel(plan));
+            maxQueueSize,
+            served.config().extensions().admission());
+    Future<?> chain = control(new SchedulerCommand.AddModel(plan, served.door().load()));
     for (int i = 0; i < version.plan().instances(); i++) {
       int index = i;
       chain = chain.compose(v -> startInstance(version, index, ids));

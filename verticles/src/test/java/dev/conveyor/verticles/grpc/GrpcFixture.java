@@ -6,6 +6,10 @@ import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.Quota;
+import dev.conveyor.models.config.Tenants;
+import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.ImageInputs;
 import dev.conveyor.verticles.InputCheck;
 import dev.conveyor.verticles.ModelCatalog;
@@ -51,6 +55,15 @@ final class GrpcFixture implements AutoCloseable {
   final GrpcClient client;
   final GRPCInferenceServiceGrpcClient api;
 
+  /** No tenant but {@code limited} has a quota: one request. */
+  private final FrontDoor door =
+      new FrontDoor(
+          new Tenants(
+              8,
+              new Tenants.Tenant(1, null),
+              Map.of("limited", new Tenants.Tenant(1, new Quota(1e-3, 1)))),
+          NanoClock.SYSTEM);
+
   GrpcFixture() {
     ServedModel one = identity("1");
     catalog.publish("identity", List.of(one, identity("3")));
@@ -59,6 +72,7 @@ final class GrpcFixture implements AutoCloseable {
         new GrpcFrontEnd(
             GrpcOptions.of("127.0.0.1", 0).withMaxMessageBytes(MAX_MESSAGE_BYTES),
             gateway,
+            door,
             catalog,
             repository,
             served ->

@@ -73,6 +73,7 @@ public final class Demo {
         defaults.limits(),
         defaults.devices(),
         defaults.eventBus(),
+        defaults.tenants(),
         defaults.shutdownGrace(),
         defaults.logFormat());
   }

@@ -151,8 +151,7 @@ public final class SimulateCommand implements Callable<Integer> {
       List<Figure.Point> rates = new ArrayList<>();
       List<Figure.Point> parts = new ArrayList<>();
       for (double load : LOADS) {
-        SimulationResult result =
-            GoodputSearch.run(scenario, Policies.find(name), load * best);
+        SimulationResult result = GoodputSearch.run(scenario, Policies.find(name), load * best);
         rates.add(new Figure.Point(load, result.inTimePerSecond() / best));
         parts.add(new Figure.Point(load, 100 * result.badFraction()));
       }

@@ -20,16 +20,24 @@ final class SimulationReport {
     goodput.forEach(
         (name, rate) ->
             table.add(
-                List.of(
-                    name, text("%.1f", rate), text("%.3f", rate / bound), ratio(rate, best))));
+                List.of(name, text("%.1f", rate), text("%.3f", rate / bound), ratio(rate, best))));
     return table.format();
   }
 
   static String resultTable(Map<String, SimulationResult> results) {
     TextTable table =
         new TextTable(
-            1, "policy", "in time/s", "bad %", "late", "refused", "lost", "p50 ms", "p99 ms",
-            "batch", "busy %");
+            1,
+            "policy",
+            "in time/s",
+            "bad %",
+            "late",
+            "refused",
+            "lost",
+            "p50 ms",
+            "p99 ms",
+            "batch",
+            "busy %");
     results.forEach(
         (name, r) ->
             table.add(

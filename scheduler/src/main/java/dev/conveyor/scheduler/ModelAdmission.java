@@ -1,0 +1,160 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.config.Admission;
+import dev.conveyor.models.config.Tenants;
+import dev.conveyor.scheduler.admission.AdmissionRule;
+import dev.conveyor.scheduler.admission.LatencyMargin;
+import dev.conveyor.scheduler.admission.LoadCell;
+import dev.conveyor.scheduler.admission.ModelLoad;
+import dev.conveyor.scheduler.admission.StandingQueueGuard;
+import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.batching.RequestQueue;
+import dev.conveyor.scheduler.fairness.TenantShares;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who of the requests for one model gets into its queue, and in what order of tenants.
+ *
+ * <p>Not thread-safe: owned by the {@link Scheduler}. What it knows is left in a {@link LoadCell},
+ * from which the front ends refuse what has no chance before they read it.
+ */
+final class ModelAdmission {
+
+  private final ModelState model;
+  private final TenantShares shares;
+  private final LatencyMargin margin = new LatencyMargin();
+  private LoadCell cell = new LoadCell();
+  private @Nullable StandingQueueGuard guard;
+  private boolean hasTenants;
+
+  ModelAdmission(ModelState model, Tenants tenants) {
+    this.model = model;
+    this.shares = new TenantShares(tenants);
+    replan();
+  }
+
+  /** Says where the load is to be published. */
+  void publishTo(LoadCell cell) {
+    this.cell = cell;
+  }
+
+  /** Takes over the settings of the model's plan. */
+  void replan() {
+    Admission admission = model.plan.admission();
+    guard =
+        admission.targetQueueDelay().isZero()
+            ? null
+            : new StandingQueueGuard(
+                admission.targetQueueDelay().toNanos(), admission.overloadInterval().toNanos());
+  }
+
+  /** Returns null if the request may be queued, otherwise why not. */
+  @Nullable InferenceException check(InferenceRequest request, long nowNs) {
+    RequestQueue queue = model.batcher.queue();
+    if (guard != null && queue.requests() == 0) {
+      guard.onEmpty();
+    }
+    boolean hasDeadline = request.deadlineNs() != InferenceRequest.NO_DEADLINE;
+    if (queue.requests() == 0 && model.running == 0) {
+      return null;
+    }
+    if (!hasDeadline && guard == null && model.plan.admission().maxQueueBytes() == 0) {
+      return null;
+    }
+    ModelLoad load = load(nowNs, false);
+    InferenceException refusal =
+        AdmissionRule.check(
+            model.plan.name(),
+            load,
+            request.batchSize(),
+            request.inputBytes(),
+            request.deadlineNs(),
+            nowNs);
+    if (refusal == null && hasDeadline && load.isKnown()) {
+      request.notes().predictedEndNs = nowNs + load.latencyNs(request.batchSize(), nowNs);
+    }
+    return refusal;
+  }
+
+  /** Gives a request its place among those of other tenants; called before it is queued. */
+  void tag(InferenceRequest request) {
+    hasTenants |= !request.tenant().isEmpty();
+    if (hasTenants && !model.plan.preservesOrdering()) {
+      SchedulingNotes notes = request.notes();
+      notes.chargedNs = ModelLoads.itemNs(model) * request.batchSize();
+      notes.fairTagNs = shares.charge(request.tenant(), notes.chargedNs);
+    }
+  }
+
+  /** Takes back what a request was charged that did not run. */
+  void dropped(InferenceRequest request) {
+    SchedulingNotes notes = request.notes();
+    if (notes.chargedNs > 0) {
+      shares.correct(request.tenant(), -notes.chargedNs);
+      notes.chargedNs = 0;
+    }
+  }
+
+  /** Takes note of a batch that starts. */
+  void onBatch(Batch batch, long nowNs) {
+    List<InferenceRequest> requests = batch.requests();
+    if (guard == null && !hasTenants) {
+      return;
+    }
+    long shortestNs = Long.MAX_VALUE;
+    for (int i = 0; i < requests.size(); i++) {
+      InferenceRequest request = requests.get(i);
+      shortestNs = Math.min(shortestNs, nowNs - request.arrivalNs() - request.preprocessNs());
+      if (hasTenants) {
+        shares.start(request.notes().fairTagNs);
+      }
+    }
+    if (guard != null) {
+      guard.onBatch(shortestNs, model.batcher.queue().requests(), nowNs);
+    }
+  }
+
+  /** Takes note of a batch that ended: how wrong predictions were, and who pays for it. */
+  void onOutcome(Batch batch, BatchOutcome outcome, int units, long nowNs) {
+    List<InferenceRequest> requests = batch.requests();
+    SchedulingNotes last = requests.get(requests.size() - 1).notes();
+    if (last.predictedEndNs != 0) {
+      margin.record(nowNs - last.predictedEndNs);
+    }
+    if (hasTenants) {
+      double perItemNs = (double) outcome.busyNs() * units / Math.max(1, batch.items());
+      for (int i = 0; i < requests.size(); i++) {
+        InferenceRequest request = requests.get(i);
+        if (request.notes().chargedNs > 0) {
+          shares.correct(
+              request.tenant(), perItemNs * request.batchSize() - request.notes().chargedNs);
+        }
+      }
+    }
+  }
+
+  /** Takes out what has waited too long for a model that is overloaded. */
+  void shed(long nowNs, List<Rejection> rejected) {
+    if (guard != null && guard.isOverloaded()) {
+      model.batcher.shed(
+          nowNs - guard.targetNs(), Refusals.overloaded(model.plan, guard.targetNs()), rejected);
+    }
+  }
+
+  /** Leaves what is known now for the front ends. */
+  void publish(long nowNs) {
+    cell.set(load(nowNs, model.batcher.queue().isFull()));
+  }
+
+  /** Leaves word that nothing is known any more. */
+  void publishNothing() {
+    cell.set(ModelLoad.IDLE);
+  }
+
+  private ModelLoad load(long nowNs, boolean full) {
+    long targetNs = guard != null && guard.isOverloaded() ? guard.targetNs() : 0;
+    return ModelLoads.of(model, full, margin.ns(), targetNs, nowNs);
+  }
+}

@@ -1,0 +1,120 @@
+package dev.conveyor.scheduler.admission;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
+import dev.conveyor.scheduler.InferenceRequest;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets a request in, or says why not and when to come again. Thread-safe: no state.
+ *
+ * <p>Predictive, after Clockwork (OSDI 2020): a request with a deadline comes in if its batch can
+ * start and end before it, by the queue, the batches in flight, the learned costs and the learned
+ * error of such predictions. Waiting for what cannot succeed costs the client its time and the
+ * device nothing but trouble; saying so at once lets it go elsewhere.
+ *
+ * <p>An idle model takes any request, however bad its prospects: nobody else would use the time,
+ * and a prediction that is too dark would otherwise never be corrected.
+ *
+ * <p>The front ends apply it to what they know from path and headers before the body is read, the
+ * scheduler applies it again to what came. Both see the same {@link ModelLoad}.
+ */
+public final class AdmissionRule {
+
+  private static final double NS_PER_MS = 1e6;
+
+  private AdmissionRule() {}
+
+  /**
+   * Returns null if the request may come in, otherwise why not.
+   *
+   * @param items its batch size, or 1 if it is not known yet
+   * @param bytes of its inputs, or 0 if they are not known yet
+   * @param deadlineNs when the client stops waiting, or {@link InferenceRequest#NO_DEADLINE}
+   */
+  public static @Nullable InferenceException check(
+      String model, ModelLoad load, int items, long bytes, long deadlineNs, long nowNs) {
+    if (load.full()) {
+      return refusal(
+          ErrorCode.QUEUE_FULL,
+          RefusalReason.QUEUE_FULL,
+          "Request for model '" + model + "' exceeds maximum queue size " + load.queuedRequests(),
+          untilNextBatchNs(load, nowNs));
+    }
+    // An empty queue takes a request of any size: no bound on bytes may make one impossible.
+    if (load.maxQueueBytes() > 0
+        && load.queuedRequests() > 0
+        && bytes > load.maxQueueBytes() - load.queuedBytes()) {
+      return refusal(
+          ErrorCode.QUEUE_FULL,
+          RefusalReason.QUEUE_BYTES,
+          String.format(
+              Locale.ROOT,
+              "model '%s': %d bytes of input wait, %d more would exceed its limit of %d",
+              model,
+              load.queuedBytes(),
+              bytes,
+              load.maxQueueBytes()),
+          untilNextBatchNs(load, nowNs));
+    }
+    if (load.isIdle() || !load.isKnown()) {
+      return null;
+    }
+    return deadlineNs == InferenceRequest.NO_DEADLINE
+        ? checkWait(model, load, items, nowNs)
+        : checkDeadline(model, load, items, deadlineNs - nowNs, nowNs);
+  }
+
+  private static @Nullable InferenceException checkWait(
+      String model, ModelLoad load, int items, long nowNs) {
+    long waitNs = load.targetNs() == 0 ? 0 : load.waitNs(items, nowNs);
+    if (waitNs <= load.targetNs()) {
+      return null;
+    }
+    return refusal(
+        ErrorCode.OVERLOADED,
+        RefusalReason.OVERLOADED,
+        String.format(
+            Locale.ROOT,
+            "model '%s' is overloaded: the request would wait %.1f ms, at most %.1f ms make sense",
+            model,
+            waitNs / NS_PER_MS,
+            load.targetNs() / NS_PER_MS),
+        waitNs - load.targetNs());
+  }
+
+  private static @Nullable InferenceException checkDeadline(
+      String model, ModelLoad load, int items, long leftNs, long nowNs) {
+    long marginNs = load.marginNs();
+    long neededNs = load.latencyNs(items, nowNs) + marginNs;
+    if (neededNs <= leftNs) {
+      return null;
+    }
+    long waitNs = load.waitNs(items, nowNs);
+    return refusal(
+        ErrorCode.OVERLOADED,
+        RefusalReason.DEADLINE,
+        String.format(
+            Locale.ROOT,
+            "model '%s' would answer after %.1f ms, %.1f ms too late: %.1f ms in the queue, %.1f ms"
+                + " to run, %.1f ms to be safe",
+            model,
+            neededNs / NS_PER_MS,
+            (neededNs - leftNs) / NS_PER_MS,
+            waitNs / NS_PER_MS,
+            (neededNs - waitNs - marginNs) / NS_PER_MS,
+            marginNs / NS_PER_MS),
+        Math.min(neededNs - leftNs, waitNs));
+  }
+
+  private static long untilNextBatchNs(ModelLoad load, long nowNs) {
+    return load.freeAtNs() - nowNs;
+  }
+
+  private static InferenceException refusal(
+      ErrorCode code, RefusalReason reason, String message, long retryAfterNs) {
+    return new InferenceException(code, message, reason, Math.max(1, retryAfterNs));
+  }
+}

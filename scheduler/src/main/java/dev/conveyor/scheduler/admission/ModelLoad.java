@@ -1,0 +1,94 @@
+package dev.conveyor.scheduler.admission;
+
+/**
+ * How busy one version of a model is, and how fast it works. Immutable.
+ *
+ * @param queuedRequests requests that wait
+ * @param queuedItems sum of their batch sizes
+ * @param queuedBytes sum of their inputs
+ * @param running batches in flight
+ * @param full whether the queue takes no more requests, whatever their priority
+ * @param maxQueueBytes bound of {@code queuedBytes}; 0 for none
+ * @param speed how long batches take
+ * @param freeAtNs when the next batch is expected to start
+ * @param marginNs by how much requests are answered later than predicted, rarely exceeded
+ * @param targetNs while the model is overloaded, longest wait of a request without a deadline;
+ *     otherwise 0
+ */
+public record ModelLoad(
+    int queuedRequests,
+    int queuedItems,
+    long queuedBytes,
+    int running,
+    boolean full,
+    long maxQueueBytes,
+    Speed speed,
+    long freeAtNs,
+    long marginNs,
+    long targetNs) {
+
+  /**
+   * How long batches take where the model runs.
+   *
+   * @param maxItems largest batch
+   * @param parallel batches that run at a time, as far as other models leave room; above 0
+   * @param oneNs expected time of a batch of one; 0 if nothing has run yet
+   * @param fullNs expected time of the largest batch
+   */
+  public record Speed(int maxItems, double parallel, long oneNs, long fullNs) {
+
+    static final Speed UNKNOWN = new Speed(1, 1, 0, 0);
+
+    /** Returns false until a batch has run; nothing is refused for its deadline before. */
+    boolean isKnown() {
+      return fullNs > 0;
+    }
+
+    /** Returns the expected time of a batch; between one and the largest a straight line. */
+    long runNs(int items) {
+      if (maxItems <= 1 || items >= maxItems) {
+        return fullNs;
+      }
+      return oneNs + (long) ((double) (fullNs - oneNs) * (items - 1) / (maxItems - 1));
+    }
+  }
+
+  /** Nothing waits, nothing runs, nothing is known. */
+  public static final ModelLoad IDLE = new ModelLoad(0, 0, 0, 0, false, 0, Speed.UNKNOWN, 0, 0, 0);
+
+  /** Returns false until a batch has run; nothing can be predicted before. */
+  public boolean isKnown() {
+    return speed.isKnown();
+  }
+
+  /** Returns true if a request that comes now has the model for itself. */
+  boolean isIdle() {
+    return running == 0 && queuedRequests == 0;
+  }
+
+  /**
+   * Returns how long a request that comes now waits until its batch starts: for the batch in
+   * progress, and for the full batches before its own.
+   */
+  public long waitNs(int items, long nowNs) {
+    if (isIdle()) {
+      return 0;
+    }
+    long residualNs = Math.max(0, freeAtNs - nowNs);
+    return residualNs + (long) (batchesAhead(items) * (double) speed.fullNs() / speed.parallel());
+  }
+
+  /** Returns how long a request that comes now waits and runs. */
+  public long latencyNs(int items, long nowNs) {
+    int ahead = batchesAhead(items) * speed.maxItems();
+    int joined = Math.max(0, queuedItems - ahead) + items;
+    return waitNs(items, nowNs) + speed.runNs(Math.min(joined, speed.maxItems()));
+  }
+
+  /** Full batches that go first: the request joins the last one if it still fits. */
+  private int batchesAhead(int items) {
+    int full = queuedItems / speed.maxItems();
+    int rest = queuedItems % speed.maxItems();
+    return rest + items <= speed.maxItems() ? full : full + 1;
+  }
+}

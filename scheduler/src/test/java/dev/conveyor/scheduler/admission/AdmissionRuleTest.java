@@ -1,0 +1,156 @@
+package dev.conveyor.scheduler.admission;
+
+import static dev.conveyor.scheduler.TestRequests.MS;
+import static dev.conveyor.scheduler.TestRequests.T0;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.admission.ModelLoad.Speed;
+import java.util.Objects;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.LongRange;
+import org.junit.jupiter.api.Test;
+
+final class AdmissionRuleTest {
+
+  /** Batches of up to 4, one at a time: 2 ms for one, 8 ms for four. */
+  private static final Speed SPEED = new Speed(4, 1, 2 * MS, 8 * MS);
+
+  @Test
+  void shouldTakeEverythingWhileTheModelIsIdle() {
+    ModelLoad idle = new ModelLoad(0, 0, 0, 0, false, 0, SPEED, T0, 0, 0);
+
+    assertThat(AdmissionRule.check("m", idle, 1, 0, T0 + 1, T0)).isNull();
+  }
+
+  @Test
+  void shouldTakeEverythingUntilACostIsKnown() {
+    ModelLoad unknown = new ModelLoad(100, 100, 0, 1, false, 0, new Speed(4, 1, 0, 0), T0, 0, 0);
+
+    assertThat(AdmissionRule.check("m", unknown, 1, 0, T0 + 1, T0)).isNull();
+  }
+
+  @Test
+  void shouldTakeARequestExactlyIfItCanBeAnsweredInTime() {
+    // Free in 3 ms; two full batches go first; it joins one item and makes a batch of two.
+    ModelLoad load = load(9, 3 * MS, 0);
+    long neededNs = 3 * MS + 2 * 8 * MS + 4 * MS;
+
+    assertThat(load.waitNs(1, T0)).isEqualTo(19 * MS);
+    assertThat(check(load, neededNs)).isNull();
+    InferenceException late = Objects.requireNonNull(check(load, neededNs - MS));
+    assertThat(late.code()).isEqualTo(ErrorCode.OVERLOADED);
+    assertThat(late.reason()).isEqualTo(RefusalReason.DEADLINE);
+    assertThat(late.retryAfterNs()).as("then it is just in time").isEqualTo(MS);
+    assertThat(late)
+        .hasMessageContaining(
+            "after 23.0 ms, 1.0 ms too late: 19.0 ms in the queue, 4.0 ms to run");
+    assertThat(check(load, neededNs - 1)).isNotNull();
+  }
+
+  @Test
+  void shouldKeepTheLearnedErrorAsAMargin() {
+    ModelLoad load = new ModelLoad(0, 0, 0, 1, false, 0, SPEED, T0 + 3 * MS, 5 * MS, 0);
+
+    assertThat(check(load, (3 + 2 + 5) * MS)).isNull();
+    assertThat(check(load, (3 + 2 + 5) * MS - 1)).isNotNull();
+  }
+
+  @Test
+  void shouldExpectLessWaitWhereBatchesRunInParallel() {
+    Speed two = new Speed(4, 2, 2 * MS, 8 * MS);
+    ModelLoad load = new ModelLoad(8, 8, 0, 2, false, 0, two, T0, 0, 0);
+
+    assertThat(load.waitNs(1, T0)).isEqualTo(8 * MS);
+  }
+
+  @Test
+  void shouldNotLetARequestJoinABatchThatItDoesNotFitInto() {
+    ModelLoad load = load(3, 0, 0);
+
+    assertThat(load.waitNs(1, T0)).isZero();
+    assertThat(load.waitNs(2, T0)).isEqualTo(8 * MS);
+    assertThat(load.latencyNs(1, T0)).isEqualTo(8 * MS);
+    assertThat(load.latencyNs(2, T0)).isEqualTo(8 * MS + 4 * MS);
+  }
+
+  @Test
+  void shouldLetTimePassForTheBatchInProgress() {
+    ModelLoad load = load(0, 3 * MS, 0);
+
+    assertThat(load.waitNs(1, T0)).isEqualTo(3 * MS);
+    assertThat(load.waitNs(1, T0 + 2 * MS)).isEqualTo(MS);
+    assertThat(load.waitNs(1, T0 + 9 * MS)).isZero();
+  }
+
+  @Test
+  void shouldShedRequestsWithoutADeadlineOnlyWhileOverloaded() {
+    ModelLoad busy = load(8, MS, 0);
+    assertThat(check(busy, null)).isNull();
+
+    ModelLoad overloaded = load(8, MS, 17 * MS);
+    assertThat(check(overloaded, null)).as("waits 17 ms, as long as it may").isNull();
+    InferenceException shed = Objects.requireNonNull(check(load(8, 2 * MS, 17 * MS), null));
+    assertThat(shed.reason()).isEqualTo(RefusalReason.OVERLOADED);
+    assertThat(shed.retryAfterNs()).isEqualTo(MS);
+  }
+
+  @Test
+  void shouldBoundRequestsAndBytes() {
+    ModelLoad full = new ModelLoad(5, 5, 0, 1, true, 0, SPEED, T0 + MS, 0, 0);
+    InferenceException tooMany = Objects.requireNonNull(check(full, null));
+    assertThat(tooMany.code()).isEqualTo(ErrorCode.QUEUE_FULL);
+    assertThat(tooMany.retryAfterNs()).as("when the next batch starts").isEqualTo(MS);
+
+    ModelLoad heavy = new ModelLoad(5, 5, 900, 1, false, 1000, SPEED, T0 + MS, 0, 0);
+    assertThat(AdmissionRule.check("m", heavy, 1, 100, InferenceRequest.NO_DEADLINE, T0)).isNull();
+    InferenceException tooMuch =
+        AdmissionRule.check("m", heavy, 1, 101, InferenceRequest.NO_DEADLINE, T0);
+    assertThat(Objects.requireNonNull(tooMuch).reason()).isEqualTo(RefusalReason.QUEUE_BYTES);
+    ModelLoad empty = new ModelLoad(0, 0, 0, 1, false, 1000, SPEED, T0 + MS, 0, 0);
+    assertThat(AdmissionRule.check("m", empty, 1, 5000, InferenceRequest.NO_DEADLINE, T0)).isNull();
+  }
+
+  @Property(tries = 300)
+  void shouldTakeTheSameRequestOnceTheTimeItWasToldIsOver(
+      @ForAll @IntRange(min = 0, max = 100) int queued,
+      @ForAll @LongRange(min = 0, max = 50_000_000) long residualNs,
+      @ForAll @LongRange(min = 0, max = 300_000_000) long leftNs) {
+    ModelLoad load = load(queued, residualNs, 0);
+    InferenceException refusal = check(load, leftNs);
+    boolean inTime = load.latencyNs(1, T0) <= leftNs;
+    assertThat(refusal == null).isEqualTo(inTime);
+    if (refusal != null && refusal.retryAfterNs() < load.waitNs(1, T0)) {
+      // The queue moved on meanwhile, and nothing came.
+      assertThat(load.latencyNs(1, T0) - refusal.retryAfterNs()).isLessThanOrEqualTo(leftNs);
+    }
+  }
+
+  @Test
+  void shouldLearnTheErrorThatIsRarelyExceeded() {
+    LatencyMargin margin = new LatencyMargin();
+    assertThat(margin.ns()).isZero();
+    for (int i = 1; i <= 64; i++) {
+      margin.record(i <= 60 ? -MS : i * MS);
+    }
+    assertThat(margin.ns()).as("the 61st of 64").isEqualTo(61 * MS);
+    for (int i = 0; i < 64; i++) {
+      margin.record(2 * MS);
+    }
+    assertThat(margin.ns()).as("what was is forgotten").isEqualTo(2 * MS);
+  }
+
+  private static InferenceException check(ModelLoad load, Long leftNs) {
+    return AdmissionRule.check(
+        "m", load, 1, 0, leftNs == null ? InferenceRequest.NO_DEADLINE : T0 + leftNs, T0);
+  }
+
+  private static ModelLoad load(int queued, long residualNs, long targetNs) {
+    return new ModelLoad(queued, queued, 0, 1, false, 0, SPEED, T0 + residualNs, 0, targetNs);
+  }
+}

@@ -1,0 +1,107 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
+import dev.conveyor.models.config.Tenants;
+import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.scheduler.admission.AdmissionRule;
+import dev.conveyor.scheduler.admission.TenantQuotas;
+import dev.conveyor.verticles.metrics.ModelStats;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets requests in, or turns them away before their bytes are read: by the load that the scheduler
+ * published last, and by quotas.
+ *
+ * <p>Thread-safe; shared by all front ends. It asks nobody: what it needs is there to be read, so a
+ * refusal costs a few hundred nanoseconds and no message. Each front end passes a request through
+ * it once. The scheduler decides again when the request gets there, because others may have come in
+ * meanwhile.
+ */
+public final class FrontDoor {
+
+  /** HTTP header, gRPC metadata key and, without the prefix, event bus header and parameter. */
+  public static final String TENANT_HEADER = "x-tenant";
+
+  public static final String TENANT_PARAMETER = "tenant";
+
+  private final Tenants tenants;
+  private final TenantQuotas tenantQuotas;
+  private final boolean hasTenantQuotas;
+  private final NanoClock clock;
+
+  public FrontDoor(Tenants tenants, NanoClock clock) {
+    this.tenants = tenants;
+    this.tenantQuotas = new TenantQuotas(tenants);
+    this.hasTenantQuotas = tenants.hasQuotas();
+    this.clock = clock;
+  }
+
+  /**
+   * Lets a request in.
+   *
+   * @param tenant null if it is not known yet; {@link #enterAs} follows then
+   * @param bytes of the request; 0 or less if they are not known yet
+   * @param deadlineNs when the client stops waiting
+   * @throws InferenceException if it has to stay outside, with the reason and the time to wait
+   */
+  public void enter(ServedModel model, @Nullable String tenant, long bytes, long deadlineNs) {
+    long nowNs = clock.nanoTime();
+    InferenceException refusal =
+        AdmissionRule.check(
+            model.name(), model.door().load().get(), 1, Math.max(0, bytes), deadlineNs, nowNs);
+    if (refusal != null) {
+      throw refused(model, refusal);
+    }
+    if (tenant != null) {
+      enterAs(model, tenant);
+    }
+    long waitNs = model.door().tryTake(nowNs);
+    if (waitNs > 0) {
+      throw refused(
+          model, overQuota(RefusalReason.MODEL_QUOTA, "model '" + model.name() + "'", waitNs));
+    }
+  }
+
+  /**
+   * Lets a request of a tenant in, which became known only after {@link #enter}.
+   *
+   * @throws InferenceException if the tenant is over its quota, or its name is too long
+   */
+  public void enterAs(ServedModel model, String tenant) {
+    if (tenant.length() > Tenants.MAX_NAME_LENGTH) {
+      throw InferenceException.invalid(
+          "the name of a tenant has at most %d characters, this one has %d"
+              .formatted(Tenants.MAX_NAME_LENGTH, tenant.length()));
+    }
+    long waitNs = hasTenantQuotas ? tenantQuotas.tryTake(tenant, clock.nanoTime()) : 0;
+    if (waitNs > 0) {
+      String who = tenant.isEmpty() ? "clients without a tenant" : "tenant '" + tenant + "'";
+      throw refused(model, overQuota(RefusalReason.TENANT_QUOTA, who, waitNs));
+    }
+  }
+
+  /** Returns how the tenants share a model. */
+  public Tenants tenants() {
+    return tenants;
+  }
+
+  private static InferenceException overQuota(RefusalReason reason, String who, long waitNs) {
+    return new InferenceException(
+        ErrorCode.OVER_QUOTA,
+        String.format(Locale.ROOT, "%s: over quota, try again in %.1f ms", who, waitNs / 1e6),
+        reason,
+        waitNs);
+  }
+
+  private static InferenceException refused(ServedModel model, InferenceException refusal) {
+    RefusalReason reason = refusal.reason();
+    if (reason != null) {
+      model.stats().onRefused(reason);
+    }
+    model.stats().onFailure(ModelStats.Reason.REJECTED, 0);
+    return refusal;
+  }
+}

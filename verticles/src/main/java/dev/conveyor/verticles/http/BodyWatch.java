@@ -1,0 +1,103 @@
+package dev.conveyor.verticles.http;
+
+import dev.conveyor.scheduler.NanoClock;
+import io.vertx.core.Vertx;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Bodies that are still to come, the oldest first, and an end to the patience with each.
+ *
+ * <p>Thread-confined: one event loop. A chain of entries that leave it themselves, because almost
+ * every body is there within the turn that began it, and a timer each would cost more than reading
+ * it does. There is one timer, and only while anything is in the chain.
+ */
+final class BodyWatch {
+
+  /** A body to come. */
+  static final class Entry {
+    private final Runnable tooLate;
+    private final long dueNs;
+    private @Nullable Entry before;
+    private @Nullable Entry after;
+    private boolean linked;
+
+    private Entry(Runnable tooLate, long dueNs) {
+      this.tooLate = tooLate;
+      this.dueNs = dueNs;
+    }
+  }
+
+  private final Vertx vertx;
+  private final NanoClock clock;
+  private final long timeoutMs;
+  private final long sweepMs;
+  private @Nullable Entry first;
+  private @Nullable Entry last;
+  private boolean armed;
+
+  BodyWatch(Vertx vertx, NanoClock clock, long timeoutMs) {
+    this.vertx = vertx;
+    this.clock = clock;
+    this.timeoutMs = timeoutMs;
+    this.sweepMs = Math.max(1, Math.min(1000, timeoutMs / 4));
+  }
+
+  long timeoutMs() {
+    return timeoutMs;
+  }
+
+  /** Begins to wait; {@code tooLate} is called once, unless {@link #end} is called before. */
+  Entry begin(Runnable tooLate) {
+    Entry entry = new Entry(tooLate, clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs));
+    entry.linked = true;
+    entry.before = last;
+    if (last == null) {
+      first = entry;
+    } else {
+      last.after = entry;
+    }
+    last = entry;
+    arm();
+    return entry;
+  }
+
+  /** Ends the wait. Does nothing the second time. */
+  void end(Entry entry) {
+    if (!entry.linked) {
+      return;
+    }
+    entry.linked = false;
+    if (entry.before == null) {
+      first = entry.after;
+    } else {
+      entry.before.after = entry.after;
+    }
+    if (entry.after == null) {
+      last = entry.before;
+    } else {
+      entry.after.before = entry.before;
+    }
+    entry.before = null;
+    entry.after = null;
+  }
+
+  private void arm() {
+    if (!armed) {
+      armed = true;
+      vertx.setTimer(sweepMs, id -> sweep());
+    }
+  }
+
+  private void sweep() {
+    armed = false;
+    long nowNs = clock.nanoTime();
+    for (Entry oldest = first; oldest != null && nowNs - oldest.dueNs >= 0; oldest = first) {
+      end(oldest);
+      oldest.tooLate.run();
+    }
+    if (first != null) {
+      arm();
+    }
+  }
+}

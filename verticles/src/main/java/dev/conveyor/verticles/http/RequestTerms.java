@@ -1,0 +1,70 @@
+package dev.conveyor.verticles.http;
+
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.verticles.FrontDoor;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the headers of a request say that matters before its body is read.
+ *
+ * @param tenant who asks; null if the headers do not say
+ * @param deadlineNs when the client stops waiting
+ * @param bytes of the body; -1 if the headers do not say
+ * @param waitsForContinue the client sends the body only when it is told to
+ */
+record RequestTerms(
+    @Nullable String tenant, long deadlineNs, long bytes, boolean waitsForContinue) {
+
+  private static final CharSequence TENANT = HttpHeaders.createOptimized(FrontDoor.TENANT_HEADER);
+  private static final CharSequence TIMEOUT = HttpHeaders.createOptimized("x-timeout-ms");
+
+  /** Longer timeouts are none: times compare by difference, which must not overflow. */
+  private static final long LONGEST_MS = TimeUnit.DAYS.toMillis(365);
+
+  /**
+   * Reads the headers.
+   *
+   * @throws InferenceException INVALID_REQUEST if the timeout is malformed
+   */
+  static RequestTerms of(HttpServerRequest request) {
+    return new RequestTerms(
+        request.getHeader(TENANT),
+        deadlineNs(request.getHeader(TIMEOUT)),
+        contentLength(request.getHeader(HttpHeaders.CONTENT_LENGTH)),
+        "100-continue".equalsIgnoreCase(request.getHeader(HttpHeaders.EXPECT)));
+  }
+
+  private static long deadlineNs(@Nullable String timeout) {
+    if (timeout == null) {
+      return InferenceRequest.NO_DEADLINE;
+    }
+    try {
+      long millis = Long.parseLong(timeout);
+      if (millis > LONGEST_MS) {
+        return InferenceRequest.NO_DEADLINE;
+      }
+      if (millis > 0) {
+        return System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+      }
+    } catch (NumberFormatException e) {
+      // Falls through to the same refusal.
+    }
+    throw InferenceException.invalid(
+        "x-timeout-ms must be a positive number of milliseconds, was '" + timeout + "'");
+  }
+
+  private static long contentLength(@Nullable String value) {
+    if (value == null) {
+      return -1;
+    }
+    try {
+      return Long.parseLong(value);
+    } catch (NumberFormatException e) {
+      return -1;
+    }
+  }
+}

@@ -1,0 +1,101 @@
+package dev.conveyor.verticles.grpc;
+
+import static dev.conveyor.verticles.grpc.GrpcFixture.await;
+import static dev.conveyor.verticles.grpc.GrpcFixture.raw;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.scheduler.admission.ModelLoad;
+import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
+import dev.conveyor.verticles.proto.InferParameter;
+import dev.conveyor.verticles.proto.ModelInferRequest;
+import dev.conveyor.verticles.proto.ModelInferResponse;
+import io.vertx.grpc.client.GrpcClientRequest;
+import io.vertx.grpc.client.GrpcClientResponse;
+import io.vertx.grpc.common.GrpcStatus;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Who is let in over gRPC, and what the others are told. */
+class GrpcAdmissionTest {
+
+  private final GrpcFixture server = new GrpcFixture();
+
+  @AfterEach
+  void close() {
+    server.close();
+    assertThat(server.gateway.leasedBytes()).isZero();
+  }
+
+  @Test
+  void shouldBeUnavailableWithTheReasonAndTheTimeToWait() {
+    load(new ModelLoad(7, 7, 0, 1, true, 0, speed(), System.nanoTime() + 5_000_000_000L, 0, 0));
+    var refused = send(call());
+
+    assertThat(refused.status()).isEqualTo(GrpcStatus.UNAVAILABLE);
+    assertThat(refused.statusMessage()).contains("exceeds maximum queue size 7");
+    assertThat(metadata(refused, "refusal-reason")).isEqualTo("queue_full");
+    assertThat(Integer.parseInt(metadata(refused, "grpc-retry-pushback-ms"))).isBetween(1, 5000);
+  }
+
+  @Test
+  void shouldRefuseADeadlineThatCannotBeMet() {
+    ModelLoad busy =
+        new ModelLoad(0, 0, 0, 1, false, 0, speed(), System.nanoTime() + 60_000_000_000L, 0, 0);
+    load(busy);
+    var late = call();
+    late.timeout(5, TimeUnit.SECONDS);
+    var refused = send(late);
+    assertThat(refused.status()).isEqualTo(GrpcStatus.UNAVAILABLE);
+    assertThat(metadata(refused, "refusal-reason")).isEqualTo("deadline");
+
+    var patient = call();
+    patient.timeout(10, TimeUnit.MINUTES);
+    assertThat(send(patient).status()).isEqualTo(GrpcStatus.OK);
+  }
+
+  @Test
+  void shouldHoldTenantsToTheirQuotasByMetadataOrParameter() {
+    var first = call();
+    first.headers().set("x-tenant", "limited");
+    assertThat(send(first).status()).isEqualTo(GrpcStatus.OK);
+
+    ModelInferRequest.Builder named =
+        raw("UINT8", new byte[] {1}, 1)
+            .putParameters("tenant", InferParameter.newBuilder().setStringParam("limited").build());
+    var over = server.infer(named);
+    assertThat(over.status()).isEqualTo(GrpcStatus.RESOURCE_EXHAUSTED);
+    assertThat(over.message()).contains("tenant 'limited': over quota");
+
+    ModelInferRequest.Builder wrong =
+        raw("UINT8", new byte[] {1}, 1)
+            .putParameters("tenant", InferParameter.newBuilder().setInt64Param(1).build());
+    assertThat(server.infer(wrong).status()).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
+  }
+
+  private void load(ModelLoad load) {
+    server.catalog.find("identity", "").door().load().set(load);
+  }
+
+  private GrpcClientRequest<ModelInferRequest, ModelInferResponse> call() {
+    return await(server.client.request(server.address, GRPCInferenceServiceGrpcClient.ModelInfer));
+  }
+
+  private static GrpcClientResponse<ModelInferRequest, ModelInferResponse> send(
+      GrpcClientRequest<ModelInferRequest, ModelInferResponse> call) {
+    return await(
+        call.end(raw("UINT8", new byte[] {1}, 1).build())
+            .compose(sent -> call.response())
+            .compose(response -> response.end().otherwiseEmpty().map(response)));
+  }
+
+  /** The library shows the trailers of a call without messages as headers. */
+  private static String metadata(GrpcClientResponse<?, ?> response, String key) {
+    String trailer = response.trailers().get(key);
+    return trailer == null ? response.headers().get(key) : trailer;
+  }
+
+  private static ModelLoad.Speed speed() {
+    return new ModelLoad.Speed(1, 1, 1_000_000, 1_000_000);
+  }
+}

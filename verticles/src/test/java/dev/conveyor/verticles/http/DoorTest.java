@@ -1,0 +1,320 @@
+package dev.conveyor.verticles.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.models.RefusalReason;
+import dev.conveyor.scheduler.admission.LoadCell;
+import dev.conveyor.scheduler.admission.ModelLoad;
+import dev.conveyor.verticles.server.Gate;
+import dev.conveyor.verticles.server.HttpCalls;
+import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.RawConnection;
+import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.TestModels;
+import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.net.http.HttpRequest;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Who is let in, and what those are told who are not, before they send anything large. */
+final class DoorTest {
+
+  /** An image of 224 x 224 x 3 floats: 602,112 bytes. */
+  private static final int WIDTH = 224 * 224 * 3;
+
+  private static final long SECOND_NS = 1_000_000_000;
+  private static final int REQUEST_MEMORY = 4 << 20;
+  private static final String LIVE = "GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+  private static final byte[] NONE = new byte[0];
+
+  @TempDir private static Path dir;
+  private static TestServer server;
+  private static HttpCalls http;
+
+  @BeforeAll
+  static void start() {
+    TestModels models =
+        new TestModels(dir)
+            .identity("gated", WIDTH)
+            .identity("wide", WIDTH)
+            .identity("simple", 4)
+            .identity("rationed", 4);
+    models.config(
+        "gated",
+        """
+        {"max_batch_size": 1, "parameters": {"test_gate": {"string_value": "gated"}},
+         "dynamic_batching": {"default_queue_policy": {"max_queue_size": 1}}}""");
+    models.config(
+        "rationed",
+        """
+        {"conveyor": {"admission": {"quota": {"requests_per_second": 0.001, "burst": 2}}}}""");
+    JsonObject quota = new JsonObject().put("requests_per_second", 0.001).put("burst", 1);
+    JsonObject limited = new JsonObject().put("quota", quota);
+    server =
+        TestServer.start(
+            models,
+            new JsonObject()
+                .put(
+                    "limits",
+                    new JsonObject()
+                        .put("max_message_bytes", 2 << 20)
+                        .put("request_memory_bytes", REQUEST_MEMORY)
+                        .put("body_timeout_ms", 700))
+                .put(
+                    "tenants",
+                    new JsonObject()
+                        .put(
+                            "named",
+                            new JsonObject()
+                                .put("by-header", limited)
+                                .put("by-parameter", limited))));
+    http = server.http();
+  }
+
+  @AfterEach
+  void shouldBeIdle() {
+    server.assertIdle();
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  @Test
+  void shouldRefuseBeforeTheBodyIsSentAndKeepTheConnection() throws Exception {
+    List<CompletableFuture<Answer>> taken = new ArrayList<>();
+    try (Gate gate = Gate.shut("gated");
+        RawConnection client = new RawConnection(server.httpPort())) {
+      fillQueue(gate, taken);
+      long before = refusals("gated", RefusalReason.QUEUE_FULL);
+
+      client.send(wideHead("gated", ""));
+      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 503 Service Unavailable");
+      JsonObject refused = Buffer.buffer(client.answer()).toJsonObject();
+      assertThat(refused.getString("error")).contains("queue size 1");
+      assertThat(refused.getString("reason")).isEqualTo("queue_full");
+      assertThat(refused.getDouble("retry_after_ms")).isNotNegative();
+      assertThat(refusals("gated", RefusalReason.QUEUE_FULL)).isEqualTo(before + 1);
+
+      client.send(wideBody()).send(LIVE);
+      assertThat(client.statusLine()).as("the same connection").isEqualTo("HTTP/1.1 200 OK");
+    }
+    for (CompletableFuture<Answer> answer : taken) {
+      assertThat(answer.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void shouldAnswerWhoAsksFirstWithTheRefusalAndNotWithContinue() throws Exception {
+    List<CompletableFuture<Answer>> taken = new ArrayList<>();
+    try (Gate gate = Gate.shut("gated");
+        RawConnection client = new RawConnection(server.httpPort())) {
+      fillQueue(gate, taken);
+      client.send(wideHead("gated", "expect: 100-continue\r\n"));
+      String all = client.rest();
+
+      assertThat(all).startsWith("HTTP/1.1 503 ").doesNotContain("100 Continue");
+      assertThat(all.toLowerCase(java.util.Locale.ROOT))
+          .contains("connection: close", "retry-after: 1");
+    }
+    for (CompletableFuture<Answer> answer : taken) {
+      assertThat(answer.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void shouldTellWhoAsksFirstToGoOn() throws IOException {
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      client.send(wideHead("wide", "expect: 100-continue\r\n"));
+      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 100 Continue");
+      assertThat(client.statusLine()).isEmpty();
+      client.send(wideBody());
+      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
+      client.answer();
+    }
+  }
+
+  @Test
+  void shouldRefuseADeadlineThatCannotBeMetAndSayWhenToComeAgain() {
+    LoadCell load = door("simple");
+    // One batch that ends in two seconds; a run takes a millisecond.
+    ModelLoad busy =
+        new ModelLoad(
+            0,
+            0,
+            0,
+            1,
+            false,
+            0,
+            new ModelLoad.Speed(1, 1, 1_000_000, 1_000_000),
+            System.nanoTime() + 2 * SECOND_NS,
+            0,
+            0);
+    load.set(busy);
+    Answer late = http.send(simple("x-timeout-ms", "100"));
+    assertThat(late.status()).as(late::text).isEqualTo(503);
+    assertThat(late.json().getString("reason")).isEqualTo("deadline");
+    assertThat(late.json().getDouble("retry_after_ms")).isBetween(1.0, 2000.0);
+    assertThat(late.header("Retry-After")).isIn("1", "2");
+    assertThat(late.error()).contains("too late");
+
+    load.set(busy);
+    assertThat(http.send(simple("x-timeout-ms", "60000")).status()).isEqualTo(200);
+    load.set(busy);
+    assertThat(http.send(simple("x-other", "none")).status()).as("no deadline").isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "-1", "soon", "1.5", ""})
+  void shouldRefuseTimeoutsThatAreNone(String timeout) {
+    Answer answer = http.send(simple("x-timeout-ms", timeout));
+    assertThat(answer.status()).isEqualTo(400);
+    assertThat(answer.error()).contains("x-timeout-ms", "'" + timeout + "'");
+  }
+
+  @Test
+  void shouldHoldTenantsToTheirQuotas() {
+    assertThat(http.send(simple("x-tenant", "by-header")).status()).isEqualTo(200);
+    Answer over = http.send(simple("x-tenant", "by-header"));
+    assertThat(over.status()).isEqualTo(429);
+    assertThat(over.json().getString("reason")).isEqualTo("tenant_quota");
+    assertThat(Integer.parseInt(over.header("Retry-After"))).isBetween(900, 1000);
+    assertThat(over.error()).contains("tenant 'by-header'");
+    assertThat(http.send(simple("x-tenant", "another")).status()).isEqualTo(200);
+
+    JsonObject named =
+        Requests.row(1, 2, 3, 4).put("parameters", new JsonObject().put("tenant", "by-parameter"));
+    assertThat(http.infer("simple", named).status()).isEqualTo(200);
+    assertThat(http.infer("simple", named).status()).isEqualTo(429);
+    assertThat(http.send(simple("x-tenant", "n".repeat(129))).status()).isEqualTo(400);
+  }
+
+  @Test
+  void shouldHoldTheClientsOfAModelToItsQuota() {
+    for (int i = 0; i < 2; i++) {
+      assertThat(http.infer("rationed", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+    }
+    Answer over = http.infer("rationed", Requests.row(1, 2, 3, 4));
+    assertThat(over.status()).isEqualTo(429);
+    assertThat(over.json().getString("reason")).isEqualTo("model_quota");
+    assertThat(refusals("rationed", RefusalReason.MODEL_QUOTA)).isEqualTo(1);
+  }
+
+  @Test
+  void shouldNotReadALargeBodyWhileMemoryIsShort() throws Exception {
+    var memory = server.server().requestMemory();
+    CompletableFuture<Answer> waiting;
+    try (var most = memory.heapShare()) {
+      assertThat(most.growTo(REQUEST_MEMORY * 9L / 10)).isTrue();
+      waiting =
+          http.inferAsync("wide", Requests.binary(WIDTH, "INPUT0"), Requests.counting(1, WIDTH));
+      await(() -> memory.waiters() == 1);
+      assertThat(memory.leasedBytes()).as("nothing was taken").isEqualTo(most.sizeBytes());
+      assertThat(http.infer("simple", Requests.row(1, 2, 3, 4)).status())
+          .as("small ones go on")
+          .isEqualTo(200);
+    }
+    assertThat(waiting.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
+    assertThat(memory.waiters()).isZero();
+  }
+
+  @Test
+  void shouldCountLargeJsonBodiesAgainstTheSameMemory() {
+    var memory = server.server().requestMemory();
+    String large = Requests.row(new float[WIDTH]).encode();
+    try (var most = memory.heapShare()) {
+      assertThat(most.growTo(REQUEST_MEMORY * 8L / 10)).as("nobody waits yet").isTrue();
+      String tooLarge = large + " ".repeat(1 << 20);
+      Answer refused = http.post("/v2/models/wide/infer", tooLarge);
+      assertThat(refused.status()).as(refused::text).isEqualTo(503);
+      assertThat(refused.json().getString("reason")).isEqualTo("request_memory");
+    }
+    assertThat(http.post("/v2/models/wide/infer", large).status()).isEqualTo(200);
+  }
+
+  @Test
+  void shouldLoseItsPatienceWithABodyThatDoesNotCome() throws IOException {
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      client.send(wideHead("wide", "")).send(new byte[1000]);
+      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 408 Request Timeout");
+      client.awaitClose();
+    }
+  }
+
+  @Test
+  void shouldLoseItsPatienceWithWhoWaitsForMemory() throws IOException {
+    var memory = server.server().requestMemory();
+    try (var most = memory.heapShare();
+        RawConnection client = new RawConnection(server.httpPort())) {
+      assertThat(most.growTo(REQUEST_MEMORY * 9L / 10)).isTrue();
+      client.send(wideHead("wide", ""));
+      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 408 Request Timeout");
+      assertThat(memory.waiters()).isZero();
+    }
+  }
+
+  private static void fillQueue(Gate gate, List<CompletableFuture<Answer>> taken)
+      throws InterruptedException {
+    JsonObject head = Requests.binary(WIDTH, "INPUT0");
+    taken.add(http.inferAsync("gated", head, Requests.counting(1, WIDTH)));
+    gate.awaitArrival();
+    taken.add(http.inferAsync("gated", head, Requests.counting(2, WIDTH)));
+    await(() -> door("gated").get().full());
+  }
+
+  private static LoadCell door(String model) {
+    return server.server().catalog().find(model, "").door().load();
+  }
+
+  private static long refusals(String model, RefusalReason reason) {
+    return server.server().catalog().find(model, "").stats().refusals().get(reason);
+  }
+
+  private static HttpRequest simple(String header, String value) {
+    return http.inferRequest("simple", Requests.row(1, 2, 3, 4), NONE)
+        .header(header, value)
+        .build();
+  }
+
+  private static String wideHead(String model, String more) {
+    byte[] json = Requests.binary(WIDTH, "INPUT0").toBuffer().getBytes();
+    return """
+        POST /v2/models/%s/infer HTTP/1.1\r
+        host: x\r
+        %sinference-header-content-length: %d\r
+        content-length: %d\r
+        \r
+        """
+        .formatted(model, more, json.length, json.length + 4 * WIDTH);
+  }
+
+  private static byte[] wideBody() {
+    byte[] json = Requests.binary(WIDTH, "INPUT0").toBuffer().getBytes();
+    return HttpCalls.concat(json, Requests.counting(1, WIDTH));
+  }
+
+  private static void await(BooleanSupplier condition) {
+    long deadlineNs = System.nanoTime() + 60 * SECOND_NS;
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() - deadlineNs > 0) {
+        throw new AssertionError("it did not become true");
+      }
+      Thread.onSpinWait();
+    }
+  }
+}
