@@ -25,6 +25,7 @@ import dev.conveyor.verticles.metrics.MetricsReport;
 import dev.conveyor.verticles.page.LiveFigures;
 import dev.conveyor.verticles.page.LivePage;
 import dev.conveyor.verticles.profile.ProfileKeeper;
+import dev.conveyor.verticles.profile.ProfileSnapshots;
 import dev.conveyor.verticles.profile.ProfileStore;
 import dev.conveyor.verticles.supervisor.ModelLoader;
 import dev.conveyor.verticles.supervisor.ModelSupervisor;
@@ -67,6 +68,7 @@ public final class ConveyorServer {
   private final ImageStage images;
   private final ModelSupervisor supervisor;
   private final SystemSnapshots system;
+  private final ProfileSnapshots profiles;
   private final MetricsReport report;
   private final LivePage page;
   private final HttpFrontEnd http;
@@ -94,10 +96,12 @@ public final class ConveyorServer {
         new ImageStage(vertx, machine.cores(), requestMemory, config.limits().maxImagePixels());
     this.supervisor = supervisor(events);
     this.system = new SystemSnapshots(vertx, catalog, budget, machine);
+    this.profiles = new ProfileSnapshots(vertx, catalog);
     this.report = new MetricsReport(catalog, system, HostMemory::nativeBytes);
     this.page =
         new LivePage(
-            new LiveFigures(ServerInfo.VERSION, catalog, supervisor, system, NanoClock.SYSTEM));
+            new LiveFigures(
+                ServerInfo.VERSION, catalog, supervisor, system, profiles, NanoClock.SYSTEM));
     LocalGateway gateway = new LocalGateway(vertx, catalog);
     FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM);
     this.http =
@@ -178,7 +182,8 @@ public final class ConveyorServer {
         .compose(v -> config.eventBus().enabled() ? deploy(bus) : Future.succeededFuture())
         // Last, so that it goes first: its streams would use up the grace period of the ports.
         .compose(v -> deploy(page))
-        .onSuccess(v -> system.start());
+        .onSuccess(v -> system.start())
+        .onSuccess(v -> profiles.start());
   }
 
   /** Loads the models of the repository. */
@@ -193,6 +198,7 @@ public final class ConveyorServer {
   public Future<Void> stop() {
     supervisor.stopping();
     system.stop();
+    profiles.stop();
     return undeployAll()
         .eventually(supervisor::unloadAll)
         .eventually(this::undeployLast)

@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The first two runs of a size are left out, because they pay for tuning, growing pools and cold
  * caches; they count only while nothing better is known. Of each size the last 64 runs count. Three
- * runs on end above 1.3 times the median, or eight below it by as much, mean that the cost has
- * changed: everything older is forgotten. (Clockwork keeps the last 10 and takes their maximum for
- * the tail; that is exceeded by one run in eleven.)
+ * runs on end above 1.3 times the median, or eight more below it by as much than not, mean that the
+ * cost has changed: everything older is forgotten. (Clockwork keeps the last 10 and takes their
+ * maximum for the tail; that is exceeded by one run in eleven.)
  *
  * <p>A larger batch is never predicted to be faster than a smaller one. Sizes that have not run are
  * interpolated, or predicted with up to a quarter of pessimism beyond the largest that has.

@@ -21,7 +21,7 @@ final class SizeCost {
   /** So many slow runs on end are a change; late answers make that urgent. */
   private static final int SLOWER_RUNS = 3;
 
-  /** To believe a gain takes longer than to believe a loss. */
+  /** So many more fast runs than others; to believe a gain takes longer than to believe a loss. */
   private static final int FASTER_RUNS = 8;
 
   final SampleRing ring = new SampleRing(WINDOW);
@@ -51,7 +51,8 @@ final class SizeCost {
   boolean record(double ns) {
     double median = isKnown() ? ring.median() : ns;
     slower = ns > UNUSUAL * median ? slower + 1 : 0;
-    faster = ns * UNUSUAL < median ? faster + 1 : 0;
+    // One outlier does not disprove a gain; it only takes back one run.
+    faster = ns * UNUSUAL < median ? faster + 1 : Math.max(0, faster - 1);
     ring.add(ns);
     int keep = slower == SLOWER_RUNS ? SLOWER_RUNS : faster == FASTER_RUNS ? FASTER_RUNS : 0;
     if (keep == 0) {

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.page;
 
+import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
@@ -33,6 +34,7 @@ public final class LiveFigures implements PageSource {
   private final ModelCatalog catalog;
   private final RepositoryControl repository;
   private final Supplier<SystemSnapshot> system;
+  private final Supplier<Map<String, ModelProfile>> profiles;
   private final NanoClock clock;
   private final long startedNs;
   private final Map<Key, ModelWindow> windows = new HashMap<>();
@@ -43,17 +45,20 @@ public final class LiveFigures implements PageSource {
    * Creates figures of a server that starts now.
    *
    * @param version the server's
+   * @param profiles what batches cost, by the key of the model in the scheduler
    */
   public LiveFigures(
       String version,
       ModelCatalog catalog,
       RepositoryControl repository,
       Supplier<SystemSnapshot> system,
+      Supplier<Map<String, ModelProfile>> profiles,
       NanoClock clock) {
     this.version = version;
     this.catalog = catalog;
     this.repository = repository;
     this.system = system;
+    this.profiles = profiles;
     this.clock = clock;
     this.startedNs = clock.nanoTime();
   }
@@ -74,7 +79,8 @@ public final class LiveFigures implements PageSource {
                 .put("ready", repository.isReady())
                 .put("uptimeSeconds", (now - startedNs) / 1_000_000_000L))
         .put("models", models(snapshot))
-        .put("devices", devices(snapshot));
+        .put("devices", devices(snapshot))
+        .put("costs", CostFigures.of(catalog.all(), profiles.get()));
   }
 
   @Override

@@ -2,8 +2,11 @@ package dev.conveyor.verticles.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.scheduler.ModelProfile;
+import dev.conveyor.scheduler.profile.CostProfile;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
+import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.metrics.Samples;
 import dev.conveyor.verticles.metrics.SystemSnapshot;
@@ -12,6 +15,7 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 final class LiveFiguresTest {
@@ -21,9 +25,10 @@ final class LiveFiguresTest {
   private final RecordingModelStats stats = new RecordingModelStats();
   private SystemSnapshot system = SystemSnapshot.EMPTY;
   private long nowNs = 5;
+  private Map<String, ModelProfile> profiles = Map.of();
 
   private final LiveFigures figures =
-      new LiveFigures("0.1", catalog, new Repository(), () -> system, () -> nowNs);
+      new LiveFigures("0.1", catalog, new Repository(), () -> system, () -> profiles, () -> nowNs);
 
   @Test
   void shouldShowFiguresOfServedModels() {
@@ -52,6 +57,42 @@ final class LiveFiguresTest {
     assertThat(models).hasSize(2);
     assertThat(models.getJsonObject(0).getString("reason")).isEqualTo("no such operator");
     assertThat(models.getJsonObject(1).getString("state")).isEqualTo("READY");
+  }
+
+  @Test
+  void shouldShowWhatBatchesCostBySize() {
+    ServedModel served = Samples.model("m", "1", stats);
+    catalog.publish("m", List.of(served));
+    CostProfile costs = new CostProfile();
+    costs.seed(1, 2_000_000);
+    costs.seed(4, 5_000_000);
+    assertThat(figures.sample().getJsonArray("costs")).isEmpty();
+    profiles =
+        Map.of(
+            served.key(),
+            new ModelProfile(
+                served.key(),
+                List.of(
+                    new ModelProfile.OnDevice("CPU", ModelProfile.Seed.STORED, costs.snapshot()))));
+
+    JsonObject shown = figures.sample().getJsonArray("costs").getJsonObject(0);
+    assertThat(shown.getString("name")).isEqualTo("m");
+    assertThat(shown.getString("device")).isEqualTo("CPU");
+    assertThat(shown.getInteger("batches")).isZero();
+    assertThat(shown.getJsonArray("sizes"))
+        .containsExactly(
+            new JsonObject()
+                .put("items", 1)
+                .put("samples", 1)
+                .put("measuredMs", 2.0)
+                .put("predictedMs", 2.0)
+                .put("p99Ms", 2.0),
+            new JsonObject()
+                .put("items", 4)
+                .put("samples", 1)
+                .put("measuredMs", 5.0)
+                .put("predictedMs", 5.0)
+                .put("p99Ms", 5.0));
   }
 
   @Test

@@ -63,6 +63,43 @@ final class LivePageBrowserTest {
   }
 
   @Test
+  void shouldDrawWhatBatchesCost() {
+    assertThat(browser.evaluate("document.getElementById('costs-section').hidden")).isEqualTo(true);
+    source.costs =
+        new JsonArray()
+            .add(
+                new JsonObject()
+                    .put("name", HOSTILE)
+                    .put("version", "3")
+                    .put("device", "CPU")
+                    .put("batches", 7)
+                    .put("medianError", 0.0214)
+                    .put("underP99", 0.985)
+                    .put("sizes", new JsonArray().add(size(1, 2.0)).add(size(8, 9.0))));
+
+    browser.waitUntil("document.querySelectorAll('#costs circle').length === 2");
+    assertThat(text("document.querySelector('#costs p')"))
+        .isEqualTo(
+            "Half of the last predictions within 2.1 %, 98.5 % of the batches under their p99");
+    assertThat(text("document.querySelector('#costs h3')")).startsWith("<img").endsWith("on CPU");
+    assertThat(browser.evaluate("document.querySelector('#costs .line').getTotalLength() > 50"))
+        .isEqualTo(true);
+
+    source.costs = new JsonArray();
+    browser.waitUntil("document.getElementById('costs-section').hidden");
+    assertThat(browser.evaluate("document.querySelectorAll('.cost').length")).isEqualTo(0);
+  }
+
+  private static JsonObject size(int items, double ms) {
+    return new JsonObject()
+        .put("items", items)
+        .put("samples", 5)
+        .put("measuredMs", ms)
+        .put("predictedMs", ms)
+        .put("p99Ms", 1.2 * ms);
+  }
+
+  @Test
   void shouldSayThatTheServerIsLostAndComeBackByItself() {
     vertx.undeploy(deployment).await();
     browser.waitUntil("document.documentElement.dataset.connection === 'lost'");
@@ -97,6 +134,7 @@ final class LivePageBrowserTest {
   private static final class Source implements PageSource {
     volatile String name = "textures";
     volatile double perSecond = 10;
+    volatile JsonArray costs = new JsonArray();
 
     @Override
     public JsonObject sample() {
@@ -125,7 +163,8 @@ final class LivePageBrowserTest {
               "server",
               new JsonObject().put("version", "1").put("ready", true).put("uptimeSeconds", 1))
           .put("models", new JsonArray().add(model))
-          .put("devices", new JsonArray().add(device));
+          .put("devices", new JsonArray().add(device))
+          .put("costs", costs);
     }
 
     @Override

@@ -1,0 +1,116 @@
+package dev.conveyor.scheduler.occupancy;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What batches do to each other on one device: the time of a batch that had company, relative to
+ * the time it takes alone.
+ *
+ * <p>Not thread-safe: owned by the scheduler, one per device. At most {@link #MAX_PAIRS} pairs of
+ * models are kept, those that met last.
+ */
+public final class StretchTable {
+
+  /** Samples from which a stretch counts as known. */
+  public static final int ENOUGH = 20;
+
+  static final int MAX_PAIRS = 1024;
+
+  private static final double NEWEST = 1.0 / 16;
+
+  /** A single run says nothing outside of these bounds; something else happened to it. */
+  private static final double MAX_STRETCH = 64;
+
+  private static final double MIN_STRETCH = 0.25;
+
+  private record Pair(String model, String beside) {}
+
+  private static final class Average {
+    private double mean;
+    private int samples;
+    private long lastNs;
+
+    void add(double value, long nowNs) {
+      // An even mean at first, then one that forgets.
+      samples = Math.min(samples + 1, 1 << 20);
+      mean += (value - mean) * Math.max(NEWEST, 1.0 / samples);
+      lastNs = nowNs;
+    }
+  }
+
+  private final Average[] levels;
+  private final Map<Pair, Average> pairs =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Pair, Average> eldest) {
+          return size() > MAX_PAIRS;
+        }
+      };
+
+  /**
+   * Creates an empty table.
+   *
+   * @param maxConcurrency most batches that are told apart
+   */
+  public StretchTable(int maxConcurrency) {
+    this.levels = new Average[maxConcurrency + 1];
+    for (int level = 0; level < levels.length; level++) {
+      levels[level] = new Average();
+    }
+  }
+
+  /**
+   * Takes note of one run.
+   *
+   * @param concurrency batches on the device meanwhile, on average, this one included
+   * @param beside the model of the other batch if there was exactly one; null otherwise
+   */
+  public void record(
+      String model,
+      @Nullable String beside,
+      int concurrency,
+      long busyNs,
+      long soloNs,
+      long nowNs) {
+    if (soloNs <= 0 || concurrency < 2) {
+      return;
+    }
+    double stretch =
+        Math.max(MIN_STRETCH, Math.min(MAX_STRETCH, (double) busyNs / (double) soloNs));
+    levels[Math.min(concurrency, levels.length - 1)].add(stretch, nowNs);
+    if (beside != null) {
+      pairs.computeIfAbsent(new Pair(model, beside), pair -> new Average()).add(stretch, nowNs);
+    }
+  }
+
+  /** Returns the stretch of a batch among {@code concurrency}; 0 while it is not known. */
+  public double stretch(int concurrency) {
+    if (concurrency <= 1) {
+      return 1;
+    }
+    Average level = levels[Math.min(concurrency, levels.length - 1)];
+    return level.samples < ENOUGH ? 0 : level.mean;
+  }
+
+  /** Returns the same if a sample came after {@code sinceNs}, otherwise 0. */
+  public double stretchSince(int concurrency, long sinceNs) {
+    if (concurrency <= 1) {
+      return 1;
+    }
+    Average level = levels[Math.min(concurrency, levels.length - 1)];
+    return level.samples < ENOUGH || level.lastNs - sinceNs < 0 ? 0 : level.mean;
+  }
+
+  /** Returns what a model suffers beside another; 0 while it is not known. */
+  public double stretch(String model, String beside) {
+    Average pair = pairs.get(new Pair(model, beside));
+    return pair == null || pair.samples < ENOUGH ? 0 : pair.mean;
+  }
+
+  /** Forgets the pairs of a model that is gone. */
+  public void forget(String model) {
+    pairs.keySet().removeIf(pair -> pair.model.equals(model) || pair.beside.equals(model));
+  }
+}

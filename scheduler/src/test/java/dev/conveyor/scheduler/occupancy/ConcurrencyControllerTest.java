@@ -1,0 +1,153 @@
+package dev.conveyor.scheduler.occupancy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Optional;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Test;
+
+final class ConcurrencyControllerTest {
+
+  private static final long MS = 1_000_000;
+
+  private final StretchTable stretches = new StretchTable(8);
+  private final ConcurrencyController controller = new ConcurrencyController(stretches, 1, 4);
+  private long now = Long.MAX_VALUE - 500 * MS;
+
+  @Test
+  void shouldTryOneMoreOnlyIfSomethingWaits() {
+    assertThat(period(false)).isEmpty();
+    assertThat(controller.limit()).isEqualTo(1);
+
+    assertThat(period(true)).hasValueSatisfying(change -> assertThat(change.to()).isEqualTo(2));
+    assertThat(controller.limit()).isEqualTo(2);
+  }
+
+  @Test
+  void shouldDecideAfterFiftyCompletionsOr200Ms() {
+    for (int i = 0; i < 49; i++) {
+      assertThat(controller.onCompletion(true, c -> true, now)).isEmpty();
+    }
+    assertThat(controller.onCompletion(true, c -> true, now)).isPresent();
+
+    learn(2, 1.0);
+    assertThat(controller.onCompletion(true, c -> true, now + 200 * MS - 1)).isEmpty();
+    assertThat(controller.onCompletion(true, c -> true, now + 200 * MS)).isPresent();
+  }
+
+  @Test
+  void shouldStayWhereOneMoreGainsFivePercentAndGoBackWhereItCostsThree() {
+    period(true);
+    learn(2, 2 / 1.06);
+    period(false);
+    assertThat(controller.limit()).isEqualTo(2);
+
+    learn(2, 2 / 0.98);
+    period(false);
+    assertThat(controller.limit()).as("within the 3 % that are noise").isEqualTo(2);
+    learn(2, 2 / 0.96);
+    assertThat(period(false))
+        .hasValueSatisfying(change -> assertThat(change.reason()).contains("0.96"));
+    assertThat(controller.limit()).isEqualTo(1);
+  }
+
+  @Test
+  void shouldNotTryAgainWhatDidNotPayUntilTenSecondsLater() {
+    period(true);
+    learn(2, 2.5);
+    period(true);
+    assertThat(controller.limit()).isEqualTo(1);
+    period(true);
+    assertThat(controller.limit()).isEqualTo(1);
+
+    now += 9_000 * MS;
+    period(true);
+    assertThat(controller.limit()).isEqualTo(1);
+    now += 1_000 * MS;
+    assertThat(controller.onCompletion(true, c -> true, now)).isPresent();
+    assertThat(controller.limit()).isEqualTo(2);
+    period(true);
+    assertThat(controller.limit()).as("not three before two is known").isEqualTo(2);
+  }
+
+  @Test
+  void shouldGoBackToTheBestNotJustByOne() {
+    period(true);
+    learn(2, 1.1);
+    period(true);
+    learn(3, 2.0);
+    ConcurrencyController four = new ConcurrencyController(stretches, 4, 4);
+    learn(4, 4.0);
+    now += 200 * MS;
+    four.onCompletion(true, c -> true, now);
+    now += 200 * MS;
+    four.onCompletion(true, c -> true, now);
+
+    assertThat(four.limit()).isEqualTo(2);
+  }
+
+  @Test
+  void shouldGiveUpConcurrencyForAnObjectiveHoweverMuchItGains() {
+    period(true);
+    learn(2, 1.0);
+    now += 200 * MS;
+
+    assertThat(controller.onCompletion(true, c -> c < 2, now))
+        .hasValueSatisfying(change -> assertThat(change.reason()).contains("objective"));
+    assertThat(controller.limit()).isEqualTo(1);
+    now += 200 * MS;
+    assertThat(controller.onCompletion(true, c -> c < 2, now)).isEmpty();
+  }
+
+  @Test
+  void shouldNeverLeaveItsBounds() {
+    for (int level = 2; level <= 8; level++) {
+      learn(level, 1.0);
+    }
+    for (int i = 0; i < 20; i++) {
+      period(true);
+    }
+
+    assertThat(controller.limit()).isEqualTo(4);
+  }
+
+  @Test
+  void shouldKnowAPairOnlyAfterTwentySamples() {
+    for (int i = 0; i < 19; i++) {
+      stretches.record("a", "b", 2, 150, 100, now);
+    }
+    assertThat(stretches.stretch("a", "b")).isZero();
+    assertThat(stretches.stretch(2)).isZero();
+
+    stretches.record("a", "b", 2, 150, 100, now);
+    assertThat(stretches.stretch("a", "b")).isCloseTo(1.5, Percentage.withPercentage(1));
+    assertThat(stretches.stretch("b", "a")).isZero();
+    assertThat(stretches.stretch(2)).isCloseTo(1.5, Percentage.withPercentage(1));
+    stretches.forget("b");
+    assertThat(stretches.stretch("a", "b")).isZero();
+  }
+
+  @Test
+  void shouldForgetTheOldestPairsWhenThereAreTooMany() {
+    for (int model = 0; model <= StretchTable.MAX_PAIRS; model++) {
+      for (int i = 0; i < StretchTable.ENOUGH; i++) {
+        stretches.record("m" + model, "b", 2, 200, 100, now);
+      }
+    }
+
+    assertThat(stretches.stretch("m0", "b")).isZero();
+    assertThat(stretches.stretch("m1", "b")).isPositive();
+  }
+
+  private Optional<ConcurrencyController.Change> period(boolean waits) {
+    controller.onCompletion(waits, c -> true, now);
+    now += 200 * MS;
+    return controller.onCompletion(waits, c -> true, now);
+  }
+
+  private void learn(int concurrency, double stretch) {
+    for (int i = 0; i < 200; i++) {
+      stretches.record("a", null, concurrency, (long) (stretch * 1e6), 1_000_000, now);
+    }
+  }
+}
