@@ -17,8 +17,6 @@ import io
 import math
 
 import numpy as np
-import torch
-import torch.nn.functional as functional
 from PIL import Image, ImageDraw, ImageFilter
 
 CLASSES = ("clean", "scratch", "pit", "stain")
@@ -287,6 +285,7 @@ def decode_jpeg(data):
 
 def resize_bilinear(planes):
     """float32 [c, h, w] to [c, 128, 128]: half-pixel centres, no antialiasing."""
+    from torch.nn import functional  # making pictures alone needs no torch
     size = (MODEL_SIZE, MODEL_SIZE)
     return functional.interpolate(
         planes[None], size=size, mode="bilinear", align_corners=False, antialias=False)[0]
@@ -294,6 +293,7 @@ def resize_bilinear(planes):
 
 def to_model_input(pixels):
     """uint8 RGB array [h, w, 3] to a uint8 tensor [3, 128, 128]."""
+    import torch
     planes = torch.from_numpy(pixels).permute(2, 0, 1).float()
     return resize_bilinear(planes).round().clamp(0, 255).to(torch.uint8)
 
@@ -304,6 +304,7 @@ def make_set(seed, stream, count, progress=None):
     Returns (images uint8 [n, 3, 128, 128], labels int64 [n], masks uint8 [n, 1, 128,
     128] with 1 on defect pixels). Each picture goes through JPEG before the resize.
     """
+    import torch
     images = torch.empty(count, 3, MODEL_SIZE, MODEL_SIZE, dtype=torch.uint8)
     masks = torch.empty(count, 1, MODEL_SIZE, MODEL_SIZE, dtype=torch.uint8)
     labels = torch.arange(count) % len(CLASSES)

@@ -27,6 +27,11 @@ public final class OnnxBackend implements Backend {
     private static final Env ENV = new Env(ORT_LOGGING_LEVEL_ERROR, "conveyor");
   }
 
+  /** Returns the process's environment. */
+  static Env environment() {
+    return Environment.ENV;
+  }
+
   /**
    * Unpacks and links the natives, which takes a while, so that the first load need not. For a
    * process in a hurry, beside other things.

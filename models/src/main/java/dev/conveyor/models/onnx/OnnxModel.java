@@ -74,11 +74,11 @@ final class OnnxModel implements LoadedModel {
   }
 
   @FunctionalInterface
-  private interface TypeInfoOf {
+  interface TypeInfoOf {
     TypeInfo at(long index);
   }
 
-  private static List<TensorSpec> specs(Path file, StringVector names, TypeInfoOf typeInfoOf) {
+  static List<TensorSpec> specs(Path file, StringVector names, TypeInfoOf typeInfoOf) {
     List<TensorSpec> specs = new ArrayList<>();
     try (names) {
       for (long i = 0; i < names.size(); i++) {

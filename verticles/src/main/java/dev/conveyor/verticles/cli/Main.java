@@ -16,7 +16,8 @@ import picocli.CommandLine.Command;
       ServeCommand.class,
       DemoCommand.class,
       BenchCommand.class,
-      SimulateCommand.class
+      SimulateCommand.class,
+      OptimizeCommand.class
     })
 public final class Main {
 

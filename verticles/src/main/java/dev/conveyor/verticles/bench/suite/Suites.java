@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 public final class Suites {
 
   private static final Map<String, Function<Lab, Suite>> SUITES =
-      new TreeMap<>(Map.of("serving", ServingSuite::new));
+      new TreeMap<>(
+          Map.of("serving", ServingSuite::new, "optimization", OptimizationSuite::new));
 
   private Suites() {}
 

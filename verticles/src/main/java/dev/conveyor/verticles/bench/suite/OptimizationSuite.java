@@ -1,0 +1,31 @@
+package dev.conveyor.verticles.bench.suite;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What optimised models must show: accuracy kept, bytes and time saved.
+ *
+ * <p>Not thread-safe: owned by the thread that runs the suite. Nothing is served: models run in this
+ * process, in turns with what they are compared with, on one thread, and ratios are of CPU time.
+ */
+final class OptimizationSuite implements Suite {
+
+  private final Lab lab;
+
+  OptimizationSuite(Lab lab) {
+    this.lab = lab;
+  }
+
+  @Override
+  public List<SuiteRow> rows() {
+    List<SuiteRow> rows = new ArrayList<>(new DemoVariantRows(lab).rows());
+    rows.addAll(new SharedVariantRows(lab).rows());
+    return rows;
+  }
+
+  @Override
+  public void close() {
+    lab.close();
+  }
+}

@@ -1,0 +1,171 @@
+package dev.conveyor.verticles.bench.suite;
+
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.config.Preprocessing;
+import dev.conveyor.models.onnx.OnnxSession;
+import dev.conveyor.models.optimize.Progress;
+import dev.conveyor.models.optimize.data.DataSet;
+import dev.conveyor.models.optimize.data.DataSets;
+import dev.conveyor.models.optimize.evaluate.Detections;
+import dev.conveyor.models.optimize.evaluate.Speed;
+import dev.conveyor.models.optimize.graph.Graph;
+import dev.conveyor.models.optimize.graph.OnnxFile;
+import dev.conveyor.models.optimize.graph.Preparation;
+import dev.conveyor.models.optimize.quantize.Calibration;
+import dev.conveyor.models.optimize.quantize.Int8Quantizer;
+import dev.conveyor.models.optimize.quantize.Observations;
+import dev.conveyor.models.optimize.quantize.QuantizationPlan;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Models of known shapes, quantised: how much faster they are, and whether a detector finds what it
+ * found. Not thread-safe: owned by the suite.
+ */
+final class SharedVariantRows {
+
+  private static final float SURE = 0.7f;
+
+  private final Lab lab;
+
+  SharedVariantRows(Lab lab) {
+    this.lab = lab;
+  }
+
+  /** A model before and after. */
+  private record Pair(Graph prepared, Graph quantised, DataSet photos) {}
+
+  List<SuiteRow> rows() {
+    return List.of(
+        speedRow("squeezenet11_random.onnx", 1.9),
+        speedRow("resnet50.onnx", 2.8),
+        new SuiteRow(
+            "ultraface_rfb_320.onnx, INT8: least overlap (IoU) of a face with the same face in FP32",
+            Target.atLeast(0.9, ""),
+            this::faces));
+  }
+
+  private SuiteRow speedRow(String file, double target) {
+    return new SuiteRow(
+        file + ", INT8 (u8s8): throughput / FP32, one thread",
+        Target.atLeast(target, ""),
+        () -> speed(file));
+  }
+
+  private Measured speed(String file) {
+    Pair pair = quantise(file, imagenet(), Calibration.MINMAX);
+    Map<String, byte[]> models = new LinkedHashMap<>();
+    models.put("fp32", pair.prepared().toModel().toByteArray());
+    models.put("int8", pair.quantised().toModel().toByteArray());
+    List<Speed.Point> points =
+        Speed.measure(
+                models, pair.photos().sample(0).inputs(), List.of(1), 1, lab.duration())
+            .getOrDefault("int8", List.of());
+    return new Measured(
+        points.get(0).speedUp(),
+        String.format(
+            Locale.ROOT,
+            "median ratio of CPU time over runs in turns, batch 1, INT8 p50 %.2f ms",
+            points.get(0).medianNs() / 1e6));
+  }
+
+  private Pair quantise(String file, Preprocessing preprocessing, Calibration calibration) {
+    Path path = lab.modelFile(file);
+    Graph prepared = Preparation.prepare(OnnxFile.read(path)).graph();
+    List<TensorSpec> inputs;
+    try (OnnxSession session =
+        new OnnxSession(
+            file, prepared.toModel().toByteArray(), OnnxSession.Options.threads(1))) {
+      inputs = session.inputs();
+    }
+    String input = inputs.get(0).name();
+    DataSet photos =
+        DataSets.open(photos(path), inputs, List.of(named(preprocessing, input)), List.of());
+    QuantizationPlan plan = QuantizationPlan.of(prepared, Set.of());
+    Observations seen = Observations.of(prepared, plan.values(), photos, 1, Progress.NONE);
+    Graph quantised =
+        Int8Quantizer.quantize(
+            plan,
+            seen.ranges(calibration),
+            new Int8Quantizer.Options(dev.conveyor.models.optimize.quantize.Target.CPU, 127));
+    return new Pair(prepared, quantised, photos);
+  }
+
+  private static Path photos(Path model) {
+    return model.toAbsolutePath().resolveSibling("..").resolve("images").normalize();
+  }
+
+  private Measured faces() {
+    Preprocessing block =
+        preprocessing(240, 320, List.of(127.0, 127.0, 127.0), 1 / 128.0);
+    Pair pair = quantise("ultraface_rfb_320.onnx", block, Calibration.MINMAX);
+    double worst = 1;
+    int lost = 0;
+    List<String> counts = new ArrayList<>();
+    try (OnnxSession before = session(pair.prepared());
+        OnnxSession after = session(pair.quantised())) {
+      for (int i = 0; i < pair.photos().size(); i++) {
+        List<Tensor> input = pair.photos().sample(i).inputs();
+        List<Detections.Found> real = Detections.of(before.run(input), SURE);
+        List<Detections.Found> found = Detections.of(after.run(input), SURE);
+        counts.add(real.size() + " and " + found.size());
+        lost += Math.abs(real.size() - found.size());
+        for (Detections.Found face : real) {
+          worst =
+              Math.min(
+                  worst,
+                  found.stream().mapToDouble(f -> f.box().iou(face.box())).max().orElse(0));
+        }
+      }
+    }
+    return new Measured(
+        lost == 0 ? worst : 0,
+        "%s faces in FP32 and INT8, photo by photo; least overlap %.3f; 0 if the numbers differ"
+            .formatted(counts, worst));
+  }
+
+  private static OnnxSession session(Graph graph) {
+    return new OnnxSession(
+        "faces", graph.toModel().toByteArray(), OnnxSession.Options.threads(1));
+  }
+
+  private static Preprocessing imagenet() {
+    return preprocessing(224, 224, List.of(123.675, 116.28, 103.53), 1 / 57.4);
+  }
+
+  private static Preprocessing preprocessing(
+      int height, int width, List<Double> mean, double scale) {
+    return new Preprocessing(
+        "image",
+        Preprocessing.Mode.RESIZE,
+        height,
+        width,
+        Preprocessing.Color.RGB,
+        Preprocessing.Layout.NCHW,
+        DataType.FP32,
+        mean,
+        List.of(scale, scale, scale),
+        0);
+  }
+
+  private static Preprocessing named(Preprocessing block, String input) {
+    return new Preprocessing(
+        input,
+        block.mode(),
+        block.height(),
+        block.width(),
+        block.color(),
+        block.layout(),
+        block.dataType(),
+        block.mean(),
+        block.scale(),
+        block.padValue());
+  }
+}
