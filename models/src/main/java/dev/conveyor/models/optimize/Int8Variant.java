@@ -1,5 +1,6 @@
 package dev.conveyor.models.optimize;
 
+import dev.conveyor.models.onnx.proto.TensorProto;
 import dev.conveyor.models.optimize.data.DataSet;
 import dev.conveyor.models.optimize.data.DataSets;
 import dev.conveyor.models.optimize.evaluate.Evaluator;
@@ -33,6 +34,7 @@ import java.util.Set;
 final class Int8Variant {
 
   private static final int COMPARED_ITEMS = 32;
+  private static final int COLOURS = 3;
   private static final int SENSITIVITY_ITEMS = 4;
   private static final Duration STEM_TIMING = Duration.ofMillis(600);
 
@@ -143,7 +145,7 @@ final class Int8Variant {
    */
   private void keepStemIfFaster(QuantizationPlan plan, Map<String, Range> ranges) {
     Node stem = plan.layers().get(0);
-    if (options.target() != Target.CPU || !stem.is("Conv") || plan.layers().size() < 3) {
+    if (options.target() != Target.CPU || !stem.is("Conv") || channels(stem) > COLOURS) {
       return;
     }
     Set<String> without = new HashSet<>(excluded);
@@ -172,6 +174,11 @@ final class Int8Variant {
               stem.name(),
               speedUp));
     }
+  }
+
+  private long channels(Node conv) {
+    TensorProto weight = prepared.weight(conv.input(1));
+    return weight == null ? Long.MAX_VALUE : weight.getDims(1);
   }
 
   private List<String> costliest(QuantizationPlan plan, Map<String, Range> ranges) {

@@ -75,7 +75,10 @@ public final class BenchCommand implements Callable<Integer> {
       description = "Backend of --direct. Default: ${DEFAULT-VALUE}.")
   private String backend = "onnxruntime";
 
-  @Option(names = "--suite", paramLabel = "NAME", description = "Measure a suite: optimization, serving.")
+  @Option(
+      names = "--suite",
+      paramLabel = "NAME",
+      description = "Measure a suite: optimization, serving.")
   private @Nullable String suite;
 
   @Option(

@@ -40,8 +40,8 @@ import picocli.CommandLine.Spec;
 /**
  * The command {@code optimize}. Not thread-safe: one object, one run.
  *
- * <p>Exit codes: 0 if a variant passes (in a comparison: if the student does); 1 if none does, or if
- * the model or the data cannot be worked with; 2 for a wrong command line.
+ * <p>Exit codes: 0 if a variant passes (in a comparison: if the student does); 1 if none does, or
+ * if the model or the data cannot be worked with; 2 for a wrong command line.
  */
 @Command(
     name = "optimize",

@@ -73,7 +73,9 @@ final class TruthFile {
       byFile.put(
           name,
           new Truth(
-              image.has("class") && !isForAnother(image) ? label(file, name, image.get("class")) : -1,
+              image.has("class") && !isForAnother(image)
+                  ? label(file, name, image.get("class"))
+                  : -1,
               image.has("mask") ? directory.resolve(image.get("mask").asText()) : null,
               boxes(file, name, image.get("boxes"))));
     }

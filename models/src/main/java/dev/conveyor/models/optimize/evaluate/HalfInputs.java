@@ -23,12 +23,7 @@ final class HalfInputs {
         byte[] halfs =
             Weights.ofHalfs(false, tensor.shape().toArray(), values).getRawData().toByteArray();
         suited.set(
-            i,
-            Tensor.of(
-                tensor.name(),
-                DataType.FP16,
-                tensor.shape(),
-                ByteBuffer.wrap(halfs)));
+            i, Tensor.of(tensor.name(), DataType.FP16, tensor.shape(), ByteBuffer.wrap(halfs)));
       }
     }
     return suited;

@@ -176,8 +176,7 @@ final class DemoVariantRows {
 
   private String size(String model, String variant) throws Exception {
     Run run = run(model);
-    return "%,d of %,d bytes"
-        .formatted(run.variant(variant).model().length, run.report().bytes());
+    return "%,d of %,d bytes".formatted(run.variant(variant).model().length, run.report().bytes());
   }
 
   private static Measured sparse(String model) {

@@ -6,8 +6,9 @@ import java.util.List;
 /**
  * What optimised models must show: accuracy kept, bytes and time saved.
  *
- * <p>Not thread-safe: owned by the thread that runs the suite. Nothing is served: models run in this
- * process, in turns with what they are compared with, on one thread, and ratios are of CPU time.
+ * <p>Not thread-safe: owned by the thread that runs the suite. Nothing is served: models run in
+ * this process, in turns with what they are compared with, on one thread, and ratios are of CPU
+ * time.
  */
 final class OptimizationSuite implements Suite {
 

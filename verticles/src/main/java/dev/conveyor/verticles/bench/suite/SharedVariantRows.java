@@ -1,8 +1,8 @@
 package dev.conveyor.verticles.bench.suite;
 
 import dev.conveyor.models.DataType;
-import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.Preprocessing;
 import dev.conveyor.models.onnx.OnnxSession;
 import dev.conveyor.models.optimize.Progress;
@@ -65,8 +65,7 @@ final class SharedVariantRows {
     models.put("fp32", pair.prepared().toModel().toByteArray());
     models.put("int8", pair.quantised().toModel().toByteArray());
     List<Speed.Point> points =
-        Speed.measure(
-                models, pair.photos().sample(0).inputs(), List.of(1), 1, lab.duration())
+        Speed.measure(models, pair.photos().sample(0).inputs(), List.of(1), 1, lab.duration())
             .getOrDefault("int8", List.of());
     return new Measured(
         points.get(0).speedUp(),
@@ -81,8 +80,7 @@ final class SharedVariantRows {
     Graph prepared = Preparation.prepare(OnnxFile.read(path)).graph();
     List<TensorSpec> inputs;
     try (OnnxSession session =
-        new OnnxSession(
-            file, prepared.toModel().toByteArray(), OnnxSession.Options.threads(1))) {
+        new OnnxSession(file, prepared.toModel().toByteArray(), OnnxSession.Options.threads(1))) {
       inputs = session.inputs();
     }
     String input = inputs.get(0).name();
@@ -103,8 +101,7 @@ final class SharedVariantRows {
   }
 
   private Measured faces() {
-    Preprocessing block =
-        preprocessing(240, 320, List.of(127.0, 127.0, 127.0), 1 / 128.0);
+    Preprocessing block = preprocessing(240, 320, List.of(127.0, 127.0, 127.0), 1 / 128.0);
     Pair pair = quantise("ultraface_rfb_320.onnx", block, Calibration.MINMAX);
     double worst = 1;
     int lost = 0;
@@ -120,8 +117,7 @@ final class SharedVariantRows {
         for (Detections.Found face : real) {
           worst =
               Math.min(
-                  worst,
-                  found.stream().mapToDouble(f -> f.box().iou(face.box())).max().orElse(0));
+                  worst, found.stream().mapToDouble(f -> f.box().iou(face.box())).max().orElse(0));
         }
       }
     }
@@ -132,8 +128,7 @@ final class SharedVariantRows {
   }
 
   private static OnnxSession session(Graph graph) {
-    return new OnnxSession(
-        "faces", graph.toModel().toByteArray(), OnnxSession.Options.threads(1));
+    return new OnnxSession("faces", graph.toModel().toByteArray(), OnnxSession.Options.threads(1));
   }
 
   private static Preprocessing imagenet() {

@@ -19,7 +19,8 @@ public final class ReportText {
     StringBuilder text = new StringBuilder();
     text.append("model    ").append(report.model()).append('\n');
     text.append("data     ").append(report.data()).append('\n');
-    text.append("speed    %d thread(s), variants in turns on this machine%n".formatted(report.threads()));
+    text.append(
+        "speed    %d thread(s), variants in turns on this machine%n".formatted(report.threads()));
     if (!report.preparation().isEmpty()) {
       text.append("graph    ").append(String.join("; ", report.preparation())).append('\n');
     }
@@ -38,7 +39,15 @@ public final class ReportText {
     String metric = report.scores().metric() + ", %";
     TextTable table =
         new TextTable(
-            1, "variant", "bytes", "size", metric, "drop", "cosine", "same class", "max error",
+            1,
+            "variant",
+            "bytes",
+            "size",
+            metric,
+            "drop",
+            "cosine",
+            "same class",
+            "max error",
             "worst rel.");
     table.add(row("original", report.bytes(), 1, report.scores(), 0));
     for (VariantReport v : report.variants()) {
