@@ -3,6 +3,7 @@ package dev.conveyor.memory;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A block lent by a {@link BufferPool} to one owner, until {@link #close}.
@@ -41,11 +42,26 @@ public final class Lease implements AutoCloseable {
    * @throws IllegalStateException if this one is closed
    */
   public Lease share() {
-    if (!open.get()) {
+    Lease share = tryShare();
+    if (share == null) {
       throw new IllegalStateException("the lease is closed");
     }
-    holders.incrementAndGet();
-    return new Lease(pool, block, buffer, sizeBytes, holders);
+    return share;
+  }
+
+  /**
+   * Returns another lease of the same bytes, or null if this one is closed. Unlike {@link #share}
+   * it may race with {@link #close} on another thread: either the bytes stay or null is returned.
+   */
+  public @Nullable Lease tryShare() {
+    int count = holders.get();
+    while (open.get() && count > 0) {
+      if (holders.compareAndSet(count, count + 1)) {
+        return new Lease(pool, block, buffer, sizeBytes, holders);
+      }
+      count = holders.get();
+    }
+    return null;
   }
 
   /** Returns the bytes asked for, little-endian, always the same view. */

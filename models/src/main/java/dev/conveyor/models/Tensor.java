@@ -71,6 +71,18 @@ public final class Tensor implements AutoCloseable {
     return new Tensor(name, type, newShape, data, lease);
   }
 
+  /**
+   * Returns the same tensor for another owner, who closes it too: the memory goes back with the
+   * last one. Null if this one is closed.
+   */
+  public @Nullable Tensor tryShare() {
+    if (lease == null) {
+      return this;
+    }
+    Lease share = lease.tryShare();
+    return share == null ? null : new Tensor(name, type, shape, data, share);
+  }
+
   /** Gives the lease back, if there is one. Closing twice is harmless. */
   @Override
   public void close() {

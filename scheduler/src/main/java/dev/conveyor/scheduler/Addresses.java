@@ -18,6 +18,12 @@ public final class Addresses {
   /** Takes the {@link ModelPlan#key} of a model; replies with a {@link ModelProfile}. */
   public static final String PROFILE = "conveyor.scheduler.profile";
 
+  /** Takes an {@link InstanceLost}, from the scheduler; replies with null. */
+  public static final String LOST = "conveyor.scheduler.lost";
+
+  /** Every {@link RetryDecision} of the scheduler is published here. */
+  public static final String RETRIES = "conveyor.scheduler.retries";
+
   private Addresses() {}
 
   /** Takes a {@link Batch}; replies with a {@link BatchOutcome}. One per instance. */

@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.scheduler.isolation.RunClock;
 import java.util.List;
 
 /**
@@ -8,5 +9,13 @@ import java.util.List;
  *
  * @param items sum of the requests' batch sizes
  * @param dispatchNs when the scheduler let go of it
+ * @param clock says how long the execution in progress has taken
  */
-public record Batch(long id, List<InferenceRequest> requests, int items, long dispatchNs) {}
+public record Batch(
+    long id, List<InferenceRequest> requests, int items, long dispatchNs, RunClock clock) {
+
+  /** Creates a batch whose execution begins now. */
+  public Batch(long id, List<InferenceRequest> requests, int items, long dispatchNs) {
+    this(id, requests, items, dispatchNs, new RunClock(dispatchNs));
+  }
+}

@@ -2,6 +2,7 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,9 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   private final String tenant;
   private final long inputBytes;
   private final SchedulingNotes notes = new SchedulingNotes();
+  private boolean repeated;
+  private int tries;
+  private long triedIn = -1;
 
   /**
    * Creates a request.
@@ -167,6 +171,62 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   /** Returns what the scheduler writes down about it. */
   public SchedulingNotes notes() {
     return notes;
+  }
+
+  /** Returns true if it was given to an instance before, which was lost. */
+  public boolean isRepeated() {
+    return repeated;
+  }
+
+  /** An instance begins to execute it in this batch, perhaps not for the first time. */
+  public void triedIn(long batchId) {
+    if (batchId != triedIn) {
+      triedIn = batchId;
+      tries++;
+    }
+  }
+
+  /** Returns in how many batches it was executed. */
+  int tries() {
+    return tries;
+  }
+
+  /** Marks this request, which came back from a lost instance, as one that runs again. */
+  InferenceRequest repeat() {
+    repeated = true;
+    return this;
+  }
+
+  /**
+   * Returns the same request, to be run again while a lost instance may still read the inputs of
+   * this one: they are shared, and go back when both are closed. Null if they are gone.
+   */
+  @Nullable InferenceRequest repeatShared() {
+    List<Tensor> shared = new ArrayList<>(inputs.size());
+    for (Tensor input : inputs) {
+      Tensor share = input.tryShare();
+      if (share == null) {
+        shared.forEach(Tensor::close);
+        return null;
+      }
+      shared.add(share);
+    }
+    InferenceRequest again =
+        new InferenceRequest(
+            model,
+            version,
+            shared,
+            batchSize,
+            priority,
+            timeoutMicros,
+            arrivalNs,
+            preprocessNs,
+            deadlineNs,
+            replyTo,
+            shapeKey,
+            tenant);
+    again.tries = tries;
+    return again.repeat();
   }
 
   /** Closes the inputs. */

@@ -30,6 +30,10 @@ public final class LocalCodec<T> implements MessageCodec<T, T> {
     register(vertx, SchedulerCommand.SeedProfile.class);
     register(vertx, SchedulerCommand.InstanceReady.class);
     register(vertx, SchedulerCommand.InstanceGone.class);
+    register(vertx, SchedulerCommand.GiveUp.class);
+    register(vertx, SchedulerCommand.AnswerAll.class);
+    register(vertx, InstanceLost.class);
+    register(vertx, RetryDecision.class);
   }
 
   /** Registers one more message class. Call once per class and {@code Vertx}. */

@@ -4,6 +4,7 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.batching.DynamicBatcher;
 import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.isolation.RetryBudget;
 import dev.conveyor.scheduler.profile.CostProfile;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -35,8 +36,11 @@ final class ModelState {
   /** Something happened since its load was published. */
   boolean loadChanged;
 
-  /** The last instance was lost: nothing will run until another one reports. */
-  boolean lost;
+  /** Why nothing will run until another instance reports; null if something may. */
+  @Nullable String lostReason;
+
+  /** How many requests of lost instances may run again. */
+  final RetryBudget retries = new RetryBudget();
 
   long refused;
   long dispatchedRequests;

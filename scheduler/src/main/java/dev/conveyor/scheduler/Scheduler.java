@@ -5,6 +5,7 @@ import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.batching.DynamicBatcher;
 import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -36,6 +37,9 @@ public final class Scheduler {
 
   /** Charged for a batch of a model that has never run, until its true cost is known. */
   private static final long UNKNOWN_COST_NS = 1_000_000;
+
+  /** Lost with two instances, a request may be what they were lost by. */
+  private static final int MOST_TRIES = 2;
 
   private final Map<String, DeviceState> devicesByName = new LinkedHashMap<>();
   private final List<DeviceState> devices = new ArrayList<>();
@@ -147,7 +151,7 @@ public final class Scheduler {
     InstanceState instance = new InstanceState(ref, placement, device.spec.units(ref));
     model.instances.put(ref.index(), instance);
     placement.free.addLast(instance);
-    model.lost = false;
+    model.lostReason = null;
     loads.touch(model);
   }
 
@@ -226,9 +230,11 @@ public final class Scheduler {
     if (shutDown) {
       return Refusals.shuttingDown();
     }
-    if (model.draining || model.lost) {
-      return Refusals.notReady(
-          model.plan, model.draining ? "unloading" : "its instances were lost");
+    String lost = model.lostReason;
+    if (model.draining) {
+      return Refusals.notReady(model.plan, "unloading");
+    } else if (lost != null) {
+      return Refusals.notReady(model.plan, lost);
     }
     InferenceException refusal = model.admission.check(request, nowNs);
     if (refusal != null) {
@@ -306,6 +312,7 @@ public final class Scheduler {
     if (outcome.succeeded() && outcome.items() > 0) {
       instance.placement.profile.record(
           outcome.items(), outcome.busyNs(), instance.concurrency(nowNs));
+      instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
     }
     instance.settle(outcome.busyNs(), nowNs);
     ModelState model = instance.placement.model;
@@ -319,21 +326,84 @@ public final class Scheduler {
   }
 
   /**
-   * Takes note that an instance will not answer for its batch. It gets no more; if it was the
-   * model's last, the model's requests are rejected until another instance reports.
+   * Takes note that an instance will not answer for its batch; it gets no more. What is queued
+   * waits for another instance, or for {@link #giveUp}.
+   *
+   * @return false if that was known
    */
-  public void onLost(Assignment assignment, long nowNs) {
+  public boolean onLost(Assignment assignment, long nowNs) {
     InstanceState instance = assignment.state;
     if (instance.running != assignment) {
-      return;
+      return false;
     }
     instance.drop(nowNs);
-    ModelState model = instance.placement.model;
-    loads.touch(model);
-    if (model.activeInstances() == 0) {
-      model.lost = true;
-      model.batcher.rejectAll(Refusals.notReady(model.plan, "its instances were lost"), rejected);
+    loads.touch(instance.placement.model);
+    return true;
+  }
+
+  /**
+   * Rejects what is queued for a model that has no instance, and everything that comes, until an
+   * instance reports. Does nothing for a model that has one.
+   *
+   * @param reason what clients are told
+   */
+  public void giveUp(String key, String reason) {
+    ModelState model = models.find(key);
+    if (model != null && model.activeInstances() == 0) {
+      model.lostReason = reason;
+      loads.touch(model);
+      model.batcher.rejectAll(Refusals.notReady(model.plan, reason), rejected);
     }
+  }
+
+  /**
+   * Returns what runs longer than {@link ExecutionLimit} allows, now or within {@code marginNs}.
+   *
+   * @param sinceNs time before this does not count
+   */
+  public List<Assignment> overdue(long nowNs, long sinceNs, long marginNs) {
+    List<Assignment> overdue = new ArrayList<>(0);
+    for (Assignment running : running()) {
+      Batch batch = running.batch();
+      long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - sinceNs);
+      if (ageNs + marginNs > ExecutionLimit.ns(running.state.placement.profile, batch.items())) {
+        overdue.add(running);
+      }
+    }
+    return overdue;
+  }
+
+  /** Returns every batch that runs now. */
+  public List<Assignment> running() {
+    List<Assignment> all = new ArrayList<>(0);
+    for (ModelState model : models.all()) {
+      for (InstanceState instance : model.instances.values()) {
+        if (instance.running != null) {
+          all.add(instance.running);
+        }
+      }
+    }
+    return all;
+  }
+
+  /**
+   * Returns null if a request of a lost instance may run once more, otherwise why not, in one word.
+   * The caller submits it again. Nothing is run twice for a model that preserves ordering: others
+   * have overtaken it.
+   */
+  public @Nullable String refuseRetry(InferenceRequest request, long nowNs) {
+    ModelState model = models.find(request.model(), request.version());
+    if (model == null) {
+      return "unloaded";
+    } else if (request.tries() >= MOST_TRIES) {
+      return "repeated";
+    } else if (model.plan.preservesOrdering()) {
+      return "ordered";
+    } else if (request.deadlineNs() != InferenceRequest.NO_DEADLINE
+        && request.deadlineNs() - nowNs <= 0) {
+      return "deadline";
+    }
+    return model.retries.tryTake(nowNs) ? null : "budget";
   }
 
   /** Takes out requests of a model that were answered while they waited. */

@@ -36,4 +36,13 @@ public sealed interface SchedulerCommand {
 
   /** Gives no more batches to an instance. The reply comes when it runs none. */
   record InstanceGone(String key, int index) implements SchedulerCommand {}
+
+  /**
+   * No instance of a model is left and none is to be expected soon: rejects what waits and what
+   * comes, with this reason, until an instance reports. Ignored while there is one.
+   */
+  record GiveUp(String key, String reason) implements SchedulerCommand {}
+
+  /** Answers everything that waits or runs: the server stops now. */
+  record AnswerAll() implements SchedulerCommand {}
 }

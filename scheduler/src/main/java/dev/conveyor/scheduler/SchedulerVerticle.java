@@ -4,6 +4,8 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.SchedulerCommand.AddModel;
+import dev.conveyor.scheduler.SchedulerCommand.AnswerAll;
+import dev.conveyor.scheduler.SchedulerCommand.GiveUp;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceGone;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
 import dev.conveyor.scheduler.SchedulerCommand.RemoveModel;
@@ -38,13 +40,17 @@ import org.jspecify.annotations.Nullable;
  * every message that was already waiting, so that requests that were parsed together run together.
  *
  * <p>An instance's reply is the credit for its next batch. No reply within the send timeout, a
- * refusal, or no handler at all mean the instance is lost: its requests fail and it gets no more
- * batches until it reports again.
+ * refusal, or no handler at all mean the instance is lost, as does an execution that takes longer
+ * than its profile explains: it gets no more batches, the supervisor is told, and its requests run
+ * again elsewhere, once, or fail.
  */
 public final class SchedulerVerticle extends VerticleBase {
 
   /** Something that was asked for and is answered once a condition holds. */
   private record Pending(BooleanSupplier isDone, Message<?> message) {}
+
+  /** How often running executions are looked at. */
+  private static final long CUT_EVERY_MS = 50;
 
   private final Scheduler scheduler;
   private final NanoClock clock;
@@ -54,6 +60,9 @@ public final class SchedulerVerticle extends VerticleBase {
   private final List<Pending> pending = new ArrayList<>();
   private final Set<String> toSweep = new LinkedHashSet<>();
   private boolean dispatchScheduled;
+  private long watchdog;
+  private long lookedNs;
+  private long stallEndNs;
   private @Nullable Timer wakeUp;
   private long wakeUpAtNs;
 
@@ -88,6 +97,9 @@ public final class SchedulerVerticle extends VerticleBase {
         bus.<String>localConsumer(
             Addresses.PROFILE,
             message -> message.reply(scheduler.profile(message.body()), runOptions)));
+    lookedNs = clock.nanoTime();
+    stallEndNs = lookedNs;
+    watchdog = vertx.setPeriodic(CUT_EVERY_MS, id -> cutOverdue());
     List<Future<Void>> registered = new ArrayList<>();
     for (MessageConsumer<?> consumer : consumers) {
       registered.add(consumer.completion());
@@ -101,6 +113,7 @@ public final class SchedulerVerticle extends VerticleBase {
     for (MessageConsumer<?> consumer : consumers) {
       unregistered.add(consumer.unregister());
     }
+    vertx.cancelTimer(watchdog);
     cancelWakeUp();
     scheduler.shutDown();
     answerRejected();
@@ -149,6 +162,12 @@ public final class SchedulerVerticle extends VerticleBase {
       message.reply(null);
     } else if (command instanceof InstanceReady ready) {
       scheduler.addInstance(ready.instance(), clock.nanoTime());
+      message.reply(null);
+    } else if (command instanceof GiveUp giveUp) {
+      scheduler.giveUp(giveUp.key(), giveUp.reason());
+      message.reply(null);
+    } else if (command instanceof AnswerAll) {
+      answerAll();
       message.reply(null);
     } else if (command instanceof InstanceGone gone) {
       scheduler.removeInstance(gone.key(), gone.index());
@@ -203,24 +222,109 @@ public final class SchedulerVerticle extends VerticleBase {
             failure -> onLost(assignment, failure));
   }
 
-  /**
-   * Fails the batch of a lost instance. The inputs stay with the instance, which may still be
-   * reading them, unless the batch never reached it.
-   */
   private void onLost(Assignment assignment, Throwable failure) {
-    scheduler.onLost(assignment, clock.nanoTime());
-    boolean delivered =
-        !(failure instanceof ReplyException reply
-            && reply.failureType() == ReplyFailure.NO_HANDLERS);
-    InferenceException lost = new InferenceException(ErrorCode.EXECUTION_FAILED, "instance lost");
+    ReplyFailure type =
+        failure instanceof ReplyException reply ? reply.failureType() : ReplyFailure.ERROR;
+    // After a refusal, and if nobody was there, the requests are ours again; a silent instance may
+    // still be reading them.
+    boolean returned = type == ReplyFailure.RECIPIENT_FAILURE || type == ReplyFailure.NO_HANDLERS;
+    InstanceLost.Cause cause =
+        switch (type) {
+          case RECIPIENT_FAILURE -> InstanceLost.Cause.SICK;
+          case TIMEOUT -> InstanceLost.Cause.HUNG;
+          default -> InstanceLost.Cause.GONE;
+        };
+    if (!giveUp(assignment, cause, returned, String.valueOf(failure.getMessage())) && returned) {
+      assignment.batch().requests().forEach(InferenceRequest::close);
+    }
+  }
+
+  private void cutOverdue() {
+    long nowNs = clock.nanoTime();
+    if (nowNs - lookedNs > 4 * CUT_EVERY_MS * 1_000_000) {
+      // We stood still ourselves, and so, perhaps, did everything: nothing is overdue for that.
+      stallEndNs = nowNs;
+    }
+    lookedNs = nowNs;
+    for (Assignment overdue : scheduler.overdue(nowNs, stallEndNs, CUT_EVERY_MS * 1_000_000)) {
+      long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
+      giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");
+    }
+  }
+
+  /** Takes an instance out, with its batch; returns false if that was done before. */
+  private boolean giveUp(
+      Assignment assignment, InstanceLost.Cause cause, boolean returned, String detail) {
+    if (!scheduler.onLost(assignment, clock.nanoTime())) {
+      return false;
+    }
+    InstanceRef instance = assignment.instance();
+    // First, so that the requests that follow find another instance coming, or none to wait for.
+    vertx
+        .eventBus()
+        .request(
+            Addresses.LOST,
+            new InstanceLost(instance.key(), instance.index(), cause, detail),
+            runOptions)
+        .onFailure(
+            nobody -> {
+              scheduler.giveUp(instance.key(), "its instances were lost");
+              scheduleDispatch();
+            });
     for (InferenceRequest request : assignment.batch().requests()) {
-      replies.fail(request.replyTo(), lost);
-      if (!delivered) {
+      if (!request.replyTo().isDone()) {
+        runAgain(instance.key(), request, returned, detail);
+      } else if (returned) {
         request.close();
       }
     }
     replies.flush();
     scheduleDispatch();
+    return true;
+  }
+
+  private void runAgain(String key, InferenceRequest request, boolean returned, String detail) {
+    long nowNs = clock.nanoTime();
+    String refusal = scheduler.refuseRetry(request, nowNs);
+    vertx
+        .eventBus()
+        .publish(
+            Addresses.RETRIES, new RetryDecision(key, refusal == null ? "" : refusal), runOptions);
+    InferenceRequest again =
+        refusal != null ? null : returned ? request.repeat() : request.repeatShared();
+    if (again == null) {
+      replies.fail(request.replyTo(), lost(request, detail));
+      if (returned) {
+        request.close();
+      }
+      return;
+    }
+    InferenceException failure = scheduler.submit(again, nowNs);
+    if (failure != null) {
+      replies.fail(again.replyTo(), failure);
+      again.close();
+    }
+  }
+
+  private static InferenceException lost(InferenceRequest request, String detail) {
+    return new InferenceException(
+        ErrorCode.UNAVAILABLE,
+        "model '"
+            + request.model()
+            + "': its instance was lost while it ran this request, which may be sent again: "
+            + detail);
+  }
+
+  /** The grace period is over. What runs may end, but nobody waits for it any more. */
+  private void answerAll() {
+    scheduler.shutDown();
+    answerRejected();
+    for (Assignment running : scheduler.running()) {
+      for (InferenceRequest request : running.batch().requests()) {
+        replies.fail(request.replyTo(), Refusals.shuttingDown());
+      }
+    }
+    replies.flush();
   }
 
   private void answerRejected() {

@@ -127,7 +127,10 @@ final class SchedulerPropertyTest {
       }
       Assignment ended = running.remove(random.nextInt(running.size()));
       if (random.nextInt(8) == 0) {
-        scheduler.onLost(ended, nowNs);
+        boolean unused = scheduler.onLost(ended, nowNs);
+        if (random.nextBoolean()) {
+          scheduler.giveUp(ended.instance().key(), "lost");
+        }
       } else {
         long busyNs = random.nextInt((int) MS);
         scheduler.onOutcome(

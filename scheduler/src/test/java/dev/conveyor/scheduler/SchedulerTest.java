@@ -242,15 +242,67 @@ final class SchedulerTest {
     Assignment lost = scheduler.poll(T0);
     submit("m");
 
-    scheduler.onLost(lost, T0 + MS);
+    assertThat(scheduler.onLost(lost, T0 + MS)).isTrue();
+    assertThat(scheduler.onLost(lost, T0 + MS)).as("once").isFalse();
+    assertThat(submit("m")).as("waits for another instance").isNull();
+    assertThat(rejectedCodes()).isEmpty();
+    scheduler.giveUp("m/1", "none is left");
 
-    assertThat(rejectedCodes()).containsExactly(ErrorCode.UNAVAILABLE);
-    assertThat(submit("m").code()).isEqualTo(ErrorCode.UNAVAILABLE);
+    assertThat(rejectedCodes()).containsExactly(ErrorCode.UNAVAILABLE, ErrorCode.UNAVAILABLE);
+    assertThat(submit("m")).hasMessageContaining("none is left");
     assertThat(scheduler.hasInstance("m/1", 0)).isFalse();
     assertThat(used("cpu")).isZero();
     scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 4), T0);
     assertThat(submit("m")).isNull();
     assertThat(scheduler.poll(T0)).isNotNull();
+  }
+
+  @Test
+  void shouldFindExecutionsThatTakeTooLong() {
+    add("m", 1, null, 1);
+    scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
+    long nowNs = T0;
+    for (int i = 0; i < 5; i++) {
+      submit("m");
+      scheduler.onOutcome(scheduler.poll(nowNs), ran(MS), nowNs + MS);
+      nowNs += MS;
+    }
+    submit("m");
+    final Assignment slow = scheduler.poll(nowNs);
+    long limitNs = 1000 * MS;
+    assertThat(scheduler.overdue(nowNs + limitNs, T0, 0)).isEmpty();
+    assertThat(scheduler.overdue(nowNs + limitNs + 1, T0, 0)).containsExactly(slow);
+    assertThat(scheduler.overdue(nowNs + limitNs, T0, MS)).containsExactly(slow);
+    assertThat(scheduler.overdue(nowNs + limitNs + 1, nowNs + MS, 0))
+        .as("a stall of the watchdog itself does not count")
+        .isEmpty();
+    slow.batch().clock().start(nowNs + limitNs);
+    assertThat(scheduler.overdue(nowNs + limitNs + 1, T0, 0)).as("the next part").isEmpty();
+  }
+
+  @Test
+  void shouldLetARequestRunAgainOnceAndNotIfOrderMatters() {
+    add("m", 1, null, 1);
+    add(
+        "ordered",
+        4,
+        new DynamicBatching(List.of(), Duration.ZERO, true, 0, 0, QueuePolicy.DEFAULT, Map.of()),
+        1);
+    InferenceRequest request = TestRequests.request().build();
+    assertThat(scheduler.refuseRetry(request, T0)).isNull();
+    request.triedIn(1);
+    request.triedIn(1);
+    assertThat(scheduler.refuseRetry(request.repeat(), T0)).as("tried once").isNull();
+    request.triedIn(2);
+    assertThat(scheduler.refuseRetry(request, T0)).isEqualTo("repeated");
+    InferenceRequest ordered = TestRequests.request().model("ordered").build();
+    assertThat(scheduler.refuseRetry(ordered, T0)).isEqualTo("ordered");
+    InferenceRequest late = TestRequests.request().deadlineNs(T0).build();
+    assertThat(scheduler.refuseRetry(late, T0)).isEqualTo("deadline");
+    for (int i = 2; i < 100; i++) {
+      assertThat(scheduler.refuseRetry(TestRequests.request().build(), T0)).isNull();
+    }
+    assertThat(scheduler.refuseRetry(TestRequests.request().build(), T0)).isEqualTo("budget");
   }
 
   @Test

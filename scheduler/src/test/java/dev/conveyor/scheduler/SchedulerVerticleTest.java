@@ -108,8 +108,8 @@ final class SchedulerVerticleTest {
 
     InferenceException failure = failure(submit(1).get(0));
 
-    assertThat(failure.code()).isEqualTo(ErrorCode.EXECUTION_FAILED);
-    assertThat(failure).hasMessage("instance lost");
+    assertThat(failure.code()).isEqualTo(ErrorCode.UNAVAILABLE);
+    assertThat(failure).hasMessageContaining("its instances were lost");
     assertThat(pool.leasedBytes()).isZero();
     assertThat(snapshot().models().get(0).instances()).isZero();
     assertThat(failure(submit(1).get(0)).code()).isEqualTo(ErrorCode.UNAVAILABLE);
@@ -129,10 +129,54 @@ final class SchedulerVerticleTest {
 
     Call call = submit(1).get(0);
 
-    assertThat(failure(call)).hasMessage("instance lost");
+    assertThat(failure(call)).hasMessageContaining("its instances were lost");
     assertThat(pool.leasedBytes()).as("the hung instance may still read it").isPositive();
     call.request().close();
     assertThat(snapshot().devices().get(0).used()).isZero();
+  }
+
+  @Test
+  void shouldRunABatchAgainElsewhereWhenItsInstanceIsSick() throws Exception {
+    BlockingQueue<InstanceLost> lost = supervise();
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    List<Call> calls = submit(3);
+    Message<Batch> first = arrived();
+    first.body().requests().forEach(request -> request.triedIn(first.body().id()));
+    first.fail(1, "the process died");
+    InstanceLost told = lost.poll(10, TimeUnit.SECONDS);
+    assertThat(told)
+        .isEqualTo(new InstanceLost(KEY, 0, InstanceLost.Cause.SICK, "the process died"));
+
+    instance(1);
+    Message<Batch> again = arrived();
+    assertThat(again.body().requests()).hasSize(3);
+    again.body().requests().forEach(request -> request.triedIn(again.body().id()));
+    again.fail(1, "this one too");
+    for (Call call : calls) {
+      assertThat(failure(call).code()).isEqualTo(ErrorCode.UNAVAILABLE);
+      assertThat(failure(call)).hasMessageContaining("this one too");
+    }
+    assertThat(pool.leasedBytes()).isZero();
+  }
+
+  @Test
+  void shouldKeepTheInputsOfAHungExecutionUntilItIsBack() throws Exception {
+    get(vertx.undeploy(deployment));
+    deploy(300);
+    BlockingQueue<InstanceLost> lost = supervise();
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    Call call = submit(1).get(0);
+    Message<Batch> hung = arrived();
+    assertThat(lost.poll(10, TimeUnit.SECONDS).cause()).isEqualTo(InstanceLost.Cause.HUNG);
+
+    instance(1);
+    answer(arrived());
+    get(call.answer());
+    assertThat(pool.leasedBytes()).as("may still be read").isPositive();
+    hung.body().requests().get(0).close();
+    assertThat(pool.leasedBytes()).isZero();
   }
 
   @Test
@@ -303,6 +347,20 @@ final class SchedulerVerticleTest {
           sent.complete(calls);
         });
     return get(sent.future());
+  }
+
+  /** Does what a supervisor does: hears of losses, so that requests wait for another instance. */
+  private BlockingQueue<InstanceLost> supervise() {
+    BlockingQueue<InstanceLost> lost = new LinkedBlockingQueue<>();
+    vertx
+        .eventBus()
+        .<InstanceLost>localConsumer(
+            Addresses.LOST,
+            message -> {
+              lost.add(message.body());
+              message.reply(null);
+            });
+    return lost;
   }
 
   private Call newCall() {

@@ -8,10 +8,13 @@ import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.repository.ModelRepository;
+import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.DeviceSpec;
 import dev.conveyor.scheduler.LocalCodec;
 import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.SchedulerVerticle;
+import dev.conveyor.verticles.bus.BusAddresses;
 import dev.conveyor.verticles.bus.BusFrontEnd;
 import dev.conveyor.verticles.bus.EventPublisher;
 import dev.conveyor.verticles.grpc.GrpcFrontEnd;
@@ -20,6 +23,7 @@ import dev.conveyor.verticles.http.HttpFrontEnd;
 import dev.conveyor.verticles.http.HttpFrontEndOptions;
 import dev.conveyor.verticles.http.HttpServices;
 import dev.conveyor.verticles.image.ImageStage;
+import dev.conveyor.verticles.isolation.IsolationJournal;
 import dev.conveyor.verticles.metrics.MetricsFrontEnd;
 import dev.conveyor.verticles.metrics.MetricsReport;
 import dev.conveyor.verticles.page.LiveFigures;
@@ -34,6 +38,7 @@ import io.vertx.core.Deployable;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
+import io.vertx.core.eventbus.DeliveryOptions;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -66,6 +71,7 @@ public final class ConveyorServer {
   private final BufferPool requestMemory;
   private final WorkerExecutor loaders;
   private final ImageStage images;
+  private final IsolationJournal journal;
   private final ModelSupervisor supervisor;
   private final SystemSnapshots system;
   private final ProfileSnapshots profiles;
@@ -94,10 +100,13 @@ public final class ConveyorServer {
     this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
     this.images =
         new ImageStage(vertx, machine.cores(), requestMemory, config.limits().maxImagePixels());
+    this.journal =
+        new IsolationJournal(
+            vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));
     this.supervisor = supervisor(events);
     this.system = new SystemSnapshots(vertx, catalog, budget, machine);
     this.profiles = new ProfileSnapshots(vertx, catalog);
-    this.report = new MetricsReport(catalog, system, HostMemory::nativeBytes);
+    this.report = new MetricsReport(catalog, system, journal::counts, HostMemory::nativeBytes);
     this.page =
         new LivePage(
             new LiveFigures(
@@ -157,7 +166,8 @@ public final class ConveyorServer {
         new ProfileKeeper(
             Optional.of(new ProfileStore(ProfileStore.userCache())),
             COST_WARM_UP,
-            NanoClock.SYSTEM));
+            NanoClock.SYSTEM),
+        journal);
   }
 
   /** Opens the ports, then loads the models. Completes when every load has ended, well or not. */
@@ -193,12 +203,24 @@ public final class ConveyorServer {
 
   /**
    * Stops: not ready any more, front ends finish what is in flight within the grace period, models
-   * are unloaded, memory is returned.
+   * are unloaded, memory is returned. What is not finished shortly before the end of the grace
+   * period is told so.
    */
   public Future<Void> stop() {
     supervisor.stopping();
     system.stop();
     profiles.stop();
+    long patienceMs = Math.max(1, config.shutdownGrace().toMillis() * 9 / 10);
+    long answering =
+        vertx.setTimer(
+            patienceMs,
+            id ->
+                vertx
+                    .eventBus()
+                    .send(
+                        Addresses.CONTROL,
+                        new SchedulerCommand.AnswerAll(),
+                        new DeliveryOptions().setLocalOnly(true)));
     return undeployAll()
         .eventually(supervisor::unloadAll)
         .eventually(this::undeployLast)
@@ -206,6 +228,7 @@ public final class ConveyorServer {
         .eventually(loaders::close)
         .onComplete(
             done -> {
+              vertx.cancelTimer(answering);
               report.close();
               requestMemory.close();
             });

@@ -46,6 +46,22 @@ public final class ModelCatalog {
     return served;
   }
 
+  /**
+   * Finds a model that has an instance to run it.
+   *
+   * @param version empty for the highest one
+   * @throws InferenceException NOT_FOUND if it is not known, UNAVAILABLE if it is not ready
+   */
+  public ServedModel findReady(String name, String version) {
+    ServedModel served = find(name, version);
+    if (!served.instances().isReady()) {
+      throw new InferenceException(
+          ErrorCode.UNAVAILABLE,
+          "Model '" + name + "' is not ready: " + served.instances().reason());
+    }
+    return served;
+  }
+
   /** Returns the ready versions of a model, ascending; empty if there are none. */
   public List<ServedModel> versions(String name) {
     NavigableMap<Long, ServedModel> versions = models.get(name);

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One ready version of a model. Immutable but for its statistics and its entrance.
+ * One ready version of a model. Immutable but for its statistics, its entrance and its instances.
  *
  * @param deployedVersion the version's name inside the scheduler: {@code 1@7} is version 1, loaded
  *     as the seventh deployment, so that an old and a new load of one version can run side by side
@@ -20,6 +20,7 @@ import java.util.Map;
  * @param labels output name to labels, for outputs that have a label file
  * @param images how encoded images become tensors
  * @param entrance who goes from the catalog to the scheduler passes it
+ * @param instances what its instances are doing
  * @param door how busy it is, and what is left of its quota
  */
 public record ServedModel(
@@ -35,6 +36,7 @@ public record ServedModel(
     ImageInputs images,
     ModelStats stats,
     Entrance entrance,
+    InstanceBoard instances,
     ModelDoor door) {
 
   /** Creates a version that lets requests in. */
@@ -63,6 +65,7 @@ public record ServedModel(
         images,
         stats,
         new Entrance(),
+        new InstanceBoard(),
         new ModelDoor(config.extensions().admission()));
   }
 

@@ -8,7 +8,9 @@ public final class ExecutionException extends RuntimeException {
     /** The model could not compute these inputs, or a cause unknown. */
     RUN,
     /** Memory ran out. */
-    OUT_OF_MEMORY
+    OUT_OF_MEMORY,
+    /** What ran it is gone for good, such as a child process: nothing is said about the inputs. */
+    INSTANCE_LOST
   }
 
   private final Kind kind;

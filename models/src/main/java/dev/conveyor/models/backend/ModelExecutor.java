@@ -18,6 +18,13 @@ public interface ModelExecutor extends AutoCloseable {
    */
   BatchResult execute(List<? extends BatchRequest> requests);
 
+  /**
+   * Asks the run in progress to end soon, with a failure; there may be none. The executor is not
+   * used for another run afterwards. Unlike everything else here, callable from any thread, at any
+   * time, also after {@link #close}. Backends that cannot interrupt a run ignore it.
+   */
+  default void cancel() {}
+
   @Override
   void close();
 }

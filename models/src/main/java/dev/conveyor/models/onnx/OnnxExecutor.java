@@ -1,5 +1,6 @@
 package dev.conveyor.models.onnx;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
@@ -46,6 +47,9 @@ final class OnnxExecutor implements ModelExecutor {
   private final @Nullable FixedBinding[] bindings;
   private final @Nullable VaryingRun varying;
 
+  @GuardedBy("runOptions")
+  private boolean closed;
+
   OnnxExecutor(
       Session session,
       List<TensorSpec> inputs,
@@ -67,7 +71,7 @@ final class OnnxExecutor implements ModelExecutor {
       try {
         ensureAll(inputs, inputSlabs, maxBatchSize);
         ensureAll(outputs, outputSlabs, maxBatchSize);
-      } catch (BudgetExceededException e) {
+      } catch (RuntimeException | Error e) {
         close();
         throw e;
       }
@@ -87,6 +91,15 @@ final class OnnxExecutor implements ModelExecutor {
   }
 
   @Override
+  public void cancel() {
+    synchronized (runOptions) {
+      if (!closed) {
+        runOptions.SetTerminate();
+      }
+    }
+  }
+
+  @Override
   public void close() {
     for (FixedBinding binding : bindings) {
       if (binding != null) {
@@ -99,7 +112,10 @@ final class OnnxExecutor implements ModelExecutor {
     for (Slab slab : outputSlabs) {
       slab.close();
     }
-    runOptions.close();
+    synchronized (runOptions) {
+      closed = true;
+      runOptions.close();
+    }
     memory.close();
   }
 

@@ -2,6 +2,7 @@ package dev.conveyor.models.onnx;
 
 import static org.bytedeco.onnxruntime.global.onnxruntime.ONNX_TYPE_TENSOR;
 
+import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.MemoryBudget.Reservation;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
@@ -25,6 +26,7 @@ import org.bytedeco.onnxruntime.TypeInfo;
 /** One session: the weights on one device. Thread-safe; executors run it at the same time. */
 final class OnnxModel implements LoadedModel {
 
+  private final Path file;
   private final Session session;
   private final Reservation weights;
   private final LoadOptions options;
@@ -33,6 +35,7 @@ final class OnnxModel implements LoadedModel {
   private final AtomicBoolean open = new AtomicBoolean(true);
 
   OnnxModel(Path file, Session session, Reservation weights, LoadOptions options) {
+    this.file = file;
     this.session = session;
     this.weights = weights;
     this.options = options;
@@ -62,7 +65,17 @@ final class OnnxModel implements LoadedModel {
 
   @Override
   public ModelExecutor newExecutor(int maxBatchSize) {
-    return new OnnxExecutor(session, inputs, outputs, maxBatchSize, options);
+    try {
+      return new OnnxExecutor(session, inputs, outputs, maxBatchSize, options);
+    } catch (BudgetExceededException
+        | ArithmeticException
+        | IllegalArgumentException
+        | OutOfMemoryError e) {
+      throw new ModelLoadException(
+          "%s: no memory for inputs %s and outputs %s of batches of up to %d: %s"
+              .formatted(file, inputs, outputs, Math.max(1, maxBatchSize), e.getMessage()),
+          e);
+    }
   }
 
   @Override

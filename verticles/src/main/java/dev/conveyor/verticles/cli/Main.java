@@ -2,6 +2,7 @@ package dev.conveyor.verticles.cli;
 
 import dev.conveyor.verticles.ServerInfo;
 import dev.conveyor.verticles.bench.BenchCommand;
+import dev.conveyor.verticles.chaos.ChaosCommand;
 import dev.conveyor.verticles.cli.simulate.SimulateCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -17,7 +18,8 @@ import picocli.CommandLine.Command;
       DemoCommand.class,
       BenchCommand.class,
       SimulateCommand.class,
-      OptimizeCommand.class
+      OptimizeCommand.class,
+      ChaosCommand.class
     })
 public final class Main {
 

@@ -137,7 +137,7 @@ final class GrpcHealth {
       return repository.isReady() ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
     }
     try {
-      catalog.find(name, "");
+      ServedModel unused = catalog.findReady(name, "");
       return ServingStatus.SERVING;
     } catch (InferenceException e) {
       return e.code() == ErrorCode.UNAVAILABLE

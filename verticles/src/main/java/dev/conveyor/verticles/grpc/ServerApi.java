@@ -164,7 +164,7 @@ final class ServerApi {
   /** Returns true if inferences of the model are taken; an unknown model is not ready. */
   boolean isReady(String name, String version) {
     try {
-      catalog.find(name, version);
+      ServedModel unused = catalog.findReady(name, version);
       return true;
     } catch (InferenceException notServed) {
       return false;

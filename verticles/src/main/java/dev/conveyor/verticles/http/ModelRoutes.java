@@ -6,6 +6,7 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.ModelProfile;
+import dev.conveyor.verticles.InstanceBoard;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.ServerInfo;
@@ -84,6 +85,7 @@ final class ModelRoutes {
                 model(
                     context, served -> new JsonObject(ModelConfigWriter.toJson(served.config()))));
     router.get(path + "/profile").handler(this::profile);
+    router.get(path + "/instances").handler(context -> model(context, ModelRoutes::instances));
     router
         .get(path + "/stats")
         .handler(context -> model(context, served -> StatisticsJson.of(List.of(served))));
@@ -117,7 +119,7 @@ final class ModelRoutes {
 
   private void modelReady(RoutingContext context) {
     try {
-      find(context);
+      ServedModel unused = services.catalog().findReady(param(context, "model"), version(context));
       context.response().end();
     } catch (InferenceException e) {
       JsonReply.fail(context.response(), e);
@@ -132,6 +134,23 @@ final class ModelRoutes {
         .onComplete(
             profile -> ok(context, ProfileJson.of(served.name(), served.version(), profile.body())),
             context::fail);
+  }
+
+  private static JsonObject instances(ServedModel served) {
+    JsonArray lines = new JsonArray();
+    for (InstanceBoard.Line line : served.instances().lines()) {
+      lines.add(
+          new JsonObject()
+              .put("index", line.index())
+              .put("slot", line.slot())
+              .put("state", line.state().name())
+              .put("reason", line.reason()));
+    }
+    return new JsonObject()
+        .put("name", served.name())
+        .put("version", served.version())
+        .put("ready", served.instances().isReady())
+        .put("instances", lines);
   }
 
   private JsonObject metadata(ServedModel served) {

@@ -1,27 +1,21 @@
 package dev.conveyor.verticles.instance;
 
-import dev.conveyor.models.ErrorCode;
-import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.Tensor;
-import dev.conveyor.models.backend.BatchResult;
-import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.Batch;
 import dev.conveyor.scheduler.BatchOutcome;
 import dev.conveyor.scheduler.InferenceRequest;
-import dev.conveyor.scheduler.InferenceResponse;
-import dev.conveyor.scheduler.Replies;
-import dev.conveyor.verticles.metrics.ModelStats;
+import dev.conveyor.scheduler.isolation.CircuitBreaker;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.isolation.Decision;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.ThreadingModel;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.eventbus.Message;
 import io.vertx.core.eventbus.MessageConsumer;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -30,49 +24,56 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owns its executor, and with it the instance's slabs and stream. Everything here runs on one
  * thread, because executors belong to a thread: deploy it with {@link #deploymentOptions}, whose
- * worker pool has a single thread that nothing else uses.
+ * worker pool has a single thread that nothing else uses. Only {@link #cancel} may be called from
+ * elsewhere.
  *
  * <p>Receives {@link Batch} at {@link Addresses#instance}. Answers each request through its own
  * {@code ReplyTo} and closes it, then replies to the scheduler, always: the reply is the credit for
  * the next batch. An exception must not leave the handler, because Vert.x would turn it into a
  * timeout.
+ *
+ * <p>When a batch fails and nothing shows that its inputs are to blame, it runs a synthetic one. If
+ * that fails too it is sick, and says so by refusing the message instead of replying; whatever was
+ * not answered then is the scheduler's again. A model without a synthetic batch counts failures.
  */
 public final class InstanceVerticle extends VerticleBase {
 
   private static final int MAX_BATCH_SECONDS = 60;
 
-  private final String model;
-  private final String version;
-  private final String key;
+  /** Failure code of a batch whose instance can run no more. */
+  private static final int SICK = 1;
+
+  private final ServedModel served;
   private final int index;
   private final Supplier<ModelExecutor> factory;
-  private final ModelStats stats;
-  private final Replies replies = new Replies();
-  private @Nullable ModelExecutor executor;
+  private final Consumer<ModelExecutor> probe;
+  private final Isolation isolation;
+  private final CircuitBreaker breaker;
+  private volatile @Nullable ModelExecutor executor;
+  private volatile @Nullable BatchRunner runner;
   private @Nullable MessageConsumer<Batch> batches;
 
   /**
    * Creates the actor.
    *
-   * @param model name of the model, for answers
-   * @param version version of the model, for answers
-   * @param key the model's name inside the scheduler
    * @param index number of the instance within the version
    * @param factory called once, on the instance's thread
+   * @param probe runs a synthetic batch, on the instance's thread; throws if it fails
+   * @param breaker says when its failures are too many
    */
   public InstanceVerticle(
-      String model,
-      String version,
-      String key,
+      ServedModel served,
       int index,
       Supplier<ModelExecutor> factory,
-      ModelStats stats) {
-    this.model = model;
-    this.version = version;
-    this.key = key;
+      Consumer<ModelExecutor> probe,
+      Isolation isolation,
+      CircuitBreaker breaker) {
+    this.served = served;
     this.index = index;
     this.factory = factory;
-    this.stats = stats;
+    this.probe = probe;
+    this.isolation = isolation;
+    this.breaker = breaker;
   }
 
   /** A pool of one thread, named after the instance so that no other verticle shares it. */
@@ -87,98 +88,81 @@ public final class InstanceVerticle extends VerticleBase {
 
   @Override
   public Future<?> start() {
-    executor = factory.get();
-    batches = vertx.eventBus().localConsumer(Addresses.instance(key, index), this::onBatch);
+    ModelExecutor made = factory.get();
+    executor = made;
+    runner = new BatchRunner(served, made, isolation, this::isSick);
+    batches =
+        vertx.eventBus().localConsumer(Addresses.instance(served.key(), index), this::onBatch);
     return batches.completion();
   }
 
   @Override
   public Future<?> stop() {
     Future<?> unregistered = batches == null ? Future.succeededFuture() : batches.unregister();
-    if (executor != null) {
-      executor.close();
+    ModelExecutor made = executor;
+    if (made != null) {
+      made.close();
     }
     return unregistered;
   }
 
+  /**
+   * Asks the execution in progress to end soon. From any thread; the instance is of no use after.
+   */
+  public void cancel() {
+    BatchRunner current = runner;
+    ModelExecutor made = executor;
+    if (current != null && made != null) {
+      current.cancel();
+      made.cancel();
+    }
+  }
+
+  @SuppressWarnings("NullAway") // the runner is set by start(), which precedes every message
   private void onBatch(Message<Batch> message) {
-    final long start = System.nanoTime();
-    List<InferenceRequest> requests = message.body().requests();
-    BatchOutcome outcome = null;
+    Batch batch = message.body();
+    BatchOutcome outcome;
     try {
-      outcome = run(requests, start);
+      outcome = runner.run(batch, System.nanoTime());
     } catch (Throwable e) {
-      // An Error (a linkage problem, memory) must not silence the instance either.
-      outcome = fail(requests, start, e);
-    } finally {
-      for (int i = 0; i < requests.size(); i++) {
-        requests.get(i).close();
+      if (runner.isCancelled()) {
+        // Nobody waits for the reply any more; this instance is the last that read the inputs.
+        batch.requests().forEach(InferenceRequest::close);
       }
-      replies.flush();
-      message.reply(outcome);
+      message.fail(SICK, String.valueOf(e.getMessage()));
+      return;
     }
+    if (outcome.succeeded()) {
+      boolean unused = breaker.record(true);
+    }
+    batch.requests().forEach(InferenceRequest::close);
+    message.reply(outcome);
   }
 
-  @SuppressWarnings("NullAway") // the executor is set by start(), which precedes every message
-  private BatchOutcome run(List<InferenceRequest> requests, long start) {
-    List<InferenceRequest> live = stillWanted(requests);
-    if (live.isEmpty()) {
-      return new BatchOutcome(true, 0, start, 0, 0, 0, System.nanoTime());
+  /** Runs a synthetic batch to tell a sick instance from bad inputs; without one, counts. */
+  @SuppressWarnings("NullAway") // as above
+  private boolean isSick(String failure) {
+    if (!isolation.canProbe()) {
+      return breaker.record(false);
     }
-    BatchResult result = executor.execute(live);
-    final long end = System.nanoTime();
-    int items = 0;
-    for (int i = 0; i < live.size(); i++) {
-      InferenceRequest request = live.get(i);
-      items += request.batchSize();
-      answer(request, result.outputs().get(i), start, end);
+    try {
+      probe.accept(executor);
+    } catch (Throwable e) {
+      decidedOnProbe("sick", e.getMessage());
+      return true;
     }
-    stats.onBatch(live.size(), items, result.copyInNs(), result.computeNs(), result.copyOutNs());
-    return new BatchOutcome(
-        true, items, start, result.copyInNs(), result.computeNs(), result.copyOutNs(), end);
+    decidedOnProbe("well", "it is the inputs: " + failure);
+    return false;
   }
 
-  private void answer(InferenceRequest request, List<Tensor> outputs, long start, long end) {
-    InferenceResponse response = new InferenceResponse(model, version, outputs);
-    if (replies.succeed(request.replyTo(), response)) {
-      stats.onSuccess(
-          request.batchSize(),
-          request.preprocessNs(),
-          start - request.arrivalNs() - request.preprocessNs(),
-          end - request.arrivalNs());
-    } else {
-      response.close();
-    }
-  }
-
-  private BatchOutcome fail(List<InferenceRequest> requests, long start, Throwable cause) {
-    ErrorCode code =
-        cause instanceof ExecutionException e && e.kind() == ExecutionException.Kind.OUT_OF_MEMORY
-            ? ErrorCode.OUT_OF_MEMORY
-            : ErrorCode.EXECUTION_FAILED;
-    InferenceException failure =
-        new InferenceException(
-            code, "model '" + model + "', version " + version + ": " + cause.getMessage());
-    final long end = System.nanoTime();
-    int items = 0;
-    for (int i = 0; i < requests.size(); i++) {
-      items += requests.get(i).batchSize();
-      if (replies.fail(requests.get(i).replyTo(), failure)) {
-        stats.onFailure(ModelStats.Reason.BACKEND, end - requests.get(i).arrivalNs());
-      }
-    }
-    return new BatchOutcome(false, items, start, 0, end - start, 0, end);
-  }
-
-  /** Requests that were cancelled or expired on the way here are not worth computing. */
-  private static List<InferenceRequest> stillWanted(List<InferenceRequest> requests) {
-    for (int i = 0; i < requests.size(); i++) {
-      if (requests.get(i).replyTo().isDone()) {
-        List<InferenceRequest> live = new ArrayList<>(requests);
-        live.removeIf(request -> request.replyTo().isDone());
-        return live;
-      }
-    }
-    return requests;
+  private void decidedOnProbe(String reason, @Nullable String detail) {
+    isolation
+        .log()
+        .decided(
+            served.name(),
+            served.version(),
+            Decision.INSTANCE_PROBED,
+            reason,
+            "instance %d: %s".formatted(index, detail));
   }
 }

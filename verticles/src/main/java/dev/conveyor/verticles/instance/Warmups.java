@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,16 +37,19 @@ public final class Warmups {
    * Returns a warm executor; the caller closes it.
    *
    * @param files with the data of the warm-ups, by the name in the configuration
-   * @throws ModelLoadException if a configured warm-up cannot be run
+   * @param isolation told whether the batch of {@link #probe} runs
+   * @throws ModelLoadException if a configured warm-up cannot be run, or one that other instances
+   *     have run
    */
   public static ModelExecutor run(
-      ServedModel served, LoadedModel weights, Map<String, Path> files) {
+      ServedModel served, LoadedModel weights, Map<String, Path> files, Isolation isolation) {
     ModelExecutor executor = weights.newExecutor(served.config().maxBatchSize());
     try {
       if (served.config().warmups().isEmpty()) {
-        runZeros(served, executor);
+        runZeros(served, executor, isolation);
       } else {
         served.config().warmups().forEach(warmup -> run(served, executor, warmup, files));
+        isolation.probeWorks();
       }
       return executor;
     } catch (RuntimeException | Error e) {
@@ -54,24 +58,65 @@ public final class Warmups {
     }
   }
 
-  private static void runZeros(ServedModel served, ModelExecutor executor) {
-    List<Tensor> inputs = new ArrayList<>();
-    for (TensorSpec spec : served.signature().inputs()) {
-      Shape shape = served.signature().batches() ? spec.shape().withFirst(1) : spec.shape();
-      if (!shape.isStatic() || spec.type() == DataType.BYTES) {
-        return;
-      }
-      inputs.add(WarmupData.zeros(spec, shape));
+  /**
+   * Runs a synthetic batch: the first configured warm-up, or one item of zeros.
+   *
+   * @throws ExecutionException if it fails
+   */
+  public static void probe(ServedModel served, ModelExecutor executor, Map<String, Path> files) {
+    List<Warmup> warmups = served.config().warmups();
+    Optional<Request> request =
+        warmups.isEmpty() ? zeros(served) : Optional.of(request(served, warmups.get(0), files));
+    request.ifPresent(batch -> execute(served, executor, batch));
+  }
+
+  private static void runZeros(ServedModel served, ModelExecutor executor, Isolation isolation) {
+    Optional<Request> request = zeros(served);
+    if (request.isEmpty()) {
+      return;
     }
     try {
-      executor.execute(List.of(new Request(1, inputs)));
+      execute(served, executor, request.get());
+      isolation.probeWorks();
     } catch (ExecutionException e) {
+      if (isolation.canProbe()) {
+        throw new ModelLoadException("the synthetic batch fails: " + e.getMessage(), e);
+      }
       LOG.info("{}: no warm-up, the model does not run on zeros: {}", served.key(), e.getMessage());
     }
   }
 
+  private static Optional<Request> zeros(ServedModel served) {
+    List<Tensor> inputs = new ArrayList<>();
+    for (TensorSpec spec : served.signature().inputs()) {
+      Shape shape = served.signature().batches() ? spec.shape().withFirst(1) : spec.shape();
+      if (!shape.isStatic() || spec.type() == DataType.BYTES) {
+        return Optional.empty();
+      }
+      inputs.add(WarmupData.zeros(spec, shape));
+    }
+    return Optional.of(new Request(1, inputs));
+  }
+
+  private static void execute(ServedModel served, ModelExecutor executor, Request request) {
+    List<Request> batch = List.of(request);
+    new OutputCheck(served.signature()).check(batch, executor.execute(batch));
+  }
+
   private static void run(
       ServedModel served, ModelExecutor executor, Warmup warmup, Map<String, Path> files) {
+    Request request = request(served, warmup, files);
+    try {
+      for (int i = 0; i < warmup.count(); i++) {
+        execute(served, executor, request);
+      }
+    } catch (ExecutionException e) {
+      throw new ModelLoadException(
+          "model_warmup '%s': %s".formatted(warmup.name(), e.getMessage()));
+    }
+  }
+
+  private static Request request(ServedModel served, Warmup warmup, Map<String, Path> files) {
     int batchSize = Math.max(1, warmup.batchSize());
     List<Tensor> inputs = new ArrayList<>();
     for (TensorSpec spec : served.signature().inputs()) {
@@ -83,13 +128,6 @@ public final class Warmups {
       Shape shape = served.signature().batches() ? input.dims().withBatch(batchSize) : input.dims();
       inputs.add(WarmupData.of(spec, shape, input, files));
     }
-    try {
-      for (int i = 0; i < warmup.count(); i++) {
-        executor.execute(List.of(new Request(batchSize, inputs)));
-      }
-    } catch (ExecutionException e) {
-      throw new ModelLoadException(
-          "model_warmup '%s': %s".formatted(warmup.name(), e.getMessage()));
-    }
+    return new Request(batchSize, inputs);
   }
 }

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.metrics;
 
 import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.isolation.IsolationJournal;
 import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -10,6 +11,7 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.List;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
@@ -24,6 +26,7 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
 
   private final ModelCatalog catalog;
   private final Supplier<SystemSnapshot> system;
+  private final Supplier<List<IsolationJournal.Count>> decisions;
   private final LongSupplier nativeBytes;
   private final HostFigures host = new HostFigures();
   private final PrometheusMeterRegistry jvm = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -32,12 +35,17 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
   /**
    * Creates a report.
    *
+   * @param decisions what was decided to keep faults small
    * @param nativeBytes memory that native libraries hold outside the Java heap
    */
   public MetricsReport(
-      ModelCatalog catalog, Supplier<SystemSnapshot> system, LongSupplier nativeBytes) {
+      ModelCatalog catalog,
+      Supplier<SystemSnapshot> system,
+      Supplier<List<IsolationJournal.Count>> decisions,
+      LongSupplier nativeBytes) {
     this.catalog = catalog;
     this.system = system;
+    this.decisions = decisions;
     this.nativeBytes = nativeBytes;
     gc.bindTo(jvm);
     new JvmMemoryMetrics().bindTo(jvm);
@@ -53,6 +61,15 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
     PrometheusText out = new PrometheusText();
     new ModelFamilies(catalog.all(), out).write();
     SystemFamilies.write(system.get(), out);
+    out.counter(
+        "conveyor_isolation_decisions_total", "Decisions that kept a fault small, with the reason");
+    for (IsolationJournal.Count count : decisions.get()) {
+      IsolationJournal.Key key = count.key();
+      out.sample(
+          PrometheusText.labels(
+              "model", key.model(), "decision", key.decision().label(), "reason", key.reason()),
+          count.count());
+    }
     out.gauge(
             "conveyor_native_bytes",
             "Memory that was allocated outside the Java heap and not freed")

@@ -2,17 +2,14 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.models.backend.LoadedModel;
-import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.scheduler.Addresses;
-import dev.conveyor.scheduler.InstanceRef;
 import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.verticles.ServedModel;
-import dev.conveyor.verticles.instance.InstanceVerticle;
-import dev.conveyor.verticles.instance.Warmups;
+import dev.conveyor.verticles.instance.Isolation;
+import dev.conveyor.verticles.isolation.IsolationLog;
 import dev.conveyor.verticles.profile.ProfileKeeper;
-import dev.conveyor.verticles.profile.ProfileKeeper.Seeds;
 import dev.conveyor.verticles.profile.ProfileKey;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
@@ -20,7 +17,6 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.eventbus.DeliveryOptions;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -47,17 +43,13 @@ final class Deployer {
       LoadedModel weights,
       InstancePlan plan,
       Optional<ProfileKey> profileKey,
-      List<String> deploymentIds) {}
-
-  /** What an instance leaves behind when it is warm; its deployment comes after. */
-  private static final class Warm {
-    volatile Seeds seeds = Seeds.NONE;
-  }
+      Crew crew) {}
 
   private final Vertx vertx;
   private final Context context;
   private final WorkerExecutor loaders;
-  private final String device;
+  private final InstanceKeeper keeper;
+  private final IsolationLog log;
   private final int maxQueueSize;
   private final ProfileKeeper profiles;
 
@@ -67,13 +59,21 @@ final class Deployer {
       WorkerExecutor loaders,
       String device,
       int maxQueueSize,
-      ProfileKeeper profiles) {
+      ProfileKeeper profiles,
+      IsolationLog log) {
     this.vertx = vertx;
     this.context = context;
     this.loaders = loaders;
-    this.device = device;
+    this.log = log;
     this.maxQueueSize = maxQueueSize;
     this.profiles = profiles;
+    this.keeper =
+        new InstanceKeeper(vertx, context, device, log, new CostSeeds(vertx, device, profiles));
+  }
+
+  /** Replaces no lost instance any more. */
+  void close() {
+    keeper.close();
   }
 
   /** Brings up all versions, or none. */
@@ -97,9 +97,9 @@ final class Deployer {
 
   private Future<Deployment> deploy(LoadedVersion version) {
     ServedModel served = version.served();
-    List<String> ids = new ArrayList<>();
+    Crew crew = new Crew(version, new Isolation(log));
     Deployment deployment =
-        new Deployment(served, version.weights(), version.plan(), version.profileKey(), ids);
+        new Deployment(served, version.weights(), version.plan(), version.profileKey(), crew);
     ModelPlan plan =
         new ModelPlan(
             served.name(),
@@ -109,57 +109,10 @@ final class Deployer {
             served.config().extensions().weight(),
             maxQueueSize,
             served.config().extensions().admission());
-    Future<?> chain = control(new SchedulerCommand.AddModel(plan, served.door().load()));
-    for (int i = 0; i < version.plan().instances(); i++) {
-      int index = i;
-      chain = chain.compose(v -> startInstance(version, index, ids));
-    }
-    return chain
+    return control(new SchedulerCommand.AddModel(plan, served.door().load()))
+        .compose(v -> keeper.start(crew))
         .map(deployment)
         .recover(failure -> retire(deployment).transform(done -> Future.failedFuture(failure)));
-  }
-
-  private Future<Void> startInstance(LoadedVersion version, int index, List<String> ids) {
-    ServedModel served = version.served();
-    Warm warm = new Warm();
-    InstanceVerticle instance =
-        new InstanceVerticle(
-            served.name(),
-            served.version(),
-            served.key(),
-            index,
-            () -> warmExecutor(version, index, warm),
-            served.stats());
-    return vertx
-        .deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index))
-        .onSuccess(ids::add)
-        .compose(id -> seedProfile(served, warm.seeds))
-        .compose(
-            done ->
-                control(
-                    new SchedulerCommand.InstanceReady(
-                        new InstanceRef(served.key(), index, device, version.plan().threads()))));
-  }
-
-  private ModelExecutor warmExecutor(LoadedVersion version, int index, Warm warm) {
-    ServedModel served = version.served();
-    ModelExecutor executor = Warmups.run(served, version.weights(), version.warmupFiles());
-    if (index == 0) {
-      try {
-        warm.seeds = profiles.warmUp(served, executor, version.profileKey());
-      } catch (RuntimeException | Error e) {
-        executor.close();
-        throw e;
-      }
-    }
-    return executor;
-  }
-
-  private Future<Void> seedProfile(ServedModel served, Seeds seeds) {
-    return seeds.samples().isEmpty()
-        ? Future.succeededFuture()
-        : control(
-            new SchedulerCommand.SeedProfile(served.key(), device, seeds.seed(), seeds.samples()));
   }
 
   /** Keeps what was learned about the costs; a failure of that is nobody's. */
@@ -182,17 +135,23 @@ final class Deployer {
             });
   }
 
-  /** Lets requests under way run, then stops the instances, then frees the weights. */
+  /**
+   * Lets requests under way run, then stops the instances, then frees the weights; if an execution
+   * hangs, the weights are freed once it came back, and nobody waits for that.
+   */
   private Future<Void> retire(Deployment old) {
     return emptied(old.served())
         .compose(v -> keepProfile(old))
         .compose(v -> control(new SchedulerCommand.RemoveModel(old.served().key())))
+        .eventually(() -> keeper.stop(old.crew()))
         .eventually(
-            () ->
-                old.deploymentIds().isEmpty()
-                    ? Future.succeededFuture()
-                    : Future.join(old.deploymentIds().stream().map(vertx::undeploy).toList()))
-        .eventually(() -> loaders.executeBlocking(() -> close(old.weights()), false))
+            () -> {
+              Future<?> allLeft = old.crew().allLeft();
+              Future<?> closed =
+                  allLeft.eventually(
+                      () -> loaders.executeBlocking(() -> close(old.weights()), false));
+              return allLeft.isComplete() ? closed : Future.succeededFuture();
+            })
         .onFailure(e -> LOG.warn("retiring {}: {}", old.served().key(), e.getMessage()));
   }
 

@@ -4,6 +4,8 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.isolation.IsolationLog;
 import dev.conveyor.verticles.profile.ProfileKeeper;
 import dev.conveyor.verticles.supervisor.Deployer.Deployment;
 import io.vertx.core.Context;
@@ -50,6 +52,7 @@ public final class ModelSupervisor implements RepositoryControl {
    *
    * @param device name of the device in the scheduler
    * @param maxQueueSize requests that may wait per model where its configuration does not say
+   * @param log told of every decision about instances
    */
   public ModelSupervisor(
       Vertx vertx,
@@ -60,13 +63,14 @@ public final class ModelSupervisor implements RepositoryControl {
       SupervisorEvents events,
       String device,
       int maxQueueSize,
-      ProfileKeeper profiles) {
+      ProfileKeeper profiles,
+      IsolationLog log) {
     this.context = context;
     this.loaders = loaders;
     this.loader = loader;
     this.catalog = catalog;
     this.events = events;
-    this.deployer = new Deployer(vertx, context, loaders, device, maxQueueSize, profiles);
+    this.deployer = new Deployer(vertx, context, loaders, device, maxQueueSize, profiles, log);
   }
 
   /** Loads every model of the repository; a model that fails does not stop the others. */
@@ -85,9 +89,16 @@ public final class ModelSupervisor implements RepositoryControl {
         .mapEmpty();
   }
 
+  /**
+   * Returns true once the first load of every model has ended, until the server stops; false while
+   * models are deployed and none of them has an instance. One sick model among others does not make
+   * the server unready: that would take the others away from their clients too.
+   */
   @Override
   public boolean isReady() {
-    return ready;
+    List<ServedModel> all = ready ? catalog.all() : List.of();
+    return ready
+        && (all.isEmpty() || all.stream().anyMatch(served -> served.instances().isReady()));
   }
 
   /** Makes {@link #isReady} false: the server is stopping. */
@@ -110,15 +121,16 @@ public final class ModelSupervisor implements RepositoryControl {
    * waited for and undone; none begins any more.
    */
   public Future<Void> unloadAll() {
-    return onContext(
-        () -> {
-          stopping = true;
-          Set<String> names = new HashSet<>(deployed.keySet());
-          names.addAll(tails.keySet());
-          List<Future<Void>> unloading =
-              names.stream().map(name -> oneAtATime(name, () -> unloadIfThere(name))).toList();
-          return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
-        });
+    return onContext(this::unloadEvery).onComplete(done -> deployer.close());
+  }
+
+  private Future<Void> unloadEvery() {
+    stopping = true;
+    Set<String> names = new HashSet<>(deployed.keySet());
+    names.addAll(tails.keySet());
+    List<Future<Void>> unloading =
+        names.stream().map(name -> oneAtATime(name, () -> unloadIfThere(name))).toList();
+    return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
   }
 
   @Override
@@ -137,7 +149,7 @@ public final class ModelSupervisor implements RepositoryControl {
         (name, running) -> {
           List<Entry> lines = entries.computeIfAbsent(name, n -> new ArrayList<>());
           for (Deployment deployment : running) {
-            lines.add(new Entry(name, deployment.served().version(), "READY", ""));
+            lines.add(entry(deployment.served()));
           }
         });
     entries.forEach(
@@ -148,6 +160,15 @@ public final class ModelSupervisor implements RepositoryControl {
           }
         });
     return entries.values().stream().flatMap(List::stream).toList();
+  }
+
+  private static Entry entry(ServedModel served) {
+    boolean isUp = served.instances().isReady();
+    return new Entry(
+        served.name(),
+        served.version(),
+        isUp ? "READY" : "UNAVAILABLE",
+        served.instances().reason());
   }
 
   private Future<Void> doLoad(String name, @Nullable String configJson) {

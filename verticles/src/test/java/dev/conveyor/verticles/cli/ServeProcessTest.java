@@ -2,13 +2,22 @@ package dev.conveyor.verticles.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.verticles.chaos.Poison;
+import dev.conveyor.verticles.server.HttpCalls;
+import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.TestModels;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.http.HttpClient;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,6 +54,90 @@ class ServeProcessTest {
 
     assertThat(process.exitValue()).isZero();
     assertThat(lines).anyMatch(line -> line.startsWith("ready    2 models")).endsWith("stopped");
+  }
+
+  @Test
+  @Timeout(120)
+  void shouldAnswerEverythingItTookWhenItIsTerminated(@TempDir Path directory) throws Exception {
+    TestModels models = new TestModels(directory.resolve("models"));
+    for (String model : List.of("slow", "stuck")) {
+      models
+          .identity(model, 4)
+          .config(
+              model,
+              """
+              {"max_batch_size": 1, "instance_group": [{"kind": "KIND_CPU", "count": 1}],
+               "parameters": {"chaos": {"string_value": "on"}}}""");
+    }
+    Path file =
+        Files.writeString(
+            directory.resolve("server.json"),
+            """
+            {"model_repository": "%s", "http": {"port": 0}, "grpc": {"port": 0},
+             "metrics": {"port": 0}, "shutdown_grace_ms": 4000}
+            """
+                .formatted(models.root()));
+    Process process = start(file);
+    List<CompletableFuture<Answer>> slow = new ArrayList<>();
+    List<CompletableFuture<Answer>> stuck = new ArrayList<>();
+    try (BufferedReader out = process.inputReader()) {
+      int port = 0;
+      HttpCalls metrics = null;
+      for (String line = out.readLine(); line != null; line = out.readLine()) {
+        if (line.startsWith("http ")) {
+          port = port(line);
+        }
+        if (line.startsWith("metrics ")) {
+          metrics = new HttpCalls(port(line), HttpClient.Version.HTTP_1_1);
+        }
+        if (line.startsWith("ready")) {
+          HttpCalls http = new HttpCalls(port, HttpClient.Version.HTTP_1_1);
+          for (int i = 0; i < 3; i++) {
+            slow.add(sleep(http, "slow", 300));
+            stuck.add(sleep(http, "stuck", 60_000));
+          }
+          while (taken(metrics, "slow") < 3 || taken(metrics, "stuck") < 3) {
+            Thread.onSpinWait();
+          }
+          process.toHandle().destroy();
+        }
+      }
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    assertThat(process.exitValue()).isZero();
+    for (CompletableFuture<Answer> answer : slow) {
+      assertThat(answer.get().status()).isEqualTo(200);
+    }
+    for (CompletableFuture<Answer> answer : stuck) {
+      assertThat(answer.get().status()).isEqualTo(503);
+    }
+  }
+
+  private static CompletableFuture<Answer> sleep(HttpCalls http, String model, int ms) {
+    return http.inferAsync(model, Requests.row(Poison.SLEEP.mark(), ms, 0, 0), new byte[0]);
+  }
+
+  /** Returns how many requests wait, run, or were answered. */
+  private static double taken(HttpCalls metrics, String model) {
+    double taken = 0;
+    for (String line : metrics.get("/metrics").text().lines().toList()) {
+      boolean counts =
+          line.startsWith("nv_inference_pending_request_count{")
+              || line.startsWith("conveyor_running_batches{")
+              || line.startsWith("nv_inference_request_success{");
+      if (counts && line.contains("model=\"" + model + "\"")) {
+        taken += Double.parseDouble(line.substring(line.lastIndexOf(' ')));
+      }
+    }
+    return taken;
+  }
+
+  private static int port(String line) {
+    Matcher matcher = Pattern.compile("http://[^:]+:(\\d+)").matcher(line);
+    assertThat(matcher.find()).as(line).isTrue();
+    return Integer.parseInt(matcher.group(1));
   }
 
   private static Process start(Path config) throws IOException {

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.isolation.Decision;
+import dev.conveyor.verticles.isolation.IsolationJournal;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -13,6 +16,7 @@ final class MetricsReportTest {
 
   private final ModelCatalog catalog = new ModelCatalog();
   private final RecordingModelStats stats = new RecordingModelStats();
+  private final List<IsolationJournal.Count> decisions = new ArrayList<>();
 
   @Test
   void shouldShowTritonsCountersUnderTritonsNames() {
@@ -121,8 +125,27 @@ final class MetricsReportTest {
     }
   }
 
+  @Test
+  void shouldCountTheDecisionsThatKeptFaultsSmall() {
+    decisions.add(
+        new IsolationJournal.Count(
+            new IsolationJournal.Key("m", Decision.BATCH_SPLIT, "execution_failed"), 3));
+    assertThat(
+            scrape(SystemSnapshot.EMPTY)
+                .value(
+                    "conveyor_isolation_decisions_total",
+                    "model",
+                    "m",
+                    "decision",
+                    "batch_split",
+                    "reason",
+                    "execution_failed"))
+        .isEqualTo(3);
+  }
+
   private StrictExposition scrape(SystemSnapshot system) {
-    try (MetricsReport report = new MetricsReport(catalog, () -> system, () -> 4096)) {
+    try (MetricsReport report =
+        new MetricsReport(catalog, () -> system, () -> decisions, () -> 4096)) {
       return StrictExposition.parse(report.get());
     }
   }

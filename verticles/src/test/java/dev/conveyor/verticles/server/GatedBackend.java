@@ -8,15 +8,19 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.onnx.OnnxBackend;
+import dev.conveyor.verticles.chaos.FaultyBackend;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The real backend, with a {@link Gate} before the executions of models that ask for one. */
+/**
+ * The real backend, with a {@link Gate} before the executions of models that ask for one, and the
+ * faults that {@link FaultyBackend} has for those that ask for them.
+ */
 public final class GatedBackend implements Backend {
 
   static final String PARAMETER = "test_gate";
 
-  private final Backend onnx = new OnnxBackend();
+  private final Backend onnx = new FaultyBackend(new OnnxBackend());
 
   @Override
   public String name() {
@@ -64,6 +68,11 @@ public final class GatedBackend implements Backend {
     public BatchResult execute(List<? extends BatchRequest> requests) {
       Gate.pass(gate);
       return executor.execute(requests);
+    }
+
+    @Override
+    public void cancel() {
+      executor.cancel();
     }
 
     @Override

@@ -23,7 +23,7 @@ public final class HttpCalls {
   private final HttpClient client;
   private final String base;
 
-  HttpCalls(int port) {
+  public HttpCalls(int port) {
     this(port, HttpClient.Version.HTTP_1_1);
   }
 

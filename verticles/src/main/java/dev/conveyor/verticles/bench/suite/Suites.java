@@ -15,7 +15,14 @@ import org.jspecify.annotations.Nullable;
 public final class Suites {
 
   private static final Map<String, Function<Lab, Suite>> SUITES =
-      new TreeMap<>(Map.of("serving", ServingSuite::new, "optimization", OptimizationSuite::new));
+      new TreeMap<>(
+          Map.of(
+              "faults",
+              FaultsSuite::new,
+              "optimization",
+              OptimizationSuite::new,
+              "serving",
+              ServingSuite::new));
 
   private Suites() {}
 

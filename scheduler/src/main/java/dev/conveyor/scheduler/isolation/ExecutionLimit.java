@@ -1,0 +1,27 @@
+package dev.conveyor.scheduler.isolation;
+
+import dev.conveyor.scheduler.profile.CostProfile;
+
+/**
+ * How long an execution may take before it counts as hung: ten times what the profile says it
+ * rarely exceeds, and no less than a second.
+ *
+ * <p>Thread-safe: no state.
+ */
+public final class ExecutionLimit {
+
+  /** Of an execution whose model has not run yet. Such a run may compile, tune and page in. */
+  public static final long UNKNOWN_NS = 30_000_000_000L;
+
+  private static final long LEAST_NS = 1_000_000_000L;
+  private static final long FACTOR = 10;
+
+  private ExecutionLimit() {}
+
+  /** Returns the limit of one execution of so many items. */
+  public static long ns(CostProfile profile, int items) {
+    return profile.isKnown()
+        ? Math.max(LEAST_NS, FACTOR * profile.predictTailNs(items))
+        : UNKNOWN_NS;
+  }
+}

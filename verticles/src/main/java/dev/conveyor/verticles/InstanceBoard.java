@@ -1,0 +1,57 @@
+package dev.conveyor.verticles;
+
+import java.util.List;
+import java.util.concurrent.ConcurrentSkipListMap;
+
+/**
+ * The state of every instance of one version, for those who ask.
+ *
+ * <p>Thread-safe; written by the supervisor, read by front ends.
+ */
+public final class InstanceBoard {
+
+  /** What an instance can be. */
+  public enum State {
+    /** Takes batches. */
+    READY,
+    /** Was lost; another one is being brought up, at once or after a while. */
+    QUARANTINED,
+    /** Was lost in the middle of an execution that has not come back yet. */
+    HUNG
+  }
+
+  /**
+   * One instance.
+   *
+   * @param index its number; one that takes the place of another has a number of its own
+   * @param slot which of the configured instances it is, or was, counted from 0
+   * @param reason why it is not ready; empty if it is
+   */
+  public record Line(int index, int slot, State state, String reason) {}
+
+  private final ConcurrentSkipListMap<Integer, Line> lines = new ConcurrentSkipListMap<>();
+
+  /** Adds an instance or changes its line. */
+  public void put(Line line) {
+    lines.put(line.index(), line);
+  }
+
+  public void remove(int index) {
+    lines.remove(index);
+  }
+
+  /** Returns every instance, by index. */
+  public List<Line> lines() {
+    return List.copyOf(lines.values());
+  }
+
+  /** Returns false if every instance was lost. */
+  public boolean isReady() {
+    return lines.isEmpty() || lines.values().stream().anyMatch(l -> l.state() == State.READY);
+  }
+
+  /** Returns why no instance is ready; empty if one is. */
+  public String reason() {
+    return isReady() ? "" : lines.lastEntry().getValue().reason();
+  }
+}

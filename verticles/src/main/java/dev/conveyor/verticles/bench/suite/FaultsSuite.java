@@ -1,0 +1,140 @@
+package dev.conveyor.verticles.bench.suite;
+
+import dev.conveyor.scheduler.isolation.Bisection;
+import dev.conveyor.scheduler.isolation.Bisection.Part;
+import dev.conveyor.scheduler.isolation.Bisection.Result;
+import dev.conveyor.verticles.chaos.ChaosRun;
+import dev.conveyor.verticles.chaos.Fault;
+import dev.conveyor.verticles.chaos.FaultResult;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What faults cost those who are not at fault: one run of chaos, and the search for a culprit.
+ *
+ * <p>Not thread-safe: owned by the thread that runs the suite.
+ */
+final class FaultsSuite implements Suite {
+
+  private static final int BATCH = 32;
+  private static final int FACTOR = 12;
+  private static final long SEED = 1;
+
+  private final Lab lab;
+  private ChaosRun.@Nullable Report report;
+
+  FaultsSuite(Lab lab) {
+    this.lab = lab;
+  }
+
+  @Override
+  public List<SuiteRow> rows() {
+    return List.of(
+        new SuiteRow(
+            "wrong or lost answers, all faults",
+            Target.atMost(0, ""),
+            () -> sum(result -> result.wrong() + result.lost())),
+        new SuiteRow(
+            "failed requests of models without a fault",
+            Target.atMost(0, ""),
+            () -> sum(FaultResult::othersFailed)),
+        new SuiteRow(
+            "p99 of models without a fault, during / before",
+            Target.atMost(1.25, ""),
+            this::worstTail),
+        new SuiteRow(
+            "one culprit in a batch of 32: extra executions", Target.atMost(10, ""), this::search),
+        new SuiteRow(
+            "sick instance: model answers again",
+            Target.atMost(2500, "ms"),
+            () -> again("sickness")),
+        new SuiteRow("hung execution: cut after", Target.atMost(1000, "ms"), this::cut),
+        new SuiteRow(
+            "server ends in order after all of it: exit code",
+            Target.atMost(0, ""),
+            () -> new Measured(report().exitCode(), "SIGTERM")));
+  }
+
+  @Override
+  public void close() {
+    lab.close();
+  }
+
+  private ChaosRun.Report report() throws IOException, InterruptedException {
+    ChaosRun.Report done = report;
+    if (done == null) {
+      Duration duration = lab.duration().multipliedBy(FACTOR);
+      done = new ChaosRun(Arrays.asList(Fault.values()), duration, SEED).run(result -> {});
+      report = done;
+    }
+    return done;
+  }
+
+  private Measured sum(ToDoubleFunction<FaultResult> figure)
+      throws IOException, InterruptedException {
+    List<FaultResult> results = report().results();
+    return new Measured(
+        results.stream().mapToDouble(figure).sum(),
+        "%d requests at %.0f a second, %d windows"
+            .formatted(
+                results.stream().mapToLong(FaultResult::sent).sum(),
+                report().perSecond(),
+                results.size()));
+  }
+
+  private Measured worstTail() throws IOException, InterruptedException {
+    double worst = 0;
+    String how = "";
+    for (FaultResult result : report().results()) {
+      double ratio = result.p99DuringMs() / result.p99BeforeMs();
+      if (ratio > worst) {
+        worst = ratio;
+        how =
+            "worst is %s: %.2f ms before, %.2f ms during"
+                .formatted(result.fault(), result.p99BeforeMs(), result.p99DuringMs());
+      }
+    }
+    return new Measured(worst, how);
+  }
+
+  private Measured again(String fault) throws IOException, InterruptedException {
+    FaultResult result = result(fault);
+    return new Measured(result.recoverMs(), "from the fault to a right answer, " + fault);
+  }
+
+  private Measured cut() throws IOException, InterruptedException {
+    return new Measured(
+        result("hang").detectMs(), "from the request to the decision, seen in the metrics");
+  }
+
+  private FaultResult result(String fault) throws IOException, InterruptedException {
+    return report().results().stream()
+        .filter(result -> result.fault().equals(fault))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private Measured search() {
+    int most = 0;
+    for (int culprit = 0; culprit < BATCH; culprit++) {
+      int runs = 0;
+      int answered = 0;
+      Bisection bisection = new Bisection(BATCH, Result.INPUT_FAILED);
+      for (Part part = bisection.next(); part != null; part = bisection.next()) {
+        boolean fails = part.from() <= culprit && culprit < part.to();
+        answered += fails ? 0 : part.size();
+        bisection.record(fails ? Result.INPUT_FAILED : Result.SUCCEEDED);
+        runs++;
+      }
+      if (answered != BATCH - 1) {
+        throw new IllegalStateException("%d of 31 were answered".formatted(answered));
+      }
+      most = Math.max(most, runs);
+    }
+    return new Measured(most, "the worst of 32 places; 31 of 31 others are answered in each");
+  }
+}

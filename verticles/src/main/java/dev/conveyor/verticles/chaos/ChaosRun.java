@@ -1,0 +1,198 @@
+package dev.conveyor.verticles.chaos;
+
+import dev.conveyor.verticles.chaos.Traffic.Outcome;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/**
+ * One run: a server of its own with three models under load, faults in one of them, one after the
+ * other and then at random.
+ *
+ * <p>Not thread-safe: owned by the command. Blocks.
+ */
+public final class ChaosRun {
+
+  private static final String VICTIM = "victim";
+  private static final List<String> MODELS = List.of("left", VICTIM, "right");
+
+  /** Part of what the server can do, with this client, that is kept up. */
+  private static final double LOAD = 0.7;
+
+  private static final double MOST_PER_SECOND = 3000;
+  private static final int CALIBRATION_CLIENTS = 8;
+  private static final Duration LONGEST_RECOVERY = Duration.ofSeconds(15);
+
+  private final List<Fault> faults;
+  private final Duration duration;
+  private final long seed;
+
+  /**
+   * Plans a run.
+   *
+   * @param faults each is injected alone once, then all of them at random
+   * @param duration of the whole, about; a run takes longer if faults do
+   * @param seed of the random order
+   */
+  public ChaosRun(List<Fault> faults, Duration duration, long seed) {
+    this.faults = faults;
+    this.duration = duration;
+    this.seed = seed;
+  }
+
+  /** What a run found; {@code exitCode} is that of the server, ended under load. */
+  public record Report(double perSecond, List<FaultResult> results, int exitCode) {
+
+    /** Returns true if nothing was wrong or lost and the server ended in order. */
+    public boolean holds() {
+      return exitCode == 0 && results.stream().allMatch(FaultResult::holds);
+    }
+  }
+
+  /** Runs; {@code progress} is told each result as it comes. */
+  public Report run(Consumer<FaultResult> progress) throws IOException, InterruptedException {
+    Path scratch = Files.createTempDirectory("conveyor-chaos");
+    try (ChaosServer server = ChaosServer.start(scratch, MODELS)) {
+      Traffic traffic = new Traffic(server.httpPort());
+      double perSecond = Math.min(MOST_PER_SECOND, LOAD * calibrate(traffic));
+      List<FaultResult> results = new ArrayList<>();
+      try (LoadLoop load = LoadLoop.start(traffic, MODELS, VICTIM, perSecond)) {
+        TimeUnit.MILLISECONDS.sleep(500);
+        inject(
+            server,
+            traffic,
+            load,
+            result -> {
+              results.add(result);
+              progress.accept(result);
+            });
+      }
+      return new Report(perSecond, results, server.terminate());
+    } finally {
+      delete(scratch);
+    }
+  }
+
+  private void inject(
+      ChaosServer server, Traffic traffic, LoadLoop load, Consumer<FaultResult> results)
+      throws IOException, InterruptedException {
+    long endNs = System.nanoTime() + duration.toNanos();
+    long windowMs = Math.max(500, duration.toMillis() / (3L * faults.size() + 6));
+    Injector injector = new Injector(server, traffic, VICTIM);
+    for (Fault fault : faults) {
+      results.accept(one(fault, server, injector, load, windowMs));
+    }
+    Random random = new Random(seed);
+    Tally before = load.window(false);
+    TimeUnit.MILLISECONDS.sleep(windowMs);
+    Tally during = load.window(true);
+    long startNs = System.nanoTime();
+    while (endNs - System.nanoTime() > 0) {
+      injector.inject(faults.get(random.nextInt(faults.size())), during);
+      TimeUnit.MILLISECONDS.sleep(random.nextInt((int) windowMs));
+    }
+    if (during.sent() > 0 || System.nanoTime() - startNs > TimeUnit.SECONDS.toNanos(1)) {
+      double recoverMs = recover(load, System.nanoTime());
+      load.settle();
+      results.accept(FaultResult.of("mix", before, during, -1, recoverMs));
+    }
+  }
+
+  private static FaultResult one(
+      Fault fault, ChaosServer server, Injector injector, LoadLoop load, long windowMs)
+      throws IOException, InterruptedException {
+    Tally before = load.window(false);
+    TimeUnit.MILLISECONDS.sleep(windowMs);
+    load.settle();
+    double decisions = server.decisions(VICTIM);
+    Tally during = load.window(true);
+    long startNs = System.nanoTime();
+    CompletableFuture<Double> detected =
+        fault.isDecided()
+            ? CompletableFuture.supplyAsync(() -> detect(server, decisions, startNs))
+            : CompletableFuture.completedFuture(-1.0);
+    injector.inject(fault, during);
+    double recoverMs = recover(load, startNs);
+    TimeUnit.MILLISECONDS.sleep(windowMs);
+    Tally after = load.window(false);
+    load.settle();
+    long unexpected = after.get(Outcome.WRONG);
+    if (unexpected > 0) {
+      throw new IOException(
+          "%d requests failed after %s was over".formatted(unexpected, fault.label()));
+    }
+    return FaultResult.of(fault.label(), before, during, detected.join(), recoverMs);
+  }
+
+  /** Returns how long until a request that is sent after now is answered right. */
+  private static double recover(LoadLoop load, long startNs) throws InterruptedException {
+    long fromNs = System.nanoTime();
+    while (load.lastRightOfVictimNs() - fromNs <= 0
+        && System.nanoTime() - fromNs < LONGEST_RECOVERY.toNanos()) {
+      TimeUnit.MILLISECONDS.sleep(1);
+    }
+    return (load.lastRightOfVictimNs() - startNs) / 1e6;
+  }
+
+  private static double detect(ChaosServer server, double before, long startNs) {
+    try {
+      while (server.decisions(VICTIM) <= before) {
+        if (System.nanoTime() - startNs > LONGEST_RECOVERY.toNanos()) {
+          return Double.POSITIVE_INFINITY;
+        }
+      }
+      return (System.nanoTime() - startNs) / 1e6;
+    } catch (IOException e) {
+      return Double.POSITIVE_INFINITY;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return Double.POSITIVE_INFINITY;
+    }
+  }
+
+  /** Returns how many requests a second a few clients get answered that wait for each answer. */
+  private static double calibrate(Traffic traffic) throws InterruptedException {
+    long startNs = System.nanoTime();
+    long[] answered = new long[CALIBRATION_CLIENTS];
+    List<Thread> clients = new ArrayList<>();
+    for (int c = 0; c < CALIBRATION_CLIENTS; c++) {
+      int client = c;
+      Thread thread =
+          new Thread(
+              () -> {
+                float[] row = new float[Traffic.WIDTH];
+                while (System.nanoTime() - startNs < TimeUnit.SECONDS.toNanos(2)) {
+                  row[0] = ++answered[client];
+                  Outcome unused =
+                      traffic.send(MODELS.get(client % MODELS.size()), row, false).join();
+                }
+              },
+              "chaos-calibration-" + c);
+      clients.add(thread);
+      thread.start();
+    }
+    long sum = 0;
+    for (int c = 0; c < CALIBRATION_CLIENTS; c++) {
+      clients.get(c).join();
+      sum += answered[c];
+    }
+    return sum / ((System.nanoTime() - startNs) / 1e9);
+  }
+
+  private static void delete(Path scratch) throws IOException {
+    try (Stream<Path> files = Files.walk(scratch)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(file);
+      }
+    }
+  }
+}

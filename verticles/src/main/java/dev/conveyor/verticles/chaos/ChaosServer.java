@@ -1,0 +1,207 @@
+package dev.conveyor.verticles.chaos;
+
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A server in a process of its own whose models can be made to fail: its class path begins with a
+ * directory that registers {@link FaultyBackend}.
+ *
+ * <p>Not thread-safe, but for {@link #httpPort} and {@link #decisions}: owned by the run that
+ * started it, which closes it.
+ */
+final class ChaosServer implements AutoCloseable {
+
+  private static final String MAIN = "dev.conveyor.verticles.cli.Main";
+  private static final String SERVICE = "META-INF/services/dev.conveyor.models.backend.Backend";
+  private static final long READY_LIMIT_NS = TimeUnit.MINUTES.toNanos(3);
+  private static final Duration CALL_LIMIT = Duration.ofSeconds(60);
+
+  private final Process process;
+  private final Path models;
+  private final int httpPort;
+  private final int metricsPort;
+  private final HttpClient client =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+  private ChaosServer(Process process, Path models, int httpPort, int metricsPort) {
+    this.process = process;
+    this.models = models;
+    this.httpPort = httpPort;
+    this.metricsPort = metricsPort;
+  }
+
+  /** Starts a server with these models, all the same, and waits until it is ready. */
+  static ChaosServer start(Path scratch, List<String> names)
+      throws IOException, InterruptedException {
+    Path models = Files.createDirectory(scratch.resolve("models"));
+    for (String name : names) {
+      writeModel(models, name);
+    }
+    Path services = scratch.resolve("classes").resolve(SERVICE);
+    Files.createDirectories(services.getParent());
+    Files.writeString(services, FaultyBackend.class.getName() + "\n");
+    int[] ports = freePorts();
+    Path config = scratch.resolve("conveyor.json");
+    Files.writeString(
+        config,
+        new JsonObject()
+            .put("model_repository", models.toString())
+            .put("http", endpoint(ports[0]))
+            .put("grpc", endpoint(ports[1]))
+            .put("metrics", endpoint(ports[2]))
+            .encodePrettily());
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseParallelGC",
+                "-Xmx512m",
+                "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+                "-cp",
+                scratch.resolve("classes") + ":" + System.getProperty("java.class.path"),
+                MAIN,
+                "serve",
+                config.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(scratch.resolve("server.log").toFile())
+            .start();
+    ChaosServer server = new ChaosServer(process, models, ports[0], ports[2]);
+    try {
+      server.awaitReady(scratch.resolve("server.log"));
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      server.close();
+      throw e;
+    }
+    return server;
+  }
+
+  int httpPort() {
+    return httpPort;
+  }
+
+  /** Returns the model's file, to be tampered with. */
+  Path modelFile(String model) {
+    return models.resolve(model).resolve("1").resolve("model.onnx");
+  }
+
+  /** Sends a signal, by its name without SIG. */
+  void signal(String name) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+  }
+
+  /** Loads or unloads a model; returns the status. */
+  int repository(String model, String action) throws IOException, InterruptedException {
+    return client
+        .send(
+            HttpRequest.newBuilder(
+                    uri(httpPort, "/v2/repository/models/%s/%s".formatted(model, action)))
+                .timeout(CALL_LIMIT)
+                .POST(HttpRequest.BodyPublishers.ofString("{}"))
+                .build(),
+            HttpResponse.BodyHandlers.ofString())
+        .statusCode();
+  }
+
+  /** Returns how many decisions about a model were taken so far, its metrics added up. */
+  double decisions(String model) throws IOException, InterruptedException {
+    double sum = 0;
+    for (String line : get(metricsPort, "/metrics").body().lines().toList()) {
+      if (line.startsWith("conveyor_isolation_decisions_total{model=\"" + model + "\"")) {
+        sum += Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1));
+      }
+    }
+    return sum;
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
+  }
+
+  /** Ends the server in order; returns its exit code, -1 if it had to be killed. */
+  int terminate() throws InterruptedException {
+    process.toHandle().destroy();
+    return process.waitFor(60, TimeUnit.SECONDS) ? process.exitValue() : -1;
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+  }
+
+  private HttpResponse<String> get(int port, String path) throws IOException, InterruptedException {
+    return client.send(
+        HttpRequest.newBuilder(uri(port, path)).timeout(CALL_LIMIT).build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  private void awaitReady(Path log) throws IOException, InterruptedException {
+    long startNs = System.nanoTime();
+    while (true) {
+      try {
+        if (get(httpPort, "/v2/health/ready").statusCode() == 200) {
+          return;
+        }
+      } catch (IOException notYet) {
+        // It does not listen yet.
+      }
+      if (!process.isAlive() || System.nanoTime() - startNs > READY_LIMIT_NS) {
+        throw new IOException("the server did not start: " + Files.readString(log));
+      }
+      TimeUnit.MILLISECONDS.sleep(50);
+    }
+  }
+
+  private static void writeModel(Path models, String name) throws IOException {
+    Path version = Files.createDirectories(models.resolve(name).resolve("1"));
+    try (InputStream model =
+        Objects.requireNonNull(ChaosServer.class.getResourceAsStream("/chaos/identity.onnx"))) {
+      Files.copy(model, version.resolve("model.onnx"));
+    }
+    Files.writeString(
+        models.resolve(name).resolve("config.json"),
+        """
+        {"max_batch_size": 32, "dynamic_batching": {},
+         "instance_group": [{"kind": "KIND_CPU", "count": 1}],
+         "parameters": {"%s": {"string_value": "on"}}}
+        """
+            .formatted(FaultyBackend.PARAMETER));
+  }
+
+  private static JsonObject endpoint(int port) {
+    return new JsonObject().put("host", "127.0.0.1").put("port", port);
+  }
+
+  private static URI uri(int port, String path) {
+    return URI.create("http://127.0.0.1:" + port + path);
+  }
+
+  private static int[] freePorts() throws IOException {
+    List<ServerSocket> sockets = new ArrayList<>();
+    int[] ports = new int[3];
+    try {
+      for (int i = 0; i < ports.length; i++) {
+        sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+        ports[i] = sockets.get(i).getLocalPort();
+      }
+    } finally {
+      for (ServerSocket socket : sockets) {
+        socket.close();
+      }
+    }
+    return ports;
+  }
+}

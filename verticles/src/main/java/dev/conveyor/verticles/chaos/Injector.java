@@ -1,0 +1,151 @@
+package dev.conveyor.verticles.chaos;
+
+import dev.conveyor.verticles.chaos.Traffic.Outcome;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Does what a {@link Fault} says to one model of a server.
+ *
+ * <p>Not thread-safe: owned by the run. Blocks while the fault lasts. Poisoned requests are counted
+ * with the others.
+ */
+final class Injector {
+
+  private static final int BATCH = 32;
+  private static final float HANG_MS = 30_000;
+  private static final int RELOADS = 10;
+  private static final int LORIS = 100;
+  private static final int DISCONNECTS = 500;
+
+  private final ChaosServer server;
+  private final Traffic traffic;
+  private final String victim;
+  private float next;
+
+  Injector(ChaosServer server, Traffic traffic, String victim) {
+    this.server = server;
+    this.traffic = traffic;
+    this.victim = victim;
+  }
+
+  void inject(Fault fault, Tally tally) throws IOException, InterruptedException {
+    switch (fault) {
+      case POISON -> poison(tally, Poison.EXCEPTION, 0, "poison");
+      case ERROR -> poison(tally, Poison.ERROR, 0, "error in the backend");
+      case SHAPE -> poison(tally, Poison.SHAPE, 0, "declares");
+      case SICKNESS -> poison(tally, Poison.SICKNESS, 0, "sick");
+      case HANG -> poison(tally, Poison.SLEEP, HANG_MS, "may be sent again");
+      case OUT_OF_MEMORY -> poison(tally, Poison.OUT_OF_MEMORY, 8, null);
+      case FILE_REPLACED -> withAnotherFile(file -> Files.writeString(file, "no model"));
+      case FILE_DELETED -> withAnotherFile(Files::delete);
+      case RELOAD_STORM -> {
+        for (int i = 0; i < RELOADS; i++) {
+          reload(200);
+        }
+      }
+      case DISCONNECTS -> disconnect();
+      case SLOW_LORIS -> trickle();
+      case PAUSE -> {
+        server.signal("STOP");
+        TimeUnit.MILLISECONDS.sleep(500);
+        server.signal("CONT");
+      }
+    }
+  }
+
+  /** Sends one poisoned request and 31 others at the same time. */
+  private void poison(Tally tally, Poison poison, float amount, @Nullable String message) {
+    List<CompletableFuture<Outcome>> answers = new ArrayList<>();
+    for (int i = 0; i < BATCH; i++) {
+      float[] row = new float[Traffic.WIDTH];
+      row[0] = i == BATCH / 2 ? poison.mark() : i;
+      row[1] = i == BATCH / 2 ? amount : ++next;
+      row[2] = ++next;
+      answers.add(
+          i == BATCH / 2 ? traffic.poison(victim, row, message) : traffic.send(victim, row, true));
+    }
+    for (CompletableFuture<Outcome> answer : answers) {
+      tally.count(answer.join(), false, 0);
+    }
+  }
+
+  private interface Tampering {
+    void on(Path file) throws IOException;
+  }
+
+  /** A reload must fail and the old version serve on; then the file comes back. */
+  private void withAnotherFile(Tampering tampering) throws IOException, InterruptedException {
+    Path file = server.modelFile(victim);
+    byte[] good = Files.readAllBytes(file);
+    // As those who replace files should: the old one stays whole for who has it open.
+    Files.delete(file);
+    Files.write(file, good);
+    tampering.on(file);
+    reload(400);
+    Files.write(file, good);
+    reload(200);
+  }
+
+  private void reload(int expected) throws IOException, InterruptedException {
+    int status = server.repository(victim, "load");
+    if (status != expected) {
+      throw new IOException("a reload gave HTTP %d, not %d".formatted(status, expected));
+    }
+  }
+
+  private void disconnect() throws IOException {
+    for (int i = 0; i < DISCONNECTS; i++) {
+      try (Socket socket = connect()) {
+        socket.setSoLinger(true, 0);
+        write(socket, head(1 << 16) + "{\"inputs\": [");
+      }
+    }
+  }
+
+  private void trickle() throws IOException, InterruptedException {
+    List<Socket> sockets = new ArrayList<>();
+    try {
+      for (int i = 0; i < LORIS; i++) {
+        Socket socket = connect();
+        sockets.add(socket);
+        write(socket, head(1000));
+      }
+      for (int round = 0; round < 20; round++) {
+        for (Socket socket : sockets) {
+          write(socket, " ");
+        }
+        TimeUnit.MILLISECONDS.sleep(100);
+      }
+    } finally {
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+  }
+
+  private String head(int length) {
+    return "POST /v2/models/%s/infer HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+        .formatted(victim, length);
+  }
+
+  private Socket connect() throws IOException {
+    return new Socket(InetAddress.getLoopbackAddress(), server.httpPort());
+  }
+
+  private static void write(Socket socket, String text) throws IOException {
+    OutputStream out = socket.getOutputStream();
+    out.write(text.getBytes(StandardCharsets.US_ASCII));
+    out.flush();
+  }
+}

@@ -1,0 +1,96 @@
+package dev.conveyor.verticles.instance;
+
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.InferenceResponse;
+import dev.conveyor.scheduler.Replies;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.ModelStats;
+import java.util.IdentityHashMap;
+import java.util.List;
+
+/**
+ * Answers the requests of batches and counts them.
+ *
+ * <p>Not thread-safe: owned by one instance. When a batch runs in parts, answers leave with the
+ * part that made them; those of a model that preserves ordering wait for the whole batch, and leave
+ * in the order of the requests.
+ */
+final class BatchAnswers {
+
+  private final ServedModel served;
+  private final boolean ordered;
+  private final Replies replies = new Replies();
+  private final IdentityHashMap<InferenceRequest, Runnable> held = new IdentityHashMap<>();
+  private boolean inParts;
+
+  BatchAnswers(ServedModel served) {
+    this.served = served;
+    this.ordered =
+        served.config().dynamicBatching().isPresent()
+            && served.config().dynamicBatching().get().preserveOrdering();
+  }
+
+  /** The batch runs in parts from now on. */
+  void runInParts() {
+    inParts = true;
+  }
+
+  void succeed(InferenceRequest request, List<Tensor> outputs, long startNs, long endNs) {
+    if (inParts && ordered) {
+      held.put(request, () -> sendOutputs(request, outputs, startNs, endNs));
+    } else {
+      sendOutputs(request, outputs, startNs, endNs);
+    }
+  }
+
+  void fail(InferenceRequest request, InferenceException failure, long endNs) {
+    if (inParts && ordered) {
+      held.put(request, () -> sendFailure(request, failure, endNs));
+    } else {
+      sendFailure(request, failure, endNs);
+    }
+  }
+
+  /** A part is over. */
+  void endPart() {
+    replies.flush();
+  }
+
+  /** The batch is over: whatever was held back leaves. */
+  void end(List<InferenceRequest> requests) {
+    inParts = false;
+    if (!held.isEmpty()) {
+      for (InferenceRequest request : requests) {
+        Runnable answer = held.remove(request);
+        if (answer != null) {
+          answer.run();
+        }
+      }
+    }
+    replies.flush();
+  }
+
+  private void sendOutputs(
+      InferenceRequest request, List<Tensor> outputs, long startNs, long endNs) {
+    InferenceResponse response = new InferenceResponse(served.name(), served.version(), outputs);
+    if (replies.succeed(request.replyTo(), response)) {
+      served
+          .stats()
+          .onSuccess(
+              request.batchSize(),
+              request.preprocessNs(),
+              startNs - request.arrivalNs() - request.preprocessNs(),
+              endNs - request.arrivalNs());
+    } else {
+      response.close();
+    }
+  }
+
+  private void sendFailure(InferenceRequest request, InferenceException failure, long endNs) {
+    if (replies.fail(request.replyTo(), failure)) {
+      served.stats().onFailure(ModelStats.Reason.BACKEND, endNs - request.arrivalNs());
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.SchedulerCommand;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.instance.Warmups;
+import dev.conveyor.verticles.profile.ProfileKeeper;
+import dev.conveyor.verticles.profile.ProfileKeeper.Seeds;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.eventbus.DeliveryOptions;
+
+/**
+ * Warms instances up and hands what the first of a version learned about its costs to the
+ * scheduler.
+ *
+ * <p>Thread-safe: no state of its own.
+ */
+final class CostSeeds {
+
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
+
+  private final Vertx vertx;
+  private final String device;
+  private final ProfileKeeper profiles;
+
+  CostSeeds(Vertx vertx, String device, ProfileKeeper profiles) {
+    this.vertx = vertx;
+    this.device = device;
+    this.profiles = profiles;
+  }
+
+  /** What an instance leaves behind when it is warm; its deployment comes after. */
+  static final class Warm {
+    volatile Seeds seeds = Seeds.NONE;
+  }
+
+  /** Makes a warm executor; called on the instance's thread. */
+  ModelExecutor warmExecutor(Crew crew, int index, Warm warm) {
+    LoadedVersion version = crew.version;
+    ServedModel served = version.served();
+    ModelExecutor executor =
+        Warmups.run(served, version.weights(), version.warmupFiles(), crew.isolation);
+    if (index == 0) {
+      try {
+        warm.seeds = profiles.warmUp(served, executor, version.profileKey());
+      } catch (RuntimeException | Error e) {
+        executor.close();
+        throw e;
+      }
+    }
+    return executor;
+  }
+
+  /** Tells the scheduler what was learned. */
+  Future<Void> seed(ServedModel served, Warm warm) {
+    Seeds seeds = warm.seeds;
+    return seeds.samples().isEmpty()
+        ? Future.succeededFuture()
+        : vertx
+            .eventBus()
+            .request(
+                Addresses.CONTROL,
+                new SchedulerCommand.SeedProfile(
+                    served.key(), device, seeds.seed(), seeds.samples()),
+                LOCAL)
+            .mapEmpty();
+  }
+}

@@ -1,0 +1,102 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.scheduler.isolation.Backoff;
+import dev.conveyor.verticles.InstanceBoard;
+import dev.conveyor.verticles.InstanceBoard.Line;
+import dev.conveyor.verticles.InstanceBoard.State;
+import dev.conveyor.verticles.instance.InstanceVerticle;
+import dev.conveyor.verticles.instance.Isolation;
+import io.vertx.core.Future;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The instances of one version: those that work, those that were lost and are not gone yet.
+ *
+ * <p>Not thread-safe: owned by the supervisor's context.
+ */
+final class Crew {
+
+  /** One deployed instance. */
+  record Member(int index, int slot, String deploymentId, InstanceVerticle instance) {}
+
+  final LoadedVersion version;
+  final Isolation isolation;
+  private final Map<Integer, Member> members = new HashMap<>();
+  private final List<Future<?>> leaving = new ArrayList<>();
+  private final Backoff[] backoffs;
+  private final int[] hung;
+  private int nextIndex;
+  private boolean disbanded;
+
+  Crew(LoadedVersion version, Isolation isolation) {
+    this.version = version;
+    this.isolation = isolation;
+    this.backoffs = new Backoff[version.plan().instances()];
+    this.hung = new int[backoffs.length];
+    for (int i = 0; i < backoffs.length; i++) {
+      backoffs[i] = new Backoff();
+    }
+  }
+
+  int nextIndex() {
+    return nextIndex++;
+  }
+
+  void add(Member member) {
+    members.put(member.index(), member);
+    board().put(new Line(member.index(), member.slot(), State.READY, ""));
+  }
+
+  /** Takes an instance out of those that work; null if it is not among them. */
+  @Nullable Member lose(int index) {
+    return members.remove(index);
+  }
+
+  /** Remembers an instance that stops; while it is hung that may take for ever. */
+  void leaving(Member member, Future<?> stopped, boolean isHung) {
+    leaving.add(stopped);
+    hung[member.slot()] += isHung ? 1 : 0;
+  }
+
+  void left(Member member, Future<?> stopped, boolean wasHung) {
+    leaving.remove(stopped);
+    hung[member.slot()] -= wasHung ? 1 : 0;
+  }
+
+  /** Returns how many executions of this slot never came back so far. */
+  int hung(int slot) {
+    return hung[slot];
+  }
+
+  Backoff backoff(int slot) {
+    return backoffs[slot];
+  }
+
+  boolean hasMembers() {
+    return !members.isEmpty();
+  }
+
+  InstanceBoard board() {
+    return version.served().instances();
+  }
+
+  /** No more instances are brought up; returns those that work. */
+  Collection<Member> disband() {
+    disbanded = true;
+    return members.values();
+  }
+
+  boolean isDisbanded() {
+    return disbanded;
+  }
+
+  /** Completes when nothing of this crew can touch the weights any more. */
+  Future<?> allLeft() {
+    return leaving.isEmpty() ? Future.succeededFuture() : Future.join(List.copyOf(leaving));
+  }
+}

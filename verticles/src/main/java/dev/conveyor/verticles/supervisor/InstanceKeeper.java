@@ -1,0 +1,236 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.InstanceLost;
+import dev.conveyor.scheduler.InstanceRef;
+import dev.conveyor.scheduler.RetryDecision;
+import dev.conveyor.scheduler.SchedulerCommand;
+import dev.conveyor.scheduler.isolation.CircuitBreaker;
+import dev.conveyor.verticles.InstanceBoard.Line;
+import dev.conveyor.verticles.InstanceBoard.State;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.instance.InstanceVerticle;
+import dev.conveyor.verticles.instance.Warmups;
+import dev.conveyor.verticles.isolation.Decision;
+import dev.conveyor.verticles.isolation.IsolationLog;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.core.eventbus.Message;
+import io.vertx.core.eventbus.MessageConsumer;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * Keeps every version at its number of instances: brings them up, and replaces those that were
+ * lost.
+ *
+ * <p>Thread-confined to the supervisor's context. A lost instance is stopped and another one takes
+ * its place, at once the first time, then after longer and longer waits; it has proved itself when
+ * a synthetic batch runs. While no instance is left and none comes at once, the model's requests
+ * are refused with the reason. An execution that hangs is asked to end; its thread, its slabs and
+ * the inputs it reads stay until it does, and a slot with {@value #MOST_HUNG} such threads gets no
+ * further one.
+ */
+final class InstanceKeeper {
+
+  private static final int MOST_HUNG = 4;
+
+  /** Requests wait so long for a replacement; if it comes later they are refused at once. */
+  private static final long PATIENCE_NS = 2_000_000_000L;
+
+  private static final long LOOK_AGAIN_MS = 1000;
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
+
+  private final Vertx vertx;
+  private final Context context;
+  private final String device;
+  private final IsolationLog log;
+  private final CostSeeds costs;
+  private final Map<String, Crew> crews = new HashMap<>();
+  private final List<MessageConsumer<?>> consumers;
+
+  InstanceKeeper(Vertx vertx, Context context, String device, IsolationLog log, CostSeeds costs) {
+    this.vertx = vertx;
+    this.context = context;
+    this.device = device;
+    this.log = log;
+    this.costs = costs;
+    this.consumers =
+        List.of(
+            vertx.eventBus().<InstanceLost>localConsumer(Addresses.LOST, this::onLost),
+            vertx.eventBus().<RetryDecision>localConsumer(Addresses.RETRIES, this::onRetry));
+  }
+
+  /** Hears of nothing any more. */
+  void close() {
+    consumers.forEach(MessageConsumer::unregister);
+  }
+
+  /** Brings up every instance of a version. */
+  Future<Void> start(Crew crew) {
+    crews.put(crew.version.served().key(), crew);
+    Future<Void> chain = Future.succeededFuture();
+    for (int i = 0; i < crew.version.plan().instances(); i++) {
+      int slot = i;
+      chain = chain.compose(v -> startInstance(crew, slot, CircuitBreaker.closed()));
+    }
+    return chain;
+  }
+
+  /** Stops every instance that works. Those that hang are in {@link Crew#allLeft}. */
+  Future<Void> stop(Crew crew) {
+    crews.remove(crew.version.served().key());
+    List<Future<Void>> stopping =
+        crew.disband().stream().map(member -> vertx.undeploy(member.deploymentId())).toList();
+    return stopping.isEmpty() ? Future.succeededFuture() : Future.join(stopping).mapEmpty();
+  }
+
+  private Future<Void> startInstance(Crew crew, int slot, CircuitBreaker breaker) {
+    LoadedVersion version = crew.version;
+    ServedModel served = version.served();
+    int index = crew.nextIndex();
+    CostSeeds.Warm warm = new CostSeeds.Warm();
+    InstanceVerticle instance =
+        new InstanceVerticle(
+            served,
+            index,
+            () -> costs.warmExecutor(crew, index, warm),
+            executor -> Warmups.probe(served, executor, version.warmupFiles()),
+            crew.isolation,
+            breaker);
+    return vertx
+        .deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index))
+        .compose(
+            id -> {
+              if (crew.isDisbanded()) {
+                return vertx.undeploy(id);
+              }
+              crew.add(new Crew.Member(index, slot, id, instance));
+              return costs
+                  .seed(served, warm)
+                  .compose(
+                      v ->
+                          control(
+                              new SchedulerCommand.InstanceReady(
+                                  new InstanceRef(
+                                      served.key(), index, device, version.plan().threads()))));
+            });
+  }
+
+  private void onRetry(Message<RetryDecision> message) {
+    Crew crew = crews.get(message.body().key());
+    if (crew != null) {
+      String refusal = message.body().refusal();
+      if (refusal.isEmpty()) {
+        decided(crew, Decision.REQUEST_RETRIED, "instance_lost", "its instance was lost");
+      } else {
+        decided(crew, Decision.RETRY_REFUSED, refusal, "its instance was lost");
+      }
+    }
+  }
+
+  private void onLost(Message<InstanceLost> message) {
+    context.runOnContext(
+        v -> {
+          InstanceLost lost = message.body();
+          Crew crew = crews.get(lost.key());
+          Crew.Member member = crew == null ? null : crew.lose(lost.index());
+          if (crew != null && member != null) {
+            retire(crew, member, lost);
+          }
+          message.reply(null);
+        });
+  }
+
+  private void retire(Crew crew, Crew.Member member, InstanceLost lost) {
+    boolean hung = lost.cause() == InstanceLost.Cause.HUNG;
+    String reason = lost.cause().name().toLowerCase(Locale.ROOT);
+    String detail = "instance %d: %s".formatted(member.index(), lost.detail());
+    if (hung) {
+      decided(crew, Decision.EXECUTION_CUT, reason, detail);
+    }
+    decided(crew, Decision.INSTANCE_QUARANTINED, reason, detail);
+    crew.board()
+        .put(
+            new Line(
+                member.index(),
+                member.slot(),
+                hung ? State.HUNG : State.QUARANTINED,
+                lost.detail()));
+    member.instance().cancel();
+    Future<Void> stopped = vertx.undeploy(member.deploymentId());
+    crew.leaving(member, stopped, hung);
+    stopped.onComplete(
+        done -> {
+          crew.left(member, stopped, hung);
+          if (hung) {
+            crew.board().remove(member.index());
+          }
+        });
+    replaceLater(crew, member, lost.detail());
+  }
+
+  private void replaceLater(Crew crew, Crew.Member lost, String reason) {
+    long waitNs =
+        crew.backoff(lost.slot())
+            .onFailure(System.nanoTime(), ThreadLocalRandom.current().nextDouble());
+    if (waitNs > PATIENCE_NS || crew.hung(lost.slot()) >= MOST_HUNG) {
+      giveUpIfEmpty(crew, reason);
+    }
+    if (waitNs == 0) {
+      replace(crew, lost);
+    } else {
+      vertx.setTimer(Math.max(1, waitNs / 1_000_000), id -> replace(crew, lost));
+    }
+  }
+
+  private void replace(Crew crew, Crew.Member lost) {
+    if (crew.isDisbanded()) {
+      return;
+    }
+    if (crew.hung(lost.slot()) >= MOST_HUNG) {
+      vertx.setTimer(LOOK_AGAIN_MS, id -> replace(crew, lost));
+      return;
+    }
+    startInstance(crew, lost.slot(), CircuitBreaker.halfOpen())
+        .onSuccess(
+            v -> {
+              if (crew.hung(lost.slot()) == 0) {
+                crew.board().remove(lost.index());
+              }
+              decided(
+                  crew,
+                  Decision.INSTANCE_REPLACED,
+                  "recovered",
+                  "instance %d is replaced".formatted(lost.index()));
+            })
+        .onFailure(
+            failure -> {
+              String reason = String.valueOf(failure.getMessage());
+              decided(crew, Decision.INSTANCE_QUARANTINED, "replacement_failed", reason);
+              crew.board().put(new Line(lost.index(), lost.slot(), State.QUARANTINED, reason));
+              replaceLater(crew, lost, reason);
+            });
+  }
+
+  private void giveUpIfEmpty(Crew crew, String reason) {
+    if (!crew.hasMembers()) {
+      decided(crew, Decision.MODEL_UNAVAILABLE, "no_instance", reason);
+      control(new SchedulerCommand.GiveUp(crew.version.served().key(), reason));
+    }
+  }
+
+  private void decided(Crew crew, Decision decision, String reason, String detail) {
+    ServedModel served = crew.version.served();
+    log.decided(served.name(), served.version(), decision, reason, detail);
+  }
+
+  private Future<Void> control(SchedulerCommand command) {
+    return vertx.eventBus().request(Addresses.CONTROL, command, LOCAL).mapEmpty();
+  }
+}

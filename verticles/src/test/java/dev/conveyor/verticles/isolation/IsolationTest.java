@@ -1,0 +1,213 @@
+package dev.conveyor.verticles.isolation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.conveyor.models.Tensor;
+import dev.conveyor.verticles.bus.InferenceClient;
+import dev.conveyor.verticles.chaos.Poison;
+import dev.conveyor.verticles.server.Gate;
+import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.TestModels;
+import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.Future;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Faults of every size in a whole server, and who notices them. */
+final class IsolationTest {
+
+  private static final int BATCH = 32;
+
+  @TempDir private static Path dir;
+  private static TestServer server;
+  private static final BlockingQueue<JsonObject> events = new LinkedBlockingQueue<>();
+
+  @BeforeAll
+  static void start() {
+    TestModels models = new TestModels(dir);
+    for (String model : List.of("batched", "memory", "sick", "hung")) {
+      models
+          .identity(model, 4)
+          .config(
+              model,
+              """
+              {"max_batch_size": %d, "dynamic_batching": {},
+               "instance_group": [{"kind": "KIND_CPU", "count": 1}],
+               "parameters": {"chaos": {"string_value": "on"},
+                              "test_gate": {"string_value": "%s"}}}"""
+                  .formatted(BATCH, model));
+    }
+    server = TestServer.start(models);
+    server
+        .vertx()
+        .eventBus()
+        .<JsonObject>consumer("conveyor.events", message -> events.add(message.body()));
+  }
+
+  @AfterEach
+  void shouldBeIdle() {
+    server.assertIdle();
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  @Test
+  void shouldAnswerEveryoneInABatchButTheCulprit() throws Exception {
+    long before = executions("batched");
+    List<Future<float[]>> answers = batch("batched", 17, Poison.EXCEPTION, 0);
+    assertOnlyFails(answers, 17, "chaos: poison in the batch");
+    assertThat(executions("batched") - before)
+        .as("parts that succeeded; with those that failed at most 2 log2 32")
+        .isBetween(1L, 11L);
+    assertThat(next(event -> decision(event, "request_blamed")).getString("model"))
+        .isEqualTo("batched");
+
+    answers = batch("batched", 17, Poison.EXCEPTION, 0);
+    assertOnlyFails(answers, 17, "chaos: poison in the batch");
+    assertThat(next(event -> decision(event, "suspect_isolated"))).isNotNull();
+  }
+
+  @Test
+  void shouldRefuseOutputsThatAreNotWhatTheModelDeclares() throws Exception {
+    List<Future<float[]>> answers = batch("batched", 0, Poison.SHAPE, 0);
+    assertOnlyFails(answers, 0, "output 'OUTPUT0' is FP32 [1,3]");
+  }
+
+  @Test
+  void shouldSurviveAnErrorInTheBackend() throws Exception {
+    List<Future<float[]>> answers = batch("batched", 31, Poison.ERROR, 0);
+    assertOnlyFails(answers, 31, "chaos: an error in the backend");
+  }
+
+  @Test
+  void shouldRunSmallerBatchesAndBlameNobodyWhenMemoryRunsOut() throws Exception {
+    List<Future<float[]>> answers = batch("memory", 5, Poison.OUT_OF_MEMORY, 8);
+    for (int i = 0; i < BATCH; i++) {
+      float[] answer = TestServer.await(answers.get(i));
+      assertThat(answer[3]).isEqualTo(i);
+    }
+    assertThat(next(event -> decision(event, "batch_halved")).getString("reason"))
+        .isEqualTo("out_of_memory");
+  }
+
+  @Test
+  void shouldReplaceASickInstanceAndLoseNoOtherRequest() throws Exception {
+    // It makes an instance sick, is run again alone, and makes the next one sick, too.
+    List<Future<float[]>> answers = batch("sick", 9, Poison.SICKNESS, 0);
+    assertOnlyFails(answers, 9, "may be sent again: its batches fail");
+    assertThat(TestServer.await(infer("sick", new float[] {1, 2, 3, 4})))
+        .containsExactly(1, 2, 3, 4);
+    assertThat(next(event -> decision(event, "instance_probed")).getString("reason"))
+        .isEqualTo("sick");
+    assertThat(next(event -> decision(event, "instance_replaced")).getString("model"))
+        .isEqualTo("sick");
+    JsonObject instances = server.http().get("/v2/models/sick/instances").json();
+    assertThat(instances.getBoolean("ready")).isTrue();
+    JsonArray lines = instances.getJsonArray("instances");
+    assertThat(lines).hasSize(1);
+    assertThat(lines.getJsonObject(0).getInteger("index")).isEqualTo(2);
+    assertThat(lines.getJsonObject(0).getString("state")).isEqualTo("READY");
+  }
+
+  @Test
+  void shouldCutAHungExecutionAndRunItsRequestsElsewhere() throws Exception {
+    for (int i = 0; i < 12; i++) {
+      TestServer.await(infer("hung", new float[] {1, 2, 3, i}));
+    }
+    Future<float[]> answer;
+    try (Gate gate = Gate.shut("hung")) {
+      answer = infer("hung", new float[] {5, 6, 7, 8});
+      gate.awaitArrival();
+      assertThat(next(event -> decision(event, "execution_cut")).getString("model"))
+          .isEqualTo("hung");
+      // The replacement stands before the gate too, in its warm-up; the first is still inside.
+      gate.awaitArrival();
+      assertThat(server.http().get("/v2/models/hung/ready").status()).isEqualTo(503);
+      assertThat(server.http().get("/v2/health/ready").status()).isEqualTo(200);
+    }
+    assertThat(TestServer.await(answer)).containsExactly(5, 6, 7, 8);
+    assertThat(next(event -> decision(event, "instance_replaced")).getString("model"))
+        .isEqualTo("hung");
+    assertThat(server.http().get("/v2/models/hung/ready").status()).isEqualTo(200);
+  }
+
+  /** Sends a full batch, one request of which is poisoned; returns the answers. */
+  private static List<Future<float[]>> batch(String model, int at, Poison poison, float amount)
+      throws InterruptedException {
+    List<Future<float[]>> answers = new ArrayList<>();
+    Future<float[]> first;
+    try (Gate gate = Gate.shut(model)) {
+      first = infer(model, new float[] {1, 2, 3, 4});
+      gate.awaitArrival();
+      for (int i = 0; i < BATCH; i++) {
+        answers.add(infer(model, i == at ? row(poison, amount, i) : new float[] {1, 2, 3, i}));
+      }
+      server.awaitQueued(model, BATCH);
+    }
+    TestServer.await(first);
+    return answers;
+  }
+
+  private static float[] row(Poison poison, float amount, int last) {
+    return new float[] {poison.mark(), amount, 0, last};
+  }
+
+  private static void assertOnlyFails(List<Future<float[]>> answers, int at, String message) {
+    for (int i = 0; i < answers.size(); i++) {
+      Future<float[]> answer = answers.get(i);
+      if (i == at) {
+        assertThatThrownBy(() -> TestServer.await(answer)).hasMessageContaining(message);
+      } else {
+        assertThat(TestServer.await(answer)).containsExactly(1, 2, 3, i);
+      }
+    }
+  }
+
+  private static Future<float[]> infer(String model, float[] row) {
+    Tensor input = Requests.tensor("INPUT0", row);
+    return InferenceClient.create(server.vertx())
+        .infer(model, List.of(input))
+        .map(answer -> Requests.floats(answer.outputs().get(0)));
+  }
+
+  private static long executions(String model) {
+    return server
+        .http()
+        .get("/v2/models/" + model + "/stats")
+        .json()
+        .getJsonArray("model_stats")
+        .getJsonObject(0)
+        .getLong("execution_count");
+  }
+
+  private static boolean decision(JsonObject event, String decision) {
+    return decision.equals(event.getString("decision"));
+  }
+
+  private static JsonObject next(Predicate<JsonObject> wanted) throws InterruptedException {
+    for (JsonObject event = events.poll(60, TimeUnit.SECONDS);
+        event != null;
+        event = events.poll(60, TimeUnit.SECONDS)) {
+      if (wanted.test(event)) {
+        return event;
+      }
+    }
+    throw new AssertionError("no such event");
+  }
+}
