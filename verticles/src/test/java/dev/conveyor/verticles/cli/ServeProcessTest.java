@@ -67,6 +67,7 @@ class ServeProcessTest {
               model,
               """
               {"max_batch_size": 1, "instance_group": [{"kind": "KIND_CPU", "count": 1}],
+               "conveyor": {"intra_op_threads": 1},
                "parameters": {"chaos": {"string_value": "on"}}}""");
     }
     Path file =
