@@ -102,13 +102,19 @@ public final class MemoryBudget {
         return new BudgetExceededException(
             "%s needs %d bytes on %s, %d of %d are free; held: %s"
                 .formatted(
-                    owner, bytes, device, capacityBytes - reservedBytes, capacityBytes, largest()));
+                    owner,
+                    bytes,
+                    device,
+                    capacityBytes - reservedBytes,
+                    capacityBytes,
+                    largestHolders()));
       }
     }
     return whole.refusal(owner, bytes);
   }
 
-  private synchronized String largest() {
+  /** Returns the largest holders and how many others there are, for messages. */
+  public synchronized String largestHolders() {
     if (reservedByOwner.isEmpty()) {
       return "nothing";
     }
@@ -127,7 +133,9 @@ public final class MemoryBudget {
       return false;
     }
     reservedBytes += bytes;
-    reservedByOwner.merge(owner, bytes, Long::sum);
+    if (bytes > 0) {
+      reservedByOwner.merge(owner, bytes, Long::sum);
+    }
     return true;
   }
 

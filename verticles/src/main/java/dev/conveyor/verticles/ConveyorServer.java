@@ -111,11 +111,17 @@ public final class ConveyorServer {
         new LivePage(
             new LiveFigures(
                 ServerInfo.VERSION, catalog, supervisor, system, profiles, NanoClock.SYSTEM));
-    LocalGateway gateway = new LocalGateway(vertx, catalog);
+    LocalGateway gateway = new LocalGateway(vertx, catalog, supervisor);
     FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM);
     this.http =
         new HttpFrontEnd(
-            new HttpServices(gateway, catalog, supervisor, door, requestMemory),
+            new HttpServices(
+                gateway,
+                catalog,
+                supervisor,
+                door,
+                requestMemory,
+                new MemoryReport(budget, requestMemory, supervisor)),
             new HttpFrontEndOptions(
                 config.http().host(),
                 config.http().port(),
@@ -161,7 +167,7 @@ public final class ConveyorServer {
         loader,
         catalog,
         new EventPublisher(vertx.eventBus(), config.eventBus().addressPrefix(), events),
-        CPU,
+        budget,
         config.limits().maxQueueSize(),
         new ProfileKeeper(
             Optional.of(new ProfileStore(ProfileStore.userCache())),

@@ -14,20 +14,31 @@ import io.vertx.core.internal.ContextInternal;
 import java.util.List;
 
 /**
- * The gateway of this server: check, preprocess where the model takes images, submit.
+ * The gateway of this server: wait for the model if it is cold, check, preprocess where the model
+ * takes images, submit.
  *
  * <p>Thread-safe: no state of its own.
  */
 public final class LocalGateway implements InferenceGateway {
 
+  /** A model that was loaded for a request and is gone again was unloaded by an operator. */
+  private static final int MAX_WAITS = 2;
+
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
   private final ModelCatalog catalog;
+  private final ColdRequests cold;
 
+  /** Creates a gateway to models that are all loaded. */
   public LocalGateway(Vertx vertx, ModelCatalog catalog) {
+    this(vertx, catalog, ModelActivator.NONE);
+  }
+
+  public LocalGateway(Vertx vertx, ModelCatalog catalog, ModelActivator activator) {
     this.vertx = vertx;
     this.catalog = catalog;
+    this.cold = new ColdRequests(vertx, activator);
   }
 
   @Override
@@ -37,14 +48,71 @@ public final class LocalGateway implements InferenceGateway {
     Context context = ((ContextInternal) vertx.getOrCreateContext()).unwrap();
     ServedModel model;
     try {
-      model = enter(call);
+      model = catalog.find(call.model(), call.version());
     } catch (InferenceException e) {
-      call.inputs().forEach(Tensor::close);
       ReplyTo refused = new ReplyTo(context, handler);
+      call.inputs().forEach(Tensor::close);
       refused.fail(e);
       return refused;
     }
-    ReplyTo reply = new ReplyTo(context, new CountedOutcome(model.stats(), arrivalNs, handler));
+    ReplyTo.Handler counted = new CountedOutcome(model.stats(), arrivalNs, handler);
+    ReplyTo reply =
+        new ReplyTo(context, model.isEvictable() ? model.usage().counting(counted) : counted);
+    enter(model, call, arrivalNs, reply, 0);
+    return reply;
+  }
+
+  /**
+   * Enters the version, which keeps it until the request is with the scheduler; waits for it if it
+   * is cold.
+   */
+  private void enter(ServedModel found, InferCall call, long arrivalNs, ReplyTo reply, int waits) {
+    ServedModel model = found;
+    try {
+      while (model.isLoaded() && !model.entrance().enter()) {
+        // It was replaced in the catalog before its entrance was closed.
+        model = catalog.find(call.model(), call.version());
+      }
+    } catch (InferenceException e) {
+      call.inputs().forEach(Tensor::close);
+      reply.fail(e);
+      return;
+    }
+    if (model.isLoaded()) {
+      checked(model, call, arrivalNs, reply);
+    } else if (waits < MAX_WAITS) {
+      ServedModel waitedFor = model;
+      cold.await(
+          call,
+          arrivalNs,
+          reply,
+          () -> enterLoaded(call, arrivalNs, reply, waits + 1),
+          refusal -> refuse(waitedFor, reply, refusal, arrivalNs));
+    } else {
+      call.inputs().forEach(Tensor::close);
+      refuse(model, reply, unloadedAgain(call), arrivalNs);
+    }
+  }
+
+  private void enterLoaded(InferCall call, long arrivalNs, ReplyTo reply, int waits) {
+    ServedModel model;
+    try {
+      model = catalog.find(call.model(), call.version());
+    } catch (InferenceException e) {
+      call.inputs().forEach(Tensor::close);
+      reply.fail(e);
+      return;
+    }
+    enter(model, call, arrivalNs, reply, waits);
+  }
+
+  private static InferenceException unloadedAgain(InferCall call) {
+    return new InferenceException(
+        ErrorCode.UNAVAILABLE, "Model '" + call.model() + "' was unloaded while the request came");
+  }
+
+  /** Takes a request into a version that it has entered. */
+  private void checked(ServedModel model, InferCall call, long arrivalNs, ReplyTo reply) {
     boolean decoding = false;
     try {
       InputCheck.Checked checked = model.inputCheck().check(call.inputs());
@@ -62,17 +130,6 @@ public final class LocalGateway implements InferenceGateway {
         model.entrance().leave();
       }
     }
-    return reply;
-  }
-
-  /** Finds the version and enters it, which keeps it until the request is with the scheduler. */
-  private ServedModel enter(InferCall call) {
-    ServedModel model = catalog.find(call.model(), call.version());
-    while (!model.entrance().enter()) {
-      // It was replaced in the catalog before its entrance was closed.
-      model = catalog.find(call.model(), call.version());
-    }
-    return model;
   }
 
   private void preprocess(
@@ -128,7 +185,7 @@ public final class LocalGateway implements InferenceGateway {
 
   private static void refuse(
       ServedModel model, ReplyTo reply, InferenceException failure, long arrivalNs) {
-    boolean counted = failure.code() == ErrorCode.QUEUE_FULL;
+    boolean counted = failure.code() == ErrorCode.QUEUE_FULL || failure.reason() != null;
     if (reply.fail(failure) && !counted) {
       model.stats().onFailure(ModelStats.Reason.REJECTED, System.nanoTime() - arrivalNs);
     }

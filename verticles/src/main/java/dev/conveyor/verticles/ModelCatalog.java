@@ -54,7 +54,7 @@ public final class ModelCatalog {
    */
   public ServedModel findReady(String name, String version) {
     ServedModel served = find(name, version);
-    if (!served.instances().isReady()) {
+    if (!served.isReady()) {
       throw new InferenceException(
           ErrorCode.UNAVAILABLE,
           "Model '" + name + "' is not ready: " + served.instances().reason());

@@ -3,16 +3,22 @@ package dev.conveyor.verticles;
 import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.ModelMemory;
 import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.verticles.metrics.ModelStats;
 import java.util.List;
 import java.util.Map;
 
 /**
- * One ready version of a model. Immutable but for its statistics, its entrance and its instances.
+ * One version of a model that takes requests. Immutable but for its statistics, its entrance, its
+ * instances and its usage.
+ *
+ * <p>It may be cold: known, but not in memory, to be loaded by the first request. Then it has no
+ * name inside the scheduler, no instance, and nobody enters it.
  *
  * @param deployedVersion the version's name inside the scheduler: {@code 1@7} is version 1, loaded
- *     as the seventh deployment, so that an old and a new load of one version can run side by side
+ *     as the seventh deployment, so that an old and a new load of one version can run side by side;
+ *     empty while it is cold
  * @param config completed from the model
  * @param signature what the model itself takes and gives
  * @param clientInputs what clients send: as the signature, but encoded images where an input is
@@ -22,6 +28,7 @@ import java.util.Map;
  * @param entrance who goes from the catalog to the scheduler passes it
  * @param instances what its instances are doing
  * @param door how busy it is, and what is left of its quota
+ * @param usage who uses it, if it may be evicted; goes on from load to load
  */
 public record ServedModel(
     String name,
@@ -37,7 +44,10 @@ public record ServedModel(
     ModelStats stats,
     Entrance entrance,
     InstanceBoard instances,
-    ModelDoor door) {
+    ModelDoor door,
+    ModelUsage usage) {
+
+  private static final String COLD = "";
 
   /** Creates a version that lets requests in. */
   public ServedModel(
@@ -66,11 +76,58 @@ public record ServedModel(
         stats,
         new Entrance(),
         new InstanceBoard(),
-        new ModelDoor(config.extensions().admission()));
+        new ModelDoor(config.extensions().admission()),
+        new ModelUsage());
   }
 
   /** Returns the model's name inside the scheduler. */
   public String key() {
     return ModelPlan.key(name, deployedVersion);
+  }
+
+  /** Returns false if it has to be loaded before it can run. */
+  public boolean isLoaded() {
+    return !deployedVersion.equals(COLD);
+  }
+
+  /** Returns true if it takes requests: it has an instance, or gets one with the first request. */
+  public boolean isReady() {
+    return !isLoaded() || instances.isReady();
+  }
+
+  /** Returns true if it may be taken out of memory while it takes requests. */
+  public boolean isEvictable() {
+    return config.extensions().memory().residency() != ModelMemory.Residency.PINNED;
+  }
+
+  /** Returns the same version as it is between two loads. */
+  public ServedModel cold() {
+    // The queue that the door knows of goes with the load.
+    return with(COLD, stats, usage, new ModelDoor(config.extensions().admission()));
+  }
+
+  /** Returns the same load, counted on from what was counted before it. */
+  public ServedModel continuing(ServedModel before) {
+    return with(deployedVersion, before.stats, before.usage, door);
+  }
+
+  private ServedModel with(
+      String deployed, ModelStats counters, ModelUsage users, ModelDoor itsDoor) {
+    return new ServedModel(
+        name,
+        version,
+        deployed,
+        platform,
+        config,
+        signature,
+        clientInputs,
+        labels,
+        inputCheck,
+        images,
+        counters,
+        new Entrance(),
+        new InstanceBoard(),
+        itsDoor,
+        users);
   }
 }

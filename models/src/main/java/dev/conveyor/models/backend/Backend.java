@@ -1,6 +1,8 @@
 package dev.conveyor.models.backend;
 
+import dev.conveyor.models.repository.ModelInspector.Declared;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /** Opens model files of one format. Thread-safe. */
 public interface Backend {
@@ -11,6 +13,14 @@ public interface Backend {
   /** Returns what changes when the same model may run differently: the library's version. */
   default String version() {
     return "";
+  }
+
+  /**
+   * Returns what a file takes and gives, if that can be told without loading it. Blocking, for
+   * milliseconds.
+   */
+  default Optional<Declared> declared(Path file) {
+    return Optional.empty();
   }
 
   /**

@@ -9,11 +9,17 @@ import java.util.List;
  * @param intraOpThreads threads of one execution on a CPU; 0 divides the cores among the instances
  * @param weight share of device time against other models under load
  * @param admission what is taken in before requests are turned away
+ * @param memory when it is in memory, and how much it may hold
  */
 public record Extensions(
-    List<Preprocessing> preprocessing, int intraOpThreads, double weight, Admission admission) {
+    List<Preprocessing> preprocessing,
+    int intraOpThreads,
+    double weight,
+    Admission admission,
+    ModelMemory memory) {
 
-  public static final Extensions DEFAULT = new Extensions(List.of(), 0, 1.0, Admission.DEFAULT);
+  public static final Extensions DEFAULT =
+      new Extensions(List.of(), 0, 1.0, Admission.DEFAULT, ModelMemory.DEFAULT);
 
   public Extensions {
     preprocessing = List.copyOf(preprocessing);

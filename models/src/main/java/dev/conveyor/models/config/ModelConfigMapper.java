@@ -210,7 +210,12 @@ final class ModelConfigMapper {
         each("preprocessing", extensions.getPreprocessingList(), ModelConfigMapper::preprocessing),
         extensions.getIntraOpThreads(),
         extensions.hasWeight() ? extensions.getWeight() : Extensions.DEFAULT.weight(),
-        under("admission", () -> AdmissionMapper.admission(extensions.getAdmission())));
+        under("admission", () -> AdmissionMapper.admission(extensions.getAdmission())),
+        new ModelMemory(
+            extensions.hasResidency()
+                ? ModelMemory.Residency.ofKey(extensions.getResidency())
+                : ModelMemory.DEFAULT.residency(),
+            extensions.getMemoryLimitBytes()));
   }
 
   private static Preprocessing preprocessing(ImagePreprocessing block) {

@@ -175,7 +175,9 @@ public final class ModelConfigWriter {
     ModelExtensions.Builder proto =
         ModelExtensions.newBuilder()
             .setIntraOpThreads(extensions.intraOpThreads())
-            .setWeight(extensions.weight());
+            .setWeight(extensions.weight())
+            .setResidency(extensions.memory().residency().key())
+            .setMemoryLimitBytes(extensions.memory().limitBytes());
     if (!extensions.admission().equals(Admission.DEFAULT)) {
       proto.setAdmission(AdmissionMapper.toProto(extensions.admission()));
     }

@@ -9,9 +9,12 @@ import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.onnx.LoadedBytes.Measured;
+import dev.conveyor.models.repository.ModelInspector.Declared;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.onnxruntime.Env;
@@ -59,11 +62,25 @@ public final class OnnxBackend implements Backend {
     long fileBytes = sizeOf(file);
     Reservation weights = reserve(file, fileBytes, options);
     try {
-      return new OnnxModel(file, open(file, options.intraOpThreads()), weights, options);
+      Measured opened =
+          LoadedBytes.open(() -> open(file, options.intraOpThreads()), options.budget(), fileBytes);
+      OnnxModel model = new OnnxModel(file, opened.session(), weights, options);
+      try {
+        weights.resize(opened.bytes());
+        return model;
+      } catch (BudgetExceededException e) {
+        model.close();
+        throw new ModelLoadException(file + ": " + e.getMessage(), e);
+      }
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
     }
+  }
+
+  @Override
+  public Optional<Declared> declared(Path file) {
+    return OnnxHeader.read(file);
   }
 
   private static Session open(Path file, int intraOpThreads) {

@@ -46,6 +46,9 @@ final class OnnxExecutor implements ModelExecutor {
   private final Slab[] outputSlabs;
   private final @Nullable FixedBinding[] bindings;
   private final @Nullable VaryingRun varying;
+  private final Workspace workspace;
+  private long largestRun;
+  private boolean shrinks;
 
   @GuardedBy("runOptions")
   private boolean closed;
@@ -55,8 +58,10 @@ final class OnnxExecutor implements ModelExecutor {
       List<TensorSpec> inputs,
       List<TensorSpec> outputs,
       int maxBatchSize,
-      LoadOptions options) {
+      LoadOptions options,
+      Workspace workspace) {
     this.session = session;
+    this.workspace = workspace;
     this.inputs = inputs;
     this.outputs = outputs;
     this.batches = maxBatchSize > 0;
@@ -81,8 +86,10 @@ final class OnnxExecutor implements ModelExecutor {
   @Override
   public BatchResult execute(List<? extends BatchRequest> requests) {
     try {
-      return varying == null ? runFixed(requests) : varying.run(requests, runOptions);
-    } catch (BudgetExceededException e) {
+      BatchResult result = varying == null ? runFixed(requests) : varying.run(requests, runOptions);
+      account(requests);
+      return result;
+    } catch (BudgetExceededException | OutOfMemoryError e) {
       throw new ExecutionException(
           ExecutionException.Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {
@@ -117,6 +124,22 @@ final class OnnxExecutor implements ModelExecutor {
       runOptions.close();
     }
     memory.close();
+  }
+
+  /** What a run needs follows from its inputs: only the largest so far can have taken more. */
+  private void account(List<? extends BatchRequest> requests) {
+    long bytes = 0;
+    for (int i = 0; i < inputs.size(); i++) {
+      bytes += Slices.gatheredBytes(requests, i);
+    }
+    if (bytes > largestRun) {
+      largestRun = bytes;
+      workspace.measure();
+    }
+    if (workspace.shrinks() && !shrinks) {
+      shrinks = true;
+      runOptions.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+    }
   }
 
   private BatchResult runFixed(List<? extends BatchRequest> requests) {

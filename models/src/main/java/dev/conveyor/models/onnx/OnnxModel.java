@@ -30,6 +30,7 @@ final class OnnxModel implements LoadedModel {
   private final Session session;
   private final Reservation weights;
   private final LoadOptions options;
+  private final Workspace workspace;
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
   private final AtomicBoolean open = new AtomicBoolean(true);
@@ -46,6 +47,7 @@ final class OnnxModel implements LoadedModel {
       session.close();
       throw e;
     }
+    this.workspace = new Workspace(options, () -> ArenaBytes.of(session));
   }
 
   @Override
@@ -60,13 +62,13 @@ final class OnnxModel implements LoadedModel {
 
   @Override
   public long reservedBytes() {
-    return weights.bytes();
+    return weights.bytes() + workspace.bytes();
   }
 
   @Override
   public ModelExecutor newExecutor(int maxBatchSize) {
     try {
-      return new OnnxExecutor(session, inputs, outputs, maxBatchSize, options);
+      return new OnnxExecutor(session, inputs, outputs, maxBatchSize, options, workspace);
     } catch (BudgetExceededException
         | ArithmeticException
         | IllegalArgumentException
@@ -81,6 +83,7 @@ final class OnnxModel implements LoadedModel {
   @Override
   public void close() {
     if (open.compareAndSet(true, false)) {
+      workspace.close();
       session.close();
       weights.close();
     }

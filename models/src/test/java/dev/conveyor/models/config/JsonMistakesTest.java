@@ -79,6 +79,8 @@ class JsonMistakesTest {
         "{'parameters': {'a': 'b'}} | parameters.a | expected an object, found \"b\"",
         "{'parameters': {'conveyor': {}}} | parameters.conveyor | reserved",
         "{'conveyor': {'weight': 0}} | conveyor.weight | found 0.0",
+        "{'conveyor': {'residency': 'cold'}} | conveyor.residency | found \"cold\"",
+        "{'conveyor': {'memory_limit_bytes': -1}} | conveyor.memory_limit_bytes | found -1",
         "{'conveyor': {'weight': 1e999}} | conveyor.weight | expected a number below",
         "{'conveyor': {'weights': 1}} | conveyor.weights | did you mean \"weight\"?",
         "{'conveyor': {'preprocessing': [{'height': 1, 'width': 1}]}} | conveyor.preprocessing[0].input | found nothing",

@@ -207,7 +207,8 @@ class ModelConfigRoundTripTest {
             preprocessing().list().ofMaxSize(2),
             Arbitraries.integers().greaterOrEqual(0),
             Arbitraries.doubles().between(0, false, 1e6, true),
-            admission())
+            admission(),
+            memory())
         .as(Extensions::new);
   }
 
@@ -224,6 +225,12 @@ class ModelConfigRoundTripTest {
                 .as(Quota::new)
                 .injectNull(0.5))
         .as(Admission::new);
+  }
+
+  private static Arbitrary<ModelMemory> memory() {
+    return Combinators.combine(
+            Arbitraries.of(ModelMemory.Residency.class), Arbitraries.longs().greaterOrEqual(0))
+        .as(ModelMemory::new);
   }
 
   private static Arbitrary<Preprocessing> preprocessing() {

@@ -67,6 +67,8 @@ class SchemaTest {
         "{'conveyor': {'admission': {}}}",
         "{'conveyor': {'admission': {'max_queue_bytes': '1', 'target_queue_delay_microseconds': 5,"
             + " 'overload_interval_microseconds': 1, 'quota': {'requests_per_second': 0.5}}}}",
+        "{'conveyor': {'residency': 'on_demand', 'memory_limit_bytes': 100000}}",
+        "{'conveyor': {'residency': 'resident', 'memory_limit_bytes': '0'}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
             + " 'color': 'GRAY', 'mean': [1.5], 'pad_value': 255, 'mode': 'LETTERBOX'}]}}",
       })
@@ -139,6 +141,8 @@ class SchemaTest {
         "{'conveyor': {'admission': {'quota': {}}}}",
         "{'conveyor': {'admission': {'quota': {'requests_per_second': 0}}}}",
         "{'conveyor': {'admission': {'quota': {'requests_per_second': 5, 'burst': 0.5}}}}",
+        "{'conveyor': {'residency': 'cold'}}",
+        "{'conveyor': {'memory_limit_bytes': -1}}",
         "{'conveyor': {'weight': '1'}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8}]}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8, 'mean': [1]}]}}",

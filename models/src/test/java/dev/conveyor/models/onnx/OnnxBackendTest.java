@@ -165,6 +165,38 @@ final class OnnxBackendTest {
     }
   }
 
+  @Test
+  void shouldTellWhatAFileTakesAndGivesWithoutLoadingIt() throws Exception {
+    OnnxFiles.Value in = new OnnxFiles.Value("in", OnnxFiles.INT64, List.of("batch", 3, "any"));
+    OnnxFiles.Value out = new OnnxFiles.Value("out", OnnxFiles.FLOAT, List.of("batch", 7));
+    Path file =
+        OnnxFiles.oneNode(dir.resolve("m.onnx"), "NoSuchOperator", List.of(in), List.of(out));
+    assertThat(backend.declared(file))
+        .hasValueSatisfying(
+            declared -> {
+              assertThat(declared.inputs())
+                  .containsExactly(
+                      new TensorSpec(
+                          "in", DataType.INT64, Shape.of(Shape.DYNAMIC, 3, Shape.DYNAMIC)));
+              assertThat(declared.outputs())
+                  .containsExactly(
+                      new TensorSpec("out", DataType.FP32, Shape.of(Shape.DYNAMIC, 7)));
+            });
+
+    assertThat(backend.declared(Files.writeString(dir.resolve("g.onnx"), "not a model"))).isEmpty();
+    assertThat(backend.declared(dir.resolve("missing.onnx"))).isEmpty();
+    assertThat(budget.reservedBytes()).isZero();
+  }
+
+  @Test
+  void shouldDeclareWhatItLoads() {
+    Path file = OnnxFiles.identity(dir.resolve("model.onnx"), 5);
+    try (LoadedModel model = backend.load(file, options())) {
+      assertThat(backend.declared(file).orElseThrow().inputs()).isEqualTo(model.inputs());
+      assertThat(backend.declared(file).orElseThrow().outputs()).isEqualTo(model.outputs());
+    }
+  }
+
   private LoadOptions options() {
     return new LoadOptions("test", 1, budget, Map.of());
   }

@@ -1,7 +1,9 @@
 package dev.conveyor.scheduler.residency;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 
 /**
@@ -64,6 +66,7 @@ public final class ResidencyBench {
     List<Result> results = new ArrayList<>();
     for (ResidencyTrace trace : traces(seed)) {
       results.add(run(trace, "forecast", RequestForecast::new));
+      results.add(run(trace, "rates known", () -> new KnownRates(trace)));
       results.add(run(trace, "GDSF", GreedyDualSizeFrequency::new));
       results.add(run(trace, "LRU", LeastRecentlyUsed::new));
     }
@@ -119,13 +122,37 @@ public final class ResidencyBench {
         OfflineOracle.wholeModelBytes(trace, budget));
   }
 
+  /** Is told how often each model is asked for in the whole trace: the most to be learned. */
+  private static final class KnownRates implements EvictionPolicy {
+
+    private final Map<String, Long> counts = new HashMap<>();
+
+    KnownRates(ResidencyTrace trace) {
+      trace.models().forEach(model -> counts.merge("m" + model, 1L, Long::sum));
+    }
+
+    @Override
+    public void onRequests(String model, long count) {}
+
+    @Override
+    public double value(String model, double costPerByte) {
+      return counts.getOrDefault(model, 0L) * costPerByte;
+    }
+
+    @Override
+    public void onEvicted(String model, double value) {}
+
+    @Override
+    public void forget(String model) {}
+  }
+
   /** Prints the comparison as a table. */
   public static void main(String[] arguments) {
     System.out.printf(
-        "%-45s %-9s %7s %9s %12s%n", "trace", "policy", "loads", "/optimum", "/whole models");
+        "%-45s %-11s %7s %9s %12s%n", "trace", "policy", "loads", "/optimum", "/whole models");
     for (Result result : all(arguments.length == 0 ? 1 : Long.parseLong(arguments[0]))) {
       System.out.printf(
-          "%-45s %-9s %7d %9.3f %12.3f%n",
+          "%-45s %-11s %7d %9.3f %12.3f%n",
           result.trace(),
           result.policy(),
           result.loads(),

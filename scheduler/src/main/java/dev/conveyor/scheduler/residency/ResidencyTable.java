@@ -146,11 +146,15 @@ public final class ResidencyTable {
     return backoffNs;
   }
 
-  /** The load was given up for no fault of the model. */
-  public void onLoadAbandoned(String model) {
+  /**
+   * The model could not be loaded because others need the memory.
+   *
+   * @return how long it will not be tried again, which does not grow
+   */
+  public long onNoRoom(String model, String reason, long nowNs) {
     Entry entry = entry(model);
-    loads.remove(model);
-    entry.state = State.COLD;
+    entry.failures = 0;
+    return onLoadFailed(model, reason, nowNs);
   }
 
   /** The model takes no more requests and will be gone when those under way are answered. */
@@ -218,6 +222,7 @@ public final class ResidencyTable {
       return Optional.of(
           new ColdStartRefusal(
               "its last load failed: %s; next try in %s".formatted(entry.failure, ms(leftNs)),
+              false,
               leftNs));
     }
     long readyNs = readyInNs(model, nowNs);
@@ -228,6 +233,7 @@ public final class ResidencyTable {
         new ColdStartRefusal(
             "it is not in memory and would answer in %s, the request ends in %s"
                 .formatted(ms(readyNs + runNs), ms(Math.max(0, budgetNs))),
+            true,
             readyNs));
   }
 

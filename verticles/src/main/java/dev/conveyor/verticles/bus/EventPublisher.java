@@ -55,6 +55,12 @@ public final class EventPublisher implements SupervisorEvents {
     next.onUnloaded(model);
   }
 
+  @Override
+  public void onCold(String model, long bytes) {
+    publish("model_cold", model, new JsonObject().put("expected_bytes", bytes));
+    next.onCold(model, bytes);
+  }
+
   private void publish(String event, String model, JsonObject details) {
     bus.publish(address, details.put("event", event).put("model", model));
   }

@@ -8,8 +8,10 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.onnx.OnnxBackend;
+import dev.conveyor.models.repository.ModelInspector.Declared;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The real backend, but models with the parameter {@value #PARAMETER} do what {@link Poison} asks
@@ -36,6 +38,11 @@ public final class FaultyBackend implements Backend {
   @Override
   public String name() {
     return real.name();
+  }
+
+  @Override
+  public Optional<Declared> declared(Path file) {
+    return real.declared(file);
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.cli;
 
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.verticles.ConveyorServer;
+import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.ServerInfo;
 import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
@@ -37,7 +38,7 @@ final class StartupLog implements SupervisorEvents {
     out.printf(
         Locale.ROOT,
         "ready    %d models after %.2f s, %.1f MiB reserved%n",
-        server.catalog().all().size(),
+        server.catalog().all().stream().filter(ServedModel::isLoaded).count(),
         tookNs / 1e9,
         server.budget().reservedBytes() / 0x1p20);
   }
@@ -71,5 +72,10 @@ final class StartupLog implements SupervisorEvents {
   @Override
   public void onUnloaded(String model) {
     out.printf("unloaded %s%n", model);
+  }
+
+  @Override
+  public void onCold(String model, long bytes) {
+    out.printf(Locale.ROOT, "cold     %s: loads on request, %.1f MiB%n", model, bytes / 0x1p20);
   }
 }

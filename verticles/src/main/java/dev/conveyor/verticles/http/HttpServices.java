@@ -3,6 +3,7 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferenceGateway;
+import dev.conveyor.verticles.MemoryReport;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
 
@@ -11,10 +12,12 @@ import dev.conveyor.verticles.RepositoryControl;
  *
  * @param door who may come in
  * @param requestMemory where large bodies are read into; its cap bounds them all together
+ * @param memory who holds what, for {@code GET /v2/memory}
  */
 public record HttpServices(
     InferenceGateway gateway,
     ModelCatalog catalog,
     RepositoryControl repository,
     FrontDoor door,
-    BufferPool requestMemory) {}
+    BufferPool requestMemory,
+    MemoryReport memory) {}

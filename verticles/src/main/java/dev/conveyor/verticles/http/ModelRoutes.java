@@ -49,6 +49,11 @@ final class ModelRoutes {
     router.get("/v2/").handler(context -> ok(context, ServerInfo.metadata()));
     router.get("/v2/health/live").handler(context -> context.response().end());
     router.get("/v2/health/ready").handler(this::serverReady);
+    router
+        .get("/v2/memory")
+        .handler(
+            context ->
+                services.memory().json().onComplete(json -> ok(context, json), context::fail));
     router.get("/v2/models/stats").handler(this::allStatistics);
     mountModel(router, "/v2/models/:model");
     mountModel(router, "/v2/models/:model/versions/:version");
@@ -149,7 +154,7 @@ final class ModelRoutes {
     return new JsonObject()
         .put("name", served.name())
         .put("version", served.version())
-        .put("ready", served.instances().isReady())
+        .put("ready", served.isReady())
         .put("instances", lines);
   }
 

@@ -18,4 +18,10 @@ record LoadedVersion(
     LoadedModel weights,
     InstancePlan plan,
     Map<String, Path> warmupFiles,
-    Optional<ProfileKey> profileKey) {}
+    Optional<ProfileKey> profileKey) {
+
+  /** Returns the same weights, served as this. */
+  LoadedVersion with(ServedModel other) {
+    return new LoadedVersion(other, weights, plan, warmupFiles, profileKey);
+  }
+}

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.backend.Backend;
@@ -10,9 +11,11 @@ import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import dev.conveyor.models.config.ModelConfigCompleter.Completed;
 import dev.conveyor.models.config.ModelConfigReader;
+import dev.conveyor.models.config.ModelMemory;
 import dev.conveyor.models.config.Warmup;
 import dev.conveyor.models.image.OpenCv;
 import dev.conveyor.models.repository.ModelDirectory;
+import dev.conveyor.models.repository.ModelInspector.Declared;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.verticles.ImageInputs;
 import dev.conveyor.verticles.InputCheck;
@@ -74,16 +77,14 @@ public final class ModelLoader {
    *
    * @param configJson replaces the model's configuration file; null reads the file
    * @param deployment number of this load, part of the versions' names in the scheduler
+   * @param background whether other models are in service, which must not feel the load
    */
-  List<LoadedVersion> load(String name, @Nullable String configJson, long deployment) {
-    if (!repository.list().contains(name)) {
-      throw new InferenceException(
-          ErrorCode.NOT_FOUND,
-          "failed to load '" + name + "': there is no such model in the repository");
-    }
-    ModelDirectory directory = repository.open(name);
-    ModelConfig config =
-        configJson == null ? directory.readConfig() : ModelConfigReader.read(name, configJson);
+  List<LoadedVersion> load(
+      String name, @Nullable String configJson, long deployment, boolean background) {
+    ModelDirectory directory = open(name);
+    ModelConfig config = config(directory, configJson);
+    long limit = config.extensions().memory().limitBytes();
+    MemoryBudget memory = limit > 0 ? budget.part("model '" + name + "'", limit) : budget;
     if (!config.extensions().preprocessing().isEmpty()) {
       // Beside the session, which takes as long. If it fails, so does making the preprocessing.
       CompletableFuture<Void> unused = CompletableFuture.runAsync(OpenCv::load);
@@ -91,7 +92,7 @@ public final class ModelLoader {
     List<LoadedVersion> loaded = new ArrayList<>();
     try {
       for (long version : directory.served(config)) {
-        loaded.add(load(directory, config, version, deployment));
+        loaded.add(load(directory, config, version, deployment, memory, background));
       }
       return loaded;
     } catch (RuntimeException | Error e) {
@@ -100,14 +101,78 @@ public final class ModelLoader {
     }
   }
 
+  /**
+   * Looks at a model without loading it, if that can be.
+   *
+   * @param configJson replaces the model's configuration file; null reads the file
+   */
+  Survey survey(String name, @Nullable String configJson) {
+    ModelDirectory directory = open(name);
+    ModelConfig config = config(directory, configJson);
+    List<Long> versions = directory.served(config);
+    long bytes = 0;
+    for (long version : versions) {
+      bytes += ModelFiles.sizeBytes(directory.modelFile(version, config));
+    }
+    ModelMemory.Residency residency = config.extensions().memory().residency();
+    if (residency == ModelMemory.Residency.PINNED) {
+      return new Survey(residency, bytes, List.of());
+    }
+    InstancePlan plan = InstancePlan.onCpu(config, cores);
+    List<ServedModel> cold = new ArrayList<>();
+    for (long version : versions) {
+      Declared declared = declared(directory.modelFile(version, config), config);
+      Completed completed = directory.complete(config, declared.inputs(), declared.outputs());
+      bytes += plan.instances() * ModelFiles.slabBytes(completed.signature());
+      cold.add(served(directory, completed, Long.toString(version), 0).cold());
+    }
+    return new Survey(residency, bytes, cold);
+  }
+
+  private Declared declared(Path file, ModelConfig config) {
+    return backend
+        .declared(file)
+        .orElseGet(
+            () -> {
+              LoadOptions options =
+                  new LoadOptions(config.name() + "/survey", 1, budget, config.parameters());
+              try (LoadedModel loaded = backend.load(file, options)) {
+                return new Declared(loaded.inputs(), loaded.outputs());
+              }
+            });
+  }
+
+  private ModelDirectory open(String name) {
+    if (!repository.list().contains(name)) {
+      throw new InferenceException(
+          ErrorCode.NOT_FOUND,
+          "failed to load '" + name + "': there is no such model in the repository");
+    }
+    return repository.open(name);
+  }
+
+  private static ModelConfig config(ModelDirectory directory, @Nullable String configJson) {
+    return configJson == null
+        ? directory.readConfig()
+        : ModelConfigReader.read(directory.name(), configJson);
+  }
+
   private LoadedVersion load(
-      ModelDirectory directory, ModelConfig config, long version, long deployment) {
+      ModelDirectory directory,
+      ModelConfig config,
+      long version,
+      long deployment,
+      MemoryBudget memory,
+      boolean background) {
     Path file = directory.modelFile(version, config);
     InstancePlan plan = InstancePlan.onCpu(config, cores);
     LoadOptions options =
         new LoadOptions(
-            directory.name() + "/" + version, plan.threads(), budget, config.parameters());
-    LoadedModel weights = backend.load(file, options);
+            directory.name() + "/" + version, plan.threads(), memory, config.parameters());
+    LoadedModel weights =
+        background
+            ? ThreadPriority.lowered(plan.threads() > 1, () -> backend.load(file, options))
+            : backend.load(file, options);
     try {
       Completed completed = directory.complete(config, weights.inputs(), weights.outputs());
       return new LoadedVersion(

@@ -1,7 +1,10 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.config.ModelMemory.Residency;
+import dev.conveyor.verticles.ModelActivator;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
@@ -30,8 +33,13 @@ import org.jspecify.annotations.Nullable;
  * anywhere. Changes to one model happen one after the other, changes to different models at the
  * same time. A reload brings the new deployment up beside the old one, switches the catalog, and
  * only then drains the old one: no request sees a gap, and a failed load changes nothing.
+ *
+ * <p>How a model comes up is {@link BringUp}'s business, which models may go that of {@link
+ * Residents}, and requests that wait are with {@link ColdStarts}.
  */
-public final class ModelSupervisor implements RepositoryControl {
+public final class ModelSupervisor implements RepositoryControl, ModelActivator {
+
+  private static final String COLD = "cold: loads on the first request";
 
   private final Context context;
   private final WorkerExecutor loaders;
@@ -43,14 +51,18 @@ public final class ModelSupervisor implements RepositoryControl {
   private final Map<String, String> failures = new TreeMap<>();
   private final Map<String, Future<Void>> tails = new HashMap<>();
   private final Map<String, String> busy = new HashMap<>();
-  private long deployments;
+  private final Map<String, String> configs = new HashMap<>();
+  private final ColdStarts coldStarts;
+  private final Residents residents;
+  private final MemoryBudget budget;
+  private final BringUp bringUp;
   private boolean stopping;
   private volatile boolean ready;
 
   /**
    * Creates a supervisor that lives on {@code context}.
    *
-   * @param device name of the device in the scheduler
+   * @param budget ledger of the device, whose name is that of the device in the scheduler
    * @param maxQueueSize requests that may wait per model where its configuration does not say
    * @param log told of every decision about instances
    */
@@ -61,7 +73,7 @@ public final class ModelSupervisor implements RepositoryControl {
       ModelLoader loader,
       ModelCatalog catalog,
       SupervisorEvents events,
-      String device,
+      MemoryBudget budget,
       int maxQueueSize,
       ProfileKeeper profiles,
       IsolationLog log) {
@@ -70,10 +82,24 @@ public final class ModelSupervisor implements RepositoryControl {
     this.loader = loader;
     this.catalog = catalog;
     this.events = events;
-    this.deployer = new Deployer(vertx, context, loaders, device, maxQueueSize, profiles, log);
+    this.budget = budget;
+    this.deployer =
+        new Deployer(vertx, context, loaders, budget.device(), maxQueueSize, profiles, log);
+    this.residents = new Residents(vertx, budget, tails::containsKey, this::evict);
+    this.bringUp = new BringUp(loaders, loader, deployer, residents);
+    this.coldStarts =
+        new ColdStarts(
+            vertx,
+            residents,
+            catalog,
+            maxQueueSize,
+            name -> oneAtATime(name, () -> loadIfCold(name)));
   }
 
-  /** Loads every model of the repository; a model that fails does not stop the others. */
+  /**
+   * Loads every model of the repository that is to be loaded at start, and takes in the others; a
+   * model that fails does not stop the others.
+   */
   public Future<Void> loadAll() {
     return loaders
         .executeBlocking(loader::names, false)
@@ -81,12 +107,55 @@ public final class ModelSupervisor implements RepositoryControl {
             names -> {
               List<Future<?>> loads = new ArrayList<>();
               for (String name : names) {
-                loads.add(load(name, null).otherwiseEmpty());
+                loads.add(onContext(() -> begin(name)).otherwiseEmpty());
               }
               return loads.isEmpty() ? Future.succeededFuture() : Future.join(loads);
             })
         .onComplete(done -> ready = true)
         .mapEmpty();
+  }
+
+  private Future<Void> begin(String name) {
+    return loaders
+        .executeBlocking(() -> loader.survey(name, null), false)
+        .transform(
+            surveyed -> {
+              Survey survey = surveyed.result();
+              if (survey == null || survey.residency() == Residency.PINNED) {
+                // What is wrong with the model the load tells.
+                return oneAtATime(name, () -> doLoad(name, null));
+              }
+              takeIn(name, survey);
+              boolean fits = survey.expectedBytes() <= budget.availableBytes();
+              return survey.residency() == Residency.RESIDENT && fits
+                  ? oneAtATime(name, () -> doLoad(name, null))
+                  : Future.succeededFuture();
+            });
+  }
+
+  private void takeIn(String name, Survey survey) {
+    residents.register(name, survey.cold(), survey.expectedBytes());
+    catalog.publish(name, survey.cold());
+    events.onCold(name, survey.expectedBytes());
+  }
+
+  @Override
+  public Future<Void> activate(String name, long deadlineNs) {
+    return onContext(
+        () ->
+            stopping
+                ? Future.failedFuture(shuttingDown())
+                : deployed.containsKey(name)
+                    ? Future.succeededFuture()
+                    : coldStarts.await(name, deadlineNs));
+  }
+
+  @Override
+  public Future<Memory> memory() {
+    return onContext(
+        () ->
+            Future.succeededFuture(
+                new Memory(residents.lines(), residents.coldStarts(), residents.evictions())));
   }
 
   /**
@@ -97,8 +166,7 @@ public final class ModelSupervisor implements RepositoryControl {
   @Override
   public boolean isReady() {
     List<ServedModel> all = ready ? catalog.all() : List.of();
-    return ready
-        && (all.isEmpty() || all.stream().anyMatch(served -> served.instances().isReady()));
+    return ready && (all.isEmpty() || all.stream().anyMatch(ServedModel::isReady));
   }
 
   /** Makes {@link #isReady} false: the server is stopping. */
@@ -126,6 +194,7 @@ public final class ModelSupervisor implements RepositoryControl {
 
   private Future<Void> unloadEvery() {
     stopping = true;
+    coldStarts.close();
     Set<String> names = new HashSet<>(deployed.keySet());
     names.addAll(tails.keySet());
     List<Future<Void>> unloading =
@@ -145,67 +214,54 @@ public final class ModelSupervisor implements RepositoryControl {
     for (String name : names) {
       entries.put(name, new ArrayList<>());
     }
-    deployed.forEach(
-        (name, running) -> {
-          List<Entry> lines = entries.computeIfAbsent(name, n -> new ArrayList<>());
-          for (Deployment deployment : running) {
-            lines.add(entry(deployment.served()));
-          }
-        });
-    entries.forEach(
-        (name, lines) -> {
-          if (lines.isEmpty()) {
-            String reason = failures.getOrDefault(name, "unloaded");
-            lines.add(new Entry(name, "", busy.getOrDefault(name, "UNAVAILABLE"), reason));
-          }
-        });
+    deployed.keySet().forEach(name -> entries.putIfAbsent(name, new ArrayList<>()));
+    entries.forEach((name, lines) -> lines.addAll(entriesOf(name)));
     return entries.values().stream().flatMap(List::stream).toList();
   }
 
+  private List<Entry> entriesOf(String name) {
+    List<Entry> lines = new ArrayList<>();
+    for (Deployment deployment : deployed.getOrDefault(name, List.of())) {
+      lines.add(entry(deployment.served()));
+    }
+    String state = busy.getOrDefault(name, "UNAVAILABLE");
+    if (lines.isEmpty()) {
+      String failure = failures.get(name);
+      String reason = failure == null ? COLD : "cold: its last load failed: " + failure;
+      residents
+          .cold(name)
+          .forEach(cold -> lines.add(new Entry(name, cold.version(), state, reason)));
+    }
+    if (lines.isEmpty()) {
+      lines.add(new Entry(name, "", state, failures.getOrDefault(name, "unloaded")));
+    }
+    return lines;
+  }
+
   private static Entry entry(ServedModel served) {
-    boolean isUp = served.instances().isReady();
     return new Entry(
         served.name(),
         served.version(),
-        isUp ? "READY" : "UNAVAILABLE",
+        served.isReady() ? "READY" : "UNAVAILABLE",
         served.instances().reason());
+  }
+
+  private Future<Void> loadIfCold(String name) {
+    return deployed.containsKey(name) ? Future.succeededFuture() : doLoad(name, configs.get(name));
   }
 
   private Future<Void> doLoad(String name, @Nullable String configJson) {
     if (stopping) {
-      return Future.failedFuture(
-          new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down"));
+      return Future.failedFuture(shuttingDown());
     }
-    final long start = System.nanoTime();
     busy.put(name, "LOADING");
     events.onLoading(name);
-    long deployment = ++deployments;
-    return loaders
-        .executeBlocking(() -> loader.load(name, configJson, deployment), false)
-        .compose(deployer::deployAll)
-        .compose(
-            running -> {
-              catalog.publish(name, running.stream().map(Deployment::served).toList());
-              failures.remove(name);
-              List<Deployment> old = deployed.put(name, running);
-              // The new version serves, whatever becomes of the old one.
-              return old == null
-                  ? Future.<Void>succeededFuture()
-                  : deployer.retireAll(old).otherwiseEmpty();
-            })
+    return bringUp
+        .start(name, configJson, ready, running -> takeOver(name, configJson, running))
+        .onSuccess(tookNs -> serves(name, tookNs))
+        .<Void>mapEmpty()
         .onComplete(
-            done -> {
-              busy.remove(name);
-              for (Deployment running : deployed.getOrDefault(name, List.of())) {
-                long tookNs = System.nanoTime() - start;
-                events.onReady(
-                    name,
-                    running.served().version(),
-                    running.plan(),
-                    running.weights().reservedBytes(),
-                    tookNs);
-              }
-            },
+            done -> busy.remove(name),
             failure -> {
               busy.remove(name);
               String reason = String.valueOf(failure.getMessage());
@@ -214,7 +270,7 @@ public final class ModelSupervisor implements RepositoryControl {
                 failures.remove(name);
               } else {
                 failures.put(name, reason);
-                if (!deployed.containsKey(name)) {
+                if (!deployed.containsKey(name) && !residents.contains(name)) {
                   catalog.withdraw(name, reason);
                 }
               }
@@ -223,20 +279,84 @@ public final class ModelSupervisor implements RepositoryControl {
         .recover(failure -> Future.failedFuture(asClientError(name, failure)));
   }
 
+  /** The new version serves from here on, whatever becomes of the old one. */
+  private Future<Void> takeOver(
+      String name, @Nullable String configJson, List<Deployment> running) {
+    catalog.publish(name, served(running));
+    failures.remove(name);
+    if (configJson == null) {
+      configs.remove(name);
+    } else {
+      configs.put(name, configJson);
+    }
+    List<Deployment> old = deployed.put(name, running);
+    return old == null ? Future.succeededFuture() : deployer.retireAll(old).otherwiseEmpty();
+  }
+
+  private void serves(String name, long tookNs) {
+    List<Deployment> running = deployed.getOrDefault(name, List.of());
+    if (running.stream().anyMatch(deployment -> deployment.served().isEvictable())) {
+      residents.onLoaded(name, served(running), tookNs);
+    } else {
+      residents.remove(name);
+    }
+    for (Deployment deployment : running) {
+      events.onReady(
+          name,
+          deployment.served().version(),
+          deployment.plan(),
+          deployment.weights().reservedBytes(),
+          tookNs);
+    }
+  }
+
+  private static List<ServedModel> served(List<Deployment> running) {
+    return running.stream().map(Deployment::served).toList();
+  }
+
+  /** Takes a model out of memory; it goes on to take requests. */
+  private Future<Void> evict(String name) {
+    return oneAtATime(
+        name,
+        () -> {
+          List<Deployment> running = deployed.remove(name);
+          if (running == null) {
+            return Future.succeededFuture();
+          }
+          busy.put(name, "UNLOADING");
+          residents.onLeaving(name);
+          catalog.publish(name, residents.cold(name));
+          return deployer
+              .retireAll(running)
+              .otherwiseEmpty()
+              .onComplete(
+                  gone -> {
+                    busy.remove(name);
+                    residents.onGone(name);
+                    events.onCold(name, residents.expectedBytes(name));
+                  });
+        });
+  }
+
   private Future<Void> unloadIfThere(String name) {
-    return deployed.containsKey(name) ? doUnload(name) : Future.succeededFuture();
+    return deployed.containsKey(name) || residents.contains(name)
+        ? doUnload(name)
+        : Future.succeededFuture();
   }
 
   private Future<Void> doUnload(String name) {
     List<Deployment> running = deployed.remove(name);
-    if (running == null) {
+    if (running == null && !residents.contains(name)) {
       return Future.failedFuture(
           new InferenceException(ErrorCode.NOT_FOUND, "model '" + name + "' is not loaded"));
     }
+    residents.remove(name);
+    configs.remove(name);
+    failures.remove(name);
     busy.put(name, "UNLOADING");
     catalog.withdraw(name, "unloaded");
     return deployer
-        .retireAll(running)
+        .retireAll(running == null ? List.of() : running)
         .onComplete(
             done -> {
               busy.remove(name);
@@ -258,14 +378,20 @@ public final class ModelSupervisor implements RepositoryControl {
     return promise.future();
   }
 
+  private static InferenceException shuttingDown() {
+    return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
+  }
+
   private static boolean isNotFound(Throwable failure) {
     return failure instanceof InferenceException e && e.code() == ErrorCode.NOT_FOUND;
   }
 
   private static Throwable asClientError(String name, Throwable failure) {
-    return failure instanceof InferenceException
-        ? failure
-        : InferenceException.invalid(
-            "failed to load '%s': %s".formatted(name, failure.getMessage()));
+    if (failure instanceof InferenceException) {
+      return failure;
+    }
+    return new InferenceException(
+        BringUp.isOutOfBudget(failure) ? ErrorCode.OUT_OF_MEMORY : ErrorCode.INVALID_REQUEST,
+        "failed to load '%s': %s".formatted(name, failure.getMessage()));
   }
 }

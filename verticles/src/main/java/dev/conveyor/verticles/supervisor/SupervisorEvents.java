@@ -11,4 +11,11 @@ public interface SupervisorEvents {
   void onLoadFailed(String model, String reason);
 
   void onUnloaded(String model);
+
+  /**
+   * The model takes requests and is not in memory, at first or again.
+   *
+   * @param bytes that it will hold, as far as is known
+   */
+  default void onCold(String model, long bytes) {}
 }

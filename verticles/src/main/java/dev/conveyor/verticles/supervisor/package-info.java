@@ -3,6 +3,8 @@
  *
  * <ul>
  *   <li>{@link ModelSupervisor} is the owner of what is deployed, and the repository API.
+ *   <li>{@link BringUp} is the way from files to instances; {@link Residents} makes room for it,
+ *       and {@link ColdStarts} has the requests that wait for it.
  *   <li>{@link ModelLoader} does the slow part off the event loops: files, configuration, weights.
  *   <li>{@link InstancePlan} says how many instances with how many threads.
  *   <li>{@link SupervisorEvents} tells the rest of the world.

@@ -8,9 +8,11 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.onnx.OnnxBackend;
+import dev.conveyor.models.repository.ModelInspector.Declared;
 import dev.conveyor.verticles.chaos.FaultyBackend;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The real backend, with a {@link Gate} before the executions of models that ask for one, and the
@@ -32,6 +34,11 @@ public final class GatedBackend implements Backend {
     LoadedModel loaded = onnx.load(file, options);
     String gate = options.parameters().get(PARAMETER);
     return gate == null ? loaded : new GatedModel(loaded, gate);
+  }
+
+  @Override
+  public Optional<Declared> declared(Path file) {
+    return onnx.declared(file);
   }
 
   private record GatedModel(LoadedModel model, String gate) implements LoadedModel {

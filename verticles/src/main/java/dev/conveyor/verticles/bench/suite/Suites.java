@@ -19,6 +19,8 @@ public final class Suites {
           Map.of(
               "faults",
               FaultsSuite::new,
+              "memory",
+              MemorySuite::new,
               "optimization",
               OptimizationSuite::new,
               "serving",

@@ -1,0 +1,145 @@
+package dev.conveyor.memory;
+
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs work at the lowest priority that the system has for ordinary threads, so that work which
+ * nobody waits for leaves the cores to what somebody waits for.
+ *
+ * <p>Linux gives every thread a priority of its own (setpriority(2), "nice"), and a thread that is
+ * started gets that of the one that starts it. So threads that the work starts and leaves behind,
+ * such as a session's thread pool, are set back; and as raising a priority needs a permission
+ * ({@code CAP_SYS_NICE}, or a limit), work that starts threads is not lowered without it. Java's
+ * own priorities have no effect on Linux by default.
+ *
+ * <p>Thread-safe: no state. Elsewhere than on Linux the work runs as it is.
+ */
+public final class ThreadPriority {
+
+  private static final Path TASKS = Path.of("/proc/self/task");
+  private static final int PRIO_PROCESS = 0; // a thread, if the number is a thread's
+  private static final int NORMAL = 0;
+  private static final int LOWEST = 19;
+
+  private static final @Nullable LibC LIBC = load();
+  private static final boolean CAN_RAISE = LIBC != null && canRaise(LIBC);
+
+  private ThreadPriority() {}
+
+  /** Returns true if work that starts threads can be lowered, too. */
+  public static boolean canRaise() {
+    return CAN_RAISE;
+  }
+
+  /**
+   * Runs work on this thread at low priority.
+   *
+   * @param startsThreads whether the work starts threads that live on
+   */
+  public static <T> T lowered(boolean startsThreads, Supplier<T> work) {
+    LibC libc = LIBC;
+    if (libc == null || (startsThreads && !CAN_RAISE)) {
+      return work.get();
+    }
+    int self = libc.gettid();
+    Set<Integer> before = startsThreads ? threads() : Set.of();
+    set(libc, self, LOWEST);
+    try {
+      return work.get();
+    } finally {
+      set(libc, self, NORMAL);
+      if (startsThreads) {
+        for (int thread : threads()) {
+          if (!before.contains(thread) && libc.getpriority(PRIO_PROCESS, thread) == LOWEST) {
+            set(libc, thread, NORMAL);
+          }
+        }
+      }
+    }
+  }
+
+  /** Returns the niceness of this thread, -20 to 19; 0 where there is none. */
+  public static int current() {
+    return LIBC == null ? NORMAL : LIBC.getpriority(PRIO_PROCESS, LIBC.gettid());
+  }
+
+  /** A priority that cannot be set stays as it is: the work is done all the same. */
+  private static void set(LibC libc, int thread, int niceness) {
+    int unused = libc.setpriority(PRIO_PROCESS, thread, niceness);
+  }
+
+  private static Set<Integer> threads() {
+    Set<Integer> threads = new HashSet<>();
+    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(TASKS)) {
+      for (Path task : tasks) {
+        threads.add(Integer.parseInt(String.valueOf(task.getFileName())));
+      }
+    } catch (IOException | NumberFormatException e) {
+      // A thread that is not found keeps its priority.
+    }
+    return threads;
+  }
+
+  private static boolean canRaise(LibC libc) {
+    Probe probe = new Probe(libc);
+    probe.start();
+    try {
+      probe.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+    return probe.can;
+  }
+
+  /**
+   * Tries it on a thread that is not needed afterwards. A class of its own, which does not wait for
+   * the outer one to be initialised, as a lambda would.
+   */
+  private static final class Probe extends Thread {
+
+    private final LibC libc;
+    private volatile boolean can;
+
+    Probe(LibC libc) {
+      super("priority-probe");
+      this.libc = libc;
+    }
+
+    @Override
+    public void run() {
+      int self = libc.gettid();
+      can =
+          libc.setpriority(PRIO_PROCESS, self, NORMAL + 1) == 0
+              && libc.setpriority(PRIO_PROCESS, self, NORMAL) == 0;
+    }
+  }
+
+  private static @Nullable LibC load() {
+    try {
+      LibC libc = Native.load("c", LibC.class);
+      int unused = libc.gettid();
+      return Files.isDirectory(TASKS) ? libc : null;
+    } catch (LinkageError e) {
+      return null;
+    }
+  }
+
+  /** The functions called. Public because JNA implements it. */
+  public interface LibC extends Library {
+    int gettid();
+
+    int getpriority(int which, int who);
+
+    int setpriority(int which, int who, int priority);
+  }
+}

@@ -1,0 +1,51 @@
+package dev.conveyor.models.onnx;
+
+import dev.conveyor.memory.HostAllocator;
+import dev.conveyor.memory.MemoryBudget;
+import java.util.OptionalLong;
+import java.util.function.Supplier;
+import org.bytedeco.onnxruntime.Session;
+
+/**
+ * Opens one session at a time and measures what it took from the C allocator.
+ *
+ * <p>The file says little: graphs are folded, weights are packed for the kernels, and files that
+ * make their weights as they load are small. The allocator's books are exact but those of the
+ * process, in which others allocate at the same time; what they put into the same ledger is taken
+ * off, and a difference below {@link #SIGNIFICANT_BYTES}, which the JVM's compiler makes in
+ * passing, is not believed. What the session's arena holds is believed always.
+ *
+ * <p>Thread-safe.
+ */
+final class LoadedBytes {
+
+  static final long SIGNIFICANT_BYTES = 32L << 20;
+
+  private static final Object ONE_AT_A_TIME = new Object();
+
+  /** A session and the bytes that it holds without its runs. */
+  record Measured(Session session, long bytes) {}
+
+  private LoadedBytes() {}
+
+  /**
+   * Opens a session.
+   *
+   * @param atLeast bytes that it holds certainly
+   */
+  static Measured open(Supplier<Session> opener, MemoryBudget budget, long atLeast) {
+    synchronized (ONE_AT_A_TIME) {
+      long othersBefore = budget.reservedBytes();
+      OptionalLong before = HostAllocator.allocatedBytes();
+      Session session = opener.get();
+      OptionalLong after = HostAllocator.allocatedBytes();
+      long grown = 0;
+      if (before.isPresent() && after.isPresent()) {
+        long others = Math.max(0, budget.reservedBytes() - othersBefore);
+        grown = after.getAsLong() - before.getAsLong() - others;
+      }
+      long floor = Math.max(atLeast, ArenaBytes.of(session));
+      return new Measured(session, grown >= SIGNIFICANT_BYTES ? Math.max(floor, grown) : floor);
+    }
+  }
+}

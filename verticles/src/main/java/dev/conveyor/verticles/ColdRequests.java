@@ -1,0 +1,92 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.ReplyTo;
+import io.vertx.core.Vertx;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * Requests that wait for their model to be loaded. They end when their deadline passes, load or no
+ * load. Thread-safe: no state of its own.
+ */
+final class ColdRequests {
+
+  private final Vertx vertx;
+  private final ModelActivator activator;
+
+  ColdRequests(Vertx vertx, ModelActivator activator) {
+    this.vertx = vertx;
+    this.activator = activator;
+  }
+
+  /**
+   * Waits for the model.
+   *
+   * @param loaded called on the context of the request, once the model serves and if the request
+   *     still wants an answer; takes over the inputs
+   * @param refused called instead, after the inputs were closed, if the request was turned away
+   */
+  void await(
+      InferCall call,
+      long arrivalNs,
+      ReplyTo reply,
+      Runnable loaded,
+      Consumer<InferenceException> refused) {
+    long deadlineNs = deadlineNs(call, arrivalNs);
+    long timer =
+        deadlineNs == InferenceRequest.NO_DEADLINE
+            ? -1
+            : vertx.setTimer(
+                Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadlineNs - System.nanoTime())),
+                id -> reply.fail(expired(call)));
+    activator
+        .activate(call.model(), deadlineNs)
+        .onComplete(
+            done ->
+                reply
+                    .context()
+                    .runOnContext(
+                        v -> {
+                          if (timer >= 0) {
+                            vertx.cancelTimer(timer);
+                          }
+                          if (done.succeeded() && !reply.isDone()) {
+                            loaded.run();
+                            return;
+                          }
+                          call.inputs().forEach(Tensor::close);
+                          if (done.failed()) {
+                            refused.accept(asRefusal(call, done.cause()));
+                          }
+                        }));
+  }
+
+  /** Returns the earlier of the client's deadline and the end of the queue timeout. */
+  private static long deadlineNs(InferCall call, long arrivalNs) {
+    if (call.timeoutMicros() <= 0) {
+      return call.deadlineNs();
+    }
+    long timeoutNs = arrivalNs + TimeUnit.MICROSECONDS.toNanos(call.timeoutMicros());
+    return call.deadlineNs() == InferenceRequest.NO_DEADLINE || timeoutNs - call.deadlineNs() < 0
+        ? timeoutNs
+        : call.deadlineNs();
+  }
+
+  private static InferenceException expired(InferCall call) {
+    return new InferenceException(
+        ErrorCode.DEADLINE_EXCEEDED,
+        "Request timed out while model '" + call.model() + "' was loaded");
+  }
+
+  private static InferenceException asRefusal(InferCall call, Throwable cause) {
+    return cause instanceof InferenceException e
+        ? e
+        : new InferenceException(
+            ErrorCode.UNAVAILABLE,
+            "Model '" + call.model() + "' could not be loaded: " + cause.getMessage());
+  }
+}

@@ -1,0 +1,97 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HostMemory;
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.scheduler.residency.ResidencyTable;
+import io.vertx.core.Future;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who holds how much memory: the answer to {@code GET /v2/memory}. Thread-safe: no state of its
+ * own.
+ */
+public final class MemoryReport {
+
+  private final MemoryBudget budget;
+  private final BufferPool requestMemory;
+  private final RepositoryControl repository;
+
+  public MemoryReport(MemoryBudget budget, BufferPool requestMemory, RepositoryControl repository) {
+    this.budget = budget;
+    this.requestMemory = requestMemory;
+    this.repository = repository;
+  }
+
+  /**
+   * Returns the report: per device the budget and, per model, bytes by kind as they are in the
+   * ledger, and for models that may be evicted what is known about them.
+   */
+  public Future<JsonObject> json() {
+    return repository.memory().map(this::json);
+  }
+
+  private JsonObject json(RepositoryControl.Memory memory) {
+    JsonObject device =
+        new JsonObject()
+            .put("name", budget.device())
+            .put("budget_bytes", budget.capacityBytes())
+            .put("reserved_bytes", budget.reservedBytes())
+            .put("available_bytes", budget.availableBytes())
+            .put("models", models(memory))
+            .put("cold_starts", memory.coldStarts())
+            .put("evictions", memory.evictions());
+    return new JsonObject()
+        .put("devices", new JsonArray().add(device))
+        .put("requests", new JsonObject().put("leased_bytes", requestMemory.leasedBytes()))
+        .put("process", new JsonObject().put("native_bytes", HostMemory.nativeBytes()));
+  }
+
+  private JsonArray models(RepositoryControl.Memory memory) {
+    Map<String, Map<String, Long>> held = new TreeMap<>();
+    budget
+        .holders()
+        .forEach(
+            (owner, bytes) -> {
+              String model = owner.substring(0, Math.max(0, owner.indexOf('/')));
+              String kind = owner.substring(owner.lastIndexOf('/') + 1);
+              held.computeIfAbsent(model, m -> new TreeMap<>()).merge(kind, bytes, Long::sum);
+            });
+    Map<String, ResidencyTable.Line> lines = new HashMap<>();
+    memory
+        .models()
+        .forEach(
+            line -> {
+              lines.put(line.model(), line);
+              held.computeIfAbsent(line.model(), m -> new TreeMap<>());
+            });
+    JsonArray models = new JsonArray();
+    held.forEach((name, kinds) -> models.add(model(name, kinds, lines.get(name))));
+    return models;
+  }
+
+  private static JsonObject model(
+      String name, Map<String, Long> kinds, ResidencyTable.@Nullable Line line) {
+    JsonObject bytes = new JsonObject();
+    kinds.forEach(bytes::put);
+    JsonObject model =
+        new JsonObject()
+            .put("name", name)
+            .put("evictable", line != null)
+            .put("state", line == null ? "RESIDENT" : line.state().name())
+            .put("held_bytes", kinds.values().stream().mapToLong(Long::longValue).sum())
+            .put("by_kind", bytes);
+    if (line != null) {
+      model
+          .put("expected_bytes", line.bytes())
+          .put("load_ms", line.loadNs() / 1_000_000)
+          .put("request_share", line.requestShare());
+    }
+    return model;
+  }
+}

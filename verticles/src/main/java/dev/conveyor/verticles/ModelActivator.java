@@ -1,0 +1,26 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import io.vertx.core.Future;
+
+/** Brings a cold model into memory. Thread-safe; never blocks. */
+@FunctionalInterface
+public interface ModelActivator {
+
+  /** For servers whose models are all loaded at start. */
+  ModelActivator NONE =
+      (model, deadlineNs) ->
+          Future.failedFuture(
+              new InferenceException(
+                  ErrorCode.UNAVAILABLE, "Model '" + model + "' is not ready: not loaded"));
+
+  /**
+   * Waits until the model serves, having it loaded if nobody else has. Completes on any thread.
+   *
+   * @param deadlineNs {@link System#nanoTime} at which the request ends, or {@link
+   *     dev.conveyor.scheduler.InferenceRequest#NO_DEADLINE}; if the model cannot answer by then,
+   *     this fails at once, with an {@link InferenceException} like every other failure
+   */
+  Future<Void> activate(String model, long deadlineNs);
+}

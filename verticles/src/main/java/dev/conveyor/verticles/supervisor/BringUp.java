@@ -1,0 +1,133 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.memory.BudgetExceededException;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.supervisor.Deployer.Deployment;
+import io.vertx.core.Future;
+import io.vertx.core.WorkerExecutor;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way of a model from its files to instances that the scheduler knows: room, weights,
+ * instances.
+ *
+ * <p>While others are served, loads take turns, so that those feel no more than one load, and so
+ * that room that was made for one is not given to another. A load whose model does not fit has
+ * {@link Residents} evict others first. At start, loads go side by side and evict nobody.
+ *
+ * <p>Thread-confined to the supervisor's context.
+ */
+final class BringUp {
+
+  /** A load finds out on the way what it needs; so often it may make more room. */
+  private static final int MAX_ATTEMPTS = 4;
+
+  private final WorkerExecutor loaders;
+  private final ModelLoader loader;
+  private final Deployer deployer;
+  private final Residents residents;
+  private Future<?> turn = Future.succeededFuture();
+  private long deployments;
+
+  BringUp(WorkerExecutor loaders, ModelLoader loader, Deployer deployer, Residents residents) {
+    this.loaders = loaders;
+    this.loader = loader;
+    this.deployer = deployer;
+    this.residents = residents;
+  }
+
+  /**
+   * Brings a model up; all its versions or none.
+   *
+   * @param configJson replaces the model's configuration file; null reads the file
+   * @param serving whether others are served meanwhile
+   * @param takeOver puts the new deployment in the place of the old one; the next load waits for it
+   * @return how long it took once there was room, in nanoseconds
+   */
+  Future<Long> start(
+      String name,
+      @Nullable String configJson,
+      boolean serving,
+      Function<List<Deployment>, Future<Void>> takeOver) {
+    if (!serving) {
+      return comeUp(name, configJson, false, takeOver);
+    }
+    return inTurn(
+        () ->
+            loaders
+                .executeBlocking(() -> loader.survey(name, configJson), false)
+                .compose(
+                    survey -> withRoom(name, configJson, survey.expectedBytes(), takeOver, 1)));
+  }
+
+  static boolean isOutOfBudget(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof BudgetExceededException) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private Future<Long> inTurn(Supplier<Future<Long>> load) {
+    Future<Long> mine = turn.transform(before -> load.get());
+    turn = mine;
+    return mine;
+  }
+
+  private Future<Long> withRoom(
+      String name,
+      @Nullable String configJson,
+      long expectedBytes,
+      Function<List<Deployment>, Future<Void>> takeOver,
+      int attempt) {
+    return residents
+        .makeRoom(name, expectedBytes)
+        .compose(v -> comeUp(name, configJson, true, takeOver))
+        .recover(
+            failure -> {
+              if (!isOutOfBudget(failure) || attempt == MAX_ATTEMPTS || !residents.contains(name)) {
+                return Future.failedFuture(failure);
+              }
+              residents.expectMore(name);
+              return withRoom(name, configJson, expectedBytes, takeOver, attempt + 1);
+            });
+  }
+
+  private Future<Long> comeUp(
+      String name,
+      @Nullable String configJson,
+      boolean serving,
+      Function<List<Deployment>, Future<Void>> takeOver) {
+    residents.onLoading(name);
+    final long start = System.nanoTime();
+    long deployment = ++deployments;
+    return loaders
+        .executeBlocking(() -> loader.load(name, configJson, deployment, serving), false)
+        .map(versions -> continuing(name, versions))
+        .compose(deployer::deployAll)
+        .compose(
+            running -> {
+              long tookNs = System.nanoTime() - start;
+              return takeOver.apply(running).map(tookNs);
+            });
+  }
+
+  /** Counters go on where those of the last load stopped, if the model was evicted in between. */
+  private List<LoadedVersion> continuing(String name, List<LoadedVersion> versions) {
+    Map<String, ServedModel> before = new HashMap<>();
+    residents.cold(name).forEach(cold -> before.put(cold.version(), cold));
+    return versions.stream()
+        .map(
+            version -> {
+              ServedModel cold = before.get(version.served().version());
+              return cold == null ? version : version.with(version.served().continuing(cold));
+            })
+        .toList();
+  }
+}

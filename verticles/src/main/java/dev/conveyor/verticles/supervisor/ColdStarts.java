@@ -1,0 +1,149 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
+import dev.conveyor.verticles.ModelCatalog;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Requests for models that are not in memory: the first one has the model loaded, the others wait
+ * with it, as many as may wait in the model's queue.
+ *
+ * <p>While a load that failed is not tried again, the model is unavailable, and says why.
+ *
+ * <p>Thread-confined to the supervisor's context.
+ */
+final class ColdStarts {
+
+  private static final class Start {
+    private final Future<Void> load;
+    private int waiting;
+
+    Start(Future<Void> load) {
+      this.load = load;
+    }
+  }
+
+  private final Vertx vertx;
+  private final Residents residents;
+  private final ModelCatalog catalog;
+  private final int maxWaiting;
+  private final Function<String, Future<Void>> loader;
+  private final Map<String, Start> starts = new HashMap<>();
+  private final Map<String, Long> retries = new HashMap<>();
+
+  /**
+   * Creates the waiting rooms.
+   *
+   * @param maxWaiting requests that may wait for one model
+   * @param loader loads a model, unless somebody else has by then
+   */
+  ColdStarts(
+      Vertx vertx,
+      Residents residents,
+      ModelCatalog catalog,
+      int maxWaiting,
+      Function<String, Future<Void>> loader) {
+    this.vertx = vertx;
+    this.residents = residents;
+    this.catalog = catalog;
+    this.maxWaiting = maxWaiting;
+    this.loader = loader;
+  }
+
+  /** Waits until the model serves, or fails at once if that would be too late or too many. */
+  Future<Void> await(String name, long deadlineNs) {
+    if (!residents.contains(name)) {
+      return Future.failedFuture(
+          new InferenceException(
+              ErrorCode.UNAVAILABLE, "Model '" + name + "' is not ready: unloaded"));
+    }
+    Optional<InferenceException> refusal = residents.refusal(name, deadlineNs);
+    if (refusal.isPresent()) {
+      return Future.failedFuture(refusal.get());
+    }
+    @Nullable Start start = starts.get(name);
+    if (start == null) {
+      start = begin(name);
+    } else if (start.waiting >= maxWaiting) {
+      return Future.failedFuture(
+          new InferenceException(
+              ErrorCode.QUEUE_FULL,
+              "Model '%s' is loading and %d requests wait for it already"
+                  .formatted(name, start.waiting),
+              RefusalReason.QUEUE_FULL,
+              InferenceException.UNKNOWN));
+    }
+    start.waiting++;
+    return start.load;
+  }
+
+  /** Tries no failed load again. */
+  void close() {
+    retries.values().forEach(vertx::cancelTimer);
+    retries.clear();
+  }
+
+  private Start begin(String name) {
+    residents.onColdStart(name);
+    // A load that fails at once must find its start in the map to take it out.
+    Promise<Void> loaded = Promise.promise();
+    Start start = new Start(loaded.future());
+    starts.put(name, start);
+    loader
+        .apply(name)
+        .onComplete(
+            v -> {
+              starts.remove(name);
+              loaded.complete();
+            },
+            failure -> {
+              starts.remove(name);
+              onFailed(name, failure);
+              loaded.fail(asRefusal(name, failure));
+            });
+    return start;
+  }
+
+  /** What is wrong with the model is not the fault of the request. */
+  private static InferenceException asRefusal(String name, Throwable failure) {
+    return failure instanceof InferenceException e && e.code() != ErrorCode.INVALID_REQUEST
+        ? e
+        : new InferenceException(
+            ErrorCode.UNAVAILABLE, "Model '" + name + "' is not ready: " + failure.getMessage());
+  }
+
+  private void onFailed(String name, Throwable cause) {
+    if (!residents.contains(name)) {
+      return;
+    }
+    boolean noRoom = cause instanceof InferenceException e && e.code() == ErrorCode.OUT_OF_MEMORY;
+    long backoffNs = residents.onLoadFailed(name, String.valueOf(cause.getMessage()), noRoom);
+    catalog.withdraw(
+        name,
+        "its last load failed, it is tried again after %d ms: %s"
+            .formatted(TimeUnit.NANOSECONDS.toMillis(backoffNs), cause.getMessage()));
+    long timer =
+        vertx.setTimer(
+            TimeUnit.NANOSECONDS.toMillis(backoffNs) + 1,
+            id -> {
+              retries.remove(name, id);
+              if (residents.contains(name) && catalog.versions(name).isEmpty()) {
+                catalog.publish(name, residents.cold(name));
+              }
+            });
+    @Nullable Long before = retries.put(name, timer);
+    if (before != null) {
+      vertx.cancelTimer(before);
+    }
+  }
+}

@@ -1,0 +1,259 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.residency.ColdStartRefusal;
+import dev.conveyor.scheduler.residency.RequestForecast;
+import dev.conveyor.scheduler.residency.ResidencyTable;
+import dev.conveyor.scheduler.residency.Room;
+import dev.conveyor.verticles.ModelUsage;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.ModelStats;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.Predicate;
+
+/**
+ * The models that need not be in memory: makes room for one by evicting others, and answers for
+ * those that are cold. The decisions are those of {@link ResidencyTable}; this feeds it with
+ * requests, times and what the ledger says, and carries them out.
+ *
+ * <p>Thread-confined to the supervisor's context.
+ */
+final class Residents {
+
+  /** Longest that a load waits for models that are in use. */
+  private static final long MAX_WAIT_FOR_ROOM_NS = TimeUnit.SECONDS.toNanos(10);
+
+  private static final long LONGEST_NAP_MS = 100;
+
+  private final Vertx vertx;
+  private final MemoryBudget budget;
+  private final ResidencyTable table = new ResidencyTable(new RequestForecast());
+  private final Map<String, List<ServedModel>> versions = new HashMap<>();
+  private final Predicate<String> changing;
+  private final Function<String, Future<Void>> evict;
+  private long evictions;
+  private long coldStarts;
+
+  /**
+   * Creates the keeper.
+   *
+   * @param changing whether a model is being loaded or unloaded
+   * @param evict takes a model out of memory, after its last request
+   */
+  Residents(
+      Vertx vertx,
+      MemoryBudget budget,
+      Predicate<String> changing,
+      Function<String, Future<Void>> evict) {
+    this.vertx = vertx;
+    this.budget = budget;
+    this.changing = changing;
+    this.evict = evict;
+  }
+
+  /** Takes in a model that is not loaded. */
+  void register(String name, List<ServedModel> cold, long expectedBytes) {
+    versions.put(name, cold);
+    table.register(name, expectedBytes);
+  }
+
+  /** Lets go of a model that is pinned now or not served any more. */
+  void remove(String name) {
+    versions.remove(name);
+    table.remove(name);
+  }
+
+  boolean contains(String name) {
+    return table.contains(name);
+  }
+
+  /** Returns the versions of a model as they wait for a request. */
+  List<ServedModel> cold(String name) {
+    return versions.getOrDefault(name, List.of());
+  }
+
+  /** Says why a request should not wait for a model; empty if it should. */
+  Optional<InferenceException> refusal(String name, long deadlineNs) {
+    long now = System.nanoTime();
+    long leftNs = deadlineNs == InferenceRequest.NO_DEADLINE ? Long.MAX_VALUE : deadlineNs - now;
+    return table.refusal(name, leftNs, runNs(name), now).map(r -> refusal(name, r));
+  }
+
+  /** A request has the model loaded. */
+  void onColdStart(String name) {
+    coldStarts++;
+    table.onQueued(name, System.nanoTime());
+  }
+
+  void onLoading(String name) {
+    if (table.contains(name)) {
+      table.onLoading(name, System.nanoTime());
+    }
+  }
+
+  /** Takes note that a model serves; what it holds is in the ledger. */
+  void onLoaded(String name, List<ServedModel> loaded, long tookNs) {
+    versions.put(name, loaded.stream().map(ServedModel::cold).toList());
+    long now = System.nanoTime();
+    table.register(name, 0);
+    table.onQueued(name, now);
+    table.onLoaded(name, heldBytes(name), tookNs, now);
+  }
+
+  /**
+   * Takes note of a failure; returns how long the model will not be tried again.
+   *
+   * @param noRoom whether nothing is wrong with it but that others needed the memory
+   */
+  long onLoadFailed(String name, String reason, boolean noRoom) {
+    long now = System.nanoTime();
+    return noRoom ? table.onNoRoom(name, reason, now) : table.onLoadFailed(name, reason, now);
+  }
+
+  void onLeaving(String name) {
+    table.onLeaving(name);
+    evictions++;
+  }
+
+  void onGone(String name) {
+    if (table.contains(name)) {
+      table.onGone(name);
+    }
+  }
+
+  long expectedBytes(String name) {
+    return table.expectedBytes(name);
+  }
+
+  /** A load found out that it needs more than was expected: the next try makes more room. */
+  void expectMore(String name) {
+    long more = Math.max(table.expectedBytes(name) * 3 / 2, 1);
+    table.register(name, Math.min(more, budget.capacityBytes()));
+  }
+
+  /**
+   * Evicts until a model fits.
+   *
+   * @param atLeastBytes what it needs if nothing better is known
+   */
+  Future<Void> makeRoom(String name, long atLeastBytes) {
+    Promise<Void> room = Promise.promise();
+    makeRoom(name, atLeastBytes, System.nanoTime() + MAX_WAIT_FOR_ROOM_NS, room);
+    return room.future();
+  }
+
+  private void makeRoom(String name, long atLeastBytes, long giveUpNs, Promise<Void> done) {
+    takeNotes();
+    long now = System.nanoTime();
+    long needed = Math.max(atLeastBytes, table.expectedBytes(name));
+    Room room = table.room(name, needed, budget.availableBytes(), this::isBusy, now);
+    if (room instanceof Room.Evict plan && plan.victims().isEmpty()) {
+      done.complete();
+    } else if (room instanceof Room.Evict plan) {
+      List<Future<Void>> leaving = plan.victims().stream().map(evict).toList();
+      Future.join(leaving).onComplete(gone -> makeRoom(name, atLeastBytes, giveUpNs, done));
+    } else if (room instanceof Room.Later later && giveUpNs - now > 0) {
+      long napMs = TimeUnit.NANOSECONDS.toMillis(later.afterNs()) + 1;
+      vertx.setTimer(
+          Math.min(napMs, LONGEST_NAP_MS), id -> makeRoom(name, atLeastBytes, giveUpNs, done));
+    } else {
+      String reason =
+          room instanceof Room.Later later ? later.reason() : ((Room.Never) room).reason();
+      done.fail(
+          new InferenceException(
+              ErrorCode.OUT_OF_MEMORY,
+              "Model '%s' does not fit into the memory of %s: it %s, the budget is %d; held: %s"
+                  .formatted(
+                      name,
+                      budget.device(),
+                      reason,
+                      budget.capacityBytes(),
+                      budget.largestHolders())));
+    }
+  }
+
+  /** Returns every evictable model. */
+  List<ResidencyTable.Line> lines() {
+    takeNotes();
+    return table.lines();
+  }
+
+  long evictions() {
+    return evictions;
+  }
+
+  long coldStarts() {
+    return coldStarts;
+  }
+
+  /** Tells the table what came, and what models hold by now: workspaces grow. */
+  private void takeNotes() {
+    Map<String, Long> held = new HashMap<>();
+    budget
+        .holders()
+        .forEach((owner, bytes) -> held.merge(owner.split("/", 2)[0], bytes, Long::sum));
+    versions.forEach(
+        (name, list) -> {
+          long requests = 0;
+          for (ModelUsage usage : usages(list)) {
+            requests += usage.takeRequests();
+          }
+          table.onRequests(name, requests);
+        });
+    for (ResidencyTable.Line line : table.lines()) {
+      if (line.state() == ResidencyTable.State.RESIDENT) {
+        table.register(line.model(), held.getOrDefault(line.model(), 0L));
+      }
+    }
+  }
+
+  private boolean isBusy(String name) {
+    return changing.test(name)
+        || usages(versions.getOrDefault(name, List.of())).stream().anyMatch(ModelUsage::isBusy);
+  }
+
+  private static List<ModelUsage> usages(List<ServedModel> versions) {
+    List<ModelUsage> usages = new ArrayList<>();
+    versions.forEach(version -> usages.add(version.usage()));
+    return usages;
+  }
+
+  private long heldBytes(String name) {
+    long bytes = 0;
+    for (Map.Entry<String, Long> holder : budget.holders().entrySet()) {
+      bytes += holder.getKey().startsWith(name + "/") ? holder.getValue() : 0;
+    }
+    return bytes;
+  }
+
+  /** Returns the mean time of a run so far; 0 if there was none. */
+  private long runNs(String name) {
+    List<ServedModel> list = cold(name);
+    if (list.isEmpty()) {
+      return 0;
+    }
+    ModelStats.Snapshot stats = list.get(list.size() - 1).stats().snapshot();
+    return stats.inferenceCount() == 0 ? 0 : stats.computeInfer().ns() / stats.inferenceCount();
+  }
+
+  private static InferenceException refusal(String name, ColdStartRefusal refusal) {
+    String message = "Model '" + name + "' is not ready: " + refusal.reason();
+    return refusal.late()
+        ? new InferenceException(
+            ErrorCode.OVERLOADED, message, RefusalReason.DEADLINE, refusal.retryAfterNs())
+        : new InferenceException(ErrorCode.UNAVAILABLE, message);
+  }
+}
