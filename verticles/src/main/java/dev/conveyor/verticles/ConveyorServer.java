@@ -7,6 +7,7 @@ import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ServerConfig;
+import dev.conveyor.models.process.Workers;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.DeviceSpec;
@@ -33,6 +34,7 @@ import dev.conveyor.verticles.profile.ProfileSnapshots;
 import dev.conveyor.verticles.profile.ProfileStore;
 import dev.conveyor.verticles.supervisor.ModelLoader;
 import dev.conveyor.verticles.supervisor.ModelSupervisor;
+import dev.conveyor.verticles.supervisor.ProcessLoads;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import io.vertx.core.Deployable;
 import io.vertx.core.Future;
@@ -70,6 +72,7 @@ public final class ConveyorServer {
   private final MemoryBudget budget;
   private final BufferPool requestMemory;
   private final WorkerExecutor loaders;
+  private final Workers workers = new Workers();
   private final ImageStage images;
   private final IsolationJournal journal;
   private final ModelSupervisor supervisor;
@@ -156,7 +159,7 @@ public final class ConveyorServer {
     ModelLoader loader =
         new ModelLoader(
             new ModelRepository(config.modelRepository()),
-            backend(),
+            new ProcessLoads(backend(), workers),
             budget,
             machine.cores(),
             images::of);
@@ -235,6 +238,7 @@ public final class ConveyorServer {
         .onComplete(
             done -> {
               vertx.cancelTimer(answering);
+              workers.close();
               report.close();
               requestMemory.close();
             });

@@ -1,6 +1,7 @@
 package dev.conveyor.models.backend;
 
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * Runs batches for one instance of a model. Thread-confined: created, used and closed by one
@@ -24,6 +25,13 @@ public interface ModelExecutor extends AutoCloseable {
    * time, also after {@link #close}. Backends that cannot interrupt a run ignore it.
    */
   default void cancel() {}
+
+  /**
+   * Has {@code listener} told, once, on any thread, when what runs the batches is gone, idle or
+   * not, also if it is gone already; it is told why. Also told after {@link #close}. Executors that
+   * only go when they are closed need not tell.
+   */
+  default void whenLost(Consumer<String> listener) {}
 
   @Override
   void close();

@@ -9,6 +9,8 @@ import java.util.List;
  * @param intraOpThreads threads of one execution on a CPU; 0 divides the cores among the instances
  * @param weight share of device time against other models under load
  * @param admission what is taken in before requests are turned away
+ * @param process what the processes of isolated instances may use
+ * @param verify whether a model is tried in a process of its own before it is loaded
  * @param memory when it is in memory, and how much it may hold
  */
 public record Extensions(
@@ -16,10 +18,29 @@ public record Extensions(
     int intraOpThreads,
     double weight,
     Admission admission,
+    ProcessIsolation process,
+    Isolation verify,
     ModelMemory memory) {
 
   public static final Extensions DEFAULT =
       new Extensions(List.of(), 0, 1.0, Admission.DEFAULT, ModelMemory.DEFAULT);
+
+  /** Creates extensions of a model that runs in the server's process. */
+  public Extensions(
+      List<Preprocessing> preprocessing,
+      int intraOpThreads,
+      double weight,
+      Admission admission,
+      ModelMemory memory) {
+    this(
+        preprocessing,
+        intraOpThreads,
+        weight,
+        admission,
+        ProcessIsolation.DEFAULT,
+        Isolation.NONE,
+        memory);
+  }
 
   public Extensions {
     preprocessing = List.copyOf(preprocessing);

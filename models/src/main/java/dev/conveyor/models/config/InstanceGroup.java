@@ -8,8 +8,10 @@ import java.util.List;
  * @param name name in logs and statistics; empty is named after the model
  * @param count instances on each device
  * @param gpus device indices; empty means every device of the kind
+ * @param isolation whether each instance runs in a process of its own
  */
-public record InstanceGroup(String name, Kind kind, int count, List<Integer> gpus) {
+public record InstanceGroup(
+    String name, Kind kind, int count, List<Integer> gpus, Isolation isolation) {
 
   /** Where instances run. */
   public enum Kind {
@@ -19,6 +21,11 @@ public record InstanceGroup(String name, Kind kind, int count, List<Integer> gpu
   }
 
   public static final InstanceGroup DEFAULT = new InstanceGroup("", Kind.KIND_AUTO, 1, List.of());
+
+  /** Creates a group whose instances run in the server's process. */
+  public InstanceGroup(String name, Kind kind, int count, List<Integer> gpus) {
+    this(name, kind, count, gpus, Isolation.NONE);
+  }
 
   public InstanceGroup {
     gpus = List.copyOf(gpus);

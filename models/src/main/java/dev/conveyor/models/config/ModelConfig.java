@@ -50,6 +50,7 @@ public record ModelConfig(
           "parameters." + EXTENSIONS_KEY, "reserved for the extensions, which are not parameters");
     }
     requirePlain("default_model_filename", modelFilename);
+    requireOneIsolation(instanceGroups);
     if (maxBatchSize >= 0 && dynamicBatching.isPresent()) {
       requirePreferredWithin(dynamicBatching.get(), maxBatchSize);
     }
@@ -103,6 +104,11 @@ public record ModelConfig(
     return maxBatchSize > 0;
   }
 
+  /** Returns where the instances run. */
+  public Isolation isolation() {
+    return instanceGroups.isEmpty() ? Isolation.NONE : instanceGroups.get(0).isolation();
+  }
+
   /** Refuses what could lead out of the directory that the file is looked for in. */
   static void requirePlain(String key, String filename) {
     boolean plain =
@@ -112,6 +118,18 @@ public record ModelConfig(
             && filename.chars().noneMatch(c -> c == '/' || c == '\\' || c < ' ');
     if (!plain) {
       throw new ConfigException(key, "a plain file name", "\"" + filename + "\"");
+    }
+  }
+
+  /** Instances of all groups share what was loaded once, so it is loaded in one way. */
+  private static void requireOneIsolation(List<InstanceGroup> groups) {
+    for (int i = 1; i < groups.size(); i++) {
+      if (groups.get(i).isolation() != groups.get(0).isolation()) {
+        throw new ConfigException(
+            "instance_group[" + i + "].isolation",
+            "\"" + groups.get(0).isolation().word() + "\", as in the first group",
+            "\"" + groups.get(i).isolation().word() + "\"");
+      }
     }
   }
 

@@ -140,7 +140,8 @@ final class ModelConfigMapper {
         group.getName(),
         InstanceGroup.Kind.valueOf(group.getKind().name()),
         group.getCount() == 0 ? 1 : group.getCount(),
-        group.getGpusList());
+        group.getGpusList(),
+        Isolation.of("isolation", group.getIsolation()));
   }
 
   private static VersionPolicy versionPolicy(ModelVersionPolicy policy) {
@@ -211,6 +212,8 @@ final class ModelConfigMapper {
         extensions.getIntraOpThreads(),
         extensions.hasWeight() ? extensions.getWeight() : Extensions.DEFAULT.weight(),
         under("admission", () -> AdmissionMapper.admission(extensions.getAdmission())),
+        under("process", () -> IsolationMapper.process(extensions.getProcess())),
+        Isolation.of("verify", extensions.getVerify()),
         new ModelMemory(
             extensions.hasResidency()
                 ? ModelMemory.Residency.ofKey(extensions.getResidency())

@@ -95,12 +95,16 @@ public final class ModelConfigWriter {
   }
 
   private static ModelInstanceGroup instanceGroup(InstanceGroup group) {
-    return ModelInstanceGroup.newBuilder()
-        .setName(group.name())
-        .setKind(ModelInstanceGroup.Kind.valueOf(group.kind().name()))
-        .setCount(group.count())
-        .addAllGpus(group.gpus())
-        .build();
+    ModelInstanceGroup.Builder proto =
+        ModelInstanceGroup.newBuilder()
+            .setName(group.name())
+            .setKind(ModelInstanceGroup.Kind.valueOf(group.kind().name()))
+            .setCount(group.count())
+            .addAllGpus(group.gpus());
+    if (group.isolation() != Isolation.NONE) {
+      proto.setIsolation(group.isolation().word());
+    }
+    return proto.build();
   }
 
   private static ModelVersionPolicy versionPolicy(VersionPolicy policy) {
@@ -180,6 +184,12 @@ public final class ModelConfigWriter {
             .setMemoryLimitBytes(extensions.memory().limitBytes());
     if (!extensions.admission().equals(Admission.DEFAULT)) {
       proto.setAdmission(AdmissionMapper.toProto(extensions.admission()));
+    }
+    if (!extensions.process().equals(ProcessIsolation.DEFAULT)) {
+      proto.setProcess(IsolationMapper.toProto(extensions.process()));
+    }
+    if (extensions.verify() != Isolation.NONE) {
+      proto.setVerify(extensions.verify().word());
     }
     for (Preprocessing block : extensions.preprocessing()) {
       proto.addPreprocessing(

@@ -79,7 +79,8 @@ class ModelConfigRoundTripTest {
                     Arbitraries.of("", "onnxruntime"),
                     tensors(true).list().uniqueElements(TensorConfig::name).ofMaxSize(3),
                     tensors(false).list().uniqueElements(TensorConfig::name).ofMaxSize(3),
-                    instanceGroups().list().ofMaxSize(2),
+                    Arbitraries.of(Isolation.class)
+                        .flatMap(isolation -> instanceGroups(isolation).list().ofMaxSize(2)),
                     batching(max).optional(),
                     Combinators.combine(versionPolicies(), warmups().list().ofMaxSize(2), names())
                         .as(Parts::new),
@@ -132,7 +133,7 @@ class ModelConfigRoundTripTest {
                 new TensorConfig(name, type, dims, input && flag, input ? "" : labels));
   }
 
-  private static Arbitrary<InstanceGroup> instanceGroups() {
+  private static Arbitrary<InstanceGroup> instanceGroups(Isolation isolation) {
     return Combinators.combine(
             Arbitraries.strings().ofMaxLength(4),
             Arbitraries.of(InstanceGroup.Kind.class),
@@ -141,7 +142,11 @@ class ModelConfigRoundTripTest {
         .as(
             (name, kind, count, gpus) ->
                 new InstanceGroup(
-                    name, kind, count, kind == InstanceGroup.Kind.KIND_CPU ? List.of() : gpus));
+                    name,
+                    kind,
+                    count,
+                    kind == InstanceGroup.Kind.KIND_CPU ? List.of() : gpus,
+                    isolation));
   }
 
   private static Arbitrary<DynamicBatching> batching(int maxBatch) {
@@ -208,6 +213,8 @@ class ModelConfigRoundTripTest {
             Arbitraries.integers().greaterOrEqual(0),
             Arbitraries.doubles().between(0, false, 1e6, true),
             admission(),
+            processIsolation(),
+            Arbitraries.of(Isolation.class),
             memory())
         .as(Extensions::new);
   }
@@ -225,6 +232,15 @@ class ModelConfigRoundTripTest {
                 .as(Quota::new)
                 .injectNull(0.5))
         .as(Admission::new);
+  }
+
+  private static Arbitrary<ProcessIsolation> processIsolation() {
+    return Combinators.combine(
+            Arbitraries.of(0L, 256L << 20, Long.MAX_VALUE),
+            Arbitraries.of(0, 128, Integer.MAX_VALUE),
+            Arbitraries.of("", "0", "0-3,7,9-10"),
+            Arbitraries.integers().between(500, Integer.MAX_VALUE).map(Duration::ofMillis))
+        .as(ProcessIsolation::new);
   }
 
   private static Arbitrary<ModelMemory> memory() {

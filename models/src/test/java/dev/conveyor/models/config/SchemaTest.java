@@ -67,6 +67,10 @@ class SchemaTest {
         "{'conveyor': {'admission': {}}}",
         "{'conveyor': {'admission': {'max_queue_bytes': '1', 'target_queue_delay_microseconds': 5,"
             + " 'overload_interval_microseconds': 1, 'quota': {'requests_per_second': 0.5}}}}",
+        "{'instance_group': [{'isolation': 'process'}, {'isolation': 'process', 'count': 2}]}",
+        "{'instance_group': [{'isolation': 'none'}], 'conveyor': {'verify': 'process'}}",
+        "{'conveyor': {'process': {'max_memory_bytes': 536870912, 'max_open_files': 256,"
+            + " 'cpu_set': '0,2-3', 'heartbeat_timeout_ms': 1000}, 'verify': 'none'}}",
         "{'conveyor': {'residency': 'on_demand', 'memory_limit_bytes': 100000}}",
         "{'conveyor': {'residency': 'resident', 'memory_limit_bytes': '0'}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
@@ -133,6 +137,13 @@ class SchemaTest {
         "{'parameters': {'conveyor': {'string_value': '{}'}}}",
         "{'response_cache': {'enable': true}}",
         "{'model_transaction_policy': {'decoupled': true}}",
+        "{'instance_group': [{'isolation': 'container'}]}",
+        "{'conveyor': {'verify': 'Process'}}",
+        "{'conveyor': {'process': {'max_memory_bytes': 1}}}",
+        "{'conveyor': {'process': {'max_open_files': 3}}}",
+        "{'conveyor': {'process': {'cpu_set': '0; rm'}}}",
+        "{'conveyor': {'process': {'heartbeat_timeout_ms': 10}}}",
+        "{'conveyor': {'process': {'memory': 1}}}",
         "{'conveyor': {'intra_op_threads': -1}}",
         "{'conveyor': {'weight': 0}}",
         "{'conveyor': {'admission': {'max_queue_bytes': -1}}}",

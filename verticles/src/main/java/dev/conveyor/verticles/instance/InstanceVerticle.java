@@ -5,6 +5,8 @@ import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.Batch;
 import dev.conveyor.scheduler.BatchOutcome;
 import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.InstanceLost;
+import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.isolation.CircuitBreaker;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.isolation.Decision;
@@ -12,6 +14,8 @@ import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.ThreadingModel;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.eventbus.Message;
 import io.vertx.core.eventbus.MessageConsumer;
 import java.util.concurrent.TimeUnit;
@@ -40,6 +44,8 @@ public final class InstanceVerticle extends VerticleBase {
 
   private static final int MAX_BATCH_SECONDS = 60;
 
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
+
   /** Failure code of a batch whose instance can run no more. */
   private static final int SICK = 1;
 
@@ -52,6 +58,7 @@ public final class InstanceVerticle extends VerticleBase {
   private volatile @Nullable ModelExecutor executor;
   private volatile @Nullable BatchRunner runner;
   private @Nullable MessageConsumer<Batch> batches;
+  private boolean stopped;
 
   /**
    * Creates the actor.
@@ -93,11 +100,28 @@ public final class InstanceVerticle extends VerticleBase {
     runner = new BatchRunner(served, made, isolation, this::isSick);
     batches =
         vertx.eventBus().localConsumer(Addresses.instance(served.key(), index), this::onBatch);
+    made.whenLost(why -> context.runOnContext(v -> onExecutorLost(why)));
     return batches.completion();
+  }
+
+  /**
+   * What runs the batches is gone, such as a worker process that was killed while it had nothing to
+   * do: no batch needs to find that out. A batch that did has said so before.
+   */
+  private void onExecutorLost(String why) {
+    if (!stopped) {
+      EventBus bus = vertx.eventBus();
+      bus.send(Addresses.CONTROL, new SchedulerCommand.InstanceGone(served.key(), index), LOCAL);
+      bus.send(
+          Addresses.LOST,
+          new InstanceLost(served.key(), index, InstanceLost.Cause.GONE, why),
+          LOCAL);
+    }
   }
 
   @Override
   public Future<?> stop() {
+    stopped = true;
     Future<?> unregistered = batches == null ? Future.succeededFuture() : batches.unregister();
     ModelExecutor made = executor;
     if (made != null) {

@@ -4,7 +4,6 @@ import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.config.ModelConfig;
@@ -44,7 +43,7 @@ public final class ModelLoader {
   private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
 
   private final ModelRepository repository;
-  private final Backend backend;
+  private final ProcessLoads backends;
   private final MemoryBudget budget;
   private final int cores;
   private final Function<ModelConfig, ImageInputs> images;
@@ -56,12 +55,12 @@ public final class ModelLoader {
    */
   public ModelLoader(
       ModelRepository repository,
-      Backend backend,
+      ProcessLoads backends,
       MemoryBudget budget,
       int cores,
       Function<ModelConfig, ImageInputs> images) {
     this.repository = repository;
-    this.backend = backend;
+    this.backends = backends;
     this.budget = budget;
     this.cores = cores;
     this.images = images;
@@ -130,13 +129,13 @@ public final class ModelLoader {
   }
 
   private Declared declared(Path file, ModelConfig config) {
-    return backend
+    return backends
         .declared(file)
         .orElseGet(
             () -> {
               LoadOptions options =
                   new LoadOptions(config.name() + "/survey", 1, budget, config.parameters());
-              try (LoadedModel loaded = backend.load(file, options)) {
+              try (LoadedModel loaded = backends.load(file, config, options)) {
                 return new Declared(loaded.inputs(), loaded.outputs());
               }
             });
@@ -171,8 +170,8 @@ public final class ModelLoader {
             directory.name() + "/" + version, plan.threads(), memory, config.parameters());
     LoadedModel weights =
         background
-            ? ThreadPriority.lowered(plan.threads() > 1, () -> backend.load(file, options))
-            : backend.load(file, options);
+            ? ThreadPriority.lowered(plan.threads() > 1, () -> backends.load(file, config, options))
+            : backends.load(file, config, options);
     try {
       Completed completed = directory.complete(config, weights.inputs(), weights.outputs());
       return new LoadedVersion(
@@ -191,7 +190,12 @@ public final class ModelLoader {
     try {
       return Optional.of(
           ProfileKey.onCpu(
-              file, backend, budget.device(), cores, plan.threads(), config.parameters()));
+              file,
+              backends.of(config),
+              budget.device(),
+              cores,
+              plan.threads(),
+              config.parameters()));
     } catch (IOException e) {
       LOG.warn("{}: costs are not kept: {}", file, e.toString());
       return Optional.empty();

@@ -8,6 +8,7 @@ import dev.conveyor.verticles.chaos.Fault;
 import dev.conveyor.verticles.chaos.FaultResult;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
@@ -25,14 +26,22 @@ final class FaultsSuite implements Suite {
   private static final long SEED = 1;
 
   private final Lab lab;
+  private final IsolationRows isolation;
   private ChaosRun.@Nullable Report report;
 
   FaultsSuite(Lab lab) {
     this.lab = lab;
+    this.isolation = new IsolationRows(lab);
   }
 
   @Override
   public List<SuiteRow> rows() {
+    List<SuiteRow> rows = new ArrayList<>(isolation.rows());
+    rows.addAll(chaos());
+    return rows;
+  }
+
+  private List<SuiteRow> chaos() {
     return List.of(
         new SuiteRow(
             "wrong or lost answers, all faults",
@@ -61,12 +70,15 @@ final class FaultsSuite implements Suite {
 
   @Override
   public void close() {
+    isolation.close();
     lab.close();
   }
 
   private ChaosRun.Report report() throws IOException, InterruptedException {
     ChaosRun.Report done = report;
     if (done == null) {
+      // Its server would take a little of the two cores even when idle.
+      isolation.close();
       Duration duration = lab.duration().multipliedBy(FACTOR);
       done = new ChaosRun(Arrays.asList(Fault.values()), duration, SEED).run(result -> {});
       report = done;

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.bench.suite;
 
 import dev.conveyor.verticles.bench.host.ProcFs;
 import dev.conveyor.verticles.bench.load.CpuClock;
+import dev.conveyor.verticles.bench.load.HttpPayload;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -111,6 +112,22 @@ final class ServerProcess implements AutoCloseable {
         List.of(jcmd, Long.toString(process.pid()), "VM.native_memory", "summary", "scale=b"),
         work.resolve("native-memory.txt"),
         CALL_LIMIT);
+  }
+
+  /** Returns the processes that the server has started and that live. */
+  List<ProcessHandle> children() {
+    return process.children().filter(ProcessHandle::isAlive).toList();
+  }
+
+  /** Sends one request and returns the status of the answer. */
+  int infer(String model, HttpPayload request) throws IOException, InterruptedException {
+    HttpRequest post =
+        HttpRequest.newBuilder(uri(httpPort, HttpPayload.uri(model)))
+            .timeout(CALL_LIMIT)
+            .header(HttpPayload.HEAD_LENGTH_HEADER, Integer.toString(request.headBytes()))
+            .POST(HttpRequest.BodyPublishers.ofByteArray(request.body().getBytes()))
+            .build();
+    return client.send(post, HttpResponse.BodyHandlers.ofByteArray()).statusCode();
   }
 
   /** Returns the metrics page. */

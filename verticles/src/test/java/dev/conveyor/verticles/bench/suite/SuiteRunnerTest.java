@@ -73,7 +73,7 @@ class SuiteRunnerTest {
     assertThatThrownBy(
             () -> Suites.run("other", "", null, Duration.ZERO, Duration.ofSeconds(1), null, out))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageMatching(".*there is: .*memory.*serving.*");
+        .hasMessageMatching(".*there is: .*serving.*");
   }
 
   @Test

@@ -1,0 +1,25 @@
+package dev.conveyor.models.process;
+
+/**
+ * How a worker was lost.
+ *
+ * @param detail for people: what happened, with process number, signal or message
+ */
+public record Loss(Cause cause, String detail) {
+
+  /** What to count losses by. */
+  public enum Cause {
+    /** It ended by itself. */
+    EXITED,
+    /** A signal ended it: a native crash, the system's memory killer, an operator. */
+    SIGNALLED,
+    /** It showed no sign of life. */
+    NO_HEARTBEAT,
+    /** It said what it must not say. */
+    PROTOCOL_ERROR,
+    /** It took more memory than it may. */
+    OVER_MEMORY,
+    /** Its run took too long, or nobody needs it any more. */
+    CANCELLED
+  }
+}

@@ -1,0 +1,90 @@
+package dev.conveyor.models.process;
+
+import dev.conveyor.models.backend.Backend;
+import dev.conveyor.models.backend.LoadOptions;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelLoadException;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Loads models in worker processes: a backend like any other, whose executors survive what kills
+ * theirs. Thread-safe.
+ *
+ * <p>An executor whose worker is gone fails every run with {@code INSTANCE_LOST}; a new executor of
+ * the same model has a new worker.
+ */
+public final class ProcessBackend implements Backend {
+
+  private final Workers workers;
+  private final Class<? extends Backend> backend;
+  private final String name;
+  private final ProcessLimits limits;
+
+  /**
+   * Creates a backend.
+   *
+   * @param backend what the workers load models with; has a public constructor without parameters
+   * @param name the name of that backend in configurations
+   */
+  public ProcessBackend(
+      Workers workers, Class<? extends Backend> backend, String name, ProcessLimits limits) {
+    this.workers = workers;
+    this.backend = backend;
+    this.name = name;
+    this.limits = limits;
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public LoadedModel load(Path file, LoadOptions options) {
+    FileState state = FileState.of(file);
+    return new ProcessModel(this, file, state, options, start(file, options));
+  }
+
+  /**
+   * Loads a model in a process that is thrown away, and makes an executor there: what a model does
+   * to a process when it is loaded, it does to that one.
+   *
+   * @param maxBatchSize as for {@link LoadedModel#newExecutor}; below 0 makes no executor
+   * @throws ModelLoadException if it cannot be loaded, or the process died of it
+   */
+  public void verify(Path file, LoadOptions options, int maxBatchSize) {
+    try (LoadedModel model = load(file, options)) {
+      if (maxBatchSize >= 0) {
+        model.newExecutor(maxBatchSize).close();
+      }
+    } catch (ModelLoadException e) {
+      throw new ModelLoadException("tried in a process of its own: " + e.getMessage(), e);
+    }
+  }
+
+  /** Starts a worker that has loaded the model. */
+  LoadedWorker start(Path file, LoadOptions options) {
+    WorkerProcess worker = null;
+    try {
+      worker = workers.start(backend, limits, options.owner());
+      return LoadedWorker.load(worker, file, options, workers);
+    } catch (WorkerLostException e) {
+      close(worker);
+      throw new ModelLoadException(file + ": " + e.getMessage(), e);
+    } catch (IOException e) {
+      close(worker);
+      throw new ModelLoadException("no worker process can be started: " + e, e);
+    } catch (RuntimeException | Error e) {
+      close(worker);
+      throw e;
+    }
+  }
+
+  private static void close(@Nullable WorkerProcess worker) {
+    if (worker != null) {
+      worker.close();
+    }
+  }
+}

@@ -1,0 +1,89 @@
+package dev.conveyor.models.process;
+
+import dev.conveyor.models.backend.Backend;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * The command line of a worker: this JVM's class path, small and quick to start, under its limits.
+ * Stateless.
+ *
+ * <p>Limits are set by a shell that becomes the worker, so that none of it runs without them.
+ */
+final class WorkerCommand {
+
+  private static final int KIB = 1024;
+
+  /** What a worker is started with as this JVM was. */
+  private static final List<String> INHERITED =
+      List.of(
+          "-XX:SharedArchiveFile=",
+          "-Xlog:cds",
+          "-Dorg.bytedeco.",
+          "--enable-native-access",
+          "--sun-misc-unsafe-memory-access");
+
+  private static final List<String> SMALL_AND_QUICK =
+      List.of(
+          "-XX:+UseSerialGC",
+          "-Xms8m",
+          "-Xmx256m",
+          // It does little but call native code: what takes long to compile never pays.
+          "-XX:TieredStopAtLevel=1",
+          "-XX:ReservedCodeCacheSize=24m",
+          "-XX:-UsePerfData",
+          "-XX:-CreateCoredumpOnCrash");
+
+  private WorkerCommand() {}
+
+  static ProcessBuilder of(
+      String mainClass,
+      Class<? extends Backend> backend,
+      ProcessLimits limits,
+      Path socket,
+      Path page,
+      Path errors,
+      String owner) {
+    List<String> command = new ArrayList<>();
+    limits(limits, command);
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(SMALL_AND_QUICK);
+    command.add("-XX:ErrorFile=" + errors);
+    for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
+      if (INHERITED.stream().anyMatch(option::startsWith)) {
+        command.add(option);
+      }
+    }
+    command.add("-cp");
+    command.add(System.getProperty("java.class.path"));
+    command.add(mainClass);
+    command.addAll(List.of(socket.toString(), page.toString(), backend.getName(), owner));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder
+        .environment()
+        .put(
+            "CUDA_VISIBLE_DEVICES",
+            limits.visibleDevices().stream().map(String::valueOf).collect(Collectors.joining(",")));
+    return builder;
+  }
+
+  private static void limits(ProcessLimits limits, List<String> command) {
+    StringBuilder shell = new StringBuilder();
+    if (limits.openFiles() > 0) {
+      shell.append("ulimit -n ").append(limits.openFiles()).append(" && ");
+    }
+    if (limits.memoryBytes() > 0) {
+      // Private memory; an address space limit would count what a JVM only reserves.
+      shell.append("ulimit -d ").append(limits.memoryBytes() / KIB).append(" && ");
+    }
+    if (!shell.isEmpty()) {
+      command.addAll(List.of("/bin/sh", "-c", shell + "exec \"$@\"", "worker"));
+    }
+    if (!limits.cpuSet().isEmpty()) {
+      command.addAll(List.of("taskset", "-c", limits.cpuSet()));
+    }
+  }
+}

@@ -1,0 +1,54 @@
+package dev.conveyor.models.process;
+
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Looks after all workers ten times per second: signs of life, memory. Thread-safe; one thread of
+ * its own does the looking.
+ */
+final class WorkerMonitor implements AutoCloseable {
+
+  /** Silence is counted in looks, not by a clock: if this process stops too, nobody is blamed. */
+  static final long PERIOD_MS = 100;
+
+  private record Watched(WorkerProcess worker, WorkerWatch watch) {}
+
+  private final List<Watched> all = new CopyOnWriteArrayList<>();
+  private final ScheduledExecutorService thread =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread created = new Thread(task, "worker-monitor");
+            created.setDaemon(true);
+            return created;
+          });
+
+  WorkerMonitor() {
+    var unused =
+        thread.scheduleWithFixedDelay(this::look, PERIOD_MS, PERIOD_MS, TimeUnit.MILLISECONDS);
+  }
+
+  /** Watches a worker until it is gone. */
+  void watch(WorkerProcess worker, ProcessLimits limits) {
+    all.add(new Watched(worker, new WorkerWatch(limits, PERIOD_MS, worker.pid())));
+  }
+
+  private void look() {
+    all.removeIf(watched -> !watched.worker().isAlive());
+    for (Watched watched : all) {
+      WorkerProcess worker = watched.worker();
+      Loss verdict = watched.watch().look(worker.beats(), worker.residentBytes());
+      if (verdict != null) {
+        worker.kill(verdict);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    thread.shutdownNow();
+  }
+}

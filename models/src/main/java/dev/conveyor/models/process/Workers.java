@@ -1,0 +1,90 @@
+package dev.conveyor.models.process;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.models.backend.Backend;
+import dev.conveyor.models.process.worker.WorkerMain;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a server has one of for all its workers: a directory for sockets and shared memory, and the
+ * watch over them. Thread-safe.
+ *
+ * <p>Costs nothing until the first worker is started, but for the removal of what servers that
+ * crashed have left.
+ */
+public final class Workers implements AutoCloseable {
+
+  private final Path parent;
+  private final String mainClass;
+
+  @GuardedBy("this")
+  private @Nullable RuntimeDirectory directory;
+
+  @GuardedBy("this")
+  private @Nullable WorkerMonitor monitor;
+
+  @GuardedBy("this")
+  private boolean closed;
+
+  /** Creates it in shared memory, after removing leftovers. */
+  public Workers() {
+    this(RuntimeDirectory.usualParent(), WorkerMain.class.getName());
+  }
+
+  /**
+   * Creates it in a given directory.
+   *
+   * @param parent where the directory of this server will be, and those of crashed ones are
+   * @param mainClass of the workers
+   */
+  Workers(Path parent, String mainClass) {
+    this.parent = parent;
+    this.mainClass = mainClass;
+    RuntimeDirectory.clean(parent);
+  }
+
+  /**
+   * Starts a worker and waits until it can be talked to.
+   *
+   * @param backend with a public constructor without parameters
+   * @param owner whose worker it is, for those who look at the list of processes
+   */
+  WorkerProcess start(Class<? extends Backend> backend, ProcessLimits limits, String owner)
+      throws IOException, WorkerLostException {
+    WorkerProcess worker = WorkerProcess.start(directory(), mainClass, backend, limits, owner);
+    monitor().watch(worker, limits);
+    worker.awaitHello();
+    return worker;
+  }
+
+  synchronized RuntimeDirectory directory() throws IOException {
+    if (closed) {
+      throw new IOException("the server is stopping");
+    }
+    if (directory == null) {
+      directory = RuntimeDirectory.create(parent);
+    }
+    return directory;
+  }
+
+  private synchronized WorkerMonitor monitor() {
+    if (monitor == null) {
+      monitor = new WorkerMonitor();
+    }
+    return monitor;
+  }
+
+  /** Ends the watch and removes the directory; the workers are closed by who started them. */
+  @Override
+  public synchronized void close() {
+    closed = true;
+    if (monitor != null) {
+      monitor.close();
+    }
+    if (directory != null) {
+      directory.close();
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package dev.conveyor.models.process.wire;
+
+/** The messages between a server and a worker; the payload is said with each. */
+public enum MessageType {
+  /** Worker: protocol version (int), token (string). The first message. */
+  HELLO(1),
+  /** Server: file, owner (strings), threads (int), budget in bytes (long), parameters. */
+  LOAD(2),
+  /** Worker: reserved bytes (long), inputs, outputs (specs). */
+  LOADED(3),
+  /** Server: largest batch (int). Makes the executor. */
+  PREPARE(4),
+  /** Server: path (string), bytes (long). The slab from now on. */
+  MAP(5),
+  /** Worker: reserved bytes (long). Done as told. */
+  DONE(6),
+  /** Server: number (long), batch size (int), offset for outputs (long), inputs (blocks). */
+  EXECUTE(7),
+  /** Worker: number (long), three durations in ns (longs), outputs (blocks). */
+  RESULT(8),
+  /** Worker: bytes (long). The outputs need a slab of that size; a {@link #MAP} must follow. */
+  GROW(9),
+  /** Worker: kind, message (strings). It goes on working. */
+  FAILED(10);
+
+  private final int number;
+
+  MessageType(int number) {
+    this.number = number;
+  }
+
+  int number() {
+    return number;
+  }
+
+  /**
+   * Finds a type by its number.
+   *
+   * @throws ProtocolException if there is none
+   */
+  static MessageType of(int number) throws ProtocolException {
+    for (MessageType type : values()) {
+      if (type.number == number) {
+        return type;
+      }
+    }
+    throw new ProtocolException("message type " + number + " is unknown");
+  }
+}

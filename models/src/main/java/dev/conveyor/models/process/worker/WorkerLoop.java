@@ -1,0 +1,181 @@
+package dev.conveyor.models.process.worker;
+
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.Backend;
+import dev.conveyor.models.backend.BatchRequest;
+import dev.conveyor.models.backend.BatchResult;
+import dev.conveyor.models.backend.ExecutionException;
+import dev.conveyor.models.backend.LoadOptions;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.process.wire.ControlChannel;
+import dev.conveyor.models.process.wire.Message;
+import dev.conveyor.models.process.wire.MessageType;
+import dev.conveyor.models.process.wire.ProtocolException;
+import dev.conveyor.models.process.wire.SharedFile;
+import dev.conveyor.models.process.wire.TensorBlock;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Does what the server says: loads one model, runs its batches. Thread-confined: everything happens
+ * on the thread that {@link #run}s it.
+ *
+ * <p>A batch is one request here. Its inputs are read where the server gathered them; only outputs
+ * are copied.
+ */
+final class WorkerLoop {
+
+  private static final long ALIGNMENT_BYTES = 64;
+
+  private record Request(int batchSize, List<Tensor> inputs) implements BatchRequest {}
+
+  private final ControlChannel channel;
+  private final Backend backend;
+  private @Nullable MemoryBudget budget;
+  private @Nullable LoadedModel model;
+  private @Nullable ModelExecutor executor;
+  private @Nullable SharedFile slab;
+  private @Nullable BatchResult waiting;
+  private long number;
+
+  WorkerLoop(ControlChannel channel, Backend backend) {
+    this.channel = channel;
+    this.backend = backend;
+  }
+
+  /** Answers messages until the server closes the channel, which ends it by an exception. */
+  void run() throws IOException {
+    while (true) {
+      Message message = channel.receive();
+      try {
+        answer(message);
+      } catch (RuntimeException | OutOfMemoryError e) {
+        ExecutionException.Kind kind = ExecutionException.Kind.RUN;
+        if (e instanceof ExecutionException failure) {
+          kind = failure.kind();
+        } else if (e instanceof OutOfMemoryError) {
+          kind = ExecutionException.Kind.OUT_OF_MEMORY;
+        }
+        channel
+            .begin(MessageType.FAILED)
+            .putString(kind.name())
+            .putString(String.valueOf(e.getMessage()));
+      }
+      channel.send();
+    }
+  }
+
+  private void answer(Message message) throws IOException {
+    switch (message.type()) {
+      case LOAD -> load(message);
+      case PREPARE -> prepare(message.readInt());
+      case MAP -> map(Path.of(message.readString()), message.readLong());
+      case EXECUTE -> execute(message);
+      case HELLO, LOADED, DONE, RESULT, GROW, FAILED ->
+          throw new ProtocolException("a server that says " + message.type());
+    }
+  }
+
+  private void load(Message message) throws IOException {
+    Path file = Path.of(message.readString());
+    String owner = message.readString();
+    int threads = message.readInt();
+    budget = new MemoryBudget("the worker", Math.max(1, message.readLong()));
+    Map<String, String> parameters = new HashMap<>();
+    for (int left = message.readInt(); left > 0; left--) {
+      parameters.put(message.readString(), message.readString());
+    }
+    model = backend.load(file, new LoadOptions(owner, threads, budget, parameters));
+    channel
+        .begin(MessageType.LOADED)
+        .putLong(budget.reservedBytes())
+        .putSpecs(model.inputs())
+        .putSpecs(model.outputs());
+  }
+
+  private void prepare(int maxBatchSize) {
+    if (model == null || budget == null) {
+      throw new IllegalStateException("no model is loaded");
+    }
+    executor = model.newExecutor(maxBatchSize);
+    channel.begin(MessageType.DONE).putLong(budget.reservedBytes());
+  }
+
+  private void map(Path path, long bytes) throws IOException {
+    if (slab != null) {
+      slab.close();
+    }
+    slab = SharedFile.open(path, bytes);
+    BatchResult result = waiting;
+    if (result == null) {
+      channel.begin(MessageType.DONE).putLong(0);
+    } else {
+      waiting = null;
+      respond(result, 0);
+    }
+  }
+
+  private void execute(Message message) throws IOException {
+    if (executor == null || model == null || slab == null) {
+      throw new IllegalStateException("no executor is prepared");
+    }
+    number = message.readLong();
+    int items = message.readInt();
+    long outputsAt = message.readLong();
+    int count = message.readCount();
+    List<Tensor> inputs = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      TensorSpec spec = model.inputs().get(i);
+      TensorBlock block = message.readBlock(slab.sizeBytes());
+      ByteBuffer data = slab.bytes().slice(block.offset(), block.bytes());
+      inputs.add(Tensor.of(spec.name(), spec.type(), block.shape(), data));
+    }
+    respond(executor.execute(List.of(new Request(items, inputs))), outputsAt);
+  }
+
+  private void respond(BatchResult result, long outputsAt) {
+    List<Tensor> outputs = result.outputs().get(0);
+    long end = outputsAt;
+    for (Tensor output : outputs) {
+      end = aligned(end + output.sizeBytes());
+    }
+    if (slab == null || end > slab.sizeBytes()) {
+      // They come again, at the beginning of a slab that has room for them.
+      waiting = result;
+      channel.begin(MessageType.GROW).putLong(end);
+      return;
+    }
+    channel
+        .begin(MessageType.RESULT)
+        .putLong(number)
+        .putLong(result.copyInNs())
+        .putLong(result.computeNs())
+        .putLong(result.copyOutNs())
+        .putInt(outputs.size());
+    long at = outputsAt;
+    for (Tensor output : outputs) {
+      Shape shape = output.shape();
+      slab.bytes()
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .put((int) at, output.data(), 0, output.sizeBytes());
+      channel.putBlock(shape, at, output.sizeBytes());
+      at = aligned(at + output.sizeBytes());
+      output.close();
+    }
+  }
+
+  private static long aligned(long offset) {
+    return (offset + ALIGNMENT_BYTES - 1) & -ALIGNMENT_BYTES;
+  }
+}

@@ -1,0 +1,201 @@
+package dev.conveyor.models.process;
+
+import static dev.conveyor.models.process.Runs.floats;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.backend.ExecutionException;
+import dev.conveyor.models.backend.ExecutionException.Kind;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.ProcessIsolation;
+import dev.conveyor.models.process.worker.WorkerMain;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Real processes that come to harm. */
+@Timeout(60)
+final class WorkerFaultTest {
+
+  private static final ProcessLimits QUICK =
+      ProcessLimits.of(new ProcessIsolation(512L << 20, 256, "", Duration.ofSeconds(1)), List.of());
+
+  @TempDir private Path dir;
+
+  private final MemoryBudget budget = new MemoryBudget("CPU", 256L << 20);
+  private Workers workers;
+  private ProcessBackend backend;
+  private Path file;
+
+  @BeforeEach
+  void start() throws IOException {
+    workers = new Workers(dir, WorkerMain.class.getName());
+    backend = new ProcessBackend(workers, FaultyBackend.class, "faulty", QUICK);
+    file = Files.writeString(dir.resolve("model"), "good");
+  }
+
+  @AfterEach
+  void stop() {
+    workers.close();
+    assertThat(budget.reservedBytes()).as("everything is returned").isZero();
+  }
+
+  @Test
+  void shouldFailTheBatchAloneWhenTheBackendRefusesIt() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      assertThatThrownBy(() -> run(executor, FaultyBackend.THROW))
+          .isInstanceOfSatisfying(
+              ExecutionException.class, e -> assertThat(e.kind()).isEqualTo(Kind.RUN))
+          .hasMessage("not these inputs");
+      assertThat(run(executor, 5)).containsExactly(5);
+    }
+  }
+
+  @Test
+  void shouldMakeRoomWhenOutputsAreLargerThanForeseen() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      float[] wide = new float[8192];
+      wide[0] = FaultyBackend.SWELL;
+      float[] swollen = floats(executor.execute(List.of(floats("in", 1, wide))), 0);
+      assertThat(swollen).hasSize(8192 * 64);
+      assertThat(swollen[swollen.length - 1]).isEqualTo(FaultyBackend.SWELL);
+      assertThat(run(executor, 5)).containsExactly(5);
+    }
+  }
+
+  @Test
+  void shouldSurviveACrashInNativeCodeAndServeAgainWithANewExecutor() throws Exception {
+    try (LoadedModel model = load()) {
+      CompletableFuture<String> lost = new CompletableFuture<>();
+      try (ModelExecutor executor = model.newExecutor(4)) {
+        executor.whenLost(lost::complete);
+        assertThatThrownBy(() -> run(executor, FaultyBackend.CRASH))
+            .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
+            .hasMessageContaining("SIGSEGV");
+        assertThatThrownBy(() -> run(executor, 5))
+            .as("it stays lost")
+            .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost);
+      }
+      assertThat(lost.get(10, TimeUnit.SECONDS)).contains("SIGSEGV");
+      try (ModelExecutor executor = model.newExecutor(4)) {
+        assertThat(run(executor, 5)).containsExactly(5);
+      }
+    }
+  }
+
+  @Test
+  void shouldSayWithWhatCodeAWorkerExited() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      assertThatThrownBy(() -> run(executor, FaultyBackend.EXIT))
+          .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
+          .hasMessageContaining("exited with " + FaultyBackend.EXIT_CODE)
+          .hasMessageContaining("so long");
+    }
+  }
+
+  @Test
+  void shouldEndARunThatIsCancelled() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      Thread canceller = new Thread(executor::cancel);
+      assertThatThrownBy(
+              () -> {
+                canceller.start();
+                run(executor, FaultyBackend.HANG);
+              })
+          .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
+          .hasMessageContaining("told to stop");
+    }
+  }
+
+  @Test
+  void shouldReplaceAWorkerThatWasStopped() throws Exception {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      CompletableFuture<String> lost = new CompletableFuture<>();
+      executor.whenLost(lost::complete);
+      ProcessHandle worker = onlyChild();
+      assertThat(new ProcessBuilder("kill", "-STOP", "" + worker.pid()).start().waitFor()).isZero();
+      assertThatThrownBy(() -> run(executor, 5))
+          .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
+          .hasMessageContaining("no sign of life");
+      assertThat(lost.get(10, TimeUnit.SECONDS)).contains("no sign of life");
+      assertThat(worker.isAlive()).isFalse();
+    }
+  }
+
+  @Test
+  void shouldKeepAWorkerThatEatsMemoryWithinItsLimit() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      assertThatThrownBy(() -> run(executor, FaultyBackend.EAT_MEMORY))
+          .isInstanceOf(ExecutionException.class)
+          .hasMessageMatching("malloc failed after \\d\\d|.*bytes of memory, allowed are.*");
+    }
+  }
+
+  @Test
+  void shouldRefuseToLoadWhatCrashesAndSayWhy() throws IOException {
+    Files.writeString(file, "crash");
+    assertThatThrownBy(this::load)
+        .isInstanceOf(ModelLoadException.class)
+        .hasMessageContaining(file.toString())
+        .hasMessageContaining("SIGSEGV");
+    assertThatThrownBy(() -> backend.verify(file, Runs.options(budget), 1))
+        .isInstanceOf(ModelLoadException.class)
+        .hasMessageContaining("tried in a process of its own")
+        .hasMessageContaining("SIGSEGV");
+    Files.writeString(file, "bad");
+    assertThatThrownBy(this::load)
+        .isInstanceOf(ModelLoadException.class)
+        .hasMessageEndingWith("this model is bad");
+  }
+
+  @Test
+  void shouldNotServeAFileThatChangedUnderTheSameVersion() throws IOException {
+    try (LoadedModel model = load()) {
+      model.newExecutor(4).close();
+      Files.writeString(file, "another");
+      assertThatThrownBy(() -> model.newExecutor(4))
+          .isInstanceOf(ModelLoadException.class)
+          .hasMessageContaining("the file changed since the model was loaded");
+    }
+  }
+
+  private LoadedModel load() {
+    return backend.load(file, Runs.options(budget));
+  }
+
+  private static float[] run(ModelExecutor executor, float value) {
+    return floats(executor.execute(List.of(floats("in", 1, value))), 0);
+  }
+
+  private static void isLost(ExecutionException e) {
+    assertThat(e.kind()).isEqualTo(Kind.INSTANCE_LOST);
+  }
+
+  private static ProcessHandle onlyChild() {
+    List<ProcessHandle> children =
+        ProcessHandle.current()
+            .children()
+            .filter(child -> child.info().command().orElse("").endsWith("java"))
+            .toList();
+    assertThat(children).hasSize(1);
+    return children.get(0);
+  }
+}

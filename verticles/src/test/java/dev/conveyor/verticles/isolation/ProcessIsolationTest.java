@@ -1,0 +1,191 @@
+package dev.conveyor.verticles.isolation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.verticles.server.HttpCalls;
+import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.TestModels;
+import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A whole server, some of whose models run in processes of their own. */
+@Timeout(120)
+final class ProcessIsolationTest {
+
+  private static final String ISOLATED =
+      """
+      {"max_batch_size": 8,
+       "instance_group": [{"kind": "KIND_CPU", "count": 1, "isolation": "process"}]}""";
+
+  @TempDir private static Path dir;
+  private static TestServer server;
+  private static HttpCalls http;
+
+  @BeforeAll
+  static void start() {
+    TestModels models =
+        new TestModels(dir)
+            .identity("here", 4)
+            .identity("there", 4)
+            .config("there", ISOLATED)
+            .identity("doomed", 4)
+            .config("doomed", ISOLATED)
+            .file("bad", "1/model.onnx", "this is no model")
+            .config("bad", "{\"conveyor\": {\"verify\": \"process\"}}");
+    server = TestServer.start(models);
+    http = server.http();
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  @AfterEach
+  void settle() {
+    server.assertIdle();
+  }
+
+  @Test
+  void shouldServeAModelInAProcessOfItsOwnAsAnyOther() {
+    JsonObject request = Requests.row(1, 2, 3, 4);
+    Answer answer = http.infer("there", request);
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+    assertThat(answer.data()).isEqualTo(http.infer("here", request).data());
+    assertThat(answer.data()).isEqualTo(new JsonArray().add(1.0).add(2.0).add(3.0).add(4.0));
+    assertThat(
+            http.get("/v2/models/there/config")
+                .json()
+                .getJsonArray("instance_group")
+                .getJsonObject(0)
+                .getString("isolation"))
+        .isEqualTo("process");
+  }
+
+  @Test
+  void shouldTryAModelInAProcessBeforeItIsLoaded() {
+    Answer answer = http.post("/v2/repository/models/bad/load", "{}");
+    assertThat(answer.status()).isEqualTo(400);
+    assertThat(answer.error())
+        .contains("tried in a process of its own")
+        .contains(dir.resolve("bad").resolve("1").resolve("model.onnx").toString());
+    assertThat(http.infer("here", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+  }
+
+  @Test
+  void shouldLoseNoAnswerWhenAWorkerIsKilledUnderLoad() throws Exception {
+    long before = workerOf("there").pid();
+    AtomicInteger answered = new AtomicInteger();
+    CountDownLatch underWay = new CountDownLatch(200);
+    List<CompletableFuture<Integer>> clients = new ArrayList<>();
+    for (int c = 0; c < 4; c++) {
+      int client = c;
+      String model = c == 0 ? "here" : "there";
+      clients.add(
+          CompletableFuture.supplyAsync(
+              () -> {
+                int refused = 0;
+                for (int i = 0; i < 150; i++) {
+                  Answer answer = http.infer(model, Requests.row(client, i, i + 0.5f, -i));
+                  if (answer.status() == 200) {
+                    assertThat(answer.data())
+                        .isEqualTo(
+                            new JsonArray()
+                                .add((double) client)
+                                .add((double) i)
+                                .add(i + 0.5)
+                                .add((double) -i));
+                  } else {
+                    assertThat(answer.status()).as(answer.text()).isEqualTo(503);
+                    refused++;
+                  }
+                  answered.incrementAndGet();
+                  underWay.countDown();
+                }
+                return refused;
+              }));
+    }
+    underWay.await();
+    assertThat(workerOf("there").destroyForcibly()).isTrue();
+
+    assertThat(clients.get(0).get()).as("refused of the model that was not touched").isZero();
+    for (CompletableFuture<Integer> client : clients) {
+      client.get();
+    }
+    assertThat(answered).hasValue(600);
+    awaitAnswer("there");
+    assertThat(workerOf("there").pid()).isNotEqualTo(before);
+  }
+
+  @Test
+  void shouldReplaceAWorkerThatDiesWhileNobodyAsksIt() {
+    JsonObject before = instances("there").getJsonObject(0);
+    ProcessHandle worker = workerOf("there");
+    assertThat(worker.destroyForcibly()).isTrue();
+    JsonArray now = instances("there");
+    while (now.size() != 1
+        || now.getJsonObject(0).getInteger("index").equals(before.getInteger("index"))) {
+      now = instances("there");
+    }
+    assertThat(now.getJsonObject(0).getString("state")).isEqualTo("READY");
+    assertThat(http.infer("there", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+  }
+
+  @Test
+  void shouldSayWhyAModelCannotComeBack() throws IOException {
+    Path file = dir.resolve("doomed").resolve("1").resolve("model.onnx");
+    Files.delete(file);
+    assertThat(workerOf("doomed").destroyForcibly()).isTrue();
+    Answer answer = http.infer("doomed", Requests.row(1, 2, 3, 4));
+    while (!answer.text().contains(file.toString())) {
+      answer = http.infer("doomed", Requests.row(1, 2, 3, 4));
+    }
+    assertThat(answer.status()).as(answer.text()).isEqualTo(503);
+    assertThat(http.get("/v2/models/doomed/ready").status()).isNotEqualTo(200);
+    assertThat(http.infer("here", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+  }
+
+  private static void awaitAnswer(String model) {
+    Answer answer = http.infer(model, Requests.row(1, 2, 3, 4));
+    while (answer.status() != 200) {
+      answer = http.infer(model, Requests.row(1, 2, 3, 4));
+    }
+  }
+
+  private static JsonArray instances(String model) {
+    return http.get("/v2/models/" + model + "/instances").json().getJsonArray("instances");
+  }
+
+  /** Finds the worker of a model, which says on its command line whose it is. */
+  private static ProcessHandle workerOf(String model) {
+    return ProcessHandle.current()
+        .children()
+        .filter(child -> commandLine(child).contains("\0" + model + "/1"))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static String commandLine(ProcessHandle process) {
+    try {
+      return Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
+    } catch (IOException gone) {
+      return "";
+    }
+  }
+}
