@@ -20,14 +20,34 @@ class NativeMemoryRowTest {
   }
 
   @Test
-  void shouldNotForgiveASingleCountedByte() {
-    assertThat(NativeMemoryRow.judge(readings(1, 0)).value()).isEqualTo(8);
+  void shouldForgiveCountedBytesUpToTheirNoise() {
+    assertThat(NativeMemoryRow.judge(readings(MIB / 32, 0)).value()).isZero();
+    assertThat(NativeMemoryRow.judge(readings(MIB / 32 + 1, 0)).value()).isEqualTo(MIB / 4 + 8);
   }
 
   @Test
-  void shouldForgiveResidentMemoryUpToItsNoise() {
-    assertThat(NativeMemoryRow.judge(readings(0, 2 * MIB)).value()).isZero();
-    assertThat(NativeMemoryRow.judge(readings(0, 2 * MIB + 1)).value()).isEqualTo(16 * MIB + 8);
+  void shouldNotJudgeByResidentMemoryWhatIsCounted() {
+    assertThat(NativeMemoryRow.judge(readings(0, 50 * MIB)).value()).isZero();
+  }
+
+  @Test
+  void shouldAddUpWhatTheJvmAllocatedForItself() {
+    String report =
+        """
+        Total: reserved=1976344539, committed=131440603
+        -                 Java Heap (reserved=536870912, committed=536870912)
+                                    (mmap: reserved=536870912, committed=536870912)
+        -                     Class (reserved=1074282155, committed=4915883)
+                                    (classes #5301)
+                                    (malloc=540331 #10)
+        -                     Other (reserved=1251376, committed=1251376)
+                                    (malloc=1251376 #70)
+        -    Native Memory Tracking (reserved=3352304, committed=3352304)
+                                    (malloc=1000 #2)
+                                    (tracking overhead=500)
+        """;
+
+    assertThat(NativeMemoryRow.jvmBytes(report)).isEqualTo(540331 + 120 + 1000 + 24 + 500);
   }
 
   @Test
