@@ -8,30 +8,28 @@ import dev.conveyor.verticles.bench.load.LoadPlan;
 import dev.conveyor.verticles.bench.load.LoadPoint;
 import dev.conveyor.verticles.bench.load.LoadProtocols;
 import dev.conveyor.verticles.bench.load.LoadTarget;
-import io.vertx.core.json.JsonObject;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What the server itself costs, shown by a model that does nothing.
  *
- * <p>Not thread-safe: owned by the suite. The rows share one server.
+ * <p>Not thread-safe: owned by the suite.
  */
-final class IdentityRows implements AutoCloseable {
+final class IdentityRows {
 
-  private static final String MODEL = "identity";
-  private static final int MAX_BATCH_SIZE = 64;
+  private static final String MODEL = ServingServer.IDENTITY;
 
   /** Compiling the server's code is not its cost per request, and takes longest on a new server. */
   private static final int COLD_WARMUPS = 4;
 
   private final Lab lab;
-  private @Nullable ServerProcess server;
+  private final ServingServer server;
 
-  IdentityRows(Lab lab) {
+  IdentityRows(Lab lab, ServingServer server) {
     this.lab = lab;
+    this.server = server;
   }
 
   List<SuiteRow> rows() {
@@ -50,16 +48,8 @@ final class IdentityRows implements AutoCloseable {
             this::grpcPerCpuSecond));
   }
 
-  @Override
-  public void close() {
-    if (server != null) {
-      server.close();
-      server = null;
-    }
-  }
-
   private Measured httpPerCpuSecond() throws Exception {
-    try (HttpLoad load = HttpLoad.on(lab, server())) {
+    try (HttpLoad load = HttpLoad.on(lab, server.get())) {
       HttpLoad.Window window = load.measure(List.of(MODEL), 8, coldWarmup(), lab.duration());
       HttpLoad.Figures figures = window.models().get(0);
       return new Measured(
@@ -78,7 +68,7 @@ final class IdentityRows implements AutoCloseable {
   }
 
   private Measured httpLatency() throws Exception {
-    try (HttpLoad load = HttpLoad.on(lab, server())) {
+    try (HttpLoad load = HttpLoad.on(lab, server.get())) {
       HttpLoad.Figures figures = load.measure(List.of(MODEL), 1).models().get(0);
       return new Measured(
           figures.p50Micros(),
@@ -92,7 +82,7 @@ final class IdentityRows implements AutoCloseable {
   }
 
   private Measured grpcPerCpuSecond() throws Exception {
-    ServerProcess target = server();
+    ServerProcess target = server.get();
     LoadTarget address =
         new LoadTarget("127.0.0.1", target.grpcPort(), 1, Duration.ofSeconds(30), null);
     try (HttpLoad http = HttpLoad.on(lab, target);
@@ -128,17 +118,5 @@ final class IdentityRows implements AutoCloseable {
 
   private Duration coldWarmup() {
     return lab.warmup().multipliedBy(COLD_WARMUPS);
-  }
-
-  private ServerProcess server() throws Exception {
-    if (server == null) {
-      TestRepository repository = lab.repository();
-      repository.add(
-          MODEL,
-          lab.modelFile("identity.onnx"),
-          TestRepository.config(MAX_BATCH_SIZE, 1, 1).put("dynamic_batching", new JsonObject()));
-      server = lab.startServer(repository, List.of());
-    }
-    return server;
   }
 }

@@ -12,34 +12,36 @@ import java.util.List;
 final class ServingSuite implements Suite {
 
   private final Lab lab;
-  private final IdentityRows identity;
+  private final ServingServer server;
 
   ServingSuite(Lab lab) {
     this.lab = lab;
-    this.identity = new IdentityRows(lab);
+    this.server = new ServingServer(lab);
   }
 
   @Override
   public List<SuiteRow> rows() {
-    List<SuiteRow> rows = new ArrayList<>(identity.rows());
-    SqueezenetRows squeezenet = new SqueezenetRows(lab);
-    for (SuiteRow row : squeezenet.rows()) {
-      // The idle identity server would still take a little of the two cores.
-      rows.add(new SuiteRow(row.figure(), row.target(), () -> alone(row)));
-    }
-    rows.add(new PairRow(lab).row());
-    rows.add(new NativeMemoryRow(lab).row());
+    List<SuiteRow> rows = new ArrayList<>(new IdentityRows(lab, server).rows());
+    rows.addAll(new SqueezenetRows(lab, server).rows());
+    // An idle server would still take a little of the two cores.
+    rows.add(alone(new PairRow(lab).row()));
+    rows.add(alone(new NativeMemoryRow(lab).row()));
     return rows;
   }
 
   @Override
   public void close() {
-    identity.close();
+    server.close();
     lab.close();
   }
 
-  private Measured alone(SuiteRow row) throws Exception {
-    identity.close();
-    return row.measure().call();
+  private SuiteRow alone(SuiteRow row) {
+    return new SuiteRow(
+        row.figure(),
+        row.target(),
+        () -> {
+          server.close();
+          return row.measure().call();
+        });
   }
 }

@@ -2,10 +2,8 @@ package dev.conveyor.verticles.bench.suite;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,14 +14,18 @@ import org.jspecify.annotations.Nullable;
  */
 final class SqueezenetRows {
 
-  private static final String FILE = "squeezenet.onnx";
   private static final int CONCURRENCY = 8;
 
+  /** The path of large bodies is compiled late at a few hundred requests per second. */
+  private static final int LONG_WARMUPS = 3;
+
   private final Lab lab;
+  private final ServingServer server;
   private @Nullable Comparison comparison;
 
-  SqueezenetRows(Lab lab) {
+  SqueezenetRows(Lab lab, ServingServer server) {
     this.lab = lab;
+    this.server = server;
   }
 
   /** The numbers behind both rows. */
@@ -80,23 +82,15 @@ final class SqueezenetRows {
     if (known != null) {
       return known;
     }
-    Path file = lab.modelFile(FILE);
-    int cores = lab.cores();
-    Map<String, String> settings = new LinkedHashMap<>();
-    TestRepository repository = lab.repository();
-    for (int instances = 1; instances <= cores; instances++) {
-      String model = "squeezenet_x" + instances;
-      repository.add(model, file, TestRepository.config(8, instances, cores / instances));
-      settings.put(model, "%d instances x %d threads".formatted(instances, cores / instances));
-    }
-    InProcess before = InProcess.measure(lab, file, cores);
-    Served served = serve(repository, settings);
-    InProcess after = InProcess.measure(lab, file, cores);
+    Path file = lab.modelFile(ServingServer.SQUEEZENET_FILE);
+    InProcess before = InProcess.measure(lab, file, lab.cores());
+    Served served = serve();
+    InProcess after = InProcess.measure(lab, file, lab.cores());
     Comparison made =
         new Comparison(
             InProcess.mean(before, after),
             served.window(),
-            "best setting: " + settings.get(served.model()),
+            "best setting: " + server.squeezenets().get(served.model()),
             served.client());
     comparison = made;
     return made;
@@ -105,11 +99,12 @@ final class SqueezenetRows {
   /** What the server did with the best of the settings. */
   private record Served(HttpLoad.Window window, String model, String client) {}
 
-  private Served serve(TestRepository repository, Map<String, String> settings) throws Exception {
-    try (ServerProcess server = lab.startServer(repository, List.of());
-        HttpLoad load = HttpLoad.on(lab, server)) {
-      String best = best(load, List.copyOf(settings.keySet()));
-      return new Served(load.measure(List.of(best), CONCURRENCY), best, load.client());
+  private Served serve() throws Exception {
+    try (HttpLoad load = HttpLoad.on(lab, server.get())) {
+      String best = best(load, List.copyOf(server.squeezenets().keySet()));
+      Duration warmup = lab.warmup().multipliedBy(LONG_WARMUPS);
+      return new Served(
+          load.measure(List.of(best), CONCURRENCY, warmup, lab.duration()), best, load.client());
     }
   }
 
