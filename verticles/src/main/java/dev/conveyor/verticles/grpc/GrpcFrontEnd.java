@@ -2,6 +2,7 @@ package dev.conveyor.verticles.grpc;
 
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferenceGateway;
+import dev.conveyor.verticles.Listening;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
@@ -83,9 +84,8 @@ public final class GrpcFrontEnd extends VerticleBase {
     grpc.addService(ReflectionService.v1());
     HttpServer http = vertx.createHttpServer(httpOptions());
     server = http;
-    return http.connectionHandler(this::onConnection)
-        .requestHandler(request -> handle(grpc, request))
-        .listen();
+    http.connectionHandler(this::onConnection).requestHandler(request -> handle(grpc, request));
+    return Listening.at("grpc", options.host(), options.port(), http.listen());
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.http;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.verticles.Listening;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpConnection;
@@ -74,7 +75,8 @@ public final class HttpFrontEnd extends VerticleBase {
                     .setIdleTimeoutUnit(TimeUnit.SECONDS))
             .connectionHandler(this::onConnection)
             .requestHandler(this::handle);
-    return server.listen(options.port(), options.host());
+    return Listening.at(
+        "http", options.host(), options.port(), server.listen(options.port(), options.host()));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.verticles.Listening;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.buffer.Buffer;
@@ -52,7 +53,8 @@ public final class MetricsFrontEnd extends VerticleBase {
             .setIdleTimeout(120);
     HttpServer http = vertx.createHttpServer(options).requestHandler(this::onRequest);
     server = http;
-    return http.listen().onSuccess(s -> actualPort = s.actualPort());
+    return Listening.at("metrics", host, port, http.listen())
+        .onSuccess(s -> actualPort = s.actualPort());
   }
 
   @Override
