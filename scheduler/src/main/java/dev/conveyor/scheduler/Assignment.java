@@ -21,4 +21,13 @@ public final class Assignment {
   public Batch batch() {
     return batch;
   }
+
+  /** Tells the instance, if it waits awake, that this has been sent to it. */
+  void announce() {
+    Linger before = state.lingering;
+    state.lingering = batch.linger();
+    if (before != null) {
+      before.end();
+    }
+  }
 }

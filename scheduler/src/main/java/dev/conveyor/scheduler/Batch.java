@@ -10,12 +10,18 @@ import java.util.List;
  * @param items sum of the requests' batch sizes
  * @param dispatchNs when the scheduler let go of it
  * @param clock says how long the execution in progress has taken
+ * @param linger lets the instance wait awake for the next batch
  */
 public record Batch(
-    long id, List<InferenceRequest> requests, int items, long dispatchNs, RunClock clock) {
+    long id,
+    List<InferenceRequest> requests,
+    int items,
+    long dispatchNs,
+    RunClock clock,
+    Linger linger) {
 
   /** Creates a batch whose execution begins now. */
   public Batch(long id, List<InferenceRequest> requests, int items, long dispatchNs) {
-    this(id, requests, items, dispatchNs, new RunClock(dispatchNs));
+    this(id, requests, items, dispatchNs, new RunClock(dispatchNs), new Linger());
   }
 }

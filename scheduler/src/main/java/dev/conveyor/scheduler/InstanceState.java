@@ -17,6 +17,10 @@ final class InstanceState {
   boolean leaving;
 
   @Nullable Assignment running;
+
+  /** Of the batch before, as long as the instance may wait awake for another. */
+  @Nullable Linger lingering;
+
   double chargedNs;
   private long startedNs;
   private long batchNsBefore;

@@ -52,6 +52,12 @@ public final class SchedulerVerticle extends VerticleBase {
   /** How often running executions are looked at. */
   private static final long CUT_EVERY_MS = 50;
 
+  /** A client on the same machine comes back within this time, or rests. */
+  private static final long AWAKE_FOR_BATCH_NS = 60_000;
+
+  /** No other connection waits longer than this for the event loop. */
+  private static final long AWAKE_FOR_ANSWER_NS = 30_000;
+
   private final Scheduler scheduler;
   private final NanoClock clock;
   private final DeliveryOptions runOptions;
@@ -59,6 +65,8 @@ public final class SchedulerVerticle extends VerticleBase {
   private final List<MessageConsumer<?>> consumers = new ArrayList<>();
   private final List<Pending> pending = new ArrayList<>();
   private final Set<String> toSweep = new LinkedHashSet<>();
+  private final LoneRequests lone = new LoneRequests();
+  private int running;
   private boolean dispatchScheduled;
   private long watchdog;
   private long lookedNs;
@@ -198,28 +206,58 @@ public final class SchedulerVerticle extends VerticleBase {
     }
     long nowNs = clock.nanoTime();
     Assignment assignment = scheduler.poll(nowNs);
+    Assignment last = null;
+    int batches = 0;
     while (assignment != null) {
       run(assignment);
+      last = assignment;
+      batches++;
       assignment = scheduler.poll(nowNs);
     }
     answerRejected();
     answerPending();
     scheduler.publishLoads(nowNs);
     armWakeUp(nowNs);
+    if (last != null) {
+      awaitLoneRequest(batches, last.batch().requests());
+    }
+  }
+
+  /** Where it pays, stays awake for the answer to the only request there is. */
+  private void awaitLoneRequest(int batches, List<InferenceRequest> requests) {
+    lone.onDispatch(batches, requests.size(), running);
+    if (!lone.isHabit()) {
+      return;
+    }
+    ReplyTo replyTo = requests.get(0).replyTo();
+    long start = System.nanoTime();
+    while (!replyTo.isDone() && System.nanoTime() - start < AWAKE_FOR_ANSWER_NS) {
+      Thread.onSpinWait();
+    }
   }
 
   private void run(Assignment assignment) {
     InstanceRef instance = assignment.instance();
+    running++;
+    if (lone.isHabit()) {
+      assignment.batch().linger().allow(AWAKE_FOR_BATCH_NS);
+    }
     vertx
         .eventBus()
         .<BatchOutcome>request(
             Addresses.instance(instance.key(), instance.index()), assignment.batch(), runOptions)
         .onComplete(
             reply -> {
+              running--;
+              lone.onOutcome(reply.body().busyNs());
               scheduler.onOutcome(assignment, reply.body(), clock.nanoTime());
               scheduleDispatch();
             },
-            failure -> onLost(assignment, failure));
+            failure -> {
+              running--;
+              onLost(assignment, failure);
+            });
+    assignment.announce();
   }
 
   private void onLost(Assignment assignment, Throwable failure) {

@@ -161,6 +161,7 @@ public final class InstanceVerticle extends VerticleBase {
     }
     batch.requests().forEach(InferenceRequest::close);
     message.reply(outcome);
+    batch.linger().await();
   }
 
   /** Runs a synthetic batch to tell a sick instance from bad inputs; without one, counts. */
