@@ -65,7 +65,7 @@ final class BringUp {
                     survey -> withRoom(name, configJson, survey.expectedBytes(), takeOver, 1)));
   }
 
-  static boolean isOutOfBudget(Throwable failure) {
+  private static boolean isOutOfBudget(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof BudgetExceededException) {
         return true;

@@ -387,11 +387,9 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   private static Throwable asClientError(String name, Throwable failure) {
-    if (failure instanceof InferenceException) {
-      return failure;
-    }
-    return new InferenceException(
-        BringUp.isOutOfBudget(failure) ? ErrorCode.OUT_OF_MEMORY : ErrorCode.INVALID_REQUEST,
-        "failed to load '%s': %s".formatted(name, failure.getMessage()));
+    return failure instanceof InferenceException
+        ? failure
+        : InferenceException.invalid(
+            "failed to load '%s': %s".formatted(name, failure.getMessage()));
   }
 }
