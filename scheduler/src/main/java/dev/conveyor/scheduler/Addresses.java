@@ -24,6 +24,12 @@ public final class Addresses {
   /** Every {@link RetryDecision} of the scheduler is published here. */
   public static final String RETRIES = "conveyor.scheduler.retries";
 
+  /**
+   * Takes a {@link dev.conveyor.scheduler.decisions.DecisionQuery}; replies with {@link
+   * dev.conveyor.scheduler.decisions.Decisions}.
+   */
+  public static final String DECISIONS = "conveyor.scheduler.decisions";
+
   private Addresses() {}
 
   /** Takes a {@link Batch}; replies with a {@link BatchOutcome}. One per instance. */

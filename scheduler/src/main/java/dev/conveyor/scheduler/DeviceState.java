@@ -1,6 +1,7 @@
 package dev.conveyor.scheduler;
 
-import dev.conveyor.scheduler.fairness.StartTimeFairQueue;
+import dev.conveyor.models.config.ServiceLevel.PriorityClass;
+import dev.conveyor.scheduler.fairness.RunQueue;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -16,11 +17,8 @@ import org.jspecify.annotations.Nullable;
 final class DeviceState {
 
   final DeviceSpec spec;
-  final StartTimeFairQueue fair = new StartTimeFairQueue();
+  final RunQueue<Placement> runQueue = new RunQueue<>(PriorityClass.values().length);
   final List<Placement> placements = new ArrayList<>();
-
-  /** The smallest start tag among the models that could run at the last {@link #choose}. */
-  double smallestTag;
 
   /** Batches that run here now. */
   private final List<InstanceState> batches = new ArrayList<>();
@@ -99,41 +97,13 @@ final class DeviceState {
     take(-units, nowNs);
   }
 
-  /**
-   * Returns the model that is to run here next, or null.
-   *
-   * <p>The smallest start tag goes first. If its batch needs more room than there is, others may
-   * use the room meanwhile, but only until they are a window ahead; then the device drains until it
-   * fits. So a batch that needs every core is not starved by a stream of small ones.
-   */
-  @Nullable Placement choose(long nowNs) {
+  /** Returns the model that is to run here next, or null. */
+  @Nullable Placement choose() {
     int room = spec.capacity() - used;
-    if (room == 0) {
+    if (room == 0 || runQueue.isEmpty()) {
       return null;
     }
-    Placement first = null;
-    Placement firstFitting = null;
-    double firstTag = 0;
-    double fittingTag = 0;
-    for (int i = 0; i < placements.size(); i++) {
-      Placement placement = placements.get(i);
-      if (!placement.canRun(nowNs)) {
-        continue;
-      }
-      double tag = fair.startTag(placement.flow);
-      if (first == null || tag < firstTag) {
-        first = placement;
-        firstTag = tag;
-      }
-      if (placement.nextInstance().units <= room && (firstFitting == null || tag < fittingTag)) {
-        firstFitting = placement;
-        fittingTag = tag;
-      }
-    }
-    if (first == null || firstFitting == null) {
-      return null;
-    }
-    smallestTag = firstTag;
-    return fittingTag - firstTag <= fair.windowNs(first.flow) ? firstFitting : null;
+    RunQueue.Entry<Placement> next = runQueue.choose(room);
+    return next == null ? null : next.value();
   }
 }

@@ -55,7 +55,7 @@ final class InstanceState {
   /** Ends the running batch: gives the room back and charges what it took. */
   void settle(long busyNs, long nowNs) {
     double actualNs = (double) Math.max(0, busyNs) * units;
-    placement.device.fair.complete(placement.flow, chargedNs, actualNs);
+    placement.device.runQueue.complete(placement.entry, chargedNs, actualNs);
     placement.device.giveBack(units, nowNs);
     placement.device.ended(this);
     placement.model.running--;
@@ -76,5 +76,6 @@ final class InstanceState {
   void forget() {
     placement.free.remove(this);
     placement.model.instances.remove(ref.index(), this);
+    placement.model.countInstances();
   }
 }

@@ -1,5 +1,7 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.scheduler.decisions.DecisionQuery;
+import dev.conveyor.scheduler.decisions.Decisions;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.MessageCodec;
@@ -25,6 +27,8 @@ public final class LocalCodec<T> implements MessageCodec<T, T> {
     register(vertx, BatchOutcome.class);
     register(vertx, SchedulerSnapshot.class);
     register(vertx, ModelProfile.class);
+    register(vertx, DecisionQuery.class);
+    register(vertx, Decisions.class);
     register(vertx, SchedulerCommand.AddModel.class);
     register(vertx, SchedulerCommand.RemoveModel.class);
     register(vertx, SchedulerCommand.SeedProfile.class);

@@ -8,6 +8,7 @@ import dev.conveyor.scheduler.admission.LatencyMargin;
 import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.StandingQueueGuard;
+import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.batching.RequestQueue;
 import dev.conveyor.scheduler.fairness.TenantShares;
@@ -21,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * from which the front ends refuse what has no chance before they read it.
  */
 final class ModelAdmission {
+
+  private static final long SHED_AGAIN_NS = 1_000_000;
 
   private final ModelState model;
   private final TenantShares shares;
@@ -141,6 +144,13 @@ final class ModelAdmission {
       model.batcher.shed(
           nowNs - guard.targetNs(), Refusals.overloaded(model.plan, guard.targetNs()), rejected);
     }
+  }
+
+  /** Returns how long until {@link #shed} should be asked again, if nothing else happens. */
+  long untilShedNs() {
+    return guard != null && guard.isOverloaded() && model.batcher.queue().requests() > 0
+        ? Math.max(SHED_AGAIN_NS, guard.targetNs() / 4)
+        : Batcher.NEVER;
   }
 
   /** Leaves what is known now for the front ends. */

@@ -2,6 +2,11 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.config.Admission;
 import dev.conveyor.models.config.DynamicBatching;
+import dev.conveyor.models.config.ServiceLevel;
+import dev.conveyor.scheduler.batching.Batcher;
+import dev.conveyor.scheduler.batching.DeadlineBatcher;
+import dev.conveyor.scheduler.batching.DynamicBatcher;
+import dev.conveyor.scheduler.batching.RequestQueue;
 import java.util.Optional;
 
 /**
@@ -13,6 +18,7 @@ import java.util.Optional;
  * @param defaultMaxQueueSize requests that may wait if the queue policy does not say; 0 for no
  *     bound
  * @param admission what is taken in before requests are turned away
+ * @param serviceLevel what its requests are promised, and against whom
  */
 public record ModelPlan(
     String name,
@@ -21,7 +27,8 @@ public record ModelPlan(
     Optional<DynamicBatching> dynamicBatching,
     double weight,
     int defaultMaxQueueSize,
-    Admission admission) {
+    Admission admission,
+    ServiceLevel serviceLevel) {
 
   public ModelPlan {
     if (maxBatchSize < 0 || defaultMaxQueueSize < 0 || !(weight > 0)) {
@@ -36,7 +43,47 @@ public record ModelPlan(
     }
   }
 
+  /** Creates a plan without an objective. */
+  public ModelPlan(
+      String name,
+      String version,
+      int maxBatchSize,
+      Optional<DynamicBatching> dynamicBatching,
+      double weight,
+      int defaultMaxQueueSize,
+      Admission admission) {
+    this(
+        name,
+        version,
+        maxBatchSize,
+        dynamicBatching,
+        weight,
+        defaultMaxQueueSize,
+        admission,
+        ServiceLevel.DEFAULT);
+  }
+
   /** Creates a plan that bounds the number of queued requests only. */
+  public ModelPlan(
+      String name,
+      String version,
+      int maxBatchSize,
+      Optional<DynamicBatching> dynamicBatching,
+      double weight,
+      int defaultMaxQueueSize,
+      ServiceLevel serviceLevel) {
+    this(
+        name,
+        version,
+        maxBatchSize,
+        dynamicBatching,
+        weight,
+        defaultMaxQueueSize,
+        Admission.DEFAULT,
+        serviceLevel);
+  }
+
+  /** Creates a plan without an objective that bounds the number of queued requests only. */
   public ModelPlan(
       String name,
       String version,
@@ -51,7 +98,8 @@ public record ModelPlan(
         dynamicBatching,
         weight,
         defaultMaxQueueSize,
-        Admission.DEFAULT);
+        Admission.DEFAULT,
+        ServiceLevel.DEFAULT);
   }
 
   /** Returns the items of the largest batch that is ever cut from its queue, if all are single. */
@@ -71,5 +119,20 @@ public record ModelPlan(
 
   boolean preservesOrdering() {
     return dynamicBatching.isPresent() && dynamicBatching.get().preserveOrdering();
+  }
+
+  /** Returns the rule that cuts batches from its queue, with an empty queue. */
+  Batcher newBatcher() {
+    DynamicBatching batching = dynamicBatching.orElse(DynamicBatching.DEFAULT);
+    RequestQueue queue = new RequestQueue(name, batching, serviceLevel, defaultMaxQueueSize);
+    return serviceLevel.hasObjective()
+        ? new DeadlineBatcher(
+            name,
+            maxBatchSize,
+            dynamicBatching.isPresent(),
+            serviceLevel.latencyObjective().toNanos(),
+            !batching.preserveOrdering(),
+            queue)
+        : new DynamicBatcher(name, maxBatchSize, dynamicBatching, queue);
   }
 }

@@ -2,8 +2,9 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.Tenants;
-import dev.conveyor.scheduler.batching.DynamicBatcher;
+import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.fairness.IndexedHeap;
 import dev.conveyor.scheduler.isolation.RetryBudget;
 import dev.conveyor.scheduler.profile.CostProfile;
 import java.util.ArrayList;
@@ -27,7 +28,7 @@ final class ModelState {
   final ModelAdmission admission;
 
   ModelPlan plan;
-  DynamicBatcher batcher;
+  Batcher batcher;
   int running;
 
   /** Takes no more requests; what is queued still runs. */
@@ -45,21 +46,85 @@ final class ModelState {
   long refused;
   long dispatchedRequests;
   long dispatchedBatches;
+
+  /** Something happened that may change what can run. */
+  boolean touched;
+
+  final IndexedHeap.Node<ModelState> wakeUp = new IndexedHeap.Node<>(this);
+
+  private long ageingNs;
+  private boolean waiting;
+  private long waitingSinceNs;
   private long expiredBefore;
   private long cancelledBefore;
 
   ModelState(ModelPlan plan, Tenants tenants) {
     this.plan = plan;
-    this.batcher = newBatcher(plan);
+    this.ageingNs = plan.serviceLevel().ageing().toNanos();
+    this.batcher = plan.newBatcher();
     this.admission = new ModelAdmission(this, tenants);
   }
 
   /**
-   * Returns true if there is a batch that may run now. With preserved ordering one batch runs at a
-   * time: answers of two instances could overtake each other.
+   * Returns true if a batch may run now. With preserved ordering one batch runs at a time: answers
+   * of two instances could overtake each other.
    */
-  boolean isReady(long nowNs) {
-    return (running == 0 || !plan.preservesOrdering()) && batcher.isReady(nowNs);
+  boolean mayRun() {
+    return batcher.queue().requests() > 0 && (running == 0 || !plan.preservesOrdering());
+  }
+
+  /**
+   * Returns the class it competes in, 0 the highest: its own, or a higher one if it has had
+   * something to run for long and none of it ran.
+   */
+  int priorityClass(long nowNs) {
+    int own = plan.serviceLevel().priorityClass().rank();
+    return (int) Math.max(0, own - waitedNs(nowNs) / ageingNs);
+  }
+
+  /** Returns how long until {@link #priorityClass} is higher, if it ever is. */
+  long untilOlderNs(long nowNs) {
+    return priorityClass(nowNs) == 0 ? Batcher.NEVER : ageingNs - waitedNs(nowNs) % ageingNs;
+  }
+
+  private long waitedNs(long nowNs) {
+    return waiting ? Math.max(0, nowNs - waitingSinceNs) : 0;
+  }
+
+  /** Notes that there is something to run; until something did run, that is when it began. */
+  void startWaiting(long nowNs) {
+    if (!waiting) {
+      waiting = true;
+      waitingSinceNs = nowNs;
+    }
+  }
+
+  /** Notes that a batch runs. */
+  void dispatched(int requests, long nowNs) {
+    running++;
+    dispatchedBatches++;
+    dispatchedRequests += requests;
+    waiting = batcher.queue().requests() > 0;
+    waitingSinceNs = nowNs;
+  }
+
+  /** Takes note that instances came or went. */
+  void countInstances() {
+    for (Placement placement : placements) {
+      placement.countInstances();
+    }
+  }
+
+  /** Tells the batcher about the places where the model runs. */
+  void updatePlaces() {
+    int parallelism = 0;
+    long leastNs = Long.MAX_VALUE;
+    for (int i = 0; i < placements.size(); i++) {
+      Placement placement = placements.get(i);
+      parallelism += placement.parallelism;
+      leastNs = Math.min(leastNs, placement.boundNs(1));
+    }
+    batcher.setPlaces(Math.max(1, parallelism), leastNs == Long.MAX_VALUE ? 0 : leastNs);
   }
 
   /** Returns the number of instances that still get batches. */
@@ -80,22 +145,14 @@ final class ModelState {
     return null;
   }
 
-  boolean hasFreeInstance() {
-    for (int i = 0; i < placements.size(); i++) {
-      if (!placements.get(i).free.isEmpty()) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   /** Replaces the plan; what is queued moves over, except what the new plan does not admit. */
   void replan(ModelPlan next, long nowNs, List<Rejection> rejected) {
     List<InferenceRequest> queued = batcher.removeAll();
     expiredBefore += batcher.queue().expired();
     cancelledBefore += batcher.queue().cancelled();
     plan = next;
-    batcher = newBatcher(next);
+    ageingNs = next.serviceLevel().ageing().toNanos();
+    batcher = next.newBatcher();
     admission.replan();
     for (InferenceRequest request : queued) {
       InferenceException refusal = batcher.offer(request, nowNs);
@@ -104,7 +161,7 @@ final class ModelState {
       }
     }
     for (Placement placement : placements) {
-      placement.flow.setWeight(next.weight());
+      placement.entry.flow().setWeight(next.weight());
       placement.profile = new CostProfile();
       placement.seed = ModelProfile.Seed.NONE;
     }
@@ -132,10 +189,5 @@ final class ModelState {
         refused,
         expiredBefore + batcher.queue().expired(),
         cancelledBefore + batcher.queue().cancelled());
-  }
-
-  private static DynamicBatcher newBatcher(ModelPlan plan) {
-    return new DynamicBatcher(
-        plan.name(), plan.maxBatchSize(), plan.dynamicBatching(), plan.defaultMaxQueueSize());
   }
 }

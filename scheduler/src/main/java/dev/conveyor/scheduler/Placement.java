@@ -1,21 +1,23 @@
 package dev.conveyor.scheduler;
 
-import dev.conveyor.scheduler.fairness.StartTimeFairQueue.Flow;
+import dev.conveyor.scheduler.batching.BatchCosts;
+import dev.conveyor.scheduler.fairness.RunQueue;
 import dev.conveyor.scheduler.profile.CostProfile;
 import java.util.ArrayDeque;
 
 /**
- * One model on one device: its free instances there, its claim on the device's time, and what its
- * batches cost there.
+ * One model on one device: its free instances there, its place in the device's run queue, and what
+ * its batches cost there.
  *
  * <p>Not thread-safe: owned by the {@link Scheduler}.
  */
-final class Placement {
+final class Placement implements BatchCosts {
 
   final ModelState model;
   final DeviceState device;
-  final Flow flow;
+  final RunQueue.Entry<Placement> entry;
   final ArrayDeque<InstanceState> free = new ArrayDeque<>();
+  int parallelism;
 
   /** What it adds to its device's demand now. */
   double demand;
@@ -26,11 +28,26 @@ final class Placement {
   Placement(ModelState model, DeviceState device) {
     this.model = model;
     this.device = device;
-    this.flow = device.fair.addFlow(model.plan.weight());
+    this.entry = device.runQueue.add(this, model.plan.weight());
   }
 
-  boolean canRun(long nowNs) {
-    return !free.isEmpty() && model.isReady(nowNs);
+  /** Takes the time that as many batches stay under as are to meet the objective. */
+  @Override
+  public long boundNs(int items) {
+    return profile.predictNs(items, model.plan.serviceLevel().latencyPercentile() / 100);
+  }
+
+  /** Works out how many batches could run here at once if nothing else did. */
+  void countInstances() {
+    int widest = 1;
+    int instances = 0;
+    for (InstanceState instance : model.instances.values()) {
+      if (instance.placement == this && !instance.leaving) {
+        instances++;
+        widest = Math.max(widest, instance.units);
+      }
+    }
+    parallelism = Math.min(instances, device.spec.capacity() / widest);
   }
 
   /** Returns the instance that is to run next: the one used last, whose caches are warm. */

@@ -3,8 +3,9 @@ package dev.conveyor.scheduler;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.admission.LoadCell;
-import dev.conveyor.scheduler.batching.DynamicBatcher;
+import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.decisions.DecisionLog;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.util.ArrayList;
@@ -23,17 +24,19 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Binding is late: a batch is cut only when an instance is free and its device has room, so that
  * it is as full as it can be. The device with the smallest part in use goes first; on it, the model
- * that has had the least device time for its weight ({@link
- * dev.conveyor.scheduler.fairness.StartTimeFairQueue}). Cores of a CPU are never oversubscribed:
- * the threads of the running batches add up to at most its capacity.
+ * that its {@link dev.conveyor.scheduler.fairness.RunQueue} says: strict classes with ageing, fair
+ * shares of device time, deadlines inside the fairness window. What is cut from that model's queue
+ * is the {@link Batcher}'s decision. Cores of a CPU are never oversubscribed: the threads of the
+ * running batches add up to at most its capacity.
  *
  * <p>Every request that was taken comes out exactly once: in an {@link Assignment} or in a {@link
- * Rejection}. A decision looks at each model once; taking a request looks at its model only.
+ * Rejection}. Taking a request looks at its model only; a decision looks at what has changed since
+ * the last one ({@link Agenda}) and takes the first of the run queues.
  */
 public final class Scheduler {
 
   /** What {@link #wakeUpInNs} returns if only an event can change anything. */
-  public static final long NEVER = DynamicBatcher.NEVER;
+  public static final long NEVER = Batcher.NEVER;
 
   /** Charged for a batch of a model that has never run, until its true cost is known. */
   private static final long UNKNOWN_COST_NS = 1_000_000;
@@ -41,11 +44,15 @@ public final class Scheduler {
   /** Lost with two instances, a request may be what they were lost by. */
   private static final int MOST_TRIES = 2;
 
+  private static final int LOGGED_DECISIONS = 4096;
+
   private final Map<String, DeviceState> devicesByName = new LinkedHashMap<>();
   private final List<DeviceState> devices = new ArrayList<>();
   private final ModelTable models = new ModelTable();
   private final Tenants tenants;
   private final LoadBoard loads = new LoadBoard();
+  private final DecisionLog log = new DecisionLog(LOGGED_DECISIONS);
+  private final Agenda agenda = new Agenda(log);
   private List<Rejection> rejected = new ArrayList<>();
   private long nextBatchId;
   private boolean shutDown;
@@ -81,6 +88,7 @@ public final class Scheduler {
       throw new IllegalStateException(plan.key() + " is being removed");
     } else {
       model.replan(plan, nowNs, rejected);
+      agenda.touch(model);
     }
   }
 
@@ -120,6 +128,7 @@ public final class Scheduler {
       return;
     }
     model.batcher.rejectAll(Refusals.notReady(model.plan, "unloaded"), rejected);
+    agenda.forget(model);
     models.remove(model);
     loads.forget(model);
     for (InstanceState instance : model.instances.values()) {
@@ -151,8 +160,10 @@ public final class Scheduler {
     InstanceState instance = new InstanceState(ref, placement, device.spec.units(ref));
     model.instances.put(ref.index(), instance);
     placement.free.addLast(instance);
+    model.countInstances();
     model.lostReason = null;
     loads.touch(model);
+    agenda.touch(model);
   }
 
   /**
@@ -168,6 +179,7 @@ public final class Scheduler {
       for (CostSample sample : command.samples()) {
         placement.profile.seed(sample.items(), sample.busyNs());
       }
+      agenda.touch(model);
     }
   }
 
@@ -195,9 +207,11 @@ public final class Scheduler {
       return;
     }
     instance.leaving = true;
+    model.countInstances();
     if (instance.running == null) {
       instance.forget();
     }
+    agenda.touch(model);
     rejectIfStranded(model);
   }
 
@@ -216,13 +230,17 @@ public final class Scheduler {
     InferenceException refusal = admit(model, request, nowNs);
     if (refusal != null) {
       model.refused++;
-    } else if (model.batcher.queue().requests() == 1) {
+      return refusal;
+    }
+    agenda.touch(model);
+    model.startWaiting(nowNs);
+    if (model.batcher.queue().requests() == 1) {
       for (int i = 0; i < model.placements.size(); i++) {
         Placement placement = model.placements.get(i);
-        placement.device.fair.activate(placement.flow);
+        placement.device.runQueue.activate(placement.entry);
       }
     }
-    return refusal;
+    return null;
   }
 
   private @Nullable InferenceException admit(
@@ -251,30 +269,30 @@ public final class Scheduler {
 
   /** Returns the next batch to run and where, or null; ask until it returns null. */
   public @Nullable Assignment poll(long nowNs) {
-    List<ModelState> all = models.all();
-    for (int i = 0; i < all.size(); i++) {
-      ModelState model = all.get(i);
-      model.batcher.expire(nowNs, rejected);
-      model.admission.shed(nowNs, rejected);
-    }
-    Placement next = choose(nowNs);
+    agenda.settle(nowNs, rejected);
+    Placement next = choose();
     while (next != null) {
-      Batch batch = next.model.batcher.take(nextBatchId, nowNs, rejected);
+      ModelState model = next.model;
+      Batch batch = model.batcher.take(nextBatchId, nowNs, next, rejected);
+      agenda.logDropped(model, nowNs);
       if (batch != null) {
         nextBatchId++;
-        return assign(next, batch, nowNs);
+        Assignment assignment = assign(next, batch, nowNs);
+        agenda.refresh(model, nowNs, rejected);
+        return assignment;
       }
-      next = choose(nowNs);
+      agenda.refresh(model, nowNs, rejected);
+      next = choose();
     }
     return null;
   }
 
-  private @Nullable Placement choose(long nowNs) {
+  private @Nullable Placement choose() {
     Placement best = null;
     for (int i = 0; i < devices.size(); i++) {
       DeviceState device = devices.get(i);
       if (best == null || device.usedFraction() < best.device.usedFraction()) {
-        Placement candidate = device.choose(nowNs);
+        Placement candidate = device.choose();
         best = candidate == null ? best : candidate;
       }
     }
@@ -290,15 +308,14 @@ public final class Scheduler {
     Assignment assignment = new Assignment(instance, batch);
     instance.running = assignment;
     instance.chargedNs = (double) predictedNs * instance.units;
-    device.fair.dispatch(placement.flow, device.smallestTag, instance.chargedNs);
+    device.runQueue.dispatch(placement.entry, instance.chargedNs);
     device.take(instance.units, nowNs);
     instance.started(nowNs);
     device.started(instance);
     model.admission.onBatch(batch, nowNs);
     loads.touch(model);
-    model.running++;
-    model.dispatchedBatches++;
-    model.dispatchedRequests += batch.requests().size();
+    model.dispatched(batch.requests().size(), nowNs);
+    log.runs(model.plan, device.spec.name(), batch, predictedNs, model.batcher, nowNs);
     return assignment;
   }
 
@@ -323,6 +340,7 @@ public final class Scheduler {
     } else {
       instance.placement.free.addLast(instance);
     }
+    agenda.touch(instance.placement.model);
   }
 
   /**
@@ -338,6 +356,7 @@ public final class Scheduler {
     }
     instance.drop(nowNs);
     loads.touch(instance.placement.model);
+    agenda.touch(instance.placement.model);
     return true;
   }
 
@@ -352,6 +371,7 @@ public final class Scheduler {
     if (model != null && model.activeInstances() == 0) {
       model.lostReason = reason;
       loads.touch(model);
+      agenda.touch(model);
       model.batcher.rejectAll(Refusals.notReady(model.plan, reason), rejected);
     }
   }
@@ -411,6 +431,7 @@ public final class Scheduler {
     ModelState model = models.find(key);
     if (model != null) {
       model.batcher.removeDone(rejected);
+      agenda.touch(model);
     }
   }
 
@@ -419,6 +440,7 @@ public final class Scheduler {
     shutDown = true;
     for (ModelState model : models.all()) {
       model.batcher.rejectAll(Refusals.shuttingDown(), rejected);
+      agenda.touch(model);
     }
   }
 
@@ -448,19 +470,13 @@ public final class Scheduler {
    * comes, or {@link #NEVER}. May be too short. Valid after {@code poll} returned null.
    */
   public long wakeUpInNs(long nowNs) {
-    long untilNs = NEVER;
-    List<ModelState> all = models.all();
-    for (int i = 0; i < all.size(); i++) {
-      ModelState model = all.get(i);
-      DynamicBatcher batcher = model.batcher;
-      untilNs =
-          Math.min(
-              untilNs,
-              model.hasFreeInstance()
-                  ? batcher.untilNextEventNs(nowNs)
-                  : batcher.untilExpiryNs(nowNs));
-    }
-    return untilNs;
+    agenda.settle(nowNs, rejected);
+    return agenda.wakeUpInNs(nowNs);
+  }
+
+  /** Returns the last decisions, to read. */
+  public DecisionLog decisions() {
+    return log;
   }
 
   /** Returns what is held now and what was done so far. */
@@ -474,6 +490,7 @@ public final class Scheduler {
   private void rejectIfStranded(ModelState model) {
     if (model.draining && model.activeInstances() == 0) {
       model.batcher.rejectAll(Refusals.notReady(model.plan, "unloading"), rejected);
+      agenda.touch(model);
     }
   }
 }

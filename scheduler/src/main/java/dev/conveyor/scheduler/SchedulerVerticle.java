@@ -11,6 +11,7 @@ import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
 import dev.conveyor.scheduler.SchedulerCommand.RemoveModel;
 import dev.conveyor.scheduler.SchedulerCommand.SeedProfile;
 import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.decisions.DecisionQuery;
 import io.vertx.core.Future;
 import io.vertx.core.Timer;
 import io.vertx.core.VerticleBase;
@@ -105,6 +106,12 @@ public final class SchedulerVerticle extends VerticleBase {
         bus.<String>localConsumer(
             Addresses.PROFILE,
             message -> message.reply(scheduler.profile(message.body()), runOptions)));
+    consumers.add(
+        bus.<DecisionQuery>localConsumer(
+            Addresses.DECISIONS,
+            message ->
+                message.reply(
+                    scheduler.decisions().find(message.body(), clock.nanoTime()), runOptions)));
     lookedNs = clock.nanoTime();
     stallEndNs = lookedNs;
     watchdog = vertx.setPeriodic(CUT_EVERY_MS, id -> cutOverdue());

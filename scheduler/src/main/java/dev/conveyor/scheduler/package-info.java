@@ -8,7 +8,7 @@
  *       events come in, decisions come out.
  *   <li>The actor around it: {@link SchedulerVerticle}, one event loop, told by {@link
  *       SchedulerCommand} what there is to schedule; reached at {@link Addresses}.
- *   <li>What it holds and has done: {@link SchedulerSnapshot}.
+ *   <li>What it holds and has done: {@link SchedulerSnapshot}, and why: {@code decisions}.
  *   <li>The rules it is made of: {@code batching}, {@code profile}, {@code fairness}.
  * </ul>
  *

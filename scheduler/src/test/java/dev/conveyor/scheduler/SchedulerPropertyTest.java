@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
+import dev.conveyor.models.config.ServiceLevel;
+import dev.conveyor.models.config.ServiceLevel.PriorityClass;
 import dev.conveyor.scheduler.batching.Rejection;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,6 +28,7 @@ final class SchedulerPropertyTest {
 
   private static final int CORES = 3;
   private static final int SLOTS = 2;
+  private static final List<PriorityClass> CLASSES = List.of(PriorityClass.values());
 
   @Property(tries = 400)
   void shouldKeepItsPromisesUnderRandomEvents(@ForAll long seed) {
@@ -47,6 +50,7 @@ final class SchedulerPropertyTest {
     private final Map<InferenceRequest, Integer> arrival = new HashMap<>();
     private final Map<String, Integer> lastOfKey = new HashMap<>();
     private int arrivals;
+    private InferenceRequest lastOfBatch;
     private int nextIndex;
     private long nowNs = T0;
 
@@ -100,6 +104,7 @@ final class SchedulerPropertyTest {
                   random.nextInt(4) == 0
                       ? nowNs + random.nextInt((int) (5 * MS))
                       : InferenceRequest.NO_DEADLINE)
+              .arrivalNs(nowNs)
               .shapeKey(random.nextInt(5) == 0 ? "other" : null)
               .build();
       arrival.put(request, arrivals++);
@@ -159,15 +164,20 @@ final class SchedulerPropertyTest {
     private void decide() {
       Assignment next = scheduler.poll(nowNs);
       while (next != null) {
+        takeRejected();
         check(next);
         running.add(next);
         next = scheduler.poll(nowNs);
       }
+      takeRejected();
+      assertThat(scheduler.wakeUpInNs(nowNs)).isGreaterThanOrEqualTo(0);
+      checkRoom();
+    }
+
+    private void takeRejected() {
       for (Rejection rejection : scheduler.takeRejected()) {
         assertThat(waiting.remove(rejection.request())).as("rejected once").isTrue();
       }
-      assertThat(scheduler.wakeUpInNs(nowNs)).isGreaterThanOrEqualTo(0);
-      checkRoom();
     }
 
     private void check(Assignment assignment) {
@@ -181,6 +191,7 @@ final class SchedulerPropertyTest {
         assertThat(batch.requests()).hasSize(1);
       }
       Object shapeKey = batch.requests().get(0).shapeKey();
+      lastOfBatch = batch.requests().get(batch.requests().size() - 1);
       for (InferenceRequest request : batch.requests()) {
         assertThat(waiting.remove(request)).as("runs once").isTrue();
         assertThat(request.replyTo().isDone()).isFalse();
@@ -197,18 +208,37 @@ final class SchedulerPropertyTest {
       }
     }
 
-    /** Within a level, requests leave in the order in which they came, unless some are delayed. */
+    /**
+     * Requests leave in the order in which they came, if that is promised; or, with an objective
+     * and one level, by deadline: nothing that waits could have gone before the last of a batch.
+     */
     private void checkOrder(ModelPlan plan, InferenceRequest request) {
       DynamicBatching batching = plan.dynamicBatching().orElse(DynamicBatching.DEFAULT);
-      boolean levels = batching.priorityLevels() > 0 && !batching.preserveOrdering();
+      boolean delays = batching.defaultQueuePolicy().timeoutAction() == TimeoutAction.DELAY;
+      boolean levels = batching.priorityLevels() > 0;
       if (batching.preserveOrdering()
-          || batching.defaultQueuePolicy().timeoutAction() == TimeoutAction.REJECT) {
-        boolean named = request.priority() == 1 || request.priority() == 2;
-        int level = !levels ? 0 : named ? request.priority() : batching.defaultPriorityLevel();
-        String key = plan.key() + " level " + level;
-        Integer before = lastOfKey.put(key, arrival.get(request));
+          || (!levels && !delays && !plan.serviceLevel().hasObjective())) {
+        Integer before = lastOfKey.put(plan.key(), arrival.get(request));
         assertThat(arrival.get(request)).isGreaterThan(Objects.requireNonNullElse(before, -1));
+      } else if (plan.serviceLevel().hasObjective() && !levels && !delays) {
+        long deadlineNs = deadlineNs(plan, request);
+        for (InferenceRequest other : waiting) {
+          if (request == lastOfBatch && other.model().equals(plan.name())) {
+            assertThat(deadlineNs(plan, other) - deadlineNs).isGreaterThanOrEqualTo(0);
+          }
+        }
       }
+    }
+
+    private static long deadlineNs(ModelPlan plan, InferenceRequest request) {
+      long deadlineNs =
+          request.arrivalNs() + plan.serviceLevel().latencyObjective().toNanos();
+      if (request.timeoutMicros() > 0) {
+        long ownNs = request.arrivalNs() + request.timeoutMicros() * 1000;
+        deadlineNs = ownNs - deadlineNs < 0 ? ownNs : deadlineNs;
+      }
+      boolean none = request.deadlineNs() == InferenceRequest.NO_DEADLINE;
+      return none || request.deadlineNs() - deadlineNs > 0 ? deadlineNs : request.deadlineNs();
     }
 
     private void checkRoom() {
@@ -256,7 +286,12 @@ final class SchedulerPropertyTest {
           max,
           random.nextInt(4) == 0 ? Optional.empty() : Optional.of(batching),
           1 + random.nextInt(4),
-          50);
+          50,
+          new ServiceLevel(
+              Duration.ofNanos(random.nextBoolean() ? 0 : 1 + random.nextInt((int) (8 * MS))),
+              random.nextBoolean() ? 99 : 50,
+              CLASSES.get(random.nextInt(CLASSES.size())),
+              Duration.ofNanos(random.nextInt((int) (4 * MS)))));
     }
   }
 }

@@ -12,6 +12,7 @@ import java.util.List;
  * @param process what the processes of isolated instances may use
  * @param verify whether a model is tried in a process of its own before it is loaded
  * @param memory when it is in memory, and how much it may hold
+ * @param serviceLevel what requests are promised
  */
 public record Extensions(
     List<Preprocessing> preprocessing,
@@ -20,10 +21,12 @@ public record Extensions(
     Admission admission,
     ProcessIsolation process,
     Isolation verify,
-    ModelMemory memory) {
+    ModelMemory memory,
+    ServiceLevel serviceLevel) {
 
   public static final Extensions DEFAULT =
-      new Extensions(List.of(), 0, 1.0, Admission.DEFAULT, ModelMemory.DEFAULT);
+      new Extensions(
+          List.of(), 0, 1.0, Admission.DEFAULT, ModelMemory.DEFAULT, ServiceLevel.DEFAULT);
 
   /** Creates extensions of a model that runs in the server's process. */
   public Extensions(
@@ -31,7 +34,8 @@ public record Extensions(
       int intraOpThreads,
       double weight,
       Admission admission,
-      ModelMemory memory) {
+      ModelMemory memory,
+      ServiceLevel serviceLevel) {
     this(
         preprocessing,
         intraOpThreads,
@@ -39,7 +43,8 @@ public record Extensions(
         admission,
         ProcessIsolation.DEFAULT,
         Isolation.NONE,
-        memory);
+        memory,
+        serviceLevel);
   }
 
   public Extensions {

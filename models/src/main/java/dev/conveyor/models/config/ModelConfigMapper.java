@@ -12,6 +12,8 @@ import dev.conveyor.models.proto.ModelInstanceGroup;
 import dev.conveyor.models.proto.ModelOutput;
 import dev.conveyor.models.proto.ModelVersionPolicy;
 import dev.conveyor.models.proto.ModelWarmup;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -218,7 +220,18 @@ final class ModelConfigMapper {
             extensions.hasResidency()
                 ? ModelMemory.Residency.ofKey(extensions.getResidency())
                 : ModelMemory.DEFAULT.residency(),
-            extensions.getMemoryLimitBytes()));
+            extensions.getMemoryLimitBytes()),
+        serviceLevel(extensions));
+  }
+
+  private static ServiceLevel serviceLevel(ModelExtensions extensions) {
+    return new ServiceLevel(
+        Duration.of(extensions.getLatencyObjectiveMicroseconds(), ChronoUnit.MICROS),
+        extensions.hasLatencyPercentile()
+            ? extensions.getLatencyPercentile()
+            : ServiceLevel.DEFAULT.latencyPercentile(),
+        ServiceLevel.PriorityClass.valueOf(extensions.getPriorityClass().name()),
+        Duration.of(extensions.getPriorityAgeingMicroseconds(), ChronoUnit.MICROS));
   }
 
   private static Preprocessing preprocessing(ImagePreprocessing block) {

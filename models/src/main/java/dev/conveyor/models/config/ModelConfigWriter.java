@@ -12,6 +12,7 @@ import dev.conveyor.models.proto.ModelParameter;
 import dev.conveyor.models.proto.ModelQueuePolicy;
 import dev.conveyor.models.proto.ModelVersionPolicy;
 import dev.conveyor.models.proto.ModelWarmup;
+import dev.conveyor.models.proto.PriorityClass;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -175,6 +176,16 @@ public final class ModelConfigWriter {
     return ModelParameter.newBuilder().setStringValue(value).build();
   }
 
+  private static void write(ServiceLevel level, ModelExtensions.Builder proto) {
+    proto
+        .setLatencyObjectiveMicroseconds(
+            TimeUnit.NANOSECONDS.toMicros(level.latencyObjective().toNanos()))
+        .setLatencyPercentile(level.latencyPercentile())
+        .setPriorityClass(PriorityClass.valueOf(level.priorityClass().name()))
+        .setPriorityAgeingMicroseconds(
+            TimeUnit.NANOSECONDS.toMicros(level.priorityAgeing().toNanos()));
+  }
+
   private static ModelExtensions extensions(Extensions extensions) {
     ModelExtensions.Builder proto =
         ModelExtensions.newBuilder()
@@ -191,6 +202,7 @@ public final class ModelConfigWriter {
     if (extensions.verify() != Isolation.NONE) {
       proto.setVerify(extensions.verify().word());
     }
+    write(extensions.serviceLevel(), proto);
     for (Preprocessing block : extensions.preprocessing()) {
       proto.addPreprocessing(
           ImagePreprocessing.newBuilder()

@@ -113,7 +113,9 @@ class ModelConfigReaderTest {
                     new Warmup.Input(DataType.FP32, Shape.of(3, 224, 224), Warmup.Data.ZERO, ""))));
     assertThat(config.parameters()).containsExactly(Map.entry("session.x", "1"));
     assertThat(config.extensions())
-        .isEqualTo(new Extensions(List.of(), 2, 0.5, Admission.DEFAULT, ModelMemory.DEFAULT));
+        .isEqualTo(
+            new Extensions(
+                List.of(), 2, 0.5, Admission.DEFAULT, ModelMemory.DEFAULT, ServiceLevel.DEFAULT));
   }
 
   @Test

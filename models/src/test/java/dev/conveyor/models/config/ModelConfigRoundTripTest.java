@@ -215,7 +215,8 @@ class ModelConfigRoundTripTest {
             admission(),
             processIsolation(),
             Arbitraries.of(Isolation.class),
-            memory())
+            memory(),
+            serviceLevel())
         .as(Extensions::new);
   }
 
@@ -247,6 +248,17 @@ class ModelConfigRoundTripTest {
     return Combinators.combine(
             Arbitraries.of(ModelMemory.Residency.class), Arbitraries.longs().greaterOrEqual(0))
         .as(ModelMemory::new);
+  }
+
+  private static Arbitrary<ServiceLevel> serviceLevel() {
+    Arbitrary<Duration> micros =
+        Arbitraries.longs().between(0, 1L << 40).map(n -> Duration.of(n, ChronoUnit.MICROS));
+    return Combinators.combine(
+            micros,
+            Arbitraries.doubles().between(0, false, 100, true),
+            Arbitraries.of(ServiceLevel.PriorityClass.class),
+            micros)
+        .as(ServiceLevel::new);
   }
 
   private static Arbitrary<Preprocessing> preprocessing() {

@@ -7,8 +7,11 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests of one priority level in the order in which they came, with the time at which each stops
- * waiting. A ring of parallel arrays: a request costs no object here.
+ * Requests of one priority level in the order in which they came, or by deadline, with the time at
+ * which each stops waiting. A ring of parallel arrays: a request costs no object here.
+ *
+ * <p>By deadline, equal deadlines keep the order of arrival; since most requests of a model have
+ * the same objective, one comparison usually finds the place.
  *
  * <p>Not thread-safe: owned by its {@link RequestQueue}.
  *
@@ -27,20 +30,28 @@ final class Lane {
   private final boolean allowTimeoutOverride;
   private final boolean delays;
   private final int maxSize;
+  private final boolean byDeadline;
 
   private @Nullable InferenceRequest[] requests = new @Nullable InferenceRequest[16];
   private long[] enqueuedNs = new long[16];
   private long[] dueNs = new long[16];
+  private long[] deadlineNs = new long[16];
   private int head;
   private int size;
   private long earliestDueNs = NEVER;
 
-  /** Creates a lane; with {@code delays}, what times out here is to wait elsewhere. */
-  Lane(QueuePolicy policy, int maxSize, boolean delays) {
+  /**
+   * Creates a lane.
+   *
+   * @param delays what times out here is to wait elsewhere
+   * @param byDeadline the earliest deadline goes first
+   */
+  Lane(QueuePolicy policy, int maxSize, boolean delays, boolean byDeadline) {
     this.timeoutNs = timeoutNs(policy.defaultTimeout());
     this.allowTimeoutOverride = policy.allowTimeoutOverride();
     this.delays = delays;
     this.maxSize = maxSize;
+    this.byDeadline = byDeadline;
   }
 
   int size() {
@@ -68,6 +79,15 @@ final class Lane {
     return enqueuedNs[slot(i)];
   }
 
+  long dueNs(int i) {
+    return dueNs[slot(i)];
+  }
+
+  /** Returns when the request must be answered, or {@link #NEVER}. */
+  long deadlineNs(int i) {
+    return deadlineNs[slot(i)];
+  }
+
   boolean isDue(int i, long nowNs) {
     return isPast(dueNs[slot(i)], nowNs);
   }
@@ -82,29 +102,24 @@ final class Lane {
     return earliestDueNs;
   }
 
-  /** Appends a request that stops waiting at the earlier of its timeout and its deadline. */
-  void append(InferenceRequest request, long nowNs) {
+  /** Adds a request that stops waiting at the earlier of its timeout and its deadline. */
+  void add(InferenceRequest request, long nowNs, long deadlineNs) {
     long timeoutNs = this.timeoutNs;
     if (allowTimeoutOverride && request.timeoutMicros() > 0) {
       long ownNs = timeoutNs(request.timeoutMicros());
       timeoutNs = timeoutNs == 0 || (ownNs != 0 && ownNs < timeoutNs) ? ownNs : timeoutNs;
     }
-    long deadlineNs = request.deadlineNs();
-    if (timeoutNs == 0) {
-      append(request, nowNs, deadlineNs);
-    } else {
-      long timesOutNs = nowNs + timeoutNs;
-      append(request, nowNs, earlier(timesOutNs == NEVER ? NEVER - 1 : timesOutNs, deadlineNs));
-    }
+    long dueNs = timeoutNs == 0 ? deadlineNs : earlier(after(nowNs, timeoutNs), deadlineNs);
+    add(request, nowNs, dueNs, deadlineNs);
   }
 
-  /** Appends a request that waits until {@code dueNs}. */
-  void append(InferenceRequest request, long enqueuedNs, long dueNs) {
+  /** Adds a request that waits until {@code dueNs}. */
+  void add(InferenceRequest request, long enqueuedNs, long dueNs, long deadlineNs) {
     if (size == requests.length) {
       grow();
     }
     int at = size++;
-    while (at > 0 && isBefore(request, request(at - 1))) {
+    while (at > 0 && goesBefore(request, deadlineNs, at - 1)) {
       keep(at - 1, at);
       at--;
     }
@@ -112,12 +127,15 @@ final class Lane {
     requests[slot] = request;
     this.enqueuedNs[slot] = enqueuedNs;
     this.dueNs[slot] = dueNs;
+    this.deadlineNs[slot] = deadlineNs;
     earliestDueNs = earlier(earliestDueNs, dueNs);
   }
 
   /** Among tenants the fair order goes first; without tenants all tags are equal. */
-  private static boolean isBefore(InferenceRequest request, InferenceRequest other) {
-    return request.notes().fairTagNs() < other.notes().fairTagNs();
+  private boolean goesBefore(InferenceRequest request, long deadlineNs, int i) {
+    return byDeadline
+        ? isEarlier(deadlineNs, this.deadlineNs[slot(i)])
+        : request.notes().fairTagNs() < request(i).notes().fairTagNs();
   }
 
   InferenceRequest removeFirst() {
@@ -131,13 +149,14 @@ final class Lane {
     return request;
   }
 
-  /** Moves entry {@code from} to {@code to <= from}; part of a compaction. */
+  /** Moves entry {@code from} to {@code to}; part of a compaction or an insertion. */
   void keep(int from, int to) {
     int source = slot(from);
     int target = slot(to);
     requests[target] = requests[source];
     enqueuedNs[target] = enqueuedNs[source];
     dueNs[target] = dueNs[source];
+    deadlineNs[target] = deadlineNs[source];
   }
 
   /** Ends a compaction: the first {@code kept} entries stay. */
@@ -158,18 +177,27 @@ final class Lane {
     return timeNs != NEVER && nowNs - timeNs >= 0;
   }
 
-  private static long earlier(long aNs, long bNs) {
-    if (aNs == NEVER || bNs == NEVER) {
-      return aNs == NEVER ? bNs : aNs;
-    }
-    return aNs - bNs <= 0 ? aNs : bNs;
+  /** Returns the earlier of two times, either of which may be {@link #NEVER}. */
+  static long earlier(long aNs, long bNs) {
+    return isEarlier(bNs, aNs) ? bNs : aNs;
+  }
+
+  /** Returns a time that much later, never {@link #NEVER} by chance. */
+  static long after(long timeNs, long delayNs) {
+    long laterNs = timeNs + delayNs;
+    return laterNs == NEVER ? NEVER - 1 : laterNs;
+  }
+
+  private static boolean isEarlier(long aNs, long bNs) {
+    return aNs != NEVER && (bNs == NEVER || aNs - bNs < 0);
   }
 
   private static long timeoutNs(Duration timeout) {
     return timeout.toSeconds() > LONGEST_TIMEOUT_NS / 1_000_000_000 ? 0 : timeout.toNanos();
   }
 
-  private static long timeoutNs(long micros) {
+  /** Returns a request's own timeout, 0 if it is too long to matter. */
+  static long timeoutNs(long micros) {
     return micros > LONGEST_TIMEOUT_NS / 1000 ? 0 : micros * 1000;
   }
 
@@ -182,15 +210,18 @@ final class Lane {
     @Nullable InferenceRequest[] grown = Arrays.copyOf(requests, length * 2);
     long[] grownEnqueued = new long[length * 2];
     long[] grownDue = new long[length * 2];
+    long[] grownDeadline = new long[length * 2];
     for (int i = 0; i < size; i++) {
       int slot = slot(i);
       grown[i] = requests[slot];
       grownEnqueued[i] = enqueuedNs[slot];
       grownDue[i] = dueNs[slot];
+      grownDeadline[i] = deadlineNs[slot];
     }
     requests = grown;
     enqueuedNs = grownEnqueued;
     dueNs = grownDue;
+    deadlineNs = grownDeadline;
     head = 0;
   }
 }

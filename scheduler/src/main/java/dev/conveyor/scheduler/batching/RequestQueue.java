@@ -6,6 +6,7 @@ import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.InferenceRequest;
 import java.util.Arrays;
 import java.util.List;
@@ -13,9 +14,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Requests that wait for one model, in the order in which they are to run: by priority level, then
- * by arrival; within a level, requests that timed out under {@link TimeoutAction#DELAY} come last.
+ * by arrival or, if the model has a latency objective, by deadline; within a level, requests that
+ * timed out under {@link TimeoutAction#DELAY} come last.
  *
- * <p>Not thread-safe: owned by its {@link DynamicBatcher}. Reads no clock.
+ * <p>Not thread-safe: owned by its {@link Batcher}. Reads no clock.
+ *
+ * <p>Strict levels starve the lower ones. So where requests are in order of arrival, one that has
+ * waited for the ageing time goes to the end of the next higher level, and so on; it keeps its own
+ * level's bound, timeout and timeout action. With an objective no request waits longer than that.
  *
  * <p>One lane per level, and one more per level that delays. The usual model has no levels and no
  * delays, hence one lane, and walking the queue is walking an array. A model that preserves
@@ -27,6 +33,9 @@ public final class RequestQueue {
   private final int[] laneOfLevel;
   private final int defaultLevel;
   private final String model;
+  private final long objectiveNs;
+  private final long ageingNs;
+  private final int[] waiting;
   private int requests;
   private int items;
   private long bytes;
@@ -41,11 +50,16 @@ public final class RequestQueue {
    * @param model what messages call it
    * @param defaultMaxQueueSize bound of a level whose policy names none; 0 for no bound
    */
-  public RequestQueue(String model, DynamicBatching batching, int defaultMaxQueueSize) {
+  public RequestQueue(
+      String model, DynamicBatching batching, ServiceLevel serviceLevel, int defaultMaxQueueSize) {
     this.model = model;
+    this.objectiveNs = serviceLevel.latencyObjective().toNanos();
+    this.ageingNs = serviceLevel.ageing().toNanos();
     int levels = batching.preserveOrdering() ? 1 : Math.max(1, batching.priorityLevels());
     this.defaultLevel = levels == 1 ? 1 : batching.defaultPriorityLevel();
     this.laneOfLevel = new int[levels + 1];
+    this.waiting = new int[levels + 1];
+    boolean byDeadline = objectiveNs > 0 && !batching.preserveOrdering();
     Lane[] created = new Lane[2 * levels];
     int n = 0;
     for (int level = 1; level <= levels; level++) {
@@ -54,9 +68,9 @@ public final class RequestQueue {
       boolean delays =
           policy.timeoutAction() == TimeoutAction.DELAY && !batching.preserveOrdering();
       laneOfLevel[level] = n;
-      created[n++] = new Lane(policy, maxSize, delays);
+      created[n++] = new Lane(policy, maxSize, delays, byDeadline);
       if (delays) {
-        created[n++] = new Lane(QueuePolicy.DEFAULT, maxSize, false);
+        created[n++] = new Lane(QueuePolicy.DEFAULT, maxSize, false, byDeadline);
       }
     }
     this.lanes = Arrays.copyOf(created, n);
@@ -79,10 +93,8 @@ public final class RequestQueue {
   /** Returns true if no request would be taken, whatever its priority. */
   public boolean isFull() {
     for (int level = 1; level < laneOfLevel.length; level++) {
-      int index = laneOfLevel[level];
-      Lane lane = lanes[index];
-      int waiting = lane.size() + (lane.delays() ? lanes[index + 1].size() : 0);
-      if (lane.maxSize() == 0 || waiting < lane.maxSize()) {
+      int maxSize = lanes[laneOfLevel[level]].maxSize();
+      if (maxSize == 0 || waiting[level] < maxSize) {
         return false;
       }
     }
@@ -101,29 +113,44 @@ public final class RequestQueue {
 
   /** Queues a request; returns null if it was taken, otherwise why not. */
   public @Nullable InferenceException offer(InferenceRequest request, long nowNs) {
-    if (Lane.isPast(request.deadlineNs(), nowNs)) {
+    long ownNs = ownDeadlineNs(request);
+    long deadlineNs =
+        objectiveNs > 0 ? Lane.earlier(ownNs, Lane.after(request.arrivalNs(), objectiveNs)) : ownNs;
+    if (Lane.isPast(deadlineNs, nowNs)) {
       expired++;
-      return tooLate();
+      return Lane.isPast(ownNs, nowNs) ? tooLate() : objectiveMissed();
     }
-    int level = request.priority();
-    if (level < 1 || level >= laneOfLevel.length) {
-      level = defaultLevel;
-    }
-    int index = laneOfLevel[level];
-    Lane lane = lanes[index];
-    int waiting = lane.size() + (lane.delays() ? lanes[index + 1].size() : 0);
-    if (lane.maxSize() > 0 && waiting >= lane.maxSize()) {
+    int level = level(request);
+    Lane lane = lanes[laneOfLevel[level]];
+    if (lane.maxSize() > 0 && waiting[level] >= lane.maxSize()) {
       return new InferenceException(
           ErrorCode.QUEUE_FULL,
           "Request for model '" + model + "' exceeds maximum queue size " + lane.maxSize(),
           RefusalReason.QUEUE_FULL,
           InferenceException.UNKNOWN);
     }
-    lane.append(request, nowNs);
+    lane.add(request, nowNs, deadlineNs);
+    waiting[level]++;
     requests++;
     items += request.batchSize();
     bytes += request.inputBytes();
     return null;
+  }
+
+  /** Returns when the client stops waiting; its timeout is one only where there is an objective. */
+  private long ownDeadlineNs(InferenceRequest request) {
+    long timeoutNs =
+        objectiveNs > 0 && request.timeoutMicros() > 0
+            ? Lane.timeoutNs(request.timeoutMicros())
+            : 0;
+    return timeoutNs == 0
+        ? request.deadlineNs()
+        : Lane.earlier(request.deadlineNs(), Lane.after(request.arrivalNs(), timeoutNs));
+  }
+
+  private int level(InferenceRequest request) {
+    int level = request.priority();
+    return level < 1 || level >= laneOfLevel.length ? defaultLevel : level;
   }
 
   /** Puts the cursor before the first request. */
@@ -150,15 +177,23 @@ public final class RequestQueue {
     return lanes[cursorLane].enqueuedNs(cursorIndex);
   }
 
+  /** Returns when the request at the cursor must be answered, or {@link Lane#NEVER}. */
+  long cursorDeadlineNs() {
+    return lanes[cursorLane].deadlineNs(cursorIndex);
+  }
+
+  /** Returns a number that is equal for requests of one lane. */
+  int cursorLane() {
+    return cursorLane;
+  }
+
   /** Moves the first {@code count} requests to {@code into}. */
   void removeFirst(int count, List<InferenceRequest> into) {
     int left = count;
     for (Lane lane : lanes) {
       while (left > 0 && lane.size() > 0) {
         InferenceRequest request = lane.removeFirst();
-        requests--;
-        items -= request.batchSize();
-        bytes -= request.inputBytes();
+        forget(request);
         into.add(request);
         left--;
       }
@@ -186,20 +221,80 @@ public final class RequestQueue {
         continue;
       }
       InferenceRequest request = lane.request(i);
-      boolean late = Lane.isPast(request.deadlineNs(), nowNs);
-      if (lane.delays() && !late) {
-        lanes[index + 1].append(request, lane.enqueuedNs(i), request.deadlineNs());
+      long deadlineNs = lane.deadlineNs(i);
+      boolean late = Lane.isPast(deadlineNs, nowNs);
+      int ownLane = laneOfLevel[level(request)];
+      if (!late && lanes[ownLane].delays()) {
+        lanes[ownLane + 1].add(request, lane.enqueuedNs(i), deadlineNs, deadlineNs);
       } else {
-        if (request.replyTo().isDone()) {
-          cancelled++;
-        } else {
-          expired++;
-        }
-        drop(request, late ? tooLate() : timedOut(), rejected);
+        fail(request, nowNs, late, rejected);
       }
     }
     lane.truncate(kept);
     return kept < size;
+  }
+
+  /**
+   * Takes the first request out: it cannot be answered in time.
+   *
+   * @param byNs when it could be answered at the earliest
+   */
+  void dropFirst(long byNs, List<Rejection> rejected) {
+    for (Lane lane : lanes) {
+      if (lane.size() > 0) {
+        fail(lane.removeFirst(), byNs, true, rejected);
+        return;
+      }
+    }
+  }
+
+  /** Takes out what must be answered before {@code byNs}; every level is in order of deadlines. */
+  void dropLate(long byNs, Batcher counting, List<Rejection> rejected) {
+    for (Lane lane : lanes) {
+      while (lane.size() > 0 && lane.deadlineNs(0) != Lane.NEVER && lane.deadlineNs(0) - byNs < 0) {
+        counting.countDropped(1, byNs - lane.deadlineNs(0));
+        fail(lane.removeFirst(), byNs, true, rejected);
+      }
+    }
+  }
+
+  private void fail(InferenceRequest request, long byNs, boolean late, List<Rejection> rejected) {
+    if (request.replyTo().isDone()) {
+      cancelled++;
+    } else {
+      expired++;
+    }
+    boolean own = Lane.isPast(ownDeadlineNs(request), byNs);
+    drop(request, !late ? timedOut() : own ? tooLate() : objectiveMissed(), rejected);
+  }
+
+  /** Lets requests that have waited for long go up. Returns true if the queue changed. */
+  boolean age(long nowNs) {
+    boolean changed = false;
+    for (int level = 2; level < laneOfLevel.length && objectiveNs == 0; level++) {
+      int from = laneOfLevel[level];
+      Lane above = lanes[laneOfLevel[level - 1]];
+      for (int i = from; i < lanes.length && (i == from || i == from + 1); i++) {
+        changed |= (i == from || lanes[from].delays()) && age(lanes[i], level, above, nowNs);
+      }
+    }
+    return changed;
+  }
+
+  private boolean age(Lane lane, int level, Lane above, long nowNs) {
+    boolean changed = false;
+    while (lane.size() > 0) {
+      long steps = 1L + level(lane.request(0)) - level;
+      if (nowNs - lane.enqueuedNs(0) < steps * ageingNs) {
+        break;
+      }
+      long enqueuedNs = lane.enqueuedNs(0);
+      long dueNs = lane.dueNs(0);
+      long deadlineNs = lane.deadlineNs(0);
+      above.add(lane.removeFirst(), enqueuedNs, dueNs, deadlineNs);
+      changed = true;
+    }
+    return changed;
   }
 
   /** Takes out requests that were answered while they waited. Returns true if there were any. */
@@ -236,7 +331,7 @@ public final class RequestQueue {
       for (int i = 0; i < size; i++) {
         InferenceRequest request = lane.request(i);
         boolean old = lane.enqueuedNs(i) - sinceNs < 0;
-        if (old && request.deadlineNs() == InferenceRequest.NO_DEADLINE) {
+        if (old && lane.deadlineNs(i) == Lane.NEVER) {
           drop(request, failure, rejected);
         } else {
           lane.keep(i, kept++);
@@ -269,11 +364,27 @@ public final class RequestQueue {
     return untilNs;
   }
 
+  /** Returns how long until the most urgent request of any level must be answered. */
+  long untilDeadlineNs(long nowNs) {
+    long untilNs = Lane.NEVER;
+    for (Lane lane : lanes) {
+      if (lane.size() > 0 && lane.deadlineNs(0) != Lane.NEVER) {
+        untilNs = Math.min(untilNs, lane.deadlineNs(0) - nowNs);
+      }
+    }
+    return untilNs;
+  }
+
   private void drop(InferenceRequest request, InferenceException why, List<Rejection> rejected) {
+    forget(request);
+    rejected.add(new Rejection(request, why));
+  }
+
+  private void forget(InferenceRequest request) {
+    waiting[level(request)]--;
     requests--;
     items -= request.batchSize();
     bytes -= request.inputBytes();
-    rejected.add(new Rejection(request, why));
   }
 
   private static InferenceException timedOut() {
@@ -283,6 +394,18 @@ public final class RequestQueue {
   private static InferenceException tooLate() {
     return new InferenceException(
         ErrorCode.DEADLINE_EXCEEDED, "Request deadline passed before it could run");
+  }
+
+  private InferenceException objectiveMissed() {
+    return new InferenceException(
+        ErrorCode.OVERLOADED,
+        "Request for model '"
+            + model
+            + "' cannot meet the latency objective of "
+            + objectiveNs / 1000
+            + " us: the model is overloaded",
+        RefusalReason.DEADLINE,
+        InferenceException.UNKNOWN);
   }
 
   private static InferenceException cancelledFailure() {

@@ -4,11 +4,13 @@ import static dev.conveyor.scheduler.TestRequests.MS;
 import static dev.conveyor.scheduler.TestRequests.T0;
 import static dev.conveyor.scheduler.TestRequests.items;
 import static dev.conveyor.scheduler.TestRequests.request;
+import static dev.conveyor.scheduler.batching.BatchCosts.UNKNOWN;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.Batch;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.TestRequests;
@@ -27,13 +29,13 @@ final class DynamicBatcherTest {
   void shouldTakeWhatIsQueuedUpToTheMaximumWhenThereIsNoDelay() {
     DynamicBatcher batcher = batcher(4, Duration.ZERO);
 
-    assertThat(batcher.isReady(T0)).isFalse();
+    assertThat(batcher.isReady(T0, UNKNOWN)).isFalse();
     offer(batcher, 1, 1, 1, 1, 1);
 
     assertThat(take(batcher, T0)).containsExactly(1, 1, 1, 1);
     assertThat(take(batcher, T0)).containsExactly(1);
     assertThat(take(batcher, T0)).isEmpty();
-    assertThat(batcher.untilNextEventNs(T0)).isEqualTo(DynamicBatcher.NEVER);
+    assertThat(batcher.untilReadyNs(T0, UNKNOWN)).isEqualTo(DynamicBatcher.NEVER);
   }
 
   @Test
@@ -42,10 +44,10 @@ final class DynamicBatcherTest {
     offer(batcher, 1);
     assertThat(batcher.offer(items(1), T0 + MS)).isNull();
 
-    assertThat(batcher.untilNextEventNs(T0 + MS)).isEqualTo(MS);
-    assertThat(batcher.isReady(T0 + 2 * MS - 1)).isFalse();
+    assertThat(batcher.untilReadyNs(T0 + MS, UNKNOWN)).isEqualTo(MS);
+    assertThat(batcher.isReady(T0 + 2 * MS - 1, UNKNOWN)).isFalse();
     assertThat(take(batcher, T0 + 2 * MS - 1)).isEmpty();
-    assertThat(batcher.isReady(T0 + 2 * MS)).isTrue();
+    assertThat(batcher.isReady(T0 + 2 * MS, UNKNOWN)).isTrue();
     assertThat(take(batcher, T0 + 2 * MS)).containsExactly(1, 1);
   }
 
@@ -54,7 +56,7 @@ final class DynamicBatcherTest {
     DynamicBatcher batcher = batcher(4, Duration.ofMillis(2));
     offer(batcher, 1, 2);
 
-    assertThat(batcher.isReady(T0)).isFalse();
+    assertThat(batcher.isReady(T0, UNKNOWN)).isFalse();
     offer(batcher, 1);
 
     assertThat(take(batcher, T0)).containsExactly(1, 2, 1);
@@ -80,7 +82,7 @@ final class DynamicBatcherTest {
   void shouldCutAtTheLargestPreferredSizeThatIsReached() {
     DynamicBatcher batcher = batcher(16, Duration.ofMillis(2), 2, 4, 8);
     offer(batcher, 1);
-    assertThat(batcher.isReady(T0)).isFalse();
+    assertThat(batcher.isReady(T0, UNKNOWN)).isFalse();
     offer(batcher, 1, 1);
     assertThat(take(batcher, T0)).containsExactly(1, 1);
 
@@ -126,12 +128,12 @@ final class DynamicBatcherTest {
 
   @Test
   void shouldRunEveryRequestAloneWithoutDynamicBatching() {
-    DynamicBatcher batcher = new DynamicBatcher("m", 8, Optional.empty(), 0);
+    DynamicBatcher batcher = newBatcher(8, Optional.empty());
     offer(batcher, 1, 5);
     assertThat(take(batcher, T0)).containsExactly(1);
     assertThat(take(batcher, T0)).containsExactly(5);
 
-    DynamicBatcher unbatched = new DynamicBatcher("m", 0, Optional.of(DynamicBatching.DEFAULT), 0);
+    DynamicBatcher unbatched = newBatcher(0, Optional.of(DynamicBatching.DEFAULT));
     offer(unbatched, 1, 1);
     assertThat(take(unbatched, T0)).containsExactly(1);
     assertThat(take(unbatched, T0)).containsExactly(1);
@@ -158,7 +160,7 @@ final class DynamicBatcherTest {
     assertThat(batcher.offer(stays, T0)).isNull();
     TestRequests.cancel(gone);
 
-    Batch batch = batcher.take(7, T0, rejected);
+    Batch batch = batcher.take(7, T0, UNKNOWN, rejected);
 
     assertThat(batch.requests()).containsExactly(stays);
     assertThat(batch.items()).isEqualTo(3);
@@ -174,7 +176,7 @@ final class DynamicBatcherTest {
     InferenceRequest gone = items(1);
     offer(batcher, 1, 1, 1);
     assertThat(batcher.offer(gone, T0)).isNull();
-    assertThat(batcher.isReady(T0)).isTrue();
+    assertThat(batcher.isReady(T0, UNKNOWN)).isTrue();
     TestRequests.cancel(gone);
 
     assertThat(take(batcher, T0)).isEmpty();
@@ -185,13 +187,11 @@ final class DynamicBatcherTest {
   @Test
   void shouldRunHigherPrioritiesFirstAndTheDefaultWhereNoneIsNamed() {
     DynamicBatcher batcher =
-        new DynamicBatcher(
-            "m",
+        newBatcher(
             8,
             Optional.of(
                 new DynamicBatching(
-                    List.of(), Duration.ZERO, false, 3, 2, QueuePolicy.DEFAULT, Map.of())),
-            0);
+                    List.of(), Duration.ZERO, false, 3, 2, QueuePolicy.DEFAULT, Map.of())));
     InferenceRequest low = request().priority(3).build();
     InferenceRequest unnamed = request().build();
     InferenceRequest unknown = request().priority(9).build();
@@ -200,18 +200,22 @@ final class DynamicBatcherTest {
       assertThat(batcher.offer(request, T0)).isNull();
     }
 
-    assertThat(batcher.take(0, T0, rejected).requests())
+    assertThat(batcher.take(0, T0, UNKNOWN, rejected).requests())
         .containsExactly(high, unnamed, unknown, low);
   }
 
   private static DynamicBatcher batcher(int max, Duration delay, Integer... preferred) {
-    return new DynamicBatcher(
-        "m",
+    return newBatcher(
         max,
         Optional.of(
             new DynamicBatching(
-                List.of(preferred), delay, false, 0, 0, QueuePolicy.DEFAULT, Map.of())),
-        0);
+                List.of(preferred), delay, false, 0, 0, QueuePolicy.DEFAULT, Map.of())));
+  }
+
+  private static DynamicBatcher newBatcher(int max, Optional<DynamicBatching> batching) {
+    RequestQueue queue =
+        new RequestQueue("m", batching.orElse(DynamicBatching.DEFAULT), ServiceLevel.DEFAULT, 0);
+    return new DynamicBatcher("m", max, batching, queue);
   }
 
   private static void offer(DynamicBatcher batcher, int... sizes) {
@@ -221,8 +225,8 @@ final class DynamicBatcherTest {
   }
 
   private List<Integer> take(DynamicBatcher batcher, long nowNs) {
-    boolean ready = batcher.isReady(nowNs);
-    Batch batch = batcher.take(0, nowNs, rejected);
+    boolean ready = batcher.isReady(nowNs, UNKNOWN);
+    Batch batch = batcher.take(0, nowNs, UNKNOWN, rejected);
     if (batch == null) {
       return List.of();
     }

@@ -9,6 +9,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.TestRequests;
 import java.time.Duration;
@@ -31,6 +32,7 @@ final class RequestQueueTest {
             "m",
             new DynamicBatching(
                 List.of(), Duration.ZERO, false, 2, 2, QueuePolicy.DEFAULT, Map.of(1, two)),
+            ServiceLevel.DEFAULT,
             3);
 
     assertThat(queue.offer(request().priority(1).build(), T0)).isNull();
@@ -113,7 +115,10 @@ final class RequestQueueTest {
     QueuePolicy delay = new QueuePolicy(TimeoutAction.DELAY, FIVE_MS, false, 3);
     RequestQueue queue =
         new RequestQueue(
-            "m", new DynamicBatching(List.of(), Duration.ZERO, false, 2, 2, delay, Map.of()), 0);
+            "m",
+            new DynamicBatching(List.of(), Duration.ZERO, false, 2, 2, delay, Map.of()),
+            ServiceLevel.DEFAULT,
+            0);
     InferenceRequest low = request().priority(2).build();
     InferenceRequest old = request().priority(1).deadlineNs(T0 + 9 * MS).build();
     InferenceRequest fresh = request().priority(1).build();
@@ -139,7 +144,10 @@ final class RequestQueueTest {
     QueuePolicy delay = new QueuePolicy(TimeoutAction.DELAY, FIVE_MS, false, 0);
     RequestQueue queue =
         new RequestQueue(
-            "m", new DynamicBatching(List.of(), Duration.ZERO, true, 2, 2, delay, Map.of()), 0);
+            "m",
+            new DynamicBatching(List.of(), Duration.ZERO, true, 2, 2, delay, Map.of()),
+            ServiceLevel.DEFAULT,
+            0);
     InferenceRequest low = request().priority(2).build();
     InferenceRequest high = request().priority(1).build();
     assertThat(queue.offer(low, T0)).isNull();
@@ -173,7 +181,10 @@ final class RequestQueueTest {
 
   private static RequestQueue queue(QueuePolicy policy) {
     return new RequestQueue(
-        "m", new DynamicBatching(List.of(), Duration.ZERO, false, 0, 0, policy, Map.of()), 0);
+        "m",
+        new DynamicBatching(List.of(), Duration.ZERO, false, 0, 0, policy, Map.of()),
+        ServiceLevel.DEFAULT,
+        0);
   }
 
   private static List<InferenceRequest> order(RequestQueue queue) {

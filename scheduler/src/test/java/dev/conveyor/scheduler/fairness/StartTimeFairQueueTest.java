@@ -32,10 +32,22 @@ final class StartTimeFairQueueTest {
   }
 
   @Test
+  void shouldNarrowTheWindowForLongBatches() {
+    Flow flow = queue.addFlow(2);
+    assertThat(queue.windowNs(flow)).isZero();
+    serve(flow, 6e6);
+    assertThat(queue.windowNs(flow)).isEqualTo(4 * 6e6 / 2);
+    serve(flow, 7e6);
+    assertThat(queue.windowNs(flow)).isEqualTo(25e6 / 2);
+    serve(flow, 20e6);
+    assertThat(queue.windowNs(flow)).isEqualTo(2 * 20e6 / 2);
+  }
+
+  @Test
   void shouldChargeWhatABatchReallyTook() {
     Flow underestimated = queue.addFlow(2);
     Flow other = queue.addFlow(1);
-    queue.dispatch(underestimated, 0, 100);
+    queue.dispatch(underestimated, 100);
     queue.complete(underestimated, 100, 1000);
 
     assertThat(queue.startTag(underestimated)).isEqualTo(500);
@@ -49,12 +61,14 @@ final class StartTimeFairQueueTest {
     serve(busy, 100);
     serve(busy, 100);
 
+    queue.enter(heldBack);
     assertThat(queue.startTag(heldBack)).isZero();
     for (int i = 0; i < 10; i++) {
       serve(busy, 100);
     }
     double window = queue.windowNs(heldBack);
-    assertThat(window).isEqualTo(200);
+    assertThat(window).isEqualTo(400);
+    queue.enter(heldBack);
     assertThat(queue.startTag(heldBack)).isEqualTo(1100 - window);
   }
 
@@ -72,7 +86,7 @@ final class StartTimeFairQueueTest {
       for (int i = 1; i < flows.size(); i++) {
         next = fair.startTag(flows.get(i)) < fair.startTag(flows.get(next)) ? i : next;
       }
-      fair.dispatch(flows.get(next), fair.startTag(flows.get(next)), 500);
+      fair.dispatch(flows.get(next), 500);
       fair.complete(flows.get(next), 500, cost);
       served[next] += (double) cost / weights.get(next);
     }
@@ -86,7 +100,7 @@ final class StartTimeFairQueueTest {
   }
 
   private void serve(Flow flow, double costNs) {
-    queue.dispatch(flow, queue.startTag(flow), costNs);
+    queue.dispatch(flow, costNs);
     queue.complete(flow, costNs, costNs);
   }
 }

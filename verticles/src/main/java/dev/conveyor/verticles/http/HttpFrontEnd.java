@@ -58,6 +58,7 @@ public final class HttpFrontEnd extends VerticleBase {
     infer = new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
     router = Router.router(vertx);
     extraRoutes.accept(router);
+    new SchedulerRoutes(vertx).mount(router);
     new ModelRoutes(vertx, services, options).mount(router);
     server =
         vertx

@@ -108,7 +108,8 @@ final class Deployer {
             served.config().dynamicBatching(),
             served.config().extensions().weight(),
             maxQueueSize,
-            served.config().extensions().admission());
+            served.config().extensions().admission(),
+            served.config().extensions().serviceLevel());
     return control(new SchedulerCommand.AddModel(plan, served.door().load()))
         .compose(v -> keeper.start(crew))
         .map(deployment)

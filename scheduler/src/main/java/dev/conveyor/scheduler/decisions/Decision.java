@@ -1,0 +1,35 @@
+package dev.conveyor.scheduler.decisions;
+
+/**
+ * One decision of the scheduler. Immutable.
+ *
+ * @param sequence grows by one with every decision
+ * @param ageNs how long before the question it was taken
+ * @param device empty if it does not concern one
+ * @param requests how many it concerns
+ * @param items sum of their batch sizes; 0 if nothing runs
+ * @param predictedNs expected time of the batch; 0 if nothing runs or nothing is known
+ * @param reason why, in words
+ */
+public record Decision(
+    long sequence,
+    long ageNs,
+    Kind kind,
+    String model,
+    String version,
+    String device,
+    int requests,
+    int items,
+    long predictedNs,
+    String reason) {
+
+  /** What was decided. */
+  public enum Kind {
+    /** A batch runs. */
+    RUN,
+    /** Requests are given up. */
+    DROP,
+    /** An instance is free, and a batch is not cut yet. */
+    WAIT
+  }
+}
