@@ -63,7 +63,8 @@ final class ModelAdmission {
     if (queue.requests() == 0 && model.running == 0) {
       return null;
     }
-    if (!hasDeadline && guard == null && model.plan.admission().maxQueueBytes() == 0) {
+    boolean canPredict = hasDeadline && !ModelLoads.isServable(model);
+    if (!canPredict && guard == null && model.plan.admission().maxQueueBytes() == 0) {
       return null;
     }
     ModelLoad load = load(nowNs, false);

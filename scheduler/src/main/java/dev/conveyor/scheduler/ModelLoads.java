@@ -17,21 +17,44 @@ final class ModelLoads {
   /** Taken for the cost of an item of a model that has never run. */
   private static final double UNKNOWN_ITEM_NS = 1_000_000;
 
+  /** How much more than can be served within the objective may wait. */
+  private static final double SPARE = 1.5;
+
   private ModelLoads() {}
 
   static ModelLoad of(ModelState model, boolean full, long marginNs, long targetNs, long nowNs) {
     RequestQueue queue = model.batcher.queue();
+    long maxQueueBytes = model.plan.admission().maxQueueBytes();
+    boolean isServable = isServable(model);
+    boolean mayRefuse = !isServable || full || maxQueueBytes > 0;
     return new ModelLoad(
         queue.requests(),
         queue.items(),
         queue.bytes(),
         model.running,
         full,
-        model.plan.admission().maxQueueBytes(),
-        speed(model),
-        freeAtNs(model, nowNs),
+        maxQueueBytes,
+        isServable ? Speed.UNKNOWN : speed(model),
+        mayRefuse ? freeAtNs(model, nowNs) : nowNs,
         marginNs,
         targetNs);
+  }
+
+  /**
+   * Returns true while a model with an objective holds no more than could be served within it, with
+   * half as much to spare. Up to there nothing is refused by prediction: its batcher drops what has
+   * no chance, from the head, which sustains a higher rate than turning away the tail does; and
+   * under a load that can be served a prediction is wrong more often than the queue is too long.
+   */
+  static boolean isServable(ModelState model) {
+    long objectiveNs = model.plan.serviceLevel().latencyObjective().toNanos();
+    Placement known = objectiveNs == 0 ? null : known(model);
+    if (known == null) {
+      return false;
+    }
+    int items = model.plan.largestBatch();
+    double rounds = Math.max(1, (double) objectiveNs / Math.max(1, known.profile.predictNs(items)));
+    return model.batcher.queue().items() < SPARE * rounds * items * model.parallelism();
   }
 
   /** Returns the device time of one item in a full batch, times the room that it takes. */

@@ -34,6 +34,9 @@ final class ModelState {
   /** Takes no more requests; what is queued still runs. */
   boolean draining;
 
+  /** Instances came or went, or costs were learned. */
+  boolean placesChanged = true;
+
   /** Something happened since its load was published. */
   boolean loadChanged;
 
@@ -53,6 +56,7 @@ final class ModelState {
   final IndexedHeap.Node<ModelState> wakeUp = new IndexedHeap.Node<>(this);
 
   private long ageingNs;
+  private int parallelism;
   private boolean waiting;
   private long waitingSinceNs;
   private long expiredBefore;
@@ -110,6 +114,7 @@ final class ModelState {
 
   /** Takes note that instances came or went. */
   void countInstances() {
+    placesChanged = true;
     for (Placement placement : placements) {
       placement.countInstances();
     }
@@ -117,7 +122,11 @@ final class ModelState {
 
   /** Tells the batcher about the places where the model runs. */
   void updatePlaces() {
-    int parallelism = 0;
+    if (!placesChanged) {
+      return;
+    }
+    placesChanged = false;
+    parallelism = 0;
     long leastNs = Long.MAX_VALUE;
     for (int i = 0; i < placements.size(); i++) {
       Placement placement = placements.get(i);
@@ -125,6 +134,11 @@ final class ModelState {
       leastNs = Math.min(leastNs, placement.boundNs(1));
     }
     batcher.setPlaces(Math.max(1, parallelism), leastNs == Long.MAX_VALUE ? 0 : leastNs);
+  }
+
+  /** Returns how many batches could run at once if no other model ran any; 1 at least. */
+  int parallelism() {
+    return Math.max(1, parallelism);
   }
 
   /** Returns the number of instances that still get batches. */
@@ -150,6 +164,7 @@ final class ModelState {
     List<InferenceRequest> queued = batcher.removeAll();
     expiredBefore += batcher.queue().expired();
     cancelledBefore += batcher.queue().cancelled();
+    placesChanged = true;
     plan = next;
     ageingNs = next.serviceLevel().ageing().toNanos();
     batcher = next.newBatcher();

@@ -179,6 +179,7 @@ public final class Scheduler {
       for (CostSample sample : command.samples()) {
         placement.profile.seed(sample.items(), sample.busyNs());
       }
+      model.placesChanged = true;
       agenda.touch(model);
     }
   }
@@ -330,6 +331,7 @@ public final class Scheduler {
       instance.placement.profile.record(
           outcome.items(), outcome.busyNs(), instance.concurrency(nowNs));
       instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
+      instance.placement.model.placesChanged = true;
     }
     instance.settle(outcome.busyNs(), nowNs);
     ModelState model = instance.placement.model;

@@ -37,7 +37,8 @@ public record ModelLoad(
    */
   public record Speed(int maxItems, double parallel, long oneNs, long fullNs) {
 
-    static final Speed UNKNOWN = new Speed(1, 1, 0, 0);
+    /** Nothing is predicted, and so nothing is refused for its deadline. */
+    public static final Speed UNKNOWN = new Speed(1, 1, 0, 0);
 
     /** Returns false until a batch has run; nothing is refused for its deadline before. */
     boolean isKnown() {

@@ -123,8 +123,9 @@ public final class DeadlineBatcher extends Batcher {
       long batchId, long nowNs, BatchCosts costs, List<Rejection> rejected) {
     expire(nowNs, rejected);
     walk();
+    boolean dropped = false;
     while (count > 0) {
-      int taken = choose(nowNs, costs);
+      int taken = choose(dropped, nowNs, costs);
       if (taken > 0) {
         if (hasDone(taken)) {
           removeDone(rejected);
@@ -135,21 +136,29 @@ public final class DeadlineBatcher extends Batcher {
         }
       } else {
         drop(nowNs, costs, rejected);
+        dropped = true;
       }
       walk();
     }
     return null;
   }
 
-  /** Returns how many requests to run, 0 if heads must be dropped first. */
-  private int choose(long nowNs, BatchCosts costs) {
+  /**
+   * Returns how many requests to run, 0 if heads must be dropped first.
+   *
+   * @param dropped whether some were: then nothing less than the wanted size will do. A queue that
+   *     is longer than the largest batch is dropped in steps, and to shrink between two of them
+   *     would bring back the small batches that dropping is to prevent
+   */
+  private int choose(boolean dropped, long nowNs, BatchCosts costs) {
     if (isInTime(nowNs, tightestNs[count - 1], costs.boundNs(items[count - 1]))) {
       limit = !combines ? Limit.NO_BATCHING : hasNext ? Limit.NEXT_REQUEST : Limit.QUEUE;
       limit = combines && items[count - 1] >= maxItems ? Limit.MAX_BATCH_SIZE : limit;
       return count;
     }
     int fit = fit(nowNs, costs);
-    if (fit > 0 && 2L * items[fit - 1] >= Math.min(want(costs), afterDrops(nowNs, costs))) {
+    long shrinks = fit == 0 ? 0 : (dropped ? 1L : 2L) * items[fit - 1];
+    if (fit > 0 && shrinks >= Math.min(want(costs), afterDrops(nowNs, costs))) {
       limit = Limit.DEADLINE;
       limitNs = nowNs + costs.boundNs(items[fit]) - tightestNs[fit];
       return fit;

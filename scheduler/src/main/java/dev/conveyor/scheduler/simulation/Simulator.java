@@ -17,6 +17,9 @@ import java.util.SplittableRandom;
  */
 public final class Simulator {
 
+  /** No server's timer is finer: a policy that asks to be woken at once comes round after this. */
+  private static final long FINEST_TIMER_NS = 1000;
+
   private static final ReplyTo NOBODY = ReplyTo.unheard();
 
   private final Scenario scenario;
@@ -63,8 +66,8 @@ public final class Simulator {
       long finishNs = devices.nextFinishNs();
       long faultNs = faults.nextNs();
       long wakeNs = policy.wakeUpAtNs(nowNs);
-      if (wakeNs <= nowNs) {
-        wakeNs = nowNs + 1;
+      if (wakeNs != Policy.NEVER) {
+        wakeNs = Math.max(wakeNs, nowNs + FINEST_TIMER_NS);
       }
       long nextNs = Math.min(Math.min(finishNs, faultNs), Math.min(arrivalNs, wakeNs));
       if (nextNs == Policy.NEVER) {

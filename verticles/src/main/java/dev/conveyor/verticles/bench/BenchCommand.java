@@ -78,7 +78,7 @@ public final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--suite",
       paramLabel = "NAME",
-      description = "Measure a suite: optimization, serving.")
+      description = "Measure a suite: faults, optimization, scheduling, serving.")
   private @Nullable String suite;
 
   @Option(

@@ -1,20 +1,27 @@
 package dev.conveyor.scheduler.simulation.policy;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.config.Admission;
 import dev.conveyor.models.config.DynamicBatching;
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.Assignment;
 import dev.conveyor.scheduler.BatchOutcome;
 import dev.conveyor.scheduler.DeviceSpec;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InstanceRef;
 import dev.conveyor.scheduler.ModelPlan;
+import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.Scheduler;
+import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.profile.CostSample;
 import dev.conveyor.scheduler.simulation.ConveyorNames;
 import dev.conveyor.scheduler.simulation.Policy;
 import dev.conveyor.scheduler.simulation.Run;
 import dev.conveyor.scheduler.simulation.Scenario;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,9 +31,12 @@ import java.util.Optional;
  * The production core: {@link Scheduler}, through what its actor calls.
  *
  * <p>Not thread-safe: made for one run. Nothing is told to the core that the server does not know:
- * costs are learned from outcomes.
+ * costs are learned from a warm-up and from outcomes.
  */
 public final class ConveyorPolicy implements Policy {
+
+  private static final double PERCENTILE = 99;
+  private static final int WARM_UP_RUNS = 3;
 
   private final Scheduler core;
   private final Map<String, Integer> deviceByName = new HashMap<>();
@@ -55,17 +65,37 @@ public final class ConveyorPolicy implements Policy {
             model.cost().maxBatchSize(),
             Optional.of(DynamicBatching.DEFAULT),
             model.weight(),
-            0);
+            0,
+            Admission.DEFAULT,
+            new ServiceLevel(
+                Duration.ofNanos(model.objectiveNs()),
+                PERCENTILE,
+                ServiceLevel.PriorityClass.STANDARD,
+                Duration.ZERO));
     core.addModel(plan, 0);
     int index = 0;
     for (int device : model.devices()) {
-      for (int slot = 0; slot < scenario.devices().get(device).slots(); slot++) {
-        InstanceRef ref =
-            new InstanceRef(plan.key(), index++, scenario.devices().get(device).name(), 1);
+      Scenario.Device on = scenario.devices().get(device);
+      core.seedProfile(
+          new SchedulerCommand.SeedProfile(
+              plan.key(), on.name(), ModelProfile.Seed.WARM_UP, warmUp(model, on.speed())));
+      for (int slot = 0; slot < on.slots(); slot++) {
+        InstanceRef ref = new InstanceRef(plan.key(), index++, on.name(), 1);
         instancesOn.get(device).add(ref);
         core.addInstance(ref, 0);
       }
     }
+  }
+
+  /** Returns what the server measures before a model is ready: a few runs of doubling sizes. */
+  private static List<CostSample> warmUp(Scenario.Model model, double speed) {
+    List<CostSample> samples = new ArrayList<>();
+    int largest = model.cost().maxBatchSize();
+    for (int size = 1; size > 0; size = size == largest ? 0 : Math.min(largest, 2 * size)) {
+      CostSample sample = new CostSample(size, Math.round(model.cost().ns(size) / speed));
+      samples.addAll(Collections.nCopies(WARM_UP_RUNS, sample));
+    }
+    return samples;
   }
 
   @Override

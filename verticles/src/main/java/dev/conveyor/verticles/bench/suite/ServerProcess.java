@@ -130,6 +130,16 @@ final class ServerProcess implements AutoCloseable {
     return client.send(post, HttpResponse.BodyHandlers.ofByteArray()).statusCode();
   }
 
+  /** Returns what the HTTP front end answers. */
+  String page(String path) throws IOException, InterruptedException {
+    HttpResponse<String> response = get(httpPort, path);
+    if (response.statusCode() != 200) {
+      throw new CannotMeasureException(
+          "GET %s: HTTP %d %s".formatted(path, response.statusCode(), response.body()));
+    }
+    return response.body();
+  }
+
   /** Returns the metrics page. */
   String metrics() throws IOException, InterruptedException {
     return get(metricsPort, "/metrics").body();

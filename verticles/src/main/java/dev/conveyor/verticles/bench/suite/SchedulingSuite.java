@@ -1,0 +1,34 @@
+package dev.conveyor.verticles.bench.suite;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What the scheduler must show: against other policies under virtual time, and on real models
+ * against the clock.
+ *
+ * <p>Not thread-safe: owned by the thread that runs the suite.
+ */
+final class SchedulingSuite implements Suite {
+
+  private final Lab lab;
+  private final RealRows real;
+
+  SchedulingSuite(Lab lab) {
+    this.lab = lab;
+    this.real = new RealRows(lab);
+  }
+
+  @Override
+  public List<SuiteRow> rows() {
+    List<SuiteRow> rows = new ArrayList<>(new SimulatedRows().rows());
+    rows.addAll(real.rows());
+    return rows;
+  }
+
+  @Override
+  public void close() {
+    real.close();
+    lab.close();
+  }
+}
