@@ -18,6 +18,7 @@ import dev.conveyor.scheduler.SchedulerVerticle;
 import dev.conveyor.verticles.bus.BusAddresses;
 import dev.conveyor.verticles.bus.BusFrontEnd;
 import dev.conveyor.verticles.bus.EventPublisher;
+import dev.conveyor.verticles.bus.OverloadPublisher;
 import dev.conveyor.verticles.grpc.GrpcFrontEnd;
 import dev.conveyor.verticles.grpc.GrpcOptions;
 import dev.conveyor.verticles.http.HttpFrontEnd;
@@ -78,6 +79,7 @@ public final class ConveyorServer {
   private final ModelSupervisor supervisor;
   private final SystemSnapshots system;
   private final ProfileSnapshots profiles;
+  private final OverloadEvents overloads;
   private final MetricsReport report;
   private final LivePage page;
   private final HttpFrontEnd http;
@@ -109,6 +111,11 @@ public final class ConveyorServer {
     this.supervisor = supervisor(events);
     this.system = new SystemSnapshots(vertx, catalog, budget, machine);
     this.profiles = new ProfileSnapshots(vertx, catalog);
+    this.overloads =
+        new OverloadEvents(
+            vertx,
+            catalog,
+            new OverloadPublisher(vertx.eventBus(), config.eventBus().addressPrefix()));
     this.report = new MetricsReport(catalog, system, journal::counts, HostMemory::nativeBytes);
     this.page =
         new LivePage(
@@ -143,9 +150,11 @@ public final class ConveyorServer {
                 maxMessageBytes(),
                 GrpcOptions.DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
                 config.limits().maxConnections(),
+                config.limits().bodyTimeout().toMillis(),
                 config.shutdownGrace().toMillis()),
             gateway,
             door,
+            requestMemory,
             catalog,
             supervisor,
             served -> ModelConfigWriter.toProto(served.config()));
@@ -202,7 +211,8 @@ public final class ConveyorServer {
         // Last, so that it goes first: its streams would use up the grace period of the ports.
         .compose(v -> deploy(page))
         .onSuccess(v -> system.start())
-        .onSuccess(v -> profiles.start());
+        .onSuccess(v -> profiles.start())
+        .onSuccess(v -> overloads.start());
   }
 
   /** Loads the models of the repository. */
@@ -219,6 +229,7 @@ public final class ConveyorServer {
     supervisor.stopping();
     system.stop();
     profiles.stop();
+    overloads.stop();
     long patienceMs = Math.max(1, config.shutdownGrace().toMillis() * 9 / 10);
     long answering =
         vertx.setTimer(

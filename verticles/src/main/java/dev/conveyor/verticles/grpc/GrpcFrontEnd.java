@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.grpc;
 
+import dev.conveyor.memory.BufferPool;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.Listening;
@@ -43,6 +44,7 @@ public final class GrpcFrontEnd extends VerticleBase {
   private final GrpcOptions options;
   private final InferenceGateway gateway;
   private final FrontDoor door;
+  private final BufferPool memory;
   private final ModelCatalog catalog;
   private final RepositoryControl repository;
   private final Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter;
@@ -54,18 +56,21 @@ public final class GrpcFrontEnd extends VerticleBase {
   /**
    * Creates a front end.
    *
+   * @param memory what the messages of inferences under way count against
    * @param configWriter how a model's configuration looks on the wire
    */
   public GrpcFrontEnd(
       GrpcOptions options,
       InferenceGateway gateway,
       FrontDoor door,
+      BufferPool memory,
       ModelCatalog catalog,
       RepositoryControl repository,
       Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter) {
     this.options = options;
     this.gateway = gateway;
     this.door = door;
+    this.memory = memory;
     this.catalog = catalog;
     this.repository = repository;
     this.configWriter = configWriter;
@@ -78,7 +83,7 @@ public final class GrpcFrontEnd extends VerticleBase {
     GrpcServer grpc = GrpcServer.server(vertx, grpcOptions());
     grpc.addService(
         InferenceService.create(
-            new InferRoute(vertx, gateway, door, catalog, options),
+            new InferRoute(vertx, gateway, door, memory, catalog, options),
             new ServerApi(catalog, repository, configWriter)));
     grpc.addService(watched.service());
     grpc.addService(ReflectionService.v1());

@@ -8,6 +8,7 @@ package dev.conveyor.verticles.grpc;
  * @param maxInFlightPerStream inferences of one stream that may be under way before it is no longer
  *     read
  * @param maxConnections open at a time, on each event loop; more are closed at once
+ * @param bodyTimeoutMillis longest time that the message of a call may take to arrive
  * @param shutdownGraceMillis how long calls under way may take once the server stops
  */
 public record GrpcOptions(
@@ -16,10 +17,12 @@ public record GrpcOptions(
     int maxMessageBytes,
     int maxInFlightPerStream,
     int maxConnections,
+    long bodyTimeoutMillis,
     long shutdownGraceMillis) {
 
   public static final int DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
   public static final int DEFAULT_MAX_IN_FLIGHT_PER_STREAM = 64;
+  public static final long DEFAULT_BODY_TIMEOUT_MILLIS = 60_000;
   public static final int DEFAULT_MAX_CONNECTIONS = 4096;
   public static final long DEFAULT_SHUTDOWN_GRACE_MILLIS = 10_000;
 
@@ -37,6 +40,10 @@ public record GrpcOptions(
     if (maxConnections < 1) {
       throw new IllegalArgumentException("maxConnections must be >= 1, was " + maxConnections);
     }
+    if (bodyTimeoutMillis < 1) {
+      throw new IllegalArgumentException(
+          "bodyTimeoutMillis must be >= 1, was " + bodyTimeoutMillis);
+    }
     if (shutdownGraceMillis < 0) {
       throw new IllegalArgumentException(
           "shutdownGraceMillis must be >= 0, was " + shutdownGraceMillis);
@@ -51,11 +58,18 @@ public record GrpcOptions(
         DEFAULT_MAX_MESSAGE_BYTES,
         DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
         DEFAULT_MAX_CONNECTIONS,
+        DEFAULT_BODY_TIMEOUT_MILLIS,
         DEFAULT_SHUTDOWN_GRACE_MILLIS);
   }
 
   public GrpcOptions withMaxMessageBytes(int bytes) {
     return new GrpcOptions(
-        host, port, bytes, maxInFlightPerStream, maxConnections, shutdownGraceMillis);
+        host,
+        port,
+        bytes,
+        maxInFlightPerStream,
+        maxConnections,
+        bodyTimeoutMillis,
+        shutdownGraceMillis);
   }
 }

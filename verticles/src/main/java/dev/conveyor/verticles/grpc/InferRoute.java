@@ -1,10 +1,15 @@
 package dev.conveyor.verticles.grpc;
 
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.BodyWatch;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
@@ -17,6 +22,7 @@ import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.grpc.common.GrpcMessage;
 import io.vertx.grpc.server.GrpcServerRequest;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** What every inference of a front end shares. Thread-safe. */
 final class InferRoute {
@@ -26,11 +32,16 @@ final class InferRoute {
   /** Longer timeouts are none: times compare by difference, which must not overflow. */
   private static final long LONGEST_NS = TimeUnit.DAYS.toNanos(365);
 
+  /** Smaller messages count for nothing: streams and queues bound their number. */
+  private static final int COUNTS_FROM_BYTES = 16 * 1024;
+
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
   private final InferenceGateway gateway;
   private final FrontDoor door;
+  private final BufferPool memory;
+  private final BodyWatch watch;
   private final ModelCatalog catalog;
   private final GrpcOptions options;
   private final MessageDecoder<ModelInferRequest> decoder;
@@ -39,11 +50,14 @@ final class InferRoute {
       Vertx vertx,
       InferenceGateway gateway,
       FrontDoor door,
+      BufferPool memory,
       ModelCatalog catalog,
       GrpcOptions options) {
     this.vertx = vertx;
     this.gateway = gateway;
     this.door = door;
+    this.memory = memory;
+    this.watch = new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMillis());
     this.catalog = catalog;
     this.options = options;
     this.decoder = new MessageDecoder<>(ModelInferRequest.parser(), options.maxMessageBytes());
@@ -65,6 +79,42 @@ final class InferRoute {
     return decoder.decode(message);
   }
 
+  /** Returns the end of the patience with calls whose message does not come. */
+  BodyWatch watch() {
+    return watch;
+  }
+
+  /**
+   * Counts a message against the memory of requests, until what it returns is closed; null for a
+   * small one, which counts for nothing.
+   *
+   * @throws InferenceException if that memory is used up
+   */
+  @Nullable HeapShare hold(ModelInferRequest message) {
+    long bytes = rawBytes(message);
+    if (bytes < COUNTS_FROM_BYTES) {
+      return null;
+    }
+    HeapShare share = memory.heapShare();
+    if (!share.growTo(bytes)) {
+      throw new InferenceException(
+          ErrorCode.QUEUE_FULL,
+          "no memory for a message of %d bytes: %d of %d bytes for requests are in use"
+              .formatted(bytes, memory.leasedBytes(), memory.maxBytes()),
+          RefusalReason.REQUEST_MEMORY,
+          InferenceException.UNKNOWN);
+    }
+    return share;
+  }
+
+  private static long rawBytes(ModelInferRequest message) {
+    long bytes = 0;
+    for (int i = 0; i < message.getRawInputContentsCount(); i++) {
+      bytes += message.getRawInputContents(i).size();
+    }
+    return bytes;
+  }
+
   /**
    * Lets a request in, by its head alone, and returns its tenant.
    *
@@ -75,11 +125,7 @@ final class InferRoute {
     String header = metadata.get(FrontDoor.TENANT_HEADER);
     String tenant = header == null ? CallParameters.tenant(message.getParametersMap()) : header;
     ServedModel served = catalog.find(message.getModelName(), message.getModelVersion());
-    long bytes = 0;
-    for (int i = 0; i < message.getRawInputContentsCount(); i++) {
-      bytes += message.getRawInputContents(i).size();
-    }
-    door.enter(served, tenant, bytes, deadlineNs);
+    door.enter(served, tenant, rawBytes(message), deadlineNs);
     return tenant;
   }
 

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.grpc;
 
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.InferenceRequest;
@@ -168,6 +169,7 @@ final class InferStream {
     private final ModelInferRequest message;
     private List<RequestedOutput> outputs = List.of();
     private @Nullable ReplyTo replyTo;
+    private @Nullable HeapShare share;
 
     Item(ModelInferRequest message) {
       this.message = message;
@@ -176,10 +178,18 @@ final class InferStream {
     void submit() {
       try {
         String tenant = route.enter(request.headers(), message, deadlineNs);
+        share = route.hold(message);
         outputs = RequestedOutput.of(message, route.catalog());
         replyTo = route.infer(GrpcInferCodec.decode(message, deadlineNs, tenant), this);
       } catch (RuntimeException e) {
+        release();
         fail(GrpcErrors.of(e));
+      }
+    }
+
+    private void release() {
+      if (share != null) {
+        share.close();
       }
     }
 
@@ -191,6 +201,7 @@ final class InferStream {
 
     @Override
     public void handle(@Nullable InferenceResponse result, @Nullable InferenceException failure) {
+      release();
       if (result == null) {
         fail(failure == null ? GrpcErrors.of(new NullPointerException("outcome")) : failure);
         return;

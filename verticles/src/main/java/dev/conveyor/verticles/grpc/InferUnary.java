@@ -1,10 +1,12 @@
 package dev.conveyor.verticles.grpc;
 
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.BodyWatch;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferResponse;
 import io.vertx.grpc.common.GrpcMessage;
@@ -31,6 +33,8 @@ final class InferUnary implements ReplyTo.Handler {
   private @Nullable ModelInferRequest message;
   private List<RequestedOutput> outputs = List.of();
   private @Nullable ReplyTo replyTo;
+  private @Nullable HeapShare share;
+  private BodyWatch.@Nullable Entry patience;
   private long timer = NO_TIMER;
   private boolean done;
 
@@ -41,6 +45,7 @@ final class InferUnary implements ReplyTo.Handler {
   }
 
   void start() {
+    patience = route.watch().begin(this::onTooSlow);
     request.messageHandler(this::onMessage);
     request.endHandler(end -> onEnd());
     request.errorHandler(error -> onGone());
@@ -53,6 +58,7 @@ final class InferUnary implements ReplyTo.Handler {
   @Override
   public void handle(@Nullable InferenceResponse result, @Nullable InferenceException failure) {
     cancelTimer();
+    release();
     if (result == null) {
       fail(failure == null ? GrpcErrors.of(new NullPointerException("outcome")) : failure);
       return;
@@ -70,11 +76,13 @@ final class InferUnary implements ReplyTo.Handler {
     if (message != null || done) {
       return;
     }
+    endPatience();
     try {
       ModelInferRequest decoded = route.decode(received);
       message = decoded;
       long deadlineNs = InferRoute.deadlineNs(request);
       String tenant = route.enter(request.headers(), decoded, deadlineNs);
+      share = route.hold(decoded);
       outputs = RequestedOutput.of(decoded, route.catalog());
       submit(decoded, deadlineNs, tenant);
     } catch (RuntimeException e) {
@@ -104,10 +112,33 @@ final class InferUnary implements ReplyTo.Handler {
   }
 
   private void fail(InferenceException failure) {
+    endPatience();
+    if (replyTo == null) {
+      release();
+    }
     if (!done) {
       done = true;
       GrpcErrors.end(response, failure);
     }
+  }
+
+  private void release() {
+    if (share != null) {
+      share.close();
+    }
+  }
+
+  private void endPatience() {
+    if (patience != null) {
+      route.watch().end(patience);
+    }
+  }
+
+  private void onTooSlow() {
+    fail(
+        new InferenceException(
+            ErrorCode.BODY_TIMEOUT,
+            "the request message did not arrive within " + route.watch().timeoutMs() + " ms"));
   }
 
   private void onEnd() {
@@ -123,6 +154,7 @@ final class InferUnary implements ReplyTo.Handler {
 
   private void onGone() {
     done = true;
+    endPatience();
     cancelTimer();
     abandon(ErrorCode.CANCELLED, "cancelled by the client");
   }

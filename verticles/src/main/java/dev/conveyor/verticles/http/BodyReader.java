@@ -6,6 +6,7 @@ import dev.conveyor.memory.Lease;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
+import dev.conveyor.verticles.BodyWatch;
 import io.netty.buffer.ByteBuf;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpHeaders;

@@ -7,6 +7,7 @@ import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.BodyWatch;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;

@@ -4,11 +4,18 @@ import static dev.conveyor.verticles.grpc.GrpcFixture.await;
 import static dev.conveyor.verticles.grpc.GrpcFixture.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
 import dev.conveyor.verticles.proto.InferParameter;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferResponse;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
+import io.vertx.grpc.client.GrpcClient;
 import io.vertx.grpc.client.GrpcClientRequest;
 import io.vertx.grpc.client.GrpcClientResponse;
 import io.vertx.grpc.common.GrpcStatus;
@@ -71,6 +78,57 @@ class GrpcAdmissionTest {
         raw("UINT8", new byte[] {1}, 1)
             .putParameters("tenant", InferParameter.newBuilder().setInt64Param(1).build());
     assertThat(server.infer(wrong).status()).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
+  }
+
+  @Test
+  void shouldCountLargeMessagesAgainstTheMemoryOfRequests() {
+    byte[] large = new byte[100_000];
+    try (HeapShare most = server.memory.heapShare()) {
+      assertThat(most.growTo(server.memory.maxBytes() - large.length + 1)).isTrue();
+      var refused = server.infer(raw("UINT8", large, large.length));
+      assertThat(refused.status()).isEqualTo(GrpcStatus.UNAVAILABLE);
+      assertThat(refused.message()).contains("no memory for a message of 100000 bytes");
+      assertThat(server.infer(raw("UINT8", new byte[] {1}, 1)).status()).isEqualTo(GrpcStatus.OK);
+    }
+    assertThat(server.infer(raw("UINT8", large, large.length)).status()).isEqualTo(GrpcStatus.OK);
+    assertThat(server.memory.leasedBytes()).isZero();
+  }
+
+  @Test
+  void shouldBoundConnectionsAndThePatienceWithCallsThatSendNothing() {
+    GrpcOptions strict =
+        new GrpcOptions("127.0.0.1", 0, GrpcFixture.MAX_MESSAGE_BYTES, 4, 1, 100, 1000);
+    try (GrpcFixture small = new GrpcFixture(strict)) {
+      HttpClient http =
+          small.vertx.createHttpClient(
+              new HttpClientOptions()
+                  .setProtocolVersion(HttpVersion.HTTP_2)
+                  .setHttp2ClearTextUpgrade(false));
+      HttpClientRequest silent =
+          await(
+              http.request(
+                  HttpMethod.POST,
+                  small.frontEnd.actualPort(),
+                  "127.0.0.1",
+                  "/inference.GRPCInferenceService/ModelInfer"));
+      silent.putHeader("content-type", "application/grpc").putHeader("te", "trailers");
+      var late = silent.response();
+      await(silent.sendHead());
+      assertThat(await(late).getHeader("grpc-status"))
+          .isEqualTo(Integer.toString(GrpcStatus.DEADLINE_EXCEEDED.code));
+      assertThat(await(late).getHeader("grpc-message")).contains("100");
+
+      GrpcClient second = GrpcClient.client(small.vertx);
+      var refused =
+          second
+              .request(small.address, GRPCInferenceServiceGrpcClient.ModelInfer)
+              .compose(
+                  call ->
+                      call.end(raw("UINT8", new byte[] {1}, 1).build())
+                          .compose(sent -> call.response()));
+      assertThat(await(refused.map("answered").otherwise("hung up"))).isEqualTo("hung up");
+      await(second.close());
+    }
   }
 
   private void load(ModelLoad load) {

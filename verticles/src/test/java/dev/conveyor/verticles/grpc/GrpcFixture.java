@@ -1,6 +1,8 @@
 package dev.conveyor.verticles.grpc;
 
 import com.google.protobuf.ByteString;
+import dev.conveyor.memory.BlockAllocator;
+import dev.conveyor.memory.BufferPool;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.Shape;
@@ -55,6 +57,8 @@ final class GrpcFixture implements AutoCloseable {
   final GrpcClient client;
   final GRPCInferenceServiceGrpcClient api;
 
+  final BufferPool memory = new BufferPool(BlockAllocator.host(), 4 * MAX_MESSAGE_BYTES);
+
   /** No tenant but {@code limited} has a quota: one request. */
   private final FrontDoor door =
       new FrontDoor(
@@ -65,14 +69,19 @@ final class GrpcFixture implements AutoCloseable {
           NanoClock.SYSTEM);
 
   GrpcFixture() {
+    this(GrpcOptions.of("127.0.0.1", 0).withMaxMessageBytes(MAX_MESSAGE_BYTES));
+  }
+
+  GrpcFixture(GrpcOptions options) {
     ServedModel one = identity("1");
     catalog.publish("identity", List.of(one, identity("3")));
     catalog.publish("pixels", List.of(pixels()));
     frontEnd =
         new GrpcFrontEnd(
-            GrpcOptions.of("127.0.0.1", 0).withMaxMessageBytes(MAX_MESSAGE_BYTES),
+            options,
             gateway,
             door,
+            memory,
             catalog,
             repository,
             served ->

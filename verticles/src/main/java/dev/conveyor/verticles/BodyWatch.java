@@ -1,4 +1,4 @@
-package dev.conveyor.verticles.http;
+package dev.conveyor.verticles;
 
 import dev.conveyor.scheduler.NanoClock;
 import io.vertx.core.Vertx;
@@ -12,10 +12,10 @@ import org.jspecify.annotations.Nullable;
  * every body is there within the turn that began it, and a timer each would cost more than reading
  * it does. There is one timer, and only while anything is in the chain.
  */
-final class BodyWatch {
+public final class BodyWatch {
 
   /** A body to come. */
-  static final class Entry {
+  public static final class Entry {
     private final Runnable tooLate;
     private final long dueNs;
     private @Nullable Entry before;
@@ -36,19 +36,19 @@ final class BodyWatch {
   private @Nullable Entry last;
   private boolean armed;
 
-  BodyWatch(Vertx vertx, NanoClock clock, long timeoutMs) {
+  public BodyWatch(Vertx vertx, NanoClock clock, long timeoutMs) {
     this.vertx = vertx;
     this.clock = clock;
     this.timeoutMs = timeoutMs;
     this.sweepMs = Math.max(1, Math.min(1000, timeoutMs / 4));
   }
 
-  long timeoutMs() {
+  public long timeoutMs() {
     return timeoutMs;
   }
 
   /** Begins to wait; {@code tooLate} is called once, unless {@link #end} is called before. */
-  Entry begin(Runnable tooLate) {
+  public Entry begin(Runnable tooLate) {
     Entry entry = new Entry(tooLate, clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs));
     entry.linked = true;
     entry.before = last;
@@ -63,7 +63,7 @@ final class BodyWatch {
   }
 
   /** Ends the wait. Does nothing the second time. */
-  void end(Entry entry) {
+  public void end(Entry entry) {
     if (!entry.linked) {
       return;
     }

@@ -1,0 +1,82 @@
+package dev.conveyor.verticles;
+
+import dev.conveyor.models.RefusalReason;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Tells when a model begins to turn requests away, and when it has stopped.
+ *
+ * <p>Not thread-safe: owned by whoever looks, once per period. It reads counters that exist anyway,
+ * so requests pay nothing for it, and an overload is one event however many requests it costs.
+ */
+final class OverloadWatch {
+
+  /** Told about changes only. */
+  interface Listener {
+
+    /**
+     * A model turns requests away.
+     *
+     * @param refused how many in the last period, by reason
+     */
+    void onOverload(ServedModel model, Map<RefusalReason, Long> refused);
+
+    /** A model has turned nobody away for a while. */
+    void onOverloadEnded(ServedModel model);
+  }
+
+  /** Periods without a refusal after which it is over. */
+  private static final int QUIET_PERIODS = 5;
+
+  private static final class Watched {
+    private Map<RefusalReason, Long> counts = Map.of();
+    private boolean overloaded;
+    private int quiet;
+  }
+
+  private final ModelCatalog catalog;
+  private final Listener listener;
+  private final Map<String, Watched> watched = new HashMap<>();
+
+  OverloadWatch(ModelCatalog catalog, Listener listener) {
+    this.catalog = catalog;
+    this.listener = listener;
+  }
+
+  /** Looks at every model. */
+  void look() {
+    Set<String> served = new HashSet<>();
+    for (ServedModel model : catalog.all()) {
+      served.add(model.key());
+      look(model, watched.computeIfAbsent(model.key(), key -> new Watched()));
+    }
+    watched.keySet().retainAll(served);
+  }
+
+  private void look(ServedModel model, Watched state) {
+    Map<RefusalReason, Long> now = model.stats().refusals();
+    Map<RefusalReason, Long> refused = new EnumMap<>(RefusalReason.class);
+    now.forEach(
+        (reason, count) -> {
+          long more = count - state.counts.getOrDefault(reason, 0L);
+          if (more > 0) {
+            refused.put(reason, more);
+          }
+        });
+    state.counts = now;
+    if (!refused.isEmpty()) {
+      state.quiet = 0;
+      if (!state.overloaded) {
+        state.overloaded = true;
+        listener.onOverload(model, refused);
+      }
+    } else if (state.overloaded && ++state.quiet >= QUIET_PERIODS) {
+      state.overloaded = false;
+      listener.onOverloadEnded(model);
+    }
+  }
+}
