@@ -63,7 +63,8 @@ public class SchedulerBenchmark {
           new ModelPlan(name, "1", 8, Optional.of(DynamicBatching.DEFAULT), 1, 100, level);
       scheduler.addModel(plan, 0);
       scheduler.seedProfile(
-          new SchedulerCommand.SeedProfile(plan.key(), "gpu", ModelProfile.Seed.WARM_UP, samples()));
+          new SchedulerCommand.SeedProfile(
+              plan.key(), "gpu", ModelProfile.Seed.WARM_UP, samples()));
       scheduler.addInstance(new InstanceRef(plan.key(), 0, "gpu", 1), 0);
       for (int k = 0; k < 4; k++) {
         submit(name);

@@ -231,8 +231,7 @@ final class SchedulerPropertyTest {
     }
 
     private static long deadlineNs(ModelPlan plan, InferenceRequest request) {
-      long deadlineNs =
-          request.arrivalNs() + plan.serviceLevel().latencyObjective().toNanos();
+      long deadlineNs = request.arrivalNs() + plan.serviceLevel().latencyObjective().toNanos();
       if (request.timeoutMicros() > 0) {
         long ownNs = request.arrivalNs() + request.timeoutMicros() * 1000;
         deadlineNs = ownNs - deadlineNs < 0 ? ownNs : deadlineNs;

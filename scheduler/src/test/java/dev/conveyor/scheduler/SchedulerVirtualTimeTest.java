@@ -84,8 +84,7 @@ final class SchedulerVirtualTimeTest {
     time.add(plan("sheddable", 4, PriorityClass.SHEDDABLE, ageing), b -> 5 * MS, "gpu");
     saturate(time, "critical", 5 * SECOND);
     time.plan(
-        SECOND,
-        () -> time.submit(request().model("sheddable").arrivalNs(time.clock()).build()));
+        SECOND, () -> time.submit(request().model("sheddable").arrivalNs(time.clock()).build()));
     time.run();
 
     // Two classes up, and then fair among equals: at most its window of batches more.
@@ -105,8 +104,7 @@ final class SchedulerVirtualTimeTest {
             Optional.of(levels),
             1,
             40,
-            new ServiceLevel(
-                Duration.ZERO, 99, PriorityClass.STANDARD, Duration.ofMillis(300))),
+            new ServiceLevel(Duration.ZERO, 99, PriorityClass.STANDARD, Duration.ofMillis(300))),
         b -> 10 * MS,
         "gpu");
     saturate(time, "m", 5 * SECOND);
@@ -127,7 +125,9 @@ final class SchedulerVirtualTimeTest {
     time.arrive("critical", 50, SECOND);
     time.run();
 
-    assertThat(time.of("critical").longestWaitNs).as("one batch at most").isLessThanOrEqualTo(5 * MS);
+    assertThat(time.of("critical").longestWaitNs)
+        .as("one batch at most")
+        .isLessThanOrEqualTo(5 * MS);
   }
 
   /**
@@ -162,13 +162,20 @@ final class SchedulerVirtualTimeTest {
     VirtualTime time =
         new VirtualTime(List.of(DeviceSpec.gpu("gpu0", 1), DeviceSpec.gpu("gpu1", 1)), T0, 7)
             .traced();
-    time.add(plan("slo", 16, Duration.ofMillis(20)), SchedulerVirtualTimeTest::gpuNs, "gpu0", "gpu1");
+    time.add(
+        plan("slo", 16, Duration.ofMillis(20)), SchedulerVirtualTimeTest::gpuNs, "gpu0", "gpu1");
     DynamicBatching triton =
         new DynamicBatching(
             List.of(4, 8), Duration.ofMillis(3), false, 0, 0, QueuePolicy.DEFAULT, Map.of());
     time.add(
-        new ModelPlan("triton", "1", 16, Optional.of(triton), 1, 100), SchedulerVirtualTimeTest::gpuNs, "gpu0", "gpu1");
-    time.add(plan("shed", 4, PriorityClass.SHEDDABLE, Duration.ofMillis(30)), SchedulerVirtualTimeTest::gpuNs, "gpu1");
+        new ModelPlan("triton", "1", 16, Optional.of(triton), 1, 100),
+        SchedulerVirtualTimeTest::gpuNs,
+        "gpu0",
+        "gpu1");
+    time.add(
+        plan("shed", 4, PriorityClass.SHEDDABLE, Duration.ofMillis(30)),
+        SchedulerVirtualTimeTest::gpuNs,
+        "gpu1");
     time.arrive("slo", 1_500, 150 * MS);
     time.arrive("triton", 1_500, 150 * MS);
     time.arrive("shed", 600, 150 * MS);
@@ -201,10 +208,8 @@ final class SchedulerVirtualTimeTest {
   }
 
   private static ModelPlan plan(String name, int max, Duration objective) {
-    ServiceLevel level =
-        new ServiceLevel(objective, 99, PriorityClass.STANDARD, Duration.ZERO);
-    return new ModelPlan(
-        name, "1", max, Optional.of(DynamicBatching.DEFAULT), 1, 2000, level);
+    ServiceLevel level = new ServiceLevel(objective, 99, PriorityClass.STANDARD, Duration.ZERO);
+    return new ModelPlan(name, "1", max, Optional.of(DynamicBatching.DEFAULT), 1, 2000, level);
   }
 
   private static ModelPlan plan(

@@ -43,8 +43,7 @@ final class VirtualTime {
   private final Random random;
   private final long originNs;
   private final PriorityQueue<Event> events =
-      new PriorityQueue<>(
-          Comparator.comparingLong(Event::atNs).thenComparingLong(Event::order));
+      new PriorityQueue<>(Comparator.comparingLong(Event::atNs).thenComparingLong(Event::order));
   private final Map<String, IntToLongFunction> costs = new HashMap<>();
   private final Map<String, Long> objectives = new HashMap<>();
   private final Map<String, Outcomes> outcomes = new LinkedHashMap<>();

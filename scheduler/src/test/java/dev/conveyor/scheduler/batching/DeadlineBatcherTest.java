@@ -172,8 +172,7 @@ final class DeadlineBatcherTest {
                 List.of(), Duration.ZERO, false, 2, 2, QueuePolicy.DEFAULT, Map.of()));
     offer(levels, T0, 1);
     take(levels, T0);
-    InferenceRequest high =
-        request().priority(1).arrivalNs(T0).deadlineNs(T0 + 3 * MS).build();
+    InferenceRequest high = request().priority(1).arrivalNs(T0).deadlineNs(T0 + 3 * MS).build();
     offer(levels, T0, 10);
     assertThat(levels.offer(high, T0)).isNull();
 
@@ -224,8 +223,7 @@ final class DeadlineBatcherTest {
   }
 
   private static DeadlineBatcher batcher(int max, DynamicBatching batching) {
-    ServiceLevel level =
-        new ServiceLevel(OBJECTIVE, 99, PriorityClass.STANDARD, Duration.ZERO);
+    ServiceLevel level = new ServiceLevel(OBJECTIVE, 99, PriorityClass.STANDARD, Duration.ZERO);
     return new DeadlineBatcher(
         "m",
         max,

@@ -54,8 +54,7 @@ final class DecisionLogTest {
     assertThat(last.kind()).isEqualTo(Decision.Kind.RUN);
     assertThat(last.items()).isEqualTo(2);
     assertThat(last.predictedNs()).isEqualTo(20 * MS);
-    assertThat(last.reason())
-        .matches("batch of 2: 3rd would miss its deadline by [0-9.]+ [mu]s");
+    assertThat(last.reason()).matches("batch of 2: 3rd would miss its deadline by [0-9.]+ [mu]s");
     assertThat(last.device()).isEqualTo("gpu");
     assertThat(last.ageNs()).isZero();
 
@@ -80,7 +79,8 @@ final class DecisionLogTest {
     }
 
     Decisions decisions = scheduler.decisions().find(ALL, T0 + MS);
-    assertThat(decisions.last()).extracting(Decision::reason)
+    assertThat(decisions.last())
+        .extracting(Decision::reason)
         .containsExactly("waits: 2 queued, for more, 2.0 ms at most");
     assertThat(scheduler.poll(T0 + 3 * MS)).isNotNull();
     assertThat(scheduler.decisions().find(ALL, T0).last().get(0).reason())
@@ -114,8 +114,7 @@ final class DecisionLogTest {
   }
 
   private void add(String name, int max, DynamicBatching batching, ServiceLevel level) {
-    scheduler.addModel(
-        new ModelPlan(name, "1", max, Optional.of(batching), 1, 100, level), T0);
+    scheduler.addModel(new ModelPlan(name, "1", max, Optional.of(batching), 1, 100, level), T0);
     scheduler.addInstance(new InstanceRef(name + "/1", 0, "gpu", 1), T0);
   }
 

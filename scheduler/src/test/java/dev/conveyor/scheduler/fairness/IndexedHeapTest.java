@@ -32,8 +32,7 @@ final class IndexedHeapTest {
         heap.remove(node);
         in.remove(node);
       }
-      in.sort(
-          Comparator.<Node<Integer>>comparingDouble(Node::key).thenComparingDouble(Node::tie));
+      in.sort(Comparator.<Node<Integer>>comparingDouble(Node::key).thenComparingDouble(Node::tie));
       assertThat(heap.size()).isEqualTo(in.size());
       assertThat(heap.isEmpty()).isEqualTo(in.isEmpty());
       assertThat(node.isIn()).isEqualTo(in.contains(node));

@@ -4,8 +4,8 @@
  * <ul>
  *   <li>{@link HttpFrontEnd} is the actor: one server socket shared by its event loops.
  *   <li>{@link InferHandler} is the hot path, {@link BodyReader} how bytes get off the network.
- *   <li>Everything that is not inference is in {@link ModelRoutes};
- *       what is ours and not the protocol's, in {@link SchedulerRoutes}.
+ *   <li>Everything that is not inference is in {@link ModelRoutes}; what is ours and not the
+ *       protocol's, in {@link SchedulerRoutes}.
  * </ul>
  */
 @NullMarked

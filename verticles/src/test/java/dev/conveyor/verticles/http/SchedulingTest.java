@@ -81,8 +81,7 @@ final class SchedulingTest {
       Tensor row = Requests.tensor("INPUT0", 1, 2, 3, 4);
       InferenceClient bus = InferenceClient.create(server.vertx());
       JsonObject parameters = new JsonObject().put("priority", 1);
-      assertThatThrownBy(
-              () -> TestServer.await(bus.infer("levels", "", List.of(row), parameters)))
+      assertThatThrownBy(() -> TestServer.await(bus.infer("levels", "", List.of(row), parameters)))
           .cause()
           .isInstanceOf(InferenceException.class)
           .extracting("code")
@@ -123,7 +122,8 @@ final class SchedulingTest {
     assertThat(last.getInteger("batch_size")).isEqualTo(1);
     assertThat(last.getLong("age_microseconds")).isNotNegative();
     assertThat(last.getString("reason")).startsWith("batch of 1: ");
-    JsonArray of = http.get("/v2/scheduler/decisions?model=nobody").json().getJsonArray("decisions");
+    JsonArray of =
+        http.get("/v2/scheduler/decisions?model=nobody").json().getJsonArray("decisions");
     assertThat(of).isEmpty();
   }
 

@@ -31,7 +31,8 @@ final class RealRows implements AutoCloseable {
 
   private static final List<Served> MODELS =
       List.of(
-          new Served("squeezenet", 100), new Served("shufflenet", 150),
+          new Served("squeezenet", 100),
+          new Served("shufflenet", 150),
           new Served("ultraface_rfb_320", 200));
 
   private static final int MAX_BATCH_SIZE = 8;
@@ -55,8 +56,7 @@ final class RealRows implements AutoCloseable {
             this::goodput),
         new SuiteRow(
             "admitted requests inside their objective at 70 % of that goodput",
-            Target.atLeast(99.9, "%"),
-            this::inObjective),
+            Target.atLeast(99.9, "%"), this::inObjective),
         new SuiteRow(
             "predicted / measured batch time: largest median error of the three models",
             Target.atMost(5, "%"),
@@ -128,8 +128,7 @@ final class RealRows implements AutoCloseable {
       JsonObject accuracy = device(target, model).getJsonObject("accuracy");
       double value = accuracy.getDouble(key);
       worst = smallest ? Math.min(worst, value) : Math.max(worst, value);
-      all.add(
-          text("%s %.4f of %d batches", model.name(), value, accuracy.getInteger("batches")));
+      all.add(text("%s %.4f of %d batches", model.name(), value, accuracy.getInteger("batches")));
     }
     return new Measured(100 * worst, "GET /v2/models/NAME/profile: " + String.join(", ", all));
   }
@@ -163,8 +162,7 @@ final class RealRows implements AutoCloseable {
   }
 
   private LoadPlan plan(ServerProcess target, LoadPattern pattern) {
-    return new LoadPlan(
-        pattern, lab.warmup(), lab.duration(), target.cpu(), ProcFs.ownCpu(), 1);
+    return new LoadPlan(pattern, lab.warmup(), lab.duration(), target.cpu(), ProcFs.ownCpu(), 1);
   }
 
   /** Returns the machine as a scenario: its cores, and the models with what the server learned. */

@@ -20,10 +20,27 @@ final class SimulatedRows {
   /** The scenarios that every policy runs through. */
   static final List<String> SCENARIOS =
       List.of(
-          "midgpu-1x1", "midgpu-1x4", "midgpu-4x1", "midgpu-8x1", "midgpu-8x8", "midgpu-8x32",
-          "1080ti-1x1", "1080ti-1x4", "1080ti-4x1", "1080ti-8x1", "1080ti-8x8", "1080ti-8x32",
-          "cpu-1x1", "cpu-1x4", "cpu-4x1", "cpu-8x1", "cpu-8x8", "cpu-8x32", "h200-1x1",
-          "h200-1x4", "h200-4x1");
+          "midgpu-1x1",
+          "midgpu-1x4",
+          "midgpu-4x1",
+          "midgpu-8x1",
+          "midgpu-8x8",
+          "midgpu-8x32",
+          "1080ti-1x1",
+          "1080ti-1x4",
+          "1080ti-4x1",
+          "1080ti-8x1",
+          "1080ti-8x8",
+          "1080ti-8x32",
+          "cpu-1x1",
+          "cpu-1x4",
+          "cpu-4x1",
+          "cpu-8x1",
+          "cpu-8x8",
+          "cpu-8x32",
+          "h200-1x1",
+          "h200-1x4",
+          "h200-4x1");
 
   private static final String FLEET = "fleet-64x1000";
   private static final double TIED = 0.98;
@@ -59,8 +76,7 @@ final class SimulatedRows {
     rows.add(
         new SuiteRow(
             "CPU time of the core per request at 70 % load, simulated",
-            Target.atMost(10, "µs"),
-            SimulatedRows::cost));
+            Target.atMost(10, "µs"), SimulatedRows::cost));
     rows.add(
         new SuiteRow(
             "device-time shares of four saturated models of equal weight, largest error in any"
@@ -84,9 +100,7 @@ final class SimulatedRows {
     for (String scenario : SCENARIOS) {
       SimulatedTable.Line line = table.line(scenario);
       if (line.conveyor() < TIED * line.best()) {
-        behind.add(
-            text(
-                "%s %.3f of %s", scenario, line.conveyor() / line.best(), line.bestName()));
+        behind.add(text("%s %.3f of %s", scenario, line.conveyor() / line.best(), line.bestName()));
       }
     }
     return new Measured(SCENARIOS.size() - behind.size(), "behind by more than 2 %: " + behind);
@@ -163,9 +177,7 @@ final class SimulatedRows {
     double[] alphas = {50_000, 100_000, 200_000, 400_000};
     for (int i = 0; i < models; i++) {
       CostCurve cost = CostCurve.linear(alphas[i], 500_000, 32);
-      all.add(
-          new Scenario.Model(
-              "m" + i, 40_000_000, 1, 32e9 / cost.ns(32), cost, 0, List.of(0)));
+      all.add(new Scenario.Model("m" + i, 40_000_000, 1, 32e9 / cost.ns(32), cost, 0, List.of(0)));
     }
     double alone = all.stream().mapToDouble(Scenario.Model::popularity).sum();
     Scenario scenario =
@@ -188,8 +200,7 @@ final class SimulatedRows {
             spread(busyNs, run);
           }
         };
-    new Simulator(
-            scenario, 3 * alone, Policies.find(Policies.CONVEYOR).apply(scenario), observer)
+    new Simulator(scenario, 3 * alone, Policies.find(Policies.CONVEYOR).apply(scenario), observer)
         .run();
     double largest = 0;
     // From the second second on; windows of a second that begin every quarter.
