@@ -89,26 +89,59 @@ public final class OnnxSession implements AutoCloseable {
    * @throws ExecutionException if the run fails
    */
   public List<Tensor> run(List<Tensor> tensors) {
-    List<Value> values = new ArrayList<>();
-    List<BytePointer> pointers = new ArrayList<>();
-    try (IoBinding binding = new IoBinding(session)) {
-      for (Tensor tensor : tensors) {
-        BytePointer data = new BytePointer(Math.max(1, tensor.sizeBytes()));
-        pointers.add(data);
-        data.asByteBuffer().put(tensor.data().duplicate());
-        Value value = OnnxValues.over(memory, tensor.type(), tensor.shape().toArray(), data);
-        values.add(value);
-        binding.BindInput(tensor.name(), value);
+    try (Bound bound = bind(tensors)) {
+      bound.run();
+      return answers(bound.binding);
+    }
+  }
+
+  /** Copies tensors to where the model can be run on them again and again, to be timed. */
+  public Bound bind(List<Tensor> tensors) {
+    return new Bound(tensors);
+  }
+
+  /** Inputs in native memory, bound to the session. Thread-confined; closed before the session. */
+  public final class Bound implements AutoCloseable {
+
+    private final List<Value> values = new ArrayList<>();
+    private final List<BytePointer> pointers = new ArrayList<>();
+    private final IoBinding binding = new IoBinding(session);
+
+    private Bound(List<Tensor> tensors) {
+      try {
+        for (Tensor tensor : tensors) {
+          BytePointer data = new BytePointer(Math.max(1, tensor.sizeBytes()));
+          pointers.add(data);
+          data.asByteBuffer().put(tensor.data().duplicate());
+          Value value = OnnxValues.over(memory, tensor.type(), tensor.shape().toArray(), data);
+          values.add(value);
+          binding.BindInput(tensor.name(), value);
+        }
+        for (TensorSpec output : outputs) {
+          binding.BindOutput(output.name(), memory.asOrtMemoryInfo());
+        }
+      } catch (RuntimeException e) {
+        close();
+        throw failed(e);
       }
-      for (TensorSpec output : outputs) {
-        binding.BindOutput(output.name(), memory.asOrtMemoryInfo());
+    }
+
+    /**
+     * Runs the model; its outputs are dropped.
+     *
+     * @throws ExecutionException if the run fails
+     */
+    public void run() {
+      try {
+        session.Run(runOptions, binding);
+      } catch (RuntimeException e) {
+        throw failed(e);
       }
-      session.Run(runOptions, binding);
-      return answers(binding);
-    } catch (RuntimeException e) {
-      throw new ExecutionException(
-          ExecutionException.Kind.RUN, "the model cannot be run: " + e.getMessage());
-    } finally {
+    }
+
+    @Override
+    public void close() {
+      binding.close();
       values.forEach(Value::close);
       pointers.forEach(BytePointer::close);
     }
@@ -119,6 +152,11 @@ public final class OnnxSession implements AutoCloseable {
     session.close();
     runOptions.close();
     memory.close();
+  }
+
+  private static ExecutionException failed(RuntimeException e) {
+    return new ExecutionException(
+        ExecutionException.Kind.RUN, "the model cannot be run: " + e.getMessage());
   }
 
   private List<Tensor> answers(IoBinding binding) {

@@ -50,13 +50,7 @@ public final class Speed {
       Map<String, List<Point>> points = new LinkedHashMap<>();
       for (int batch : batches) {
         List<Tensor> items = inputs.stream().map(t -> repeat(t, batch)).toList();
-        List<Race.Contestant> contestants = new ArrayList<>();
-        sessions.forEach(
-            (name, session) -> {
-              List<Tensor> suited = HalfInputs.suit(session.inputs(), items);
-              contestants.add(new Race.Contestant(name, () -> session.run(suited)));
-            });
-        Map<String, Race.Times> times = Race.run(contestants, WARMUPS, duration);
+        Map<String, Race.Times> times = race(sessions, items, duration);
         Race.Times baseline = times.values().iterator().next();
         times.forEach(
             (name, t) ->
@@ -73,6 +67,23 @@ public final class Speed {
       return points;
     } finally {
       sessions.values().forEach(OnnxSession::close);
+    }
+  }
+
+  private static Map<String, Race.Times> race(
+      Map<String, OnnxSession> sessions, List<Tensor> items, Duration duration) {
+    List<OnnxSession.Bound> bound = new ArrayList<>();
+    List<Race.Contestant> contestants = new ArrayList<>();
+    try {
+      sessions.forEach(
+          (name, session) -> {
+            OnnxSession.Bound inputs = session.bind(HalfInputs.suit(session.inputs(), items));
+            bound.add(inputs);
+            contestants.add(new Race.Contestant(name, inputs::run));
+          });
+      return Race.run(contestants, WARMUPS, duration);
+    } finally {
+      bound.forEach(OnnxSession.Bound::close);
     }
   }
 

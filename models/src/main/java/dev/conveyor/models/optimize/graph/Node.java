@@ -140,6 +140,19 @@ public final class Node {
             .setI(value));
   }
 
+  /** Sets a list, as axes are one. */
+  public Node with(String key, long first, long... rest) {
+    AttributeProto.Builder attribute =
+        AttributeProto.newBuilder()
+            .setName(key)
+            .setType(AttributeProto.AttributeType.INTS)
+            .addInts(first);
+    for (long value : rest) {
+      attribute.addInts(value);
+    }
+    return with(attribute);
+  }
+
   public Node with(String key, String value) {
     return with(
         AttributeProto.newBuilder()

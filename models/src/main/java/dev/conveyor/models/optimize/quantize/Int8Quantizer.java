@@ -76,6 +76,11 @@ public final class Int8Quantizer {
     for (Node node : plan.layers()) {
       constants(node);
     }
+    if (options.target() == Target.CPU) {
+      Map<String, String> namesBefore = new HashMap<>();
+      dequantised.forEach((value, real) -> namesBefore.put(real, value));
+      IntegerUpsampling.apply(graph, plan.types(), namesBefore);
+    }
     graph.removeDead();
   }
 

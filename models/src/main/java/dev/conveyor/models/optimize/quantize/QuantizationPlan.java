@@ -84,6 +84,10 @@ public final class QuantizationPlan {
     return Collections.unmodifiableSet(quantised);
   }
 
+  ValueTypes types() {
+    return types;
+  }
+
   Graph graph() {
     return graph;
   }

@@ -66,7 +66,7 @@ final class DemoVariantRows {
               () -> new Measured(int8(model).drop(), accuracy(model))));
       rows.add(
           new SuiteRow(
-              model + ", INT8: CPU time of FP32 / of INT8, one thread",
+              model + ", INT8: CPU time of FP32 / of INT8, one thread, better of batch 1 and 8",
               Target.atLeast(1.8, ""),
               () -> new Measured(int8(model).bestSpeedUp(), speed(model))));
       rows.add(
