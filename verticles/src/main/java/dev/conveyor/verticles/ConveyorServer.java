@@ -42,7 +42,6 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.eventbus.DeliveryOptions;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -60,8 +59,6 @@ public final class ConveyorServer {
 
   /** Longest that an instance may take for one batch before it counts as lost. */
   private static final long EXECUTION_TIMEOUT_MS = 60_000;
-
-  private static final Duration COST_WARM_UP = Duration.ofMillis(500);
 
   private static final int IDLE_TIMEOUT_SECONDS = 300;
   private static final String CPU = "CPU";
@@ -182,8 +179,10 @@ public final class ConveyorServer {
         budget,
         config.limits().maxQueueSize(),
         new ProfileKeeper(
-            Optional.of(new ProfileStore(ProfileStore.userCache())),
-            COST_WARM_UP,
+            config.profiles().stored()
+                ? Optional.of(new ProfileStore(ProfileStore.userCache()))
+                : Optional.empty(),
+            config.profiles().warmup(),
             NanoClock.SYSTEM),
         journal);
   }

@@ -9,6 +9,7 @@ import java.time.Duration;
  * @param modelRepository absolute if it was read from a file, whose directory relative paths start
  *     at
  * @param tenants how clients that name themselves share the models
+ * @param profiles how the costs of batches are learned before the first request
  * @param shutdownGrace longest wait for running requests when the server stops
  */
 public record ServerConfig(
@@ -20,6 +21,7 @@ public record ServerConfig(
     Devices devices,
     EventBus eventBus,
     Tenants tenants,
+    Profiles profiles,
     Duration shutdownGrace,
     LogFormat logFormat) {
 
@@ -33,6 +35,7 @@ public record ServerConfig(
           Devices.DEFAULT,
           EventBus.DEFAULT,
           Tenants.DEFAULT,
+          Profiles.DEFAULT,
           Duration.ofSeconds(10),
           LogFormat.TEXT);
 
@@ -120,6 +123,21 @@ public record ServerConfig(
     }
   }
 
+  /**
+   * What batches cost.
+   *
+   * @param warmup longest time that a model runs over its batch sizes before it is ready; zero for
+   *     not at all
+   * @param stored whether what was learned is kept in files
+   */
+  public record Profiles(Duration warmup, boolean stored) {
+    public static final Profiles DEFAULT = new Profiles(Duration.ofMillis(500), true);
+
+    public Profiles {
+      requireWithin("warmup_ms", 0, 600_000, warmup.toMillis());
+    }
+  }
+
   /** How log lines are written. */
   public enum LogFormat {
     TEXT,
@@ -143,6 +161,7 @@ public record ServerConfig(
         devices,
         eventBus,
         tenants,
+        profiles,
         shutdownGrace,
         logFormat);
   }

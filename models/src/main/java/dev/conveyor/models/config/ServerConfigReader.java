@@ -58,6 +58,7 @@ public final class ServerConfigReader {
         under("devices.cpu", () -> devices(settings.getDevices().getCpu())),
         under("event_bus", () -> eventBus(settings.getEventBus())),
         under("tenants", () -> AdmissionMapper.tenants(settings.getTenants())),
+        under("profiles", () -> profiles(settings.getProfiles())),
         settings.hasShutdownGraceMs()
             ? Duration.ofMillis(settings.getShutdownGraceMs())
             : DEFAULT.shutdownGrace(),
@@ -115,6 +116,13 @@ public final class ServerConfigReader {
     return new ServerConfig.EventBus(
         bus.hasEnabled() ? bus.getEnabled() : defaults.enabled(),
         bus.hasAddressPrefix() ? bus.getAddressPrefix() : defaults.addressPrefix());
+  }
+
+  private static ServerConfig.Profiles profiles(ServerSettings.Profiles profiles) {
+    ServerConfig.Profiles defaults = DEFAULT.profiles();
+    return new ServerConfig.Profiles(
+        profiles.hasWarmupMs() ? Duration.ofMillis(profiles.getWarmupMs()) : defaults.warmup(),
+        profiles.hasStored() ? profiles.getStored() : defaults.stored());
   }
 
   private static ServerConfig.LogFormat logFormat(String name) {

@@ -179,6 +179,7 @@ class SchemaTest {
             + "'weight': 0.5, 'quota': {'requests_per_second': 10, 'burst': 1}}}}}",
         "{'devices': {'cpu': {'cores': 2, 'memory_budget_bytes': '0'}}, 'log_format': 'json'}",
         "{'event_bus': {'enabled': false, 'address_prefix': 'a'}, 'shutdown_grace_ms': 0}",
+        "{'profiles': {'warmup_ms': 0, 'stored': false}}",
       })
   void shouldAcceptServerConfigurationsThatTheReaderAccepts(String sample) {
     String json = sample.replace('\'', '"');
@@ -205,6 +206,10 @@ class SchemaTest {
         "{'limits': {'max_image_pixels': '-1'}}",
         "{'devices': {'cpu': {'cores': -1}}}",
         "{'devices': {'cpus': {}}}",
+        "{'profiles': {'warmup_ms': -1}}",
+        "{'profiles': {'warmup_ms': 600001}}",
+        "{'profiles': {'stored': 1}}",
+        "{'profiles': {'samples': 1}}",
         "{'event_bus': {'enabled': 1}}",
         "{'event_bus': {'address_prefix': ''}}",
         "{'shutdown_grace_ms': -1}",

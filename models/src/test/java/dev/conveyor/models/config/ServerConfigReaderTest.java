@@ -49,6 +49,7 @@ class ServerConfigReaderTest {
               },
               "devices": {"cpu": {"cores": 3, "memory_budget_bytes": 123456789012}},
               "event_bus": {"enabled": false, "address_prefix": "shop"},
+              "profiles": {"warmup_ms": 0, "stored": false},
               "tenants": {
                 "max_tracked": 7, "others": {"quota": {"requests_per_second": 5}},
                 "named": {"gold": {"weight": 3, "quota": {"requests_per_second": 9, "burst": 2}}}
@@ -72,6 +73,7 @@ class ServerConfigReaderTest {
                     7,
                     new Tenants.Tenant(1, new Quota(5, 5)),
                     Map.of("gold", new Tenants.Tenant(3, new Quota(9, 2)))),
+                new ServerConfig.Profiles(Duration.ZERO, false),
                 Duration.ofMillis(250),
                 ServerConfig.LogFormat.JSON));
   }
@@ -100,6 +102,8 @@ class ServerConfigReaderTest {
         "{'limits': {'max_message_bytes': 10, 'request_memory_bytes': 9}} | limits.request_memory_bytes | expected 10 or more, found 9",
         "{'devices': {'cpu': {'cores': -1}}} | devices.cpu.cores | expected 0 or more",
         "{'log_format': 'xml'} | log_format | expected \"text\" or \"json\", found \"xml\"",
+        "{'profiles': {'warmup_ms': -1}} | profiles.warmup_ms | found -1",
+        "{'profiles': {'warmup_ms': 600001}} | profiles.warmup_ms | at most 600000",
         "{'tenants': {'named': {'a': {'weight': -1}}}} | tenants.named.a.weight | found -1",
         "{'tenants': {'others': {'quota': {'requests_per_second': 1, 'burst': 0}}}} | tenants.others.quota.burst | expected a number from 1",
         "{'limits': {'body_timeout_ms': 0}} | limits.body_timeout_ms | expected 1 or more, found 0",

@@ -83,6 +83,18 @@ final class ProfileEndpointTest {
   }
 
   @Test
+  void shouldNeitherWarmUpNorStoreIfToldSo() {
+    JsonObject settings =
+        new JsonObject().put("profiles", new JsonObject().put("warmup_ms", 0).put("stored", false));
+    TestModels models = new TestModels(dir).identity("model", 3);
+    try (TestServer server = TestServer.start(models, settings)) {
+      assertThat(server.http().post("/v2/models/model/infer", REQUEST).status()).isEqualTo(200);
+      assertThat(device(server, "/v2/models/model/profile").getString("seed")).isEqualTo("none");
+    }
+    assertThat(dir.resolve("model/1/profile-CPU.json")).doesNotExist();
+  }
+
+  @Test
   void shouldAnswer404ForAModelThatIsNotThere() {
     try (TestServer server = TestServer.start(new TestModels(dir).identity("model", 3))) {
       assertThat(server.http().get("/v2/models/other/profile").status()).isEqualTo(404);

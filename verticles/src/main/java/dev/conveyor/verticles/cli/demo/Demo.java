@@ -8,6 +8,7 @@ import io.vertx.core.Vertx;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -22,6 +23,10 @@ import java.util.concurrent.TimeoutException;
  * nothing but sockets: each has its own Vert.x instance.
  */
 public final class Demo {
+
+  /** A demonstration starts quickly and leaves no files behind. */
+  private static final ServerConfig.Profiles WARM_UP_ONLY =
+      new ServerConfig.Profiles(Duration.ofMillis(100), false);
 
   private static final String HOST = "127.0.0.1";
   private static final long LIMIT_SECONDS = 300;
@@ -74,6 +79,7 @@ public final class Demo {
         defaults.devices(),
         defaults.eventBus(),
         defaults.tenants(),
+        WARM_UP_ONLY,
         defaults.shutdownGrace(),
         defaults.logFormat());
   }
