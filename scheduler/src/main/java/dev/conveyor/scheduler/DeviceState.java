@@ -31,9 +31,11 @@ final class DeviceState {
   private long busyUnitNs;
   private long batchNs;
   private long changedNs;
+  final DeviceOccupancy occupancy;
 
   DeviceState(DeviceSpec spec) {
     this.spec = spec;
+    this.occupancy = new DeviceOccupancy(spec.capacity());
   }
 
   SchedulerSnapshot.Device snapshot(long nowNs) {
@@ -70,10 +72,12 @@ final class DeviceState {
 
   void started(InstanceState instance) {
     batches.add(instance);
+    occupancy.started(instance);
   }
 
   void ended(InstanceState instance) {
     batches.remove(instance);
+    occupancy.ended(instance);
   }
 
   /** Returns when the first of the running batches is expected to end. */

@@ -24,6 +24,8 @@ final class InstanceState {
   double chargedNs;
   private long startedNs;
   private long batchNsBefore;
+  private @Nullable String beside;
+  private boolean besideSeveral;
 
   InstanceState(InstanceRef ref, Placement placement, int units) {
     this.ref = ref;
@@ -35,6 +37,24 @@ final class InstanceState {
   void started(long nowNs) {
     startedNs = nowNs;
     batchNsBefore = placement.device.batchNs(nowNs);
+  }
+
+  /** Notes that it runs alone so far. */
+  void meetsNobody() {
+    beside = null;
+    besideSeveral = false;
+  }
+
+  /** Notes that another batch runs at the same time, for a while at least. */
+  void meets(InstanceState other) {
+    String key = other.placement.model.plan.key();
+    besideSeveral |= beside != null && !beside.equals(key);
+    beside = key;
+  }
+
+  /** Returns the model whose batches ran beside this one; null if none or more than one did. */
+  @Nullable String beside() {
+    return besideSeveral ? null : beside;
   }
 
   /** Returns how many batches the device ran since {@link #started}, on average, at least 1. */

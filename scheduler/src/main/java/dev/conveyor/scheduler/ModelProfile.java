@@ -2,6 +2,7 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.profile.ProfileSnapshot;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What the batches of one version of a model cost. Immutable.
@@ -26,5 +27,24 @@ public record ModelProfile(String key, List<OnDevice> devices) {
   }
 
   /** The costs on one device. */
-  public record OnDevice(String device, Seed seed, ProfileSnapshot costs) {}
+  public record OnDevice(String device, Seed seed, ProfileSnapshot costs, Occupancy occupancy) {}
+
+  /**
+   * What batches do to each other on the device.
+   *
+   * @param limit batches that may run at once now
+   * @param stretch time of a batch among 1, 2, 3 and so on, relative to alone; 0 is not known
+   * @param beside the same for this model's batches, by the key of the model that ran beside
+   * @param lastChange of the limit, with the reason; empty if there was none
+   */
+  public record Occupancy(
+      int limit, List<Double> stretch, Map<String, Double> beside, String lastChange) {
+    /** Of a device where nothing was measured. */
+    public static final Occupancy UNKNOWN = new Occupancy(1, List.of(), Map.of(), "");
+
+    public Occupancy {
+      stretch = List.copyOf(stretch);
+      beside = Map.copyOf(beside);
+    }
+  }
 }

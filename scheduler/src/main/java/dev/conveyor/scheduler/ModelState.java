@@ -187,7 +187,10 @@ final class ModelState {
         .map(
             placement ->
                 new ModelProfile.OnDevice(
-                    placement.device.spec.name(), placement.seed, placement.profile.snapshot()))
+                    placement.device.spec.name(),
+                    placement.seed,
+                    placement.profile.snapshot(),
+                    placement.device.occupancy.snapshot(plan.key(), placement.device.placements)))
         .toList();
   }
 

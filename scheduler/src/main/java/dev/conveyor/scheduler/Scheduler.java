@@ -136,6 +136,7 @@ public final class Scheduler {
     }
     for (Placement placement : model.placements) {
       placement.device.placements.remove(placement);
+      placement.device.occupancy.forget(key);
     }
   }
 
@@ -292,6 +293,9 @@ public final class Scheduler {
     Placement best = null;
     for (int i = 0; i < devices.size(); i++) {
       DeviceState device = devices.get(i);
+      if (!device.occupancy.admitsOneMore(device.placements)) {
+        continue;
+      }
       if (best == null || device.usedFraction() < best.device.usedFraction()) {
         Placement candidate = device.choose();
         best = candidate == null ? best : candidate;
@@ -328,8 +332,9 @@ public final class Scheduler {
     }
     // Requests that were cancelled on the way did not run; perhaps none did.
     if (outcome.succeeded() && outcome.items() > 0) {
-      instance.placement.profile.record(
-          outcome.items(), outcome.busyNs(), instance.concurrency(nowNs));
+      int concurrency = instance.concurrency(nowNs);
+      instance.placement.device.occupancy.onOutcome(instance, outcome, concurrency, nowNs);
+      instance.placement.profile.record(outcome.items(), outcome.busyNs(), concurrency);
       instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
       instance.placement.model.placesChanged = true;
     }

@@ -42,6 +42,8 @@ public final class ConcurrencyController {
   private long lastNs;
   private boolean started;
   private boolean waited;
+  private boolean blocked;
+  private long blockedNs;
 
   /**
    * Creates a controller.
@@ -93,6 +95,8 @@ public final class ConcurrencyController {
       return Optional.empty();
     }
     if (!withinObjective.test(limit)) {
+      blocked = true;
+      blockedNs = nowNs;
       return change(limit - 1, "with %d at once an objective would be missed".formatted(limit));
     }
     double present = gain(limit, nowNs);
@@ -119,7 +123,7 @@ public final class ConcurrencyController {
   }
 
   private Optional<Change> stepUp(IntPredicate withinObjective, long nowNs) {
-    if (limit == max || !withinObjective.test(limit + 1)) {
+    if (limit == max || isBlocked(withinObjective, nowNs)) {
       return Optional.empty();
     }
     double present = gain(limit, nowNs);
@@ -141,6 +145,20 @@ public final class ConcurrencyController {
                 limit,
                 present))
         : Optional.empty();
+  }
+
+  /** What was seen at a level that is not run any more is believed for a while only. */
+  private boolean isBlocked(IntPredicate withinObjective, long nowNs) {
+    if (withinObjective.test(limit + 1)) {
+      blocked = false;
+    } else if (!blocked) {
+      blocked = true;
+      blockedNs = nowNs;
+    } else if (nowNs - blockedNs >= MEMORY_NS) {
+      blockedNs = nowNs;
+      return false;
+    }
+    return blocked;
   }
 
   /** Returns the work done with so many at once, relative to one; 0 while it is not known. */

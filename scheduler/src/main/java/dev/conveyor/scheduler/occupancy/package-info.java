@@ -8,6 +8,9 @@
  *   <li>To decide which models share which devices: {@link SquishyPacking}.
  * </ul>
  *
+ * <p>The scheduler uses the first two. The last two are rules without an executor so far: a server
+ * has one device and the instances that its configuration names.
+ *
  * <p>Plain objects; the time is passed in. Times are nanoseconds.
  */
 @NullMarked

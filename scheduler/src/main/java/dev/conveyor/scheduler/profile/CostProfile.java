@@ -63,6 +63,11 @@ public final class CostProfile {
           table(items, level).predict(items, 0),
           table(items, level).predict(items, CostTable.level(TAIL)));
     }
+    if (!varies && firstConcurrency != 0 && firstConcurrency != level) {
+      // All there is so far was learned at the first level.
+      varies = true;
+      levels[firstConcurrency] = common.copy();
+    }
     if (common.record(items, ns)) {
       learnAt(level, items, ns);
     }
@@ -72,7 +77,6 @@ public final class CostProfile {
     if (firstConcurrency == 0) {
       firstConcurrency = level;
     }
-    varies |= level != firstConcurrency;
     if (!varies) {
       return;
     }

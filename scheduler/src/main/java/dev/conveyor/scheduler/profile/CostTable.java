@@ -91,6 +91,20 @@ final class CostTable {
     stale = true;
   }
 
+  /** Returns a table that has learned the same samples, if not in the same order. */
+  CostTable copy() {
+    CostTable copy = new CostTable();
+    for (int bucket = 0; bucket <= highest; bucket++) {
+      SizeCost cost = known(bucket);
+      if (cost != null) {
+        for (double ns : cost.ring.spread(SizeCost.WINDOW)) {
+          copy.seed(SizeBuckets.size(bucket), (long) ns);
+        }
+      }
+    }
+    return copy;
+  }
+
   /** Returns false until something can be predicted. */
   boolean isKnown() {
     return highest >= 0 || provisionalItems > 0;

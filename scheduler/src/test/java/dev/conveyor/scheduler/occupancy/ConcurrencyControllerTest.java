@@ -97,6 +97,13 @@ final class ConcurrencyControllerTest {
     assertThat(controller.limit()).isEqualTo(1);
     now += 200 * MS;
     assertThat(controller.onCompletion(true, c -> c < 2, now)).isEmpty();
+    learn(2, 1.0);
+    now += 9_799 * MS;
+    assertThat(controller.onCompletion(true, c -> c < 2, now)).isEmpty();
+    now += 200 * MS;
+    assertThat(controller.onCompletion(true, c -> c < 2, now))
+        .as("what was seen ten seconds ago is worth another look")
+        .isPresent();
   }
 
   @Test

@@ -152,7 +152,6 @@ final class CostProfileTest {
     assertThat(profile.snapshot().byConcurrency()).isEmpty();
     for (int i = 0; i < 12; i++) {
       profile.record(1, 1900, 2);
-      profile.record(1, 1000, 1);
     }
 
     assertThat(profile.predictNs(1, 0.5, 1)).isEqualTo(1000);

@@ -44,12 +44,25 @@ public final class ProfileJson {
                       .put("share_under_p99", round(accuracy.shareUnderP99()))
                       .put("share_under_p99_ever", round(accuracy.shareUnderP99Ever())))
               .put("batch_sizes", sizes(costs.sizes()))
-              .put("concurrency", concurrency));
+              .put("concurrency", concurrency)
+              .put("occupancy", occupancy(device.occupancy())));
     }
     return new JsonObject()
         .put("model_name", model)
         .put("model_version", version)
         .put("devices", devices);
+  }
+
+  private static JsonObject occupancy(ModelProfile.Occupancy occupancy) {
+    JsonArray stretch = new JsonArray();
+    occupancy.stretch().forEach(value -> stretch.add(value > 0 ? round(value) : null));
+    JsonObject beside = new JsonObject();
+    occupancy.beside().forEach((model, value) -> beside.put(model, round(value)));
+    return new JsonObject()
+        .put("batches_at_once", occupancy.limit())
+        .put("stretch", stretch)
+        .put("stretch_beside", beside)
+        .put("last_change", occupancy.lastChange());
   }
 
   private static JsonArray sizes(List<ProfileSnapshot.Size> sizes) {

@@ -73,7 +73,11 @@ final class LiveFiguresTest {
             new ModelProfile(
                 served.key(),
                 List.of(
-                    new ModelProfile.OnDevice("CPU", ModelProfile.Seed.STORED, costs.snapshot()))));
+                    new ModelProfile.OnDevice(
+                        "CPU",
+                        ModelProfile.Seed.STORED,
+                        costs.snapshot(),
+                        ModelProfile.Occupancy.UNKNOWN))));
 
     JsonObject shown = figures.sample().getJsonArray("costs").getJsonObject(0);
     assertThat(shown.getString("name")).isEqualTo("m");

@@ -45,6 +45,9 @@ final class ProfileEndpointTest {
         assertThat(size.getDouble("predicted_p99_us"))
             .isGreaterThanOrEqualTo(size.getDouble("predicted_us"));
       }
+      assertThat(device.getJsonObject("occupancy").getInteger("batches_at_once")).isPositive();
+      assertThat(device.getJsonObject("occupancy").getJsonArray("stretch").getDouble(0))
+          .isEqualTo(1);
       assertThat(device.getJsonObject("accuracy").getInteger("batches")).isZero();
 
       for (int i = 0; i < 5; i++) {

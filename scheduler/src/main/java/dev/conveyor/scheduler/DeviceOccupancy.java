@@ -1,0 +1,104 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.scheduler.occupancy.ConcurrencyController;
+import dev.conveyor.scheduler.occupancy.ConcurrencyController.Change;
+import dev.conveyor.scheduler.occupancy.StretchTable;
+import dev.conveyor.scheduler.profile.CostProfile;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * How many batches run at once on one device: measures what they do to each other, and holds back
+ * what does not pay.
+ *
+ * <p>Not thread-safe: owned by the {@link Scheduler}.
+ *
+ * <p>Begins with all that the device is configured for, because that is what was asked for, and
+ * gives up what measurement shows to be worthless. Times of batches that ran alone are needed to
+ * know, so nothing is learned while a device never has fewer than two batches.
+ */
+final class DeviceOccupancy {
+
+  private final StretchTable stretches;
+  private final ConcurrencyController controller;
+  private final List<InstanceState> active = new ArrayList<>();
+  private String lastChange = "";
+  private boolean heldBack;
+
+  DeviceOccupancy(int capacity) {
+    this.stretches = new StretchTable(CostProfile.MAX_CONCURRENCY);
+    this.controller = new ConcurrencyController(stretches, capacity, capacity);
+  }
+
+  /** Returns false if another batch would be too many. */
+  boolean admitsOneMore(List<Placement> placements) {
+    if (active.size() < controller.limit()) {
+      return true;
+    }
+    for (int i = 0; !heldBack && i < placements.size(); i++) {
+      heldBack = placements.get(i).model.batcher.queue().requests() > 0;
+    }
+    return false;
+  }
+
+  void started(InstanceState instance) {
+    instance.meetsNobody();
+    for (int i = 0; i < active.size(); i++) {
+      instance.meets(active.get(i));
+      active.get(i).meets(instance);
+    }
+    active.add(instance);
+  }
+
+  void ended(InstanceState instance) {
+    active.remove(instance);
+  }
+
+  /**
+   * Learns from a batch that ended well; called before {@link #ended} and before its profile learns
+   * from it.
+   *
+   * @param concurrency batches on the device meanwhile, on average
+   */
+  void onOutcome(InstanceState instance, BatchOutcome outcome, int concurrency, long nowNs) {
+    Placement placement = instance.placement;
+    stretches.record(
+        placement.model.plan.key(),
+        instance.beside(),
+        concurrency,
+        outcome.busyNs(),
+        placement.profile.soloNs(outcome.items()),
+        nowNs);
+    controller
+        .onCompletion(heldBack, level -> true, nowNs)
+        .ifPresent(this::changed);
+    heldBack = false;
+  }
+
+  private void changed(Change change) {
+    lastChange = "%d instead of %d: %s".formatted(change.to(), change.from(), change.reason());
+  }
+
+  void forget(String key) {
+    stretches.forget(key);
+  }
+
+  /** Returns what concerns one model here. */
+  ModelProfile.Occupancy snapshot(String key, List<Placement> neighbours) {
+    List<Double> byConcurrency = new ArrayList<>();
+    for (int level = 1; level <= CostProfile.MAX_CONCURRENCY; level++) {
+      byConcurrency.add(stretches.stretch(level));
+    }
+    Map<String, Double> beside = new TreeMap<>();
+    for (Placement neighbour : neighbours) {
+      String other = neighbour.model.plan.key();
+      double stretch = stretches.stretch(key, other);
+      if (stretch > 0) {
+        beside.put(other, stretch);
+      }
+    }
+    return new ModelProfile.Occupancy(controller.limit(), byConcurrency, beside, lastChange);
+  }
+}

@@ -1,0 +1,135 @@
+package dev.conveyor.scheduler;
+
+import static dev.conveyor.scheduler.TestRequests.MS;
+import static dev.conveyor.scheduler.TestRequests.T0;
+import static dev.conveyor.scheduler.TestRequests.request;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.scheduler.profile.CostSample;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Test;
+
+/**
+ * A device on which one batch takes 10 ms, and two at once take some time that the test chooses.
+ */
+final class SchedulerOccupancyTest {
+
+  private final Scheduler scheduler = new Scheduler(List.of(DeviceSpec.gpu("gpu", 2)));
+  private long now = T0;
+
+  @Test
+  void shouldRunOneAtATimeOnceTwoAtOnceHaveShownToDoLess() {
+    addModels();
+    alternate(25);
+
+    assertThat(atOnce(25)).as("batches at once").isEqualTo(1);
+    ModelProfile.Occupancy occupancy = occupancy();
+    assertThat(occupancy.limit()).isEqualTo(1);
+    assertThat(occupancy.stretch().get(1)).isCloseTo(2.5, Percentage.withPercentage(5));
+    assertThat(occupancy.lastChange()).contains("1 instead of 2");
+  }
+
+  @Test
+  void shouldGoOnRunningTwoAtOnceThatDoMoreThanOne() {
+    addModels();
+    alternate(18);
+
+    assertThat(atOnce(18)).isEqualTo(2);
+    assertThat(occupancy().limit()).isEqualTo(2);
+    assertThat(occupancy().lastChange()).isEmpty();
+    assertThat(occupancy().beside().get("b/1")).isCloseTo(1.8, Percentage.withPercentage(5));
+  }
+
+  @Test
+  void shouldGoOnAsConfiguredWhileNothingRanAlone() {
+    addModels();
+    for (int round = 0; round < 60; round++) {
+      submit("a");
+      submit("b");
+      assertThat(atOnce(90)).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void shouldForgetAModelThatIsGone() {
+    addModels();
+    alternate(18);
+    assertThat(occupancy().beside()).containsOnlyKeys("b/1");
+    scheduler.removeModel("b/1");
+
+    assertThat(occupancy().beside()).isEmpty();
+    assertThat(scheduler.profile("b/1").devices()).isEmpty();
+  }
+
+  @Test
+  void shouldBeginWithTheSeedsOfAProfile() {
+    scheduler.addModel(plan("a"), now);
+    scheduler.seedProfile(
+        new SchedulerCommand.SeedProfile(
+            "a/1", "gpu", ModelProfile.Seed.STORED, List.of(new CostSample(1, 7 * MS))));
+    scheduler.seedProfile(
+        new SchedulerCommand.SeedProfile("gone/1", "gpu", ModelProfile.Seed.STORED, List.of()));
+
+    ModelProfile.OnDevice device = scheduler.profile("a/1").devices().get(0);
+    assertThat(device.seed()).isEqualTo(ModelProfile.Seed.STORED);
+    assertThat(device.costs().sizes().get(0).predictedNs()).isEqualTo(7 * MS);
+  }
+
+  /** Lets the models run alone and then together, until more than enough is known. */
+  private void alternate(long togetherMs) {
+    for (int round = 0; round < 40; round++) {
+      submit("a");
+      assertThat(atOnce(togetherMs)).isEqualTo(1);
+      submit("b");
+      assertThat(atOnce(togetherMs)).isEqualTo(1);
+    }
+    for (int round = 0; round < 60; round++) {
+      submit("a");
+      submit("b");
+      int unused = atOnce(togetherMs);
+    }
+    for (int i = 0; i < 4; i++) {
+      submit("a");
+      submit("b");
+    }
+  }
+
+  /** Runs what may run now to its end; returns how many batches that were. */
+  private int atOnce(long togetherMs) {
+    List<Assignment> running = new ArrayList<>();
+    Assignment next = scheduler.poll(now);
+    while (next != null) {
+      running.add(next);
+      next = scheduler.poll(now);
+    }
+    long tookNs = (running.size() > 1 ? togetherMs : 10) * MS;
+    now += tookNs;
+    for (Assignment assignment : running) {
+      scheduler.onOutcome(
+          assignment, new BatchOutcome(true, 1, now - tookNs, 0, tookNs, 0, now), now);
+    }
+    return running.size();
+  }
+
+  private void addModels() {
+    for (String name : List.of("a", "b")) {
+      scheduler.addModel(plan(name), now);
+      scheduler.addInstance(new InstanceRef(name + "/1", 0, "gpu", 1), now);
+    }
+  }
+
+  private static ModelPlan plan(String name) {
+    return new ModelPlan(name, "1", 1, Optional.empty(), 1, 0);
+  }
+
+  private void submit(String model) {
+    assertThat(scheduler.submit(request().model(model).arrivalNs(now).build(), now)).isNull();
+  }
+
+  private ModelProfile.Occupancy occupancy() {
+    return scheduler.profile("a/1").devices().get(0).occupancy();
+  }
+}
