@@ -71,9 +71,7 @@ final class DeviceOccupancy {
         outcome.busyNs(),
         placement.profile.soloNs(outcome.items()),
         nowNs);
-    controller
-        .onCompletion(heldBack, level -> true, nowNs)
-        .ifPresent(this::changed);
+    controller.onCompletion(heldBack, level -> true, nowNs).ifPresent(this::changed);
     heldBack = false;
   }
 

@@ -85,7 +85,7 @@ public final class CostProfile {
       table = new CostTable();
       levels[level] = table;
     }
-    table.seed(items, ns);
+    table.learn(items, ns);
   }
 
   /**

@@ -69,23 +69,38 @@ final class CostTable {
     return true;
   }
 
-  /** Learns from one run of something that had run before. */
-  void seed(int items, long ns) {
+  /** Learns from one run of a size that has been warmed up elsewhere. */
+  void learn(int items, long ns) {
     SizeCost cost = cost(items);
     cost.warm();
     add(items, ns, cost);
+  }
+
+  /** Takes over a sample; they come in any order, so they cannot show that a cost changed. */
+  void seed(int items, long ns) {
+    SizeCost cost = cost(items);
+    cost.warm();
+    cost.ring.add(atTop(items, ns));
+    added(SizeBuckets.of(items), cost);
   }
 
   private void add(int items, long ns, SizeCost cost) {
     if (cost.isKnown()) {
       spread.add(ns / Math.max(1, predict(items, 0)));
     }
-    int bucket = SizeBuckets.of(items);
-    samples++;
-    // Sizes that share a bucket are brought to its largest.
-    if (cost.record(ns + line.alpha() * (SizeBuckets.size(bucket) - items))) {
+    if (cost.record(atTop(items, ns))) {
       relearned++;
     }
+    added(SizeBuckets.of(items), cost);
+  }
+
+  /** Sizes that share a bucket are brought to its largest. */
+  private double atTop(int items, long ns) {
+    return ns + line.alpha() * (SizeBuckets.size(SizeBuckets.of(items)) - items);
+  }
+
+  private void added(int bucket, SizeCost cost) {
+    samples++;
     cost.lastSeen = samples;
     highest = Math.max(highest, bucket);
     stale = true;

@@ -147,6 +147,17 @@ final class CostProfileTest {
   }
 
   @Test
+  void shouldNotTakeTheOrderOfSeedsForAChange() {
+    for (long ns : new long[] {1000, 1010, 1020, 1030, 5000, 6000, 7000}) {
+      profile.seed(1, ns);
+    }
+
+    assertThat(profile.predictNs(1)).isEqualTo(1030);
+    assertThat(profile.snapshot().sizes().get(0).samples()).isEqualTo(7);
+    assertThat(profile.snapshot().relearned()).isZero();
+  }
+
+  @Test
   void shouldTellConcurrenciesApartOnceTheyVary() {
     learn(1, 1000, 20);
     assertThat(profile.snapshot().byConcurrency()).isEmpty();
