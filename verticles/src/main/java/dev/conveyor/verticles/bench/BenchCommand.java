@@ -78,7 +78,7 @@ public final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--suite",
       paramLabel = "NAME",
-      description = "Measure a suite: faults, optimization, scheduling, serving.")
+      description = "Measure a suite: faults, memory, optimization, scheduling, serving.")
   private @Nullable String suite;
 
   @Option(

@@ -13,6 +13,7 @@ import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.oip.AnswerHeads;
 import dev.conveyor.verticles.oip.BinaryData;
 import dev.conveyor.verticles.oip.InferHead;
 import dev.conveyor.verticles.oip.InferRequestParser;
@@ -52,6 +53,7 @@ final class InferHandler {
   private final ModelCatalog catalog;
   private final FrontDoor door;
   private final InferRequestParser parser;
+  private final AnswerHeads answerHeads = new AnswerHeads();
   private final BodyReader.Limits limits;
   private final EarlyAnswer early;
 
@@ -169,7 +171,7 @@ final class InferHandler {
         });
   }
 
-  private static void answer(
+  private void answer(
       HttpServerRequest request, ServedModel served, InferHead head, InferenceResponse answer) {
     HttpServerResponse response = request.response();
     if (response.ended() || response.closed()) {
@@ -177,7 +179,7 @@ final class InferHandler {
       return;
     }
     try {
-      Encoded encoded = InferResponseWriter.encode(served, head, answer);
+      Encoded encoded = answerHeads.encode(served, head, answer);
       if (!encoded.binary().isEmpty()) {
         response.putHeader(HEAD_LENGTH, Integer.toString(encoded.head().remaining()));
       }
