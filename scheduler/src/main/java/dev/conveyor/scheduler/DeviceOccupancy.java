@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.IntPredicate;
 
 /**
  * How many batches run at once on one device: measures what they do to each other, and holds back
@@ -23,17 +24,25 @@ final class DeviceOccupancy {
 
   private final StretchTable stretches;
   private final ConcurrencyController controller;
+  private final List<Placement> placements;
   private final List<InstanceState> active = new ArrayList<>();
+  private final IntPredicate withinObjective = this::isWithinObjectives;
   private String lastChange = "";
   private boolean heldBack;
 
-  DeviceOccupancy(int capacity) {
+  /**
+   * Begins with all of {@code capacity}.
+   *
+   * @param placements the models on the device, as they come and go
+   */
+  DeviceOccupancy(int capacity, List<Placement> placements) {
+    this.placements = placements;
     this.stretches = new StretchTable(CostProfile.MAX_CONCURRENCY);
     this.controller = new ConcurrencyController(stretches, capacity, capacity);
   }
 
   /** Returns false if another batch would be too many. */
-  boolean admitsOneMore(List<Placement> placements) {
+  boolean admitsOneMore() {
     if (active.size() < controller.limit()) {
       return true;
     }
@@ -71,8 +80,23 @@ final class DeviceOccupancy {
         outcome.busyNs(),
         placement.profile.soloNs(outcome.items()),
         nowNs);
-    controller.onCompletion(heldBack, level -> true, nowNs).ifPresent(this::changed);
+    controller.onCompletion(heldBack, withinObjective, nowNs).ifPresent(this::changed);
     heldBack = false;
+  }
+
+  /**
+   * Returns false if with so many batches at once a model would miss its objective that it meets
+   * with fewer. The smallest batch is looked at: the batcher makes them as small as it must. One
+   * that is too slow even alone is no reason to hold the others back.
+   */
+  private boolean isWithinObjectives(int level) {
+    for (int i = 0; i < placements.size(); i++) {
+      Placement placement = placements.get(i);
+      if (placement.misses(level) && !placement.misses(1)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private void changed(Change change) {

@@ -35,7 +35,7 @@ final class DeviceState {
 
   DeviceState(DeviceSpec spec) {
     this.spec = spec;
-    this.occupancy = new DeviceOccupancy(spec.capacity());
+    this.occupancy = new DeviceOccupancy(spec.capacity(), placements);
   }
 
   SchedulerSnapshot.Device snapshot(long nowNs) {

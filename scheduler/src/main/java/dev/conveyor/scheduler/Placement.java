@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.batching.BatchCosts;
 import dev.conveyor.scheduler.fairness.RunQueue;
 import dev.conveyor.scheduler.profile.CostProfile;
@@ -12,6 +13,9 @@ import java.util.ArrayDeque;
  * <p>Not thread-safe: owned by the {@link Scheduler}.
  */
 final class Placement implements BatchCosts {
+
+  private static final double SPARE = 1.1;
+  private static final double TAIL = 0.99;
 
   final ModelState model;
   final DeviceState device;
@@ -35,6 +39,16 @@ final class Placement implements BatchCosts {
   @Override
   public long boundNs(int items) {
     return profile.predictNs(items, model.plan.serviceLevel().latencyPercentile() / 100);
+  }
+
+  /**
+   * Returns true if its smallest batch takes too long for its objective, predicted at the 99th
+   * percentile with a tenth to spare, with so many batches on the device.
+   */
+  boolean misses(int concurrency) {
+    ServiceLevel level = model.plan.serviceLevel();
+    return level.hasObjective()
+        && SPARE * profile.predictNs(1, TAIL, concurrency) > level.latencyObjective().toNanos();
   }
 
   /** Works out how many batches could run here at once if nothing else did. */

@@ -293,7 +293,7 @@ public final class Scheduler {
     Placement best = null;
     for (int i = 0; i < devices.size(); i++) {
       DeviceState device = devices.get(i);
-      if (!device.occupancy.admitsOneMore(device.placements)) {
+      if (!device.occupancy.admitsOneMore()) {
         continue;
       }
       if (best == null || device.usedFraction() < best.device.usedFraction()) {

@@ -5,7 +5,9 @@ import static dev.conveyor.scheduler.TestRequests.T0;
 import static dev.conveyor.scheduler.TestRequests.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.profile.CostSample;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -51,6 +53,32 @@ final class SchedulerOccupancyTest {
       submit("b");
       assertThat(atOnce(90)).isEqualTo(2);
     }
+  }
+
+  @Test
+  void shouldRunOneAtATimeIfAnObjectiveWouldBeMissedOtherwise() {
+    Duration objective = Duration.ofMillis(19); // 18 and a tenth to spare are too much
+    ServiceLevel level =
+        new ServiceLevel(objective, 99, ServiceLevel.PriorityClass.STANDARD, Duration.ZERO);
+    scheduler.addModel(new ModelPlan("a", "1", 1, Optional.empty(), 1, 0, level), now);
+    scheduler.addModel(plan("b"), now);
+    for (String key : List.of("a/1", "b/1")) {
+      scheduler.addInstance(new InstanceRef(key, 0, "gpu", 1), now);
+    }
+    for (int round = 0; round < 40; round++) {
+      submit("a");
+      assertThat(atOnce(18)).isEqualTo(1);
+    }
+    assertThat(occupancy().limit()).isEqualTo(2);
+    for (int round = 0; round < 40; round++) {
+      submit("a");
+      submit("b");
+      while (atOnce(18) > 0) {
+        // until both are done
+      }
+    }
+    assertThat(occupancy().limit()).isEqualTo(1);
+    assertThat(occupancy().lastChange()).contains("an objective would be missed");
   }
 
   @Test
