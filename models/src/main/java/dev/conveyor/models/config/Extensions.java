@@ -13,6 +13,7 @@ import java.util.List;
  * @param verify whether a model is tried in a process of its own before it is loaded
  * @param memory when it is in memory, and how much it may hold
  * @param serviceLevel what requests are promised
+ * @param instances between how many instances it moves
  */
 public record Extensions(
     List<Preprocessing> preprocessing,
@@ -22,13 +23,14 @@ public record Extensions(
     ProcessIsolation process,
     Isolation verify,
     ModelMemory memory,
-    ServiceLevel serviceLevel) {
+    ServiceLevel serviceLevel,
+    InstanceRange instances) {
 
   public static final Extensions DEFAULT =
       new Extensions(
           List.of(), 0, 1.0, Admission.DEFAULT, ModelMemory.DEFAULT, ServiceLevel.DEFAULT);
 
-  /** Creates extensions of a model that runs in the server's process. */
+  /** Creates extensions of a model that runs in the server's process, in a fixed number. */
   public Extensions(
       List<Preprocessing> preprocessing,
       int intraOpThreads,
@@ -44,7 +46,8 @@ public record Extensions(
         ProcessIsolation.DEFAULT,
         Isolation.NONE,
         memory,
-        serviceLevel);
+        serviceLevel,
+        InstanceRange.FIXED);
   }
 
   public Extensions {

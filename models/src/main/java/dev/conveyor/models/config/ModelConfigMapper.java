@@ -221,7 +221,8 @@ final class ModelConfigMapper {
                 ? ModelMemory.Residency.ofKey(extensions.getResidency())
                 : ModelMemory.DEFAULT.residency(),
             extensions.getMemoryLimitBytes()),
-        serviceLevel(extensions));
+        serviceLevel(extensions),
+        new InstanceRange(extensions.getMinCount(), extensions.getMaxCount()));
   }
 
   private static ServiceLevel serviceLevel(ModelExtensions extensions) {

@@ -202,6 +202,9 @@ public final class ModelConfigWriter {
     if (extensions.verify() != Isolation.NONE) {
       proto.setVerify(extensions.verify().word());
     }
+    if (!extensions.instances().isFixed()) {
+      proto.setMinCount(extensions.instances().min()).setMaxCount(extensions.instances().max());
+    }
     write(extensions.serviceLevel(), proto);
     for (Preprocessing block : extensions.preprocessing()) {
       proto.addPreprocessing(

@@ -216,8 +216,26 @@ class ModelConfigRoundTripTest {
             processIsolation(),
             Arbitraries.of(Isolation.class),
             memory(),
-            serviceLevel())
-        .as(Extensions::new);
+            Combinators.combine(serviceLevel(), instances()).as(Map::entry))
+        .as(
+            (preprocessing, threads, weight, admission, process, verify, memory, rest) ->
+                new Extensions(
+                    preprocessing,
+                    threads,
+                    weight,
+                    admission,
+                    process,
+                    verify,
+                    memory,
+                    rest.getKey(),
+                    rest.getValue()));
+  }
+
+  private static Arbitrary<InstanceRange> instances() {
+    return Arbitraries.integers()
+        .between(0, 4)
+        .flatMap(
+            min -> Arbitraries.integers().between(min, 8).map(max -> new InstanceRange(min, max)));
   }
 
   private static Arbitrary<Admission> admission() {

@@ -73,6 +73,8 @@ class SchemaTest {
             + " 'cpu_set': '0,2-3', 'heartbeat_timeout_ms': 1000}, 'verify': 'none'}}",
         "{'conveyor': {'residency': 'on_demand', 'memory_limit_bytes': 100000}}",
         "{'conveyor': {'residency': 'resident', 'memory_limit_bytes': '0'}}",
+        "{'conveyor': {'min_count': 1, 'max_count': 4}}",
+        "{'conveyor': {'max_count': 4}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
             + " 'color': 'GRAY', 'mean': [1.5], 'pad_value': 255, 'mode': 'LETTERBOX'}]}}",
       })
@@ -153,6 +155,8 @@ class SchemaTest {
         "{'conveyor': {'admission': {'quota': {'requests_per_second': 0}}}}",
         "{'conveyor': {'admission': {'quota': {'requests_per_second': 5, 'burst': 0.5}}}}",
         "{'conveyor': {'residency': 'cold'}}",
+        "{'conveyor': {'min_count': -1, 'max_count': 4}}",
+        "{'conveyor': {'max_count': 1025}}",
         "{'conveyor': {'memory_limit_bytes': -1}}",
         "{'conveyor': {'weight': '1'}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8}]}}",
