@@ -26,6 +26,7 @@ import dev.conveyor.verticles.http.HttpFrontEndOptions;
 import dev.conveyor.verticles.http.HttpServices;
 import dev.conveyor.verticles.image.ImageStage;
 import dev.conveyor.verticles.isolation.IsolationJournal;
+import dev.conveyor.verticles.metrics.LifecycleCounters;
 import dev.conveyor.verticles.metrics.MetricsFrontEnd;
 import dev.conveyor.verticles.metrics.MetricsReport;
 import dev.conveyor.verticles.page.LiveFigures;
@@ -33,6 +34,7 @@ import dev.conveyor.verticles.page.LivePage;
 import dev.conveyor.verticles.profile.ProfileKeeper;
 import dev.conveyor.verticles.profile.ProfileSnapshots;
 import dev.conveyor.verticles.profile.ProfileStore;
+import dev.conveyor.verticles.supervisor.CountedEvents;
 import dev.conveyor.verticles.supervisor.ModelLoader;
 import dev.conveyor.verticles.supervisor.ModelSupervisor;
 import dev.conveyor.verticles.supervisor.ProcessLoads;
@@ -73,6 +75,7 @@ public final class ConveyorServer {
   private final Workers workers = new Workers();
   private final ImageStage images;
   private final IsolationJournal journal;
+  private final LifecycleCounters lifecycle = new LifecycleCounters();
   private final ModelSupervisor supervisor;
   private final SystemSnapshots system;
   private final ProfileSnapshots profiles;
@@ -113,7 +116,8 @@ public final class ConveyorServer {
             vertx,
             catalog,
             new OverloadPublisher(vertx.eventBus(), config.eventBus().addressPrefix()));
-    this.report = new MetricsReport(catalog, system, journal::counts, HostMemory::nativeBytes);
+    this.report =
+        new MetricsReport(catalog, system, journal::counts, lifecycle, HostMemory::nativeBytes);
     this.page =
         new LivePage(
             new LiveFigures(
@@ -175,7 +179,10 @@ public final class ConveyorServer {
         loaders,
         loader,
         catalog,
-        new EventPublisher(vertx.eventBus(), config.eventBus().addressPrefix(), events),
+        new EventPublisher(
+            vertx.eventBus(),
+            config.eventBus().addressPrefix(),
+            new CountedEvents(lifecycle, events)),
         budget,
         config.limits().maxQueueSize(),
         new ProfileKeeper(

@@ -61,6 +61,36 @@ public final class EventPublisher implements SupervisorEvents {
     next.onCold(model, bytes);
   }
 
+  @Override
+  public void onEvicted(String model, String reason) {
+    publish("model_evicted", model, new JsonObject().put("reason", reason));
+    next.onEvicted(model, reason);
+  }
+
+  @Override
+  public void onColdRequest(String model) {
+    // Clients decide how many there are; they are counted.
+    next.onColdRequest(model);
+  }
+
+  @Override
+  public void onColdRefused(String model, String reason) {
+    next.onColdRefused(model, reason);
+  }
+
+  @Override
+  public void onScaled(String model, String version, int from, int to, String reason) {
+    publish(
+        "instances_scaled",
+        model,
+        new JsonObject()
+            .put("version", version)
+            .put("from", from)
+            .put("instances", to)
+            .put("reason", reason));
+    next.onScaled(model, version, from, to, reason);
+  }
+
   private void publish(String event, String model, JsonObject details) {
     bus.publish(address, details.put("event", event).put("model", model));
   }

@@ -27,6 +27,7 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
   private final ModelCatalog catalog;
   private final Supplier<SystemSnapshot> system;
   private final Supplier<List<IsolationJournal.Count>> decisions;
+  private final LifecycleCounters lifecycle;
   private final LongSupplier nativeBytes;
   private final HostFigures host = new HostFigures();
   private final PrometheusMeterRegistry jvm = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -36,16 +37,19 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
    * Creates a report.
    *
    * @param decisions what was decided to keep faults small
+   * @param lifecycle what happened to models as a whole
    * @param nativeBytes memory that native libraries hold outside the Java heap
    */
   public MetricsReport(
       ModelCatalog catalog,
       Supplier<SystemSnapshot> system,
       Supplier<List<IsolationJournal.Count>> decisions,
+      LifecycleCounters lifecycle,
       LongSupplier nativeBytes) {
     this.catalog = catalog;
     this.system = system;
     this.decisions = decisions;
+    this.lifecycle = lifecycle;
     this.nativeBytes = nativeBytes;
     gc.bindTo(jvm);
     new JvmMemoryMetrics().bindTo(jvm);
@@ -70,6 +74,7 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
               "model", key.model(), "decision", key.decision().label(), "reason", key.reason()),
           count.count());
     }
+    lifecycle.write(out);
     out.gauge(
             "conveyor_native_bytes",
             "Memory that was allocated outside the Java heap and not freed")

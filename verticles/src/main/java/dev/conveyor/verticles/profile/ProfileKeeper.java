@@ -21,6 +21,12 @@ public final class ProfileKeeper {
   /** With a stored profile only memory and caches are to be warmed up, which takes less. */
   private static final int STORED_PART = 3;
 
+  /**
+   * When the server starts, all models warm up side by side and everybody waits for the slowest:
+   * the small sizes are enough to begin with.
+   */
+  private static final int START_PART = 5;
+
   private final Optional<ProfileStore> store;
   private final Duration warmup;
   private final NanoClock clock;
@@ -45,18 +51,22 @@ public final class ProfileKeeper {
   /**
    * Warms the first instance of a model up and returns what its batches cost. Called on the
    * instance's thread.
+   *
+   * @param serving whether the server is ready while this goes on
    */
-  public Seeds warmUp(ServedModel served, ModelExecutor executor, Optional<ProfileKey> key) {
+  public Seeds warmUp(
+      ServedModel served, ModelExecutor executor, Optional<ProfileKey> key, boolean serving) {
+    Duration limit = serving ? warmup : warmup.dividedBy(START_PART);
     List<CostSample> stored =
         store.isPresent() && key.isPresent() ? store.get().read(key.get()) : List.of();
     if (!stored.isEmpty()) {
-      CostWarmup.touch(served, executor, warmup.dividedBy(STORED_PART), clock);
+      CostWarmup.touch(served, executor, limit.dividedBy(STORED_PART), clock);
       return new Seeds(ModelProfile.Seed.STORED, stored);
     }
     if (warmup.isZero()) {
       return Seeds.NONE;
     }
-    List<CostSample> measured = CostWarmup.measure(served, executor, warmup, clock);
+    List<CostSample> measured = CostWarmup.measure(served, executor, limit, clock);
     return measured.isEmpty() ? Seeds.NONE : new Seeds(ModelProfile.Seed.WARM_UP, measured);
   }
 

@@ -36,6 +36,7 @@ final class ColdStarts {
   private final Vertx vertx;
   private final Residents residents;
   private final ModelCatalog catalog;
+  private final SupervisorEvents events;
   private final int maxWaiting;
   private final Function<String, Future<Void>> loader;
   private final Map<String, Start> starts = new HashMap<>();
@@ -51,11 +52,13 @@ final class ColdStarts {
       Vertx vertx,
       Residents residents,
       ModelCatalog catalog,
+      SupervisorEvents events,
       int maxWaiting,
       Function<String, Future<Void>> loader) {
     this.vertx = vertx;
     this.residents = residents;
     this.catalog = catalog;
+    this.events = events;
     this.maxWaiting = maxWaiting;
     this.loader = loader;
   }
@@ -69,13 +72,14 @@ final class ColdStarts {
     }
     Optional<InferenceException> refusal = residents.refusal(name, deadlineNs);
     if (refusal.isPresent()) {
-      return Future.failedFuture(refusal.get());
+      return refused(name, refusal.get());
     }
     @Nullable Start start = starts.get(name);
     if (start == null) {
       start = begin(name);
     } else if (start.waiting >= maxWaiting) {
-      return Future.failedFuture(
+      return refused(
+          name,
           new InferenceException(
               ErrorCode.QUEUE_FULL,
               "Model '%s' is loading and %d requests wait for it already"
@@ -84,7 +88,14 @@ final class ColdStarts {
               InferenceException.UNKNOWN));
     }
     start.waiting++;
+    events.onColdRequest(name);
     return start.load;
+  }
+
+  private Future<Void> refused(String name, InferenceException refusal) {
+    RefusalReason reason = refusal.reason();
+    events.onColdRefused(name, reason == null ? "load_failed" : reason.label());
+    return Future.failedFuture(refusal);
   }
 
   /** Tries no failed load again. */

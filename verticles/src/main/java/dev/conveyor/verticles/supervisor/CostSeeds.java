@@ -1,6 +1,8 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.config.Isolation;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.verticles.ServedModel;
@@ -10,6 +12,8 @@ import dev.conveyor.verticles.profile.ProfileKeeper.Seeds;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Warms instances up and hands what the first of a version learned about its costs to the
@@ -19,6 +23,7 @@ import io.vertx.core.eventbus.DeliveryOptions;
  */
 final class CostSeeds {
 
+  private static final Logger LOG = LoggerFactory.getLogger(CostSeeds.class);
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
@@ -36,19 +41,39 @@ final class CostSeeds {
     volatile Seeds seeds = Seeds.NONE;
   }
 
-  /** Makes a warm executor; called on the instance's thread. */
-  ModelExecutor warmExecutor(Crew crew, int index, Warm warm) {
+  /**
+   * Makes a warm executor; called on the instance's thread. While others are served, at the lowest
+   * priority: nobody waits for this one so urgently.
+   */
+  ModelExecutor warmExecutor(Crew crew, int index, Warm warm, boolean serving) {
+    ServedModel served = crew.version.served();
+    // A worker process would keep the priority for good.
+    boolean lowered = serving && served.config().isolation() != Isolation.PROCESS;
+    return lowered
+        ? ThreadPriority.lowered(false, () -> warmUp(crew, index, warm, serving))
+        : warmUp(crew, index, warm, serving);
+  }
+
+  private ModelExecutor warmUp(Crew crew, int index, Warm warm, boolean serving) {
     LoadedVersion version = crew.version;
     ServedModel served = version.served();
+    final long startNs = System.nanoTime();
     ModelExecutor executor =
         Warmups.run(served, version.weights(), version.warmupFiles(), crew.isolation);
     if (index == 0) {
+      final long warmNs = System.nanoTime();
       try {
-        warm.seeds = profiles.warmUp(served, executor, version.profileKey());
+        warm.seeds = profiles.warmUp(served, executor, version.profileKey(), serving);
       } catch (RuntimeException | Error e) {
         executor.close();
         throw e;
       }
+      LOG.debug(
+          "{}: first run after {} ms, costs ({}) in {} ms",
+          served.key(),
+          (warmNs - startNs) / 1_000_000,
+          warm.seeds.seed(),
+          (System.nanoTime() - warmNs) / 1_000_000);
     }
     return executor;
   }

@@ -8,7 +8,9 @@ import dev.conveyor.verticles.instance.InstanceVerticle;
 import dev.conveyor.verticles.instance.Isolation;
 import io.vertx.core.Future;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,17 +32,58 @@ final class Crew {
   private final List<Future<?>> leaving = new ArrayList<>();
   private final Backoff[] backoffs;
   private final int[] hung;
+  private final BitSet slots = new BitSet();
+  private boolean started;
   private int nextIndex;
   private boolean disbanded;
 
   Crew(LoadedVersion version, Isolation isolation) {
     this.version = version;
     this.isolation = isolation;
-    this.backoffs = new Backoff[version.plan().instances()];
+    this.backoffs = new Backoff[version.plan().max()];
     this.hung = new int[backoffs.length];
     for (int i = 0; i < backoffs.length; i++) {
       backoffs[i] = new Backoff();
     }
+  }
+
+  /** Takes the lowest slot that is free. */
+  int takeSlot() {
+    int slot = slots.nextClearBit(0);
+    if (slot >= hung.length) {
+      throw new IllegalStateException("all " + hung.length + " slots are taken");
+    }
+    slots.set(slot);
+    return slot;
+  }
+
+  void giveBackSlot(int slot) {
+    slots.clear(slot);
+  }
+
+  /** Returns how many instances there should be: those that work, and those that will again. */
+  int slots() {
+    return slots.cardinality();
+  }
+
+  /** Returns true if every instance that there should be works. */
+  boolean isComplete() {
+    return members.size() == slots();
+  }
+
+  /** Returns the instance that goes if one is to go; null if none works. */
+  @Nullable Member dispensable() {
+    return members.values().stream().max(Comparator.comparingInt(Member::slot)).orElse(null);
+  }
+
+  /** Notes that it serves. */
+  void started() {
+    started = true;
+  }
+
+  /** Returns true if others are served while one more comes up, which is not urgent then. */
+  boolean isServed() {
+    return started ? hasMembers() : version.background();
   }
 
   int nextIndex() {
@@ -61,6 +104,12 @@ final class Crew {
   void leaving(Member member, Future<?> stopped, boolean isHung) {
     leaving.add(stopped);
     hung[member.slot()] += isHung ? 1 : 0;
+  }
+
+  /** The weights are in use until this is over. */
+  void busy(Future<?> until) {
+    leaving.add(until);
+    until.onComplete(done -> leaving.remove(until));
   }
 
   void left(Member member, Future<?> stopped, boolean wasHung) {

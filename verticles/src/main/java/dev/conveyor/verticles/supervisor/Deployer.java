@@ -1,10 +1,10 @@
 package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.HostMemory;
+import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.ModelPlan;
-import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.instance.Isolation;
@@ -26,8 +26,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Brings loaded versions up as instances that the scheduler knows, and takes them down again.
  *
- * <p>Thread-confined to the supervisor's context; holds no state. Whatever fails on the way up is
- * taken down before the failure is passed on, weights included.
+ * <p>Thread-confined to the supervisor's context. Whatever fails on the way up is taken down before
+ * the failure is passed on, weights included.
  */
 final class Deployer {
 
@@ -51,28 +51,41 @@ final class Deployer {
   private final InstanceKeeper keeper;
   private final IsolationLog log;
   private final int maxQueueSize;
-  private final ProfileKeeper profiles;
+  private final ProfileSaver saver;
+  private final InstanceScaling scaling;
 
   Deployer(
       Vertx vertx,
       Context context,
       WorkerExecutor loaders,
-      String device,
+      MemoryBudget budget,
       int maxQueueSize,
       ProfileKeeper profiles,
-      IsolationLog log) {
+      IsolationLog log,
+      SupervisorEvents events) {
     this.vertx = vertx;
     this.context = context;
     this.loaders = loaders;
     this.log = log;
     this.maxQueueSize = maxQueueSize;
-    this.profiles = profiles;
-    this.keeper =
-        new InstanceKeeper(vertx, context, device, log, new CostSeeds(vertx, device, profiles));
+    this.saver = new ProfileSaver(vertx, context, loaders, profiles);
+    CostSeeds costs = new CostSeeds(vertx, budget.device(), profiles);
+    this.keeper = new InstanceKeeper(vertx, context, budget.device(), log, costs);
+    this.scaling = new InstanceScaling(vertx, context, keeper, budget, events);
+  }
+
+  InstanceScaling scaling() {
+    return scaling;
+  }
+
+  ProfileSaver saver() {
+    return saver;
   }
 
   /** Replaces no lost instance any more. */
   void close() {
+    scaling.close();
+    saver.close();
     keeper.close();
   }
 
@@ -112,28 +125,13 @@ final class Deployer {
             served.config().extensions().serviceLevel());
     return control(new SchedulerCommand.AddModel(plan, served.door().load()))
         .compose(v -> keeper.start(crew))
+        .onSuccess(
+            v -> {
+              scaling.add(crew);
+              saver.add(deployment);
+            })
         .map(deployment)
         .recover(failure -> retire(deployment).transform(done -> Future.failedFuture(failure)));
-  }
-
-  /** Keeps what was learned about the costs; a failure of that is nobody's. */
-  private Future<Void> keepProfile(Deployment old) {
-    if (old.profileKey().isEmpty()) {
-      return Future.succeededFuture();
-    }
-    return vertx
-        .eventBus()
-        .<ModelProfile>request(Addresses.PROFILE, old.served().key(), CONTROL)
-        .compose(
-            profile ->
-                loaders.executeBlocking(
-                    () -> profiles.store(old.profileKey().get(), profile.body()), false))
-        .<Void>mapEmpty()
-        .recover(
-            failure -> {
-              LOG.warn("{}: costs are not kept: {}", old.served().key(), failure.getMessage());
-              return Future.succeededFuture();
-            });
   }
 
   /**
@@ -141,8 +139,9 @@ final class Deployer {
    * hangs, the weights are freed once it came back, and nobody waits for that.
    */
   private Future<Void> retire(Deployment old) {
+    scaling.remove(old.crew());
     return emptied(old.served())
-        .compose(v -> keepProfile(old))
+        .compose(v -> saver.saveLast(old))
         .compose(v -> control(new SchedulerCommand.RemoveModel(old.served().key())))
         .eventually(() -> keeper.stop(old.crew()))
         .eventually(

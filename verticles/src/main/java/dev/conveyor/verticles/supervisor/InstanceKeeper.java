@@ -44,6 +44,11 @@ final class InstanceKeeper {
   private static final long PATIENCE_NS = 2_000_000_000L;
 
   private static final long LOOK_AGAIN_MS = 1000;
+
+  /** An instance may have to end a long batch first. */
+  private static final DeliveryOptions PATIENT =
+      new DeliveryOptions().setLocalOnly(true).setSendTimeout(10 * 60_000L);
+
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
@@ -76,10 +81,37 @@ final class InstanceKeeper {
     crews.put(crew.version.served().key(), crew);
     Future<Void> chain = Future.succeededFuture();
     for (int i = 0; i < crew.version.plan().instances(); i++) {
-      int slot = i;
+      int slot = crew.takeSlot();
       chain = chain.compose(v -> startInstance(crew, slot, CircuitBreaker.closed()));
     }
-    return chain;
+    return chain.onSuccess(v -> crew.started());
+  }
+
+  /** Brings up one instance more; the weights are shared unless it has a process of its own. */
+  Future<Void> grow(Crew crew) {
+    int slot = crew.takeSlot();
+    return startInstance(crew, slot, CircuitBreaker.closed())
+        .onFailure(failure -> crew.giveBackSlot(slot));
+  }
+
+  /** Takes one instance down, after the batch that it runs. */
+  Future<Void> shrink(Crew crew) {
+    Crew.Member member = crew.dispensable();
+    if (member == null) {
+      return Future.succeededFuture();
+    }
+    Crew.Member unused = crew.lose(member.index());
+    crew.giveBackSlot(member.slot());
+    crew.board().remove(member.index());
+    String key = crew.version.served().key();
+    Future<Void> stopped =
+        vertx
+            .eventBus()
+            .request(
+                Addresses.CONTROL, new SchedulerCommand.InstanceGone(key, member.index()), PATIENT)
+            .transform(gone -> vertx.undeploy(member.deploymentId()));
+    crew.leaving(member, stopped, false);
+    return stopped.onComplete(done -> crew.left(member, stopped, false));
   }
 
   /** Stops every instance that works. Those that hang are in {@link Crew#allLeft}. */
@@ -95,31 +127,33 @@ final class InstanceKeeper {
     ServedModel served = version.served();
     int index = crew.nextIndex();
     CostSeeds.Warm warm = new CostSeeds.Warm();
+    boolean serving = crew.isServed();
     InstanceVerticle instance =
         new InstanceVerticle(
             served,
             index,
-            () -> costs.warmExecutor(crew, index, warm),
+            () -> costs.warmExecutor(crew, index, warm, serving),
             executor -> Warmups.probe(served, executor, version.warmupFiles()),
             crew.isolation,
             breaker);
-    return vertx
-        .deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index))
-        .compose(
-            id -> {
-              if (crew.isDisbanded()) {
-                return vertx.undeploy(id);
-              }
-              crew.add(new Crew.Member(index, slot, id, instance));
-              return costs
-                  .seed(served, warm)
-                  .compose(
-                      v ->
-                          control(
-                              new SchedulerCommand.InstanceReady(
-                                  new InstanceRef(
-                                      served.key(), index, device, version.plan().threads()))));
-            });
+    Future<String> deployed =
+        vertx.deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index));
+    crew.busy(deployed);
+    return deployed.compose(
+        id -> {
+          if (crew.isDisbanded()) {
+            return vertx.undeploy(id);
+          }
+          crew.add(new Crew.Member(index, slot, id, instance));
+          return costs
+              .seed(served, warm)
+              .compose(
+                  v ->
+                      control(
+                          new SchedulerCommand.InstanceReady(
+                              new InstanceRef(
+                                  served.key(), index, device, version.plan().threads()))));
+        });
   }
 
   private void onRetry(Message<RetryDecision> message) {

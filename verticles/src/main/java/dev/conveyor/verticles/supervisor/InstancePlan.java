@@ -2,6 +2,7 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.InstanceGroup;
+import dev.conveyor.models.config.InstanceRange;
 import dev.conveyor.models.config.ModelConfig;
 
 /**
@@ -10,8 +11,14 @@ import dev.conveyor.models.config.ModelConfig;
  * <p>Instances of one model never oversubscribe the cores among themselves: unless the
  * configuration says otherwise, {@code instances * threads <= cores}. Several models share the
  * cores through the scheduler, which counts the threads of running batches.
+ *
+ * @param instances to begin with
+ * @param threads of one execution; fixed for the life of the session, and so divided by the most
+ *     instances there can be
+ * @param min fewest instances there can be
+ * @param max most instances there can be
  */
-public record InstancePlan(int instances, int threads) {
+public record InstancePlan(int instances, int threads, int min, int max) {
 
   /**
    * Plans a model on a machine without GPUs.
@@ -28,9 +35,17 @@ public record InstancePlan(int instances, int threads) {
       }
       instances += group.count();
     }
-    instances = Math.max(1, instances);
+    InstanceRange range = config.extensions().instances();
+    instances = range.clamp(Math.max(1, instances));
+    int max = range.isFixed() ? instances : range.max();
+    int min = range.isFixed() ? instances : range.min();
     int configured = config.extensions().intraOpThreads();
-    return new InstancePlan(
-        instances, configured > 0 ? configured : Math.max(1, cores / instances));
+    int threads = configured > 0 ? configured : Math.max(1, cores / max);
+    return new InstancePlan(instances, threads, min, max);
+  }
+
+  /** Returns true if instances come and go with the load. */
+  public boolean isElastic() {
+    return min < max;
   }
 }

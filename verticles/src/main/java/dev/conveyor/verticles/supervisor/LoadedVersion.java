@@ -12,16 +12,18 @@ import java.util.Optional;
  *
  * @param warmupFiles what the configured warm-ups read, by the name in the configuration
  * @param profileKey what its costs are stored under; empty if they are not
+ * @param background whether others are served while it comes up, and must not feel it
  */
 record LoadedVersion(
     ServedModel served,
     LoadedModel weights,
     InstancePlan plan,
     Map<String, Path> warmupFiles,
-    Optional<ProfileKey> profileKey) {
+    Optional<ProfileKey> profileKey,
+    boolean background) {
 
   /** Returns the same weights, served as this. */
   LoadedVersion with(ServedModel other) {
-    return new LoadedVersion(other, weights, plan, warmupFiles, profileKey);
+    return new LoadedVersion(other, weights, plan, warmupFiles, profileKey, background);
   }
 }

@@ -6,6 +6,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import dev.conveyor.models.config.ModelConfigCompleter.Completed;
@@ -168,8 +169,10 @@ public final class ModelLoader {
     LoadOptions options =
         new LoadOptions(
             directory.name() + "/" + version, plan.threads(), memory, config.parameters());
+    // A process keeps the priority that it was born with; it would serve at it.
+    boolean lowered = background && config.isolation() != Isolation.PROCESS;
     LoadedModel weights =
-        background
+        lowered
             ? ThreadPriority.lowered(plan.threads() > 1, () -> backends.load(file, config, options))
             : backends.load(file, config, options);
     try {
@@ -179,7 +182,8 @@ public final class ModelLoader {
           weights,
           plan,
           warmupFiles(directory, config),
-          profileKey(file, plan, config));
+          profileKey(file, plan, config),
+          background);
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;

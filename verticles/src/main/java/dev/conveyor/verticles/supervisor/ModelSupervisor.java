@@ -46,7 +46,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   private final ModelLoader loader;
   private final ModelCatalog catalog;
   private final SupervisorEvents events;
-  private final Deployer deployer;
+  final Deployer deployer;
   private final Map<String, List<Deployment>> deployed = new HashMap<>();
   private final Map<String, String> failures = new TreeMap<>();
   private final Map<String, Future<Void>> tails = new HashMap<>();
@@ -84,7 +84,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     this.events = events;
     this.budget = budget;
     this.deployer =
-        new Deployer(vertx, context, loaders, budget.device(), maxQueueSize, profiles, log);
+        new Deployer(vertx, context, loaders, budget, maxQueueSize, profiles, log, events);
     this.residents = new Residents(vertx, budget, tails::containsKey, this::evict);
     this.bringUp = new BringUp(loaders, loader, deployer, residents);
     this.coldStarts =
@@ -92,6 +92,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
             vertx,
             residents,
             catalog,
+            events,
             maxQueueSize,
             name -> oneAtATime(name, () -> loadIfCold(name)));
   }
@@ -315,7 +316,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   /** Takes a model out of memory; it goes on to take requests. */
-  private Future<Void> evict(String name) {
+  private Future<Void> evict(String name, String reason) {
     return oneAtATime(
         name,
         () -> {
@@ -325,6 +326,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
           }
           busy.put(name, "UNLOADING");
           residents.onLeaving(name);
+          events.onEvicted(name, reason);
           catalog.publish(name, residents.cold(name));
           return deployer
               .retireAll(running)

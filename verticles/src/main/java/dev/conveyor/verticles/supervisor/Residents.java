@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import java.util.function.Predicate;
 
 /**
@@ -43,7 +43,7 @@ final class Residents {
   private final ResidencyTable table = new ResidencyTable(new RequestForecast());
   private final Map<String, List<ServedModel>> versions = new HashMap<>();
   private final Predicate<String> changing;
-  private final Function<String, Future<Void>> evict;
+  private final BiFunction<String, String, Future<Void>> evict;
   private long evictions;
   private long coldStarts;
 
@@ -51,13 +51,13 @@ final class Residents {
    * Creates the keeper.
    *
    * @param changing whether a model is being loaded or unloaded
-   * @param evict takes a model out of memory, after its last request
+   * @param evict takes a model out of memory, after its last request, for a reason
    */
   Residents(
       Vertx vertx,
       MemoryBudget budget,
       Predicate<String> changing,
-      Function<String, Future<Void>> evict) {
+      BiFunction<String, String, Future<Void>> evict) {
     this.vertx = vertx;
     this.budget = budget;
     this.changing = changing;
@@ -163,7 +163,9 @@ final class Residents {
     if (room instanceof Room.Evict plan && plan.victims().isEmpty()) {
       done.complete();
     } else if (room instanceof Room.Evict plan) {
-      List<Future<Void>> leaving = plan.victims().stream().map(evict).toList();
+      String reason = "'%s' needs %d bytes".formatted(name, needed);
+      List<Future<Void>> leaving =
+          plan.victims().stream().map(victim -> evict.apply(victim, reason)).toList();
       Future.join(leaving).onComplete(gone -> makeRoom(name, atLeastBytes, giveUpNs, done));
     } else if (room instanceof Room.Later later && giveUpNs - now > 0) {
       long napMs = TimeUnit.NANOSECONDS.toMillis(later.afterNs()) + 1;

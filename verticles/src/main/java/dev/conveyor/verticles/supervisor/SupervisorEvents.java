@@ -18,4 +18,20 @@ public interface SupervisorEvents {
    * @param bytes that it will hold, as far as is known
    */
   default void onCold(String model, long bytes) {}
+
+  /** The model leaves memory although nobody unloaded it. */
+  default void onEvicted(String model, String reason) {}
+
+  /** A request waits for the model to be loaded. */
+  default void onColdRequest(String model) {}
+
+  /**
+   * A request was not to wait for the model to be loaded.
+   *
+   * @param reason one of few words, fit for a metric's label
+   */
+  default void onColdRefused(String model, String reason) {}
+
+  /** The number of instances has followed the load. */
+  default void onScaled(String model, String version, int from, int to, String reason) {}
 }

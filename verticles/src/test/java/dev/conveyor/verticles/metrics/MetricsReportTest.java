@@ -16,6 +16,7 @@ final class MetricsReportTest {
 
   private final ModelCatalog catalog = new ModelCatalog();
   private final RecordingModelStats stats = new RecordingModelStats();
+  private final LifecycleCounters lifecycle = new LifecycleCounters();
   private final List<IsolationJournal.Count> decisions = new ArrayList<>();
 
   @Test
@@ -58,6 +59,18 @@ final class MetricsReportTest {
     assertThat(bucket(shown, "conveyor_batch_size", "2")).isEqualTo(1);
     assertThat(bucket(shown, "conveyor_batch_size", "4")).isEqualTo(2);
     assertThat(shown.value("conveyor_batch_size_sum", MODEL)).isEqualTo(5);
+  }
+
+  @Test
+  void shouldCountWhatHappensToModels() {
+    lifecycle.count(LifecycleCounters.Event.EVICTED, "model", "m");
+    lifecycle.count(LifecycleCounters.Event.EVICTED, "model", "m");
+    lifecycle.count(LifecycleCounters.Event.LOAD_FAILED);
+
+    StrictExposition shown = scrape(SystemSnapshot.EMPTY);
+    assertThat(shown.value("conveyor_model_evictions_total", "model", "m")).isEqualTo(2);
+    assertThat(shown.value("conveyor_model_load_failures_total")).isEqualTo(1);
+    assertThat(shown.type("conveyor_instance_steps_total")).isEqualTo("counter");
   }
 
   @Test
@@ -145,7 +158,7 @@ final class MetricsReportTest {
 
   private StrictExposition scrape(SystemSnapshot system) {
     try (MetricsReport report =
-        new MetricsReport(catalog, () -> system, () -> decisions, () -> 4096)) {
+        new MetricsReport(catalog, () -> system, () -> decisions, lifecycle, () -> 4096)) {
       return StrictExposition.parse(report.get());
     }
   }

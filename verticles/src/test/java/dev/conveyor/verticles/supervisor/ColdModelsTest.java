@@ -88,6 +88,10 @@ final class ColdModelsTest {
       JsonObject device = device(http);
       assertThat(device.getInteger("cold_starts")).isBetween(5, 6);
       assertThat(device.getInteger("evictions")).isEqualTo(device.getInteger("cold_starts") - 2);
+      String metrics = scrape(server);
+      assertThat(metrics)
+          .contains("conveyor_cold_requests_total{model=\"a\"} 2")
+          .contains("conveyor_model_evictions_total{model=\"a\"}");
       JsonObject stats = http.get("/v2/models/a/stats").json();
       assertThat(stats.getJsonArray("model_stats").getJsonObject(0).getInteger("inference_count"))
           .as("counters go on from load to load")
@@ -129,6 +133,8 @@ final class ColdModelsTest {
       assertThat(answer.error()).contains("'cold' is not ready").contains("would answer in");
       assertThat(answer.header("Retry-After")).isEqualTo("1");
       assertThat(device(server.http()).getInteger("cold_starts")).isZero();
+      assertThat(scrape(server))
+          .contains("conveyor_cold_requests_refused_total{model=\"cold\",reason=\"deadline\"} 1");
       server.assertIdle();
     }
   }
@@ -245,6 +251,10 @@ final class ColdModelsTest {
           .contains("of 1000000 are free");
       assertThat(server.server().budget().holders()).isEmpty();
     }
+  }
+
+  private static String scrape(TestServer server) {
+    return new HttpCalls(server.server().metricsPort()).get("/metrics").text();
   }
 
   private static JsonObject budget(long bytes) {
