@@ -73,6 +73,29 @@ final class InstanceScalingTest {
   }
 
   @Test
+  void shouldStartOneMoreProcessWhenInstancesAreIsolated() throws Exception {
+    String isolated =
+        """
+        {"parameters": {"chaos": {"string_value": "on"}},
+         "instance_group": [{"kind": "KIND_CPU", "isolation": "process"}],
+         "conveyor": {"max_count": 2}}""";
+    TestModels models = new TestModels(dir).identity("elastic", 4).config("elastic", isolated);
+    try (TestServer server = TestServer.start(models, cores(4))) {
+      InstanceScaling scaling = scaling(server);
+      final long workers = ProcessHandle.current().children().count();
+      TestServer.await(scaling.look(0));
+      for (int window = 1; window <= 2; window++) {
+        slowRequests(server.http());
+        TestServer.await(scaling.look(5 * SECOND * window));
+      }
+      awaitInstances(server, 2);
+      assertThat(ProcessHandle.current().children().count()).isEqualTo(workers + 1);
+      slowRequests(server.http());
+      server.assertIdle();
+    }
+  }
+
+  @Test
   void shouldStayWhereItIsWhenOneMoreWouldHaveNoCores() throws Exception {
     String wide =
         """
