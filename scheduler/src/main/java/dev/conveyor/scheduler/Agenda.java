@@ -69,17 +69,17 @@ final class Agenda {
     boolean queued = false;
     for (int i = 0; i < model.placements.size(); i++) {
       Placement placement = model.placements.get(i);
-      if (!mayRun || placement.free.isEmpty()) {
-        placement.device.runQueue.remove(placement.entry);
-      } else if (batcher.isReady(nowNs, placement)) {
+      long turnNs =
+          mayRun && !placement.free.isEmpty()
+              ? batcher.turnNs(nowNs, placement)
+              : Batcher.NOT_READY;
+      if (turnNs != Batcher.NOT_READY) {
         queued = true;
-        placement.device.runQueue.put(
-            placement.entry,
-            level,
-            placement.nextInstance().units,
-            latestStart(batcher.latestStartNs(nowNs, placement)));
-      } else {
-        placement.device.runQueue.remove(placement.entry);
+        placement.device.put(placement, level, latestStart(turnNs));
+        continue;
+      }
+      placement.device.remove(placement);
+      if (mayRun && !placement.free.isEmpty()) {
         long readyNs = batcher.untilReadyNs(nowNs, placement);
         untilNs = Math.min(untilNs, readyNs);
         if (readyNs != Batcher.NEVER) {
@@ -97,7 +97,7 @@ final class Agenda {
     touched.remove(model);
     model.touched = false;
     for (Placement placement : model.placements) {
-      placement.device.runQueue.remove(placement.entry);
+      placement.device.remove(placement);
     }
   }
 

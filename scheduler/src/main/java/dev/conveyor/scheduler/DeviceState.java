@@ -26,6 +26,9 @@ final class DeviceState {
   /** Sum of the weights of the models that have something to run or running here. */
   private double demand;
 
+  /** Nothing has changed since there was nothing to run. */
+  private boolean settled;
+
   private int used;
   private int running;
   private long busyUnitNs;
@@ -70,12 +73,27 @@ final class DeviceState {
     placement.demand = weight;
   }
 
+  /** Tells that a model may run a batch here, and when it must start. */
+  void put(Placement placement, int level, double latestStart) {
+    runQueue.put(placement.entry, level, placement.nextInstance().units, latestStart);
+    settled = false;
+  }
+
+  /** Tells that a model may run nothing here now. */
+  void remove(Placement placement) {
+    if (placement.entry.isReady()) {
+      runQueue.remove(placement.entry);
+      settled = false;
+    }
+  }
+
   void started(InstanceState instance) {
     batches.add(instance);
     occupancy.started(instance);
   }
 
   void ended(InstanceState instance) {
+    settled = false;
     batches.remove(instance);
     occupancy.ended(instance);
   }
@@ -101,13 +119,22 @@ final class DeviceState {
     take(-units, nowNs);
   }
 
+  /**
+   * Returns false if there is nothing to run here, by a look at one flag: of many devices few have
+   * changed since the last decision.
+   */
+  boolean mayChoose() {
+    return !settled;
+  }
+
   /** Returns the model that is to run here next, or null. */
   @Nullable Placement choose() {
     int room = spec.capacity() - used;
-    if (room == 0 || runQueue.isEmpty()) {
-      return null;
-    }
-    RunQueue.Entry<Placement> next = runQueue.choose(room);
+    RunQueue.Entry<Placement> next =
+        room == 0 || runQueue.isEmpty() || !occupancy.admitsOneMore()
+            ? null
+            : runQueue.choose(room);
+    settled = next == null;
     return next == null ? null : next.value();
   }
 }

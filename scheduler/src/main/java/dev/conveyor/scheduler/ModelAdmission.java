@@ -59,7 +59,8 @@ final class ModelAdmission {
     if (guard != null && queue.requests() == 0) {
       guard.onEmpty();
     }
-    boolean hasDeadline = request.deadlineNs() != InferenceRequest.NO_DEADLINE;
+    long deadlineNs = queue.deadlineNs(request);
+    boolean hasDeadline = deadlineNs != InferenceRequest.NO_DEADLINE;
     if (queue.requests() == 0 && model.running == 0) {
       return null;
     }
@@ -70,12 +71,7 @@ final class ModelAdmission {
     ModelLoad load = load(nowNs, false);
     InferenceException refusal =
         AdmissionRule.check(
-            model.plan.name(),
-            load,
-            request.batchSize(),
-            request.inputBytes(),
-            request.deadlineNs(),
-            nowNs);
+            model.plan.name(), load, request.batchSize(), request.inputBytes(), deadlineNs, nowNs);
     if (refusal == null && hasDeadline && load.isKnown()) {
       request.notes().predictedEndNs = nowNs + load.latencyNs(request.batchSize(), nowNs);
     }
@@ -137,6 +133,11 @@ final class ModelAdmission {
         }
       }
     }
+  }
+
+  /** Returns true if requests without a deadline may be shed. */
+  boolean sheds() {
+    return guard != null;
   }
 
   /** Takes out what has waited too long for a model that is overloaded. */

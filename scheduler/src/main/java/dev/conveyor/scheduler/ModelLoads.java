@@ -37,7 +37,8 @@ final class ModelLoads {
         isServable ? Speed.UNKNOWN : speed(model),
         mayRefuse ? freeAtNs(model, nowNs) : nowNs,
         marginNs,
-        targetNs);
+        targetNs,
+        model.plan.serviceLevel().latencyObjective().toNanos());
   }
 
   /**
@@ -47,14 +48,19 @@ final class ModelLoads {
    * under a load that can be served a prediction is wrong more often than the queue is too long.
    */
   static boolean isServable(ModelState model) {
+    return model.batcher.queue().items() < model.servableItems();
+  }
+
+  /** Returns what {@link #isServable} compares with; 0 without an objective or a known cost. */
+  static double servableItems(ModelState model) {
     long objectiveNs = model.plan.serviceLevel().latencyObjective().toNanos();
     Placement known = objectiveNs == 0 ? null : known(model);
     if (known == null) {
-      return false;
+      return 0;
     }
     int items = model.plan.largestBatch();
     double rounds = Math.max(1, (double) objectiveNs / Math.max(1, known.profile.predictNs(items)));
-    return model.batcher.queue().items() < SPARE * rounds * items * model.parallelism();
+    return SPARE * rounds * items * model.parallelism();
   }
 
   /** Returns the device time of one item in a full batch, times the room that it takes. */

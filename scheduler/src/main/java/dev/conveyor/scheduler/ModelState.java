@@ -57,6 +57,7 @@ final class ModelState {
 
   private long ageingNs;
   private int parallelism;
+  private double servableItems;
   private boolean waiting;
   private long waitingSinceNs;
   private long expiredBefore;
@@ -131,9 +132,16 @@ final class ModelState {
     for (int i = 0; i < placements.size(); i++) {
       Placement placement = placements.get(i);
       parallelism += placement.parallelism;
-      leastNs = Math.min(leastNs, placement.boundNs(1));
+      leastNs = Math.min(leastNs, placement.leastNs());
     }
+    servableItems = ModelLoads.servableItems(this);
     batcher.setPlaces(Math.max(1, parallelism), leastNs == Long.MAX_VALUE ? 0 : leastNs);
+  }
+
+  /** Returns how many items may be queued before requests are refused by prediction. */
+  double servableItems() {
+    updatePlaces();
+    return servableItems;
   }
 
   /** Returns how many batches could run at once if no other model ran any; 1 at least. */
@@ -179,6 +187,7 @@ final class ModelState {
       placement.entry.flow().setWeight(next.weight());
       placement.profile = new CostProfile();
       placement.seed = ModelProfile.Seed.NONE;
+      placement.costsChanged();
     }
   }
 

@@ -13,13 +13,25 @@ import org.jspecify.annotations.Nullable;
  */
 final class ModelTable {
 
-  private final Map<String, Map<String, ModelState>> byName = new HashMap<>();
+  /** The versions of one model; usually there is one, and it is found without a second look. */
+  private static final class Versions {
+    final Map<String, ModelState> all = new HashMap<>(2);
+    @Nullable ModelState newest;
+  }
+
+  private final Map<String, Versions> byName = new HashMap<>();
   private final Map<String, ModelState> byKey = new HashMap<>();
   private final List<ModelState> all = new ArrayList<>();
 
   @Nullable ModelState find(String name, String version) {
-    Map<String, ModelState> versions = byName.get(name);
-    return versions == null ? null : versions.get(version);
+    Versions versions = byName.get(name);
+    if (versions == null) {
+      return null;
+    }
+    ModelState newest = versions.newest;
+    return newest != null && newest.plan.version().equals(version)
+        ? newest
+        : versions.all.get(version);
   }
 
   @Nullable ModelState find(String key) {
@@ -32,17 +44,21 @@ final class ModelTable {
   }
 
   void add(ModelState model) {
-    byName
-        .computeIfAbsent(model.plan.name(), name -> new HashMap<>())
-        .put(model.plan.version(), model);
+    Versions versions = byName.computeIfAbsent(model.plan.name(), name -> new Versions());
+    versions.all.put(model.plan.version(), model);
+    versions.newest = model;
     byKey.put(model.plan.key(), model);
     all.add(model);
   }
 
   void remove(ModelState model) {
-    Map<String, ModelState> versions = byName.get(model.plan.name());
-    if (versions != null && versions.remove(model.plan.version()) != null && versions.isEmpty()) {
-      byName.remove(model.plan.name());
+    Versions versions = byName.get(model.plan.name());
+    if (versions != null) {
+      versions.all.remove(model.plan.version());
+      versions.newest = versions.newest == model ? null : versions.newest;
+      if (versions.all.isEmpty()) {
+        byName.remove(model.plan.name());
+      }
     }
     byKey.remove(model.plan.key());
     all.remove(model);

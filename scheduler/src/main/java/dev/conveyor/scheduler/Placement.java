@@ -29,6 +29,9 @@ final class Placement implements BatchCosts {
   CostProfile profile = new CostProfile();
   ModelProfile.Seed seed = ModelProfile.Seed.NONE;
 
+  private boolean costsChanged = true;
+  private long leastNs;
+
   Placement(ModelState model, DeviceState device) {
     this.model = model;
     this.device = device;
@@ -49,6 +52,21 @@ final class Placement implements BatchCosts {
     ServiceLevel level = model.plan.serviceLevel();
     return level.hasObjective()
         && SPARE * profile.predictNs(1, TAIL, concurrency) > level.latencyObjective().toNanos();
+  }
+
+  /** Takes note that a run was learned from. */
+  void costsChanged() {
+    costsChanged = true;
+    model.placesChanged = true;
+  }
+
+  /** Returns the time of the smallest batch. */
+  long leastNs() {
+    if (costsChanged) {
+      costsChanged = false;
+      leastNs = boundNs(1);
+    }
+    return leastNs;
   }
 
   /** Works out how many batches could run here at once if nothing else did. */

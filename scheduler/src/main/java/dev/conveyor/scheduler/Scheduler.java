@@ -180,7 +180,7 @@ public final class Scheduler {
       for (CostSample sample : command.samples()) {
         placement.profile.seed(sample.items(), sample.busyNs());
       }
-      model.placesChanged = true;
+      placement.costsChanged();
       agenda.touch(model);
     }
   }
@@ -234,7 +234,9 @@ public final class Scheduler {
       model.refused++;
       return refusal;
     }
-    agenda.touch(model);
+    if (model.batcher.isNews() || model.admission.sheds()) {
+      agenda.touch(model);
+    }
     model.startWaiting(nowNs);
     if (model.batcher.queue().requests() == 1) {
       for (int i = 0; i < model.placements.size(); i++) {
@@ -293,10 +295,8 @@ public final class Scheduler {
     Placement best = null;
     for (int i = 0; i < devices.size(); i++) {
       DeviceState device = devices.get(i);
-      if (!device.occupancy.admitsOneMore()) {
-        continue;
-      }
-      if (best == null || device.usedFraction() < best.device.usedFraction()) {
+      if (device.mayChoose()
+          && (best == null || device.usedFraction() < best.device.usedFraction())) {
         Placement candidate = device.choose();
         best = candidate == null ? best : candidate;
       }
@@ -336,7 +336,7 @@ public final class Scheduler {
       instance.placement.device.occupancy.onOutcome(instance, outcome, concurrency, nowNs);
       instance.placement.profile.record(outcome.items(), outcome.busyNs(), concurrency);
       instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
-      instance.placement.model.placesChanged = true;
+      instance.placement.costsChanged();
     }
     instance.settle(outcome.busyNs(), nowNs);
     ModelState model = instance.placement.model;

@@ -9,6 +9,7 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.config.Admission;
 import dev.conveyor.models.config.DynamicBatching;
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.batching.Rejection;
 import java.time.Duration;
@@ -42,6 +43,47 @@ final class OverloadTest {
     assertThat(submit(nowNs + 36 * MS)).isNull();
     assertThat(scheduler.snapshot(nowNs).models().get(0).refused()).isEqualTo(1);
     finish(running);
+  }
+
+  @Test
+  void shouldSayWhenToComeAgainIfTheObjectiveCannotBeMet() {
+    ModelPlan plan =
+        new ModelPlan(
+            "m",
+            "1",
+            1,
+            Optional.of(DynamicBatching.DEFAULT),
+            1,
+            0,
+            new ServiceLevel(
+                Duration.ofMillis(15), 99, ServiceLevel.PriorityClass.STANDARD, Duration.ZERO));
+    scheduler.addModel(plan, nowNs);
+    scheduler.addInstance(new InstanceRef(plan.key(), 0, "cpu", 1), nowNs);
+    learn("m");
+    LoadCell cell = new LoadCell();
+    scheduler.publishTo(plan.key(), cell);
+    assertThat(submit(InferenceRequest.NO_DEADLINE)).isNull();
+    Assignment running = Objects.requireNonNull(scheduler.poll(nowNs));
+    scheduler.publishLoads(nowNs);
+    assertThat(cell.get().objectiveNs()).isEqualTo(15 * MS);
+    // It takes 10 ms, and 10 ms are left of the one that runs: 5 ms too late.
+    assertThat(submit(InferenceRequest.NO_DEADLINE)).isNull();
+    nowNs += 10 * MS;
+    scheduler.onOutcome(running, ran(RUN_NS), nowNs);
+    assertThat(scheduler.poll(nowNs)).isNull();
+    List<Rejection> rejected = scheduler.takeRejected();
+    assertThat(rejected).hasSize(1);
+    assertThat(rejected.get(0).failure().reason()).isEqualTo(RefusalReason.DEADLINE);
+    assertThat(rejected.get(0).failure().retryAfterNs()).isEqualTo(5 * MS);
+
+    // Behind more than could be served within the objective it is refused at the door.
+    assertThat(submit(InferenceRequest.NO_DEADLINE)).isNull();
+    assertThat(scheduler.poll(nowNs)).isNotNull();
+    assertThat(submit(InferenceRequest.NO_DEADLINE)).isNull();
+    assertThat(submit(InferenceRequest.NO_DEADLINE)).isNull();
+    InferenceException refusal = Objects.requireNonNull(submit(InferenceRequest.NO_DEADLINE));
+    assertThat(refusal.reason()).isEqualTo(RefusalReason.DEADLINE);
+    assertThat(refusal.retryAfterNs()).isPositive();
   }
 
   @Test

@@ -32,7 +32,8 @@ public final class AdmissionRule {
    *
    * @param items its batch size, or 1 if it is not known yet
    * @param bytes of its inputs, or 0 if they are not known yet
-   * @param deadlineNs when the client stops waiting, or {@link InferenceRequest#NO_DEADLINE}
+   * @param deadlineNs when the client stops waiting, or {@link InferenceRequest#NO_DEADLINE}; the
+   *     model's objective counts from now, unless the client is in more of a hurry
    */
   public static @Nullable InferenceException check(
       String model, ModelLoad load, int items, long bytes, long deadlineNs, long nowNs) {
@@ -62,9 +63,17 @@ public final class AdmissionRule {
     if (load.isIdle() || !load.isKnown()) {
       return null;
     }
-    return deadlineNs == InferenceRequest.NO_DEADLINE
-        ? checkWait(model, load, items, nowNs)
-        : checkDeadline(model, load, items, deadlineNs - nowNs, nowNs);
+    boolean hasDeadline = deadlineNs != InferenceRequest.NO_DEADLINE;
+    if (!hasDeadline && load.objectiveNs() == 0) {
+      return checkWait(model, load, items, nowNs);
+    }
+    long leftNs = hasDeadline ? deadlineNs - nowNs : load.objectiveNs();
+    return checkDeadline(
+        model,
+        load,
+        items,
+        load.objectiveNs() == 0 ? leftNs : Math.min(leftNs, load.objectiveNs()),
+        nowNs);
   }
 
   private static @Nullable InferenceException checkWait(

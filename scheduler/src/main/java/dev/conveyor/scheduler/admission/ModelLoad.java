@@ -14,6 +14,7 @@ package dev.conveyor.scheduler.admission;
  * @param marginNs by how much requests are answered later than predicted, rarely exceeded
  * @param targetNs while the model is overloaded, longest wait of a request without a deadline;
  *     otherwise 0
+ * @param objectiveNs within which every request is to be answered; 0 for none
  */
 public record ModelLoad(
     int queuedRequests,
@@ -25,7 +26,34 @@ public record ModelLoad(
     Speed speed,
     long freeAtNs,
     long marginNs,
-    long targetNs) {
+    long targetNs,
+    long objectiveNs) {
+
+  /** Describes the load of a model without an objective. */
+  public ModelLoad(
+      int queuedRequests,
+      int queuedItems,
+      long queuedBytes,
+      int running,
+      boolean full,
+      long maxQueueBytes,
+      Speed speed,
+      long freeAtNs,
+      long marginNs,
+      long targetNs) {
+    this(
+        queuedRequests,
+        queuedItems,
+        queuedBytes,
+        running,
+        full,
+        maxQueueBytes,
+        speed,
+        freeAtNs,
+        marginNs,
+        targetNs,
+        0);
+  }
 
   /**
    * How long batches take where the model runs.

@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
 
+  /** What {@link #turnNs} returns if there is no batch to run now. */
+  public static final long NOT_READY = Long.MIN_VALUE;
+
   /** What {@link #untilReadyNs} and others return if only an event can change anything. */
   public static final long NEVER = Long.MAX_VALUE;
 
@@ -111,6 +114,22 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
    * #NEVER}. Valid while {@link #isReady}.
    */
   public abstract long latestStartNs(long nowNs, BatchCosts costs);
+
+  /**
+   * Returns {@link #latestStartNs} if there is a batch to run now, otherwise {@link #NOT_READY}:
+   * both questions at the price of one.
+   */
+  public long turnNs(long nowNs, BatchCosts costs) {
+    return isReady(nowNs, costs) ? latestStartNs(nowNs, costs) : NOT_READY;
+  }
+
+  /**
+   * Returns true if the last request that was offered may have changed what the questions above are
+   * answered. False saves a walk over all the places where the model runs, for most arrivals.
+   */
+  public boolean isNews() {
+    return true;
+  }
 
   /**
    * Returns how long until time alone makes a batch ready, {@link #NEVER} if it does not. May be

@@ -65,6 +65,9 @@ public final class DeadlineBatcher extends Batcher {
 
   private boolean hasNext;
 
+  /** So many items must be queued for the latest start to be worked out anew. */
+  private int nextStep;
+
   /**
    * Creates an empty batcher.
    *
@@ -271,12 +274,41 @@ public final class DeadlineBatcher extends Batcher {
   }
 
   @Override
+  public long turnNs(long nowNs, BatchCosts costs) {
+    queue.rewind();
+    if (queue.next() == null) {
+      return NOT_READY;
+    }
+    long deadlineNs = queue.cursorDeadlineNs();
+    long wholeNs = wholeNs(costs);
+    long slackNs = deadlineNs - nowNs - wholeNs;
+    // If all that waits ends in time, so does the head.
+    return deadlineNs != Lane.NEVER && slackNs >= 0 ? nowNs + slackNs : super.turnNs(nowNs, costs);
+  }
+
+  /**
+   * A request behind the head makes the next batch longer, so that it must start earlier. That is
+   * worked out anew for each of the first few, and then whenever a quarter more has come: among
+   * models a latest start that is a little out changes nothing that can be measured.
+   */
+  @Override
+  public boolean isNews() {
+    return !queue.isOnlyLonger() || queue.items() >= nextStep;
+  }
+
+  private long wholeNs(BatchCosts costs) {
+    int items = Math.min(queue.items(), maxItems);
+    nextStep = items >= maxItems ? Integer.MAX_VALUE : items + 1 + items / 4;
+    return costs.boundNs(items);
+  }
+
+  @Override
   public long latestStartNs(long nowNs, BatchCosts costs) {
     queue.rewind();
     if (queue.next() == null || queue.cursorDeadlineNs() == Lane.NEVER) {
       return NEVER;
     }
-    long wholeNs = costs.boundNs(Math.min(queue.items(), maxItems));
+    long wholeNs = wholeNs(costs);
     long slackNs = queue.cursorDeadlineNs() - nowNs - wholeNs;
     // If the whole does not end in time, what does must start now.
     return nowNs + Math.max(0, slackNs);

@@ -41,6 +41,7 @@ public final class RequestQueue {
   private long bytes;
   private long expired;
   private long cancelled;
+  private boolean onlyLonger;
   private int cursorLane;
   private int cursorIndex;
 
@@ -80,6 +81,14 @@ public final class RequestQueue {
     return requests;
   }
 
+  /**
+   * Returns true if the last request that was taken went behind others and will not be the first to
+   * time out: the queue is longer, and nothing else about it has changed.
+   */
+  boolean isOnlyLonger() {
+    return onlyLonger;
+  }
+
   /** Returns the sum of the batch sizes. */
   public int items() {
     return items;
@@ -113,12 +122,12 @@ public final class RequestQueue {
 
   /** Queues a request; returns null if it was taken, otherwise why not. */
   public @Nullable InferenceException offer(InferenceRequest request, long nowNs) {
-    long ownNs = ownDeadlineNs(request);
-    long deadlineNs =
-        objectiveNs > 0 ? Lane.earlier(ownNs, Lane.after(request.arrivalNs(), objectiveNs)) : ownNs;
+    long deadlineNs = deadlineNs(request);
     if (Lane.isPast(deadlineNs, nowNs)) {
       expired++;
-      return Lane.isPast(ownNs, nowNs) ? tooLate() : objectiveMissed();
+      return Lane.isPast(ownDeadlineNs(request), nowNs)
+          ? tooLate()
+          : objectiveMissed(nowNs - deadlineNs);
     }
     int level = level(request);
     Lane lane = lanes[laneOfLevel[level]];
@@ -129,12 +138,26 @@ public final class RequestQueue {
           RefusalReason.QUEUE_FULL,
           InferenceException.UNKNOWN);
     }
+    long dueBeforeNs = lane.earliestDueNs();
     lane.add(request, nowNs, deadlineNs);
+    onlyLonger =
+        lanes.length == 1 && lane.request(0) != request && lane.earliestDueNs() == dueBeforeNs;
     waiting[level]++;
     requests++;
     items += request.batchSize();
     bytes += request.inputBytes();
     return null;
+  }
+
+  /**
+   * Returns when a request must be answered: when its client stops waiting or the model's objective
+   * is over, whichever is earlier; {@link InferenceRequest#NO_DEADLINE} if there is neither.
+   */
+  public long deadlineNs(InferenceRequest request) {
+    long ownNs = ownDeadlineNs(request);
+    return objectiveNs > 0
+        ? Lane.earlier(ownNs, Lane.after(request.arrivalNs(), objectiveNs))
+        : ownNs;
   }
 
   /** Returns when the client stops waiting; its timeout is one only where there is an objective. */
@@ -264,8 +287,15 @@ public final class RequestQueue {
     } else {
       expired++;
     }
-    boolean own = Lane.isPast(ownDeadlineNs(request), byNs);
-    drop(request, !late ? timedOut() : own ? tooLate() : objectiveMissed(), rejected);
+    InferenceException why;
+    if (!late) {
+      why = timedOut();
+    } else if (Lane.isPast(ownDeadlineNs(request), byNs)) {
+      why = tooLate();
+    } else {
+      why = objectiveMissed(byNs - deadlineNs(request));
+    }
+    drop(request, why, rejected);
   }
 
   /** Lets requests that have waited for long go up. Returns true if the queue changed. */
@@ -396,7 +426,8 @@ public final class RequestQueue {
         ErrorCode.DEADLINE_EXCEEDED, "Request deadline passed before it could run");
   }
 
-  private InferenceException objectiveMissed() {
+  /** A request that would have been in time so much earlier: then is a time to come again. */
+  private InferenceException objectiveMissed(long missNs) {
     return new InferenceException(
         ErrorCode.OVERLOADED,
         "Request for model '"
@@ -405,7 +436,7 @@ public final class RequestQueue {
             + objectiveNs / 1000
             + " us: the model is overloaded",
         RefusalReason.DEADLINE,
-        InferenceException.UNKNOWN);
+        Math.max(1, missNs));
   }
 
   private static InferenceException cancelledFailure() {

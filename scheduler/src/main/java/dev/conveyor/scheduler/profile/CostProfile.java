@@ -12,10 +12,11 @@ import org.jspecify.annotations.Nullable;
  * table (see {@link CostTable}, which has the method).
  *
  * <p>The first two runs of a size are left out, because they pay for tuning, growing pools and cold
- * caches; they count only while nothing better is known. Of each size the last 64 runs count. Three
- * runs on end above 1.3 times the median, or eight more below it by as much than not, mean that the
- * cost has changed: everything older is forgotten. (Clockwork keeps the last 10 and takes their
- * maximum for the tail; that is exceeded by one run in eleven.)
+ * caches; they count only while nothing better is known. Of each size the last 64 runs count; what
+ * is predicted may lag behind them by up to eight runs, but not behind a change. Three runs on end
+ * above 1.3 times the median, or eight more below it by as much than not, mean that the cost has
+ * changed: everything older is forgotten. (Clockwork keeps the last 10 and takes their maximum for
+ * the tail; that is exceeded by one run in eleven.)
  *
  * <p>A larger batch is never predicted to be faster than a smaller one. Sizes that have not run are
  * interpolated, or predicted with up to a quarter of pessimism beyond the largest that has.

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
  * made from them.
  *
  * <p>Not thread-safe: owned by its {@link CostProfile}. A prediction is a look into the table,
- * which is made anew, in time linear in the number of sizes, by the first prediction after a
- * sample.
+ * which is made anew, in time linear in the number of sizes, by the first prediction after a sample
+ * that may change it: any of the first ones, later on every few.
  *
  * <ol>
  *   <li>Each size that has run stands for itself, by the quantiles of its last runs. Medians are
@@ -42,6 +42,14 @@ final class CostTable {
   /** After so many samples of other sizes, a size's own tail is history. */
   private static final long RECENT = 1024;
 
+  /** A size that has run less often changes the table at once. */
+  private static final int FEW = 4;
+
+  /** The more there is to go by, the less one more run changes: it waits for others, up to 8. */
+  private static final long SAMPLES_PER_PENDING = 8;
+
+  private static final long MOST_PENDING = 8;
+
   private @Nullable SizeCost[] costs = new @Nullable SizeCost[1];
   private final double[][] predicted = new double[LEVELS.length][];
   private final LineFit line = new LineFit();
@@ -50,6 +58,9 @@ final class CostTable {
   private long samples;
   private long relearned;
   private boolean stale;
+
+  /** Samples that the table does not know of yet. */
+  private int pending;
 
   /** Runs relative to what was predicted for them. */
   private final SampleRing spread = new SampleRing(2 * SizeCost.WINDOW);
@@ -81,17 +92,18 @@ final class CostTable {
     SizeCost cost = cost(items);
     cost.warm();
     cost.ring.add(atTop(items, ns));
-    added(SizeBuckets.of(items), cost);
+    added(SizeBuckets.of(items), cost, true);
   }
 
   private void add(int items, long ns, SizeCost cost) {
     if (cost.isKnown()) {
       spread.add(ns / Math.max(1, predict(items, 0)));
     }
-    if (cost.record(atTop(items, ns))) {
+    boolean changed = cost.record(atTop(items, ns));
+    if (changed) {
       relearned++;
     }
-    added(SizeBuckets.of(items), cost);
+    added(SizeBuckets.of(items), cost, changed);
   }
 
   /** Sizes that share a bucket are brought to its largest. */
@@ -99,11 +111,15 @@ final class CostTable {
     return ns + line.alpha() * (SizeBuckets.size(SizeBuckets.of(items)) - items);
   }
 
-  private void added(int bucket, SizeCost cost) {
+  private void added(int bucket, SizeCost cost, boolean atOnce) {
     samples++;
+    pending++;
     cost.lastSeen = samples;
     highest = Math.max(highest, bucket);
-    stale = true;
+    stale |=
+        atOnce
+            || cost.ring.count() < FEW
+            || pending >= Math.min(MOST_PENDING, samples / SAMPLES_PER_PENDING);
   }
 
   /** Returns a table that has learned the same samples, if not in the same order. */
@@ -209,6 +225,7 @@ final class CostTable {
       return;
     }
     stale = false;
+    pending = 0;
     if (predicted[0] == null || predicted[0].length <= highest) {
       for (int level = 0; level < LEVELS.length; level++) {
         predicted[level] = new double[highest + 1];

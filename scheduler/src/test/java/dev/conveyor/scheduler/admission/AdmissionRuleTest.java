@@ -54,6 +54,23 @@ final class AdmissionRuleTest {
   }
 
   @Test
+  void shouldTakeTheObjectiveForADeadlineUnlessTheClientIsInMoreOfAHurry() {
+    ModelLoad promised =
+        new ModelLoad(0, 0, 0, 1, false, 0, SPEED, T0 + 3 * MS, 0, 0, (3 + 2) * MS);
+    ModelLoad missed =
+        new ModelLoad(0, 0, 0, 1, false, 0, SPEED, T0 + 3 * MS, 0, 0, (3 + 2) * MS - 1);
+    long never = InferenceRequest.NO_DEADLINE;
+
+    assertThat(AdmissionRule.check("m", promised, 1, 0, never, T0)).isNull();
+    InferenceException refusal =
+        Objects.requireNonNull(AdmissionRule.check("m", missed, 1, 0, never, T0));
+    assertThat(refusal.reason()).isEqualTo(RefusalReason.DEADLINE);
+    assertThat(check(missed, 60 * MS)).as("a client with more time").isNotNull();
+    assertThat(check(promised, 60 * MS)).isNull();
+    assertThat(check(promised, (3 + 2) * MS - 1)).as("one with less").isNotNull();
+  }
+
+  @Test
   void shouldKeepTheLearnedErrorAsAMargin() {
     ModelLoad load = new ModelLoad(0, 0, 0, 1, false, 0, SPEED, T0 + 3 * MS, 5 * MS, 0);
 

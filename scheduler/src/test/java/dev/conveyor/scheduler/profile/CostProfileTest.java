@@ -43,7 +43,8 @@ final class CostProfileTest {
     assertThat(profile.predictNs(1, 0.95)).isEqualTo(1000);
     assertThat(profile.predictNs(1)).isEqualTo(1000);
     assertThat(profile.marginNs(1)).isZero();
-    learn(1, 1000, 1);
+    // One run more, and those after which predictions are worked out anew.
+    learn(1, 1000, 8);
     assertThat(profile.predictTailNs(1)).isEqualTo(1000);
   }
 

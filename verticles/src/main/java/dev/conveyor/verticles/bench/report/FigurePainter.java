@@ -17,12 +17,42 @@ final class FigurePainter {
   private static final int FAINT = 0x666666;
   private static final int GRID = 0xe3e3e3;
   // Okabe and Ito's palette: told apart with any colour vision.
-  private static final int[] COLOURS = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9};
+  private static final int[] COLOURS = {
+    0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x000000, 0x999999, 0x882255,
+    0xb8a400
+  };
+  private static final int LEGEND_ROW = 18;
 
   private FigurePainter() {}
 
   static int width(Figure figure) {
     return PANEL_WIDTH * Math.max(1, figure.panels().size());
+  }
+
+  static int height(Figure figure) {
+    return HEIGHT + legendHeight(figure);
+  }
+
+  /** Returns what the longest legend needs beyond one row. */
+  private static int legendHeight(Figure figure) {
+    int rows = 1;
+    for (Figure.Panel panel : figure.panels()) {
+      double x = 0;
+      int own = 1;
+      for (Figure.Series series : panel.series()) {
+        if (x > 0 && x + legendWidth(series) > PANEL_WIDTH - LEFT) {
+          own++;
+          x = 0;
+        }
+        x += legendWidth(series);
+      }
+      rows = Math.max(rows, own);
+    }
+    return (rows - 1) * LEGEND_ROW;
+  }
+
+  private static double legendWidth(Figure.Series series) {
+    return 48 + 7.2 * series.name().length();
   }
 
   static void paint(Canvas canvas, Figure figure) {
@@ -36,28 +66,42 @@ final class FigurePainter {
     List<Figure.Point> points = panel.series().stream().flatMap(s -> s.points().stream()).toList();
     double max = points.stream().mapToDouble(Figure.Point::y).max().orElse(1);
     double min = points.stream().mapToDouble(Figure.Point::y).min().orElse(0);
+    int height = height(figure);
     Frame frame =
         new Frame(
             offset + LEFT,
             offset + PANEL_WIDTH - RIGHT,
-            TOP,
-            HEIGHT - BOTTOM,
+            TOP + legendHeight(figure),
+            height - BOTTOM,
             Axis.over(points.stream().map(Figure.Point::x).toList()),
             panel.logarithmic() ? Axis.suited(min, max) : Axis.linear(max));
     paintAxes(canvas, frame);
     canvas.text(
-        (frame.left + frame.right) / 2, HEIGHT - 16, figure.xLabel(), Anchor.MIDDLE, FAINT, 12);
+        (frame.left + frame.right) / 2, height - 16, figure.xLabel(), Anchor.MIDDLE, FAINT, 12);
     String scale = frame.y.logarithmic() ? ", log scale" : "";
     canvas.upward(offset + 20, (frame.top + frame.bottom) / 2, panel.yLabel() + scale, FAINT, 12);
-    double legendX = frame.left;
-    for (int i = 0; i < panel.series().size(); i++) {
-      Figure.Series series = panel.series().get(i);
+    // The first series is drawn last: where lines coincide it is the one to be seen.
+    for (int i = panel.series().size() - 1; i >= 0; i--) {
+      paintSeries(canvas, frame, panel.series().get(i), COLOURS[i % COLOURS.length]);
+    }
+    paintLegend(canvas, panel.series(), offset);
+  }
+
+  private static void paintLegend(Canvas canvas, List<Figure.Series> all, double offset) {
+    double x = 0;
+    double y = TOP - 24;
+    for (int i = 0; i < all.size(); i++) {
+      Figure.Series series = all.get(i);
+      if (x > 0 && x + legendWidth(series) > PANEL_WIDTH - LEFT) {
+        x = 0;
+        y += LEGEND_ROW;
+      }
+      double left = offset + LEFT + x;
       int colour = COLOURS[i % COLOURS.length];
-      paintSeries(canvas, frame, series, colour);
-      canvas.line(legendX, TOP - 24, legendX + 18, TOP - 24, colour, 2);
-      canvas.dot(legendX + 9, TOP - 24, 3.5, colour);
-      canvas.text(legendX + 24, TOP - 20, series.name(), Anchor.START, INK, 12);
-      legendX += 48 + 7.2 * series.name().length();
+      canvas.line(left, y, left + 18, y, colour, 2);
+      canvas.dot(left + 9, y, 3.5, colour);
+      canvas.text(left + 24, y + 4, series.name(), Anchor.START, INK, 12);
+      x += legendWidth(series);
     }
   }
 

@@ -18,13 +18,14 @@ public final class Plot {
   public static void write(Figure figure, Path file) throws IOException {
     String format = requireFormat(file);
     int width = FigurePainter.width(figure);
+    int height = FigurePainter.height(figure);
     if (format.equals("svg")) {
-      SvgCanvas canvas = new SvgCanvas(width, FigurePainter.HEIGHT);
+      SvgCanvas canvas = new SvgCanvas(width, height);
       FigurePainter.paint(canvas, figure);
       Files.writeString(file, canvas.document());
     } else {
       System.setProperty("java.awt.headless", "true");
-      PngCanvas canvas = new PngCanvas(width, FigurePainter.HEIGHT);
+      PngCanvas canvas = new PngCanvas(width, height);
       FigurePainter.paint(canvas, figure);
       canvas.write(file);
     }

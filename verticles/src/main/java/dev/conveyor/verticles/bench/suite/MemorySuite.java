@@ -34,7 +34,7 @@ final class MemorySuite implements Suite {
     lab.close();
   }
 
-  private static Measured misses() {
+  static Measured misses() {
     var trace = ResidencyBench.ZIPF.generate("zipf", 1);
     var result = ResidencyBench.run(trace, "forecast", RequestForecast::new);
     return new Measured(

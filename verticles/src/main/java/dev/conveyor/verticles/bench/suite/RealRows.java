@@ -26,16 +26,23 @@ import org.jspecify.annotations.Nullable;
  */
 final class RealRows implements AutoCloseable {
 
-  /** A model file, and what is promised for it. */
-  private record Served(String name, long objectiveMs) {}
+  /**
+   * A model file, and what is promised for it.
+   *
+   * @param maxBatchSize 0 if its first dimension is fixed
+   */
+  private record Served(String name, long objectiveMs, int maxBatchSize) {
+
+    int largestBatch() {
+      return Math.max(1, maxBatchSize);
+    }
+  }
 
   private static final List<Served> MODELS =
       List.of(
-          new Served("squeezenet", 100),
-          new Served("shufflenet", 150),
-          new Served("ultraface_rfb_320", 200));
-
-  private static final int MAX_BATCH_SIZE = 8;
+          new Served("squeezenet", 100, 8),
+          new Served("shufflenet", 150, 8),
+          new Served("ultraface_rfb_320", 200, 0));
 
   /** Tried from the top; the first that is sustained is the result. */
   private static final double[] PARTS = {1.05, 1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.7, 0.6, 0.5, 0.4};
@@ -83,7 +90,7 @@ final class RealRows implements AutoCloseable {
         load.driver()
             .run(
                 List.of(load.driver().lane(model.name(), List.of(load.payload(model.name())))),
-                plan(target, new LoadPattern.Closed(2 * MAX_BATCH_SIZE)));
+                plan(target, new LoadPattern.Closed(2 * model.largestBatch())));
       }
       Scenario scenario = scenario(target);
       double simulated = GoodputSearch.find(scenario, Policies.find(Policies.CONVEYOR));
@@ -185,7 +192,7 @@ final class RealRows implements AutoCloseable {
               model.objectiveMs() * 1_000_000,
               1,
               1,
-              CostCurve.through(items, costsNs, MAX_BATCH_SIZE),
+              CostCurve.through(items, costsNs, model.largestBatch()),
               0,
               List.of(0)));
     }
@@ -210,7 +217,7 @@ final class RealRows implements AutoCloseable {
               "%s %.1f to %.1f ms, objective %d ms",
               model.name(),
               model.cost().ns(1) / 1e6,
-              model.cost().ns(MAX_BATCH_SIZE) / 1e6,
+              model.cost().ns(model.cost().maxBatchSize()) / 1e6,
               model.objectiveNs() / 1_000_000));
     }
     return String.join("; ", models);
@@ -230,9 +237,10 @@ final class RealRows implements AutoCloseable {
     if (server == null) {
       TestRepository repository = lab.repository();
       for (Served model : MODELS) {
-        JsonObject config =
-            TestRepository.config(MAX_BATCH_SIZE, lab.cores(), 1)
-                .put("dynamic_batching", new JsonObject());
+        JsonObject config = TestRepository.config(model.maxBatchSize(), lab.cores(), 1);
+        if (model.maxBatchSize() > 0) {
+          config.put("dynamic_batching", new JsonObject());
+        }
         config
             .getJsonObject("conveyor")
             .put("latency_objective_microseconds", model.objectiveMs() * 1000);

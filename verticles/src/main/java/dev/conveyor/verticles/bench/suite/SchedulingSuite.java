@@ -22,7 +22,15 @@ final class SchedulingSuite implements Suite {
   @Override
   public List<SuiteRow> rows() {
     List<SuiteRow> rows = new ArrayList<>(new SimulatedRows().rows());
+    rows.add(
+        new SuiteRow(
+            "200 models, room for 20, Zipf: bytes loaded / best known schedule that knows the"
+                + " future (Belady)",
+            Target.atMost(1.15, ""),
+            MemorySuite::misses));
+    rows.addAll(DecisionRows.rows());
     rows.addAll(real.rows());
+    rows.add(new VictimRow(lab).row());
     return rows;
   }
 
