@@ -1,5 +1,6 @@
 package dev.conveyor.models.image;
 
+import dev.conveyor.memory.Natives;
 import dev.conveyor.models.backend.ModelLoadException;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.opencv.global.opencv_core;
@@ -16,6 +17,10 @@ import org.bytedeco.opencv.global.opencv_imgproc;
  * <p>Its decoders write a line to standard error for each image they refuse, and take no say in it.
  */
 public final class OpenCv {
+
+  static {
+    Natives.ready();
+  }
 
   private OpenCv() {}
 

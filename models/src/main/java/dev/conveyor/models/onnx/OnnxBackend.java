@@ -5,6 +5,7 @@ import static org.bytedeco.onnxruntime.global.onnxruntime.ORT_LOGGING_LEVEL_ERRO
 
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.MemoryBudget.Reservation;
+import dev.conveyor.memory.Natives;
 import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
@@ -24,6 +25,10 @@ import org.bytedeco.onnxruntime.global.onnxruntime;
 
 /** Opens ONNX files. Thread-safe. The natives are unpacked and linked by the first load. */
 public final class OnnxBackend implements Backend {
+
+  static {
+    Natives.ready();
+  }
 
   /** One environment per process, as ONNX Runtime demands; lives until the process ends. */
   private static final class Environment {
