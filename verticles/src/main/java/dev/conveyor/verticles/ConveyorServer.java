@@ -19,6 +19,7 @@ import dev.conveyor.verticles.bus.BusAddresses;
 import dev.conveyor.verticles.bus.BusFrontEnd;
 import dev.conveyor.verticles.bus.EventPublisher;
 import dev.conveyor.verticles.bus.OverloadPublisher;
+import dev.conveyor.verticles.ensemble.StepStage;
 import dev.conveyor.verticles.grpc.GrpcFrontEnd;
 import dev.conveyor.verticles.grpc.GrpcOptions;
 import dev.conveyor.verticles.http.HttpFrontEnd;
@@ -74,6 +75,7 @@ public final class ConveyorServer {
   private final WorkerExecutor loaders;
   private final Workers workers = new Workers();
   private final ImageStage images;
+  private final StepStage steps;
   private final IsolationJournal journal;
   private final LifecycleCounters lifecycle = new LifecycleCounters();
   private final ModelSupervisor supervisor;
@@ -105,6 +107,7 @@ public final class ConveyorServer {
     this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
     this.images =
         new ImageStage(vertx, machine.cores(), requestMemory, config.limits().maxImagePixels());
+    this.steps = new StepStage(vertx, machine.cores());
     this.journal =
         new IsolationJournal(
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));
@@ -122,7 +125,7 @@ public final class ConveyorServer {
         new LivePage(
             new LiveFigures(
                 ServerInfo.VERSION, catalog, supervisor, system, profiles, NanoClock.SYSTEM));
-    LocalGateway gateway = new LocalGateway(vertx, catalog, supervisor);
+    LocalGateway gateway = new LocalGateway(vertx, catalog, supervisor, steps);
     FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM);
     this.http =
         new HttpFrontEnd(
@@ -251,6 +254,7 @@ public final class ConveyorServer {
         .eventually(supervisor::unloadAll)
         .eventually(this::undeployLast)
         .eventually(images::close)
+        .eventually(steps::close)
         .eventually(loaders::close)
         .onComplete(
             done -> {

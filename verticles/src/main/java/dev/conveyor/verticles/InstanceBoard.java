@@ -2,6 +2,7 @@ package dev.conveyor.verticles;
 
 import java.util.List;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.function.Supplier;
 
 /**
  * The state of every instance of one version, for those who ask.
@@ -29,7 +30,21 @@ public final class InstanceBoard {
    */
   public record Line(int index, int slot, State state, String reason) {}
 
+  private final Supplier<String> needs;
   private final ConcurrentSkipListMap<Integer, Line> lines = new ConcurrentSkipListMap<>();
+
+  public InstanceBoard() {
+    this(() -> "");
+  }
+
+  /**
+   * Creates the board of a version that needs others.
+   *
+   * @param needs returns why it cannot run, asked anew each time; empty if it can
+   */
+  public InstanceBoard(Supplier<String> needs) {
+    this.needs = needs;
+  }
 
   /** Adds an instance or changes its line. */
   public void put(Line line) {
@@ -45,13 +60,18 @@ public final class InstanceBoard {
     return List.copyOf(lines.values());
   }
 
-  /** Returns false if every instance was lost. */
+  /** Returns false if every instance was lost, or something it needs is not there. */
   public boolean isReady() {
+    return needs.get().isEmpty() && hasInstance();
+  }
+
+  private boolean hasInstance() {
     return lines.isEmpty() || lines.values().stream().anyMatch(l -> l.state() == State.READY);
   }
 
   /** Returns why no instance is ready; empty if one is. */
   public String reason() {
-    return isReady() ? "" : lines.lastEntry().getValue().reason();
+    String needed = needs.get();
+    return !needed.isEmpty() || hasInstance() ? needed : lines.lastEntry().getValue().reason();
   }
 }

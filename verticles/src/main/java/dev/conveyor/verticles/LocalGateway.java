@@ -6,6 +6,9 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.ensemble.Ensemble;
+import dev.conveyor.verticles.ensemble.EnsembleRun;
+import dev.conveyor.verticles.ensemble.StepStage;
 import dev.conveyor.verticles.metrics.ModelStats;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
@@ -29,13 +32,21 @@ public final class LocalGateway implements InferenceGateway {
   private final Vertx vertx;
   private final ModelCatalog catalog;
   private final ColdRequests cold;
+  private final StepStage steps;
 
   /** Creates a gateway to models that are all loaded. */
   public LocalGateway(Vertx vertx, ModelCatalog catalog) {
-    this(vertx, catalog, ModelActivator.NONE);
+    this(vertx, catalog, ModelActivator.NONE, new StepStage(vertx, 1));
   }
 
-  public LocalGateway(Vertx vertx, ModelCatalog catalog, ModelActivator activator) {
+  /**
+   * Creates a gateway.
+   *
+   * @param steps where steps of ensembles run that need no model
+   */
+  public LocalGateway(
+      Vertx vertx, ModelCatalog catalog, ModelActivator activator, StepStage steps) {
+    this.steps = steps;
     this.vertx = vertx;
     this.catalog = catalog;
     this.cold = new ColdRequests(vertx, activator);
@@ -55,10 +66,57 @@ public final class LocalGateway implements InferenceGateway {
       refused.fail(e);
       return refused;
     }
+    if (model.ensemble() != null) {
+      return inferEnsemble(model, call, arrivalNs, context, handler);
+    }
     ReplyTo.Handler counted = new CountedOutcome(model.stats(), arrivalNs, handler);
     ReplyTo reply =
         new ReplyTo(context, model.isEvictable() ? model.usage().counting(counted) : counted);
     enter(model, call, arrivalNs, reply, 0);
+    return reply;
+  }
+
+  private ReplyTo inferEnsemble(
+      ServedModel found, InferCall call, long arrivalNs, Context context, ReplyTo.Handler handler) {
+    ServedModel model = found;
+    Ensemble ensemble = model.ensemble();
+    try {
+      while (ensemble != null && !model.entrance().enter()) {
+        // It was replaced in the catalog before its entrance was closed.
+        model = catalog.find(call.model(), call.version());
+        ensemble = model.ensemble();
+      }
+    } catch (InferenceException e) {
+      ReplyTo refused = new ReplyTo(context, handler);
+      call.inputs().forEach(Tensor::close);
+      refused.fail(e);
+      return refused;
+    }
+    if (ensemble == null) {
+      return infer(call, handler); // by now there is another kind of model under this name
+    }
+    ServedModel entered = model;
+    EnsembleRun run = new EnsembleRun(entered, ensemble, call, arrivalNs, this, steps);
+    ReplyTo reply =
+        new ReplyTo(
+            context,
+            new CountedOutcome(
+                entered.stats(),
+                arrivalNs,
+                (response, failure) -> {
+                  run.end();
+                  entered.entrance().leave();
+                  handler.handle(response, failure);
+                }));
+    InputCheck.Checked checked;
+    try {
+      checked = entered.inputCheck().check(call.inputs());
+    } catch (InferenceException e) {
+      call.inputs().forEach(Tensor::close);
+      refuse(entered, reply, e, arrivalNs);
+      return reply;
+    }
+    run.start(checked.inputs(), checked.batchSize(), reply);
     return reply;
   }
 

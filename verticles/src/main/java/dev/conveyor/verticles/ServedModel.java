@@ -5,9 +5,12 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelMemory;
 import dev.conveyor.scheduler.ModelPlan;
+import dev.conveyor.verticles.ensemble.Ensemble;
 import dev.conveyor.verticles.metrics.ModelStats;
+import dev.conveyor.verticles.metrics.RecordingModelStats;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One version of a model that takes requests. Immutable but for its statistics, its entrance, its
@@ -29,6 +32,7 @@ import java.util.Map;
  * @param instances what its instances are doing
  * @param door how busy it is, and what is left of its quota
  * @param usage who uses it, if it may be evicted; goes on from load to load
+ * @param ensemble the models it is made of; null if it has a file of its own
  */
 public record ServedModel(
     String name,
@@ -45,7 +49,8 @@ public record ServedModel(
     Entrance entrance,
     InstanceBoard instances,
     ModelDoor door,
-    ModelUsage usage) {
+    ModelUsage usage,
+    @Nullable Ensemble ensemble) {
 
   private static final String COLD = "";
 
@@ -77,7 +82,40 @@ public record ServedModel(
         new Entrance(),
         new InstanceBoard(),
         new ModelDoor(config.extensions().admission()),
-        new ModelUsage());
+        new ModelUsage(),
+        null);
+  }
+
+  /**
+   * Creates an ensemble.
+   *
+   * @param members says whether its models can run
+   */
+  public static ServedModel ensemble(
+      String name,
+      String version,
+      ModelConfig config,
+      Map<String, List<String>> labels,
+      Ensemble ensemble,
+      InstanceBoard members) {
+    ModelSignature signature = ensemble.plan().signature();
+    return new ServedModel(
+        name,
+        version,
+        version + "@ensemble",
+        "ensemble",
+        config,
+        signature,
+        signature.inputs(),
+        labels,
+        new InputCheck(name, signature.inputs(), signature.inputs(), signature.maxBatchSize()),
+        ImageInputs.NONE,
+        new RecordingModelStats(),
+        new Entrance(),
+        members,
+        new ModelDoor(config.extensions().admission()),
+        new ModelUsage(),
+        ensemble);
   }
 
   /** Returns the model's name inside the scheduler. */
@@ -128,6 +166,7 @@ public record ServedModel(
         new Entrance(),
         new InstanceBoard(),
         itsDoor,
-        users);
+        users,
+        ensemble);
   }
 }

@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param backend {@code onnxruntime}; empty until completed
  * @param maxBatchSize 0: the model has no batch dimension
  * @param modelFilename file in a version's directory
+ * @param ensemble the steps of a model that is made of other models
  */
 public record ModelConfig(
     String name,
@@ -25,7 +26,8 @@ public record ModelConfig(
     List<Warmup> warmups,
     Map<String, String> parameters,
     String modelFilename,
-    Extensions extensions) {
+    Extensions extensions,
+    Optional<EnsembleConfig> ensemble) {
 
   /** {@code max_batch_size} of a configuration that leaves it to the model. */
   public static final int UNSET = -1;
@@ -54,6 +56,36 @@ public record ModelConfig(
     if (maxBatchSize >= 0 && dynamicBatching.isPresent()) {
       requirePreferredWithin(dynamicBatching.get(), maxBatchSize);
     }
+  }
+
+  /** A configuration of a model that has a file of its own. */
+  public ModelConfig(
+      String name,
+      String backend,
+      int maxBatchSize,
+      List<TensorConfig> inputs,
+      List<TensorConfig> outputs,
+      List<InstanceGroup> instanceGroups,
+      Optional<DynamicBatching> dynamicBatching,
+      VersionPolicy versionPolicy,
+      List<Warmup> warmups,
+      Map<String, String> parameters,
+      String modelFilename,
+      Extensions extensions) {
+    this(
+        name,
+        backend,
+        maxBatchSize,
+        inputs,
+        outputs,
+        instanceGroups,
+        dynamicBatching,
+        versionPolicy,
+        warmups,
+        parameters,
+        modelFilename,
+        extensions,
+        Optional.empty());
   }
 
   /** Returns a configuration that leaves everything to the model. */
@@ -102,6 +134,10 @@ public record ModelConfig(
 
   public boolean batches() {
     return maxBatchSize > 0;
+  }
+
+  public boolean isEnsemble() {
+    return ensemble.isPresent();
   }
 
   /** Returns where the instances run. */

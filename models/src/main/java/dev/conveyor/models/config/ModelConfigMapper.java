@@ -50,24 +50,37 @@ final class ModelConfigMapper {
     Map<String, String> parameters = new HashMap<>();
     config.getParametersMap().forEach((key, value) -> parameters.put(key, value.getStringValue()));
     String filename = config.getDefaultModelFilename();
-    return new ModelConfig(
-        model,
-        config.getPlatform().isEmpty() ? config.getBackend() : "onnxruntime",
-        maxBatchSize,
-        named("input", each("input", config.getInputList(), ModelConfigMapper::input)),
-        named("output", each("output", config.getOutputList(), ModelConfigMapper::output)),
-        each("instance_group", config.getInstanceGroupList(), ModelConfigMapper::instanceGroup),
-        config.hasDynamicBatching()
-            ? Optional.of(
-                under(
-                    "dynamic_batching",
-                    () -> BatchingMapper.map(config.getDynamicBatching(), known)))
-            : Optional.empty(),
-        under("version_policy", () -> versionPolicy(config.getVersionPolicy())),
-        each("model_warmup", config.getModelWarmupList(), ModelConfigMapper::warmup),
-        parameters,
-        filename.isEmpty() ? ModelConfig.DEFAULT_MODEL_FILENAME : filename,
-        under(ModelConfig.EXTENSIONS_KEY, () -> extensions(extensions)));
+    boolean ensemble = config.hasEnsembleScheduling();
+    if (ensemble && maxBatchSize == ModelConfig.UNSET) {
+      maxBatchSize = 0;
+    }
+    ModelConfig mapped =
+        new ModelConfig(
+            model,
+            config.getPlatform().isEmpty() || ensemble ? config.getBackend() : "onnxruntime",
+            maxBatchSize,
+            named("input", each("input", config.getInputList(), ModelConfigMapper::input)),
+            named("output", each("output", config.getOutputList(), ModelConfigMapper::output)),
+            each("instance_group", config.getInstanceGroupList(), ModelConfigMapper::instanceGroup),
+            config.hasDynamicBatching()
+                ? Optional.of(
+                    under(
+                        "dynamic_batching",
+                        () -> BatchingMapper.map(config.getDynamicBatching(), known)))
+                : Optional.empty(),
+            under("version_policy", () -> versionPolicy(config.getVersionPolicy())),
+            each("model_warmup", config.getModelWarmupList(), ModelConfigMapper::warmup),
+            parameters,
+            filename.isEmpty() ? ModelConfig.DEFAULT_MODEL_FILENAME : filename,
+            under(ModelConfig.EXTENSIONS_KEY, () -> extensions(extensions)),
+            ensemble
+                ? Optional.of(
+                    under(
+                        "ensemble_scheduling",
+                        () -> EnsembleMapper.map(config.getEnsembleScheduling())))
+                : Optional.empty());
+    EnsembleRules.require(mapped);
+    return mapped;
   }
 
   private static TensorConfig input(ModelInput input) {

@@ -50,7 +50,7 @@ public final class ModelConfigWriter {
         dev.conveyor.models.proto.ModelConfig.newBuilder()
             .setName(config.name())
             .setBackend(config.backend())
-            .setPlatform(config.backend().isEmpty() ? "" : "onnxruntime_onnx")
+            .setPlatform(platform(config))
             .setVersionPolicy(versionPolicy(config.versionPolicy()))
             .setDefaultModelFilename(config.modelFilename());
     if (config.maxBatchSize() != ModelConfig.UNSET) {
@@ -62,7 +62,15 @@ public final class ModelConfigWriter {
     config.dynamicBatching().ifPresent(b -> proto.setDynamicBatching(dynamicBatching(b)));
     config.warmups().forEach(warmup -> proto.addModelWarmup(warmup(warmup)));
     config.parameters().forEach((key, value) -> proto.putParameters(key, parameter(value)));
+    config.ensemble().ifPresent(e -> proto.setEnsembleScheduling(EnsembleMapper.toProto(e)));
     return proto;
+  }
+
+  private static String platform(ModelConfig config) {
+    if (config.isEnsemble()) {
+      return EnsembleRules.PLATFORM;
+    }
+    return config.backend().isEmpty() ? "" : "onnxruntime_onnx";
   }
 
   private static ModelInput input(TensorConfig input) {

@@ -23,11 +23,17 @@ final class UnsupportedSettings {
   private UnsupportedSettings() {}
 
   static void refuse(ModelConfig config) {
-    oneOf("platform", PLATFORMS, config.getPlatform());
+    if (config.hasEnsembleScheduling()) {
+      ensemble(config);
+    } else if (config.getPlatform().equals(EnsembleRules.PLATFORM)) {
+      throw new ConfigException(
+          "platform", "\"ensemble\" needs ensemble_scheduling, which is not there");
+    } else {
+      oneOf("platform", PLATFORMS, config.getPlatform());
+    }
     oneOf("backend", BACKENDS, config.getBackend());
     oneOf("runtime", RUNTIMES, config.getRuntime());
     refuse("sequence_batching", config.hasSequenceBatching());
-    refuse("ensemble_scheduling", config.hasEnsembleScheduling());
     refuse("batch_input", config.getBatchInputCount() > 0);
     refuse("batch_output", config.getBatchOutputCount() > 0);
     refuse(
@@ -61,6 +67,18 @@ final class UnsupportedSettings {
     refuse("profile", group.getProfileCount() > 0);
     refuse("passive", group.getPassive());
     refuse("host_policy", !group.getHostPolicy().isEmpty());
+  }
+
+  private static void ensemble(ModelConfig config) {
+    if (!config.getPlatform().equals(EnsembleRules.PLATFORM)) {
+      throw new ConfigException(
+          "platform",
+          "\"ensemble\", because of ensemble_scheduling",
+          "\"" + config.getPlatform() + "\"");
+    }
+    if (!config.getBackend().isEmpty()) {
+      throw new ConfigException("backend", "none for an ensemble", config.getBackend());
+    }
   }
 
   private static void oneOf(String key, Set<String> supported, String found) {

@@ -45,6 +45,10 @@ public record ModelDirectory(String name, Path path, List<Long> versions, Path r
     } catch (IOException e) {
       throw new RepositoryException(path, "cannot be read: " + e);
     }
+    if (versions.isEmpty() && ModelConfigReader.read(path).isEnsemble()) {
+      // It has nothing to put there; Triton wants an empty directory, which is as good.
+      versions.add(1L);
+    }
     if (versions.isEmpty()) {
       throw new RepositoryException(
           path, "no version directory; a model needs at least one, named 1 or higher");

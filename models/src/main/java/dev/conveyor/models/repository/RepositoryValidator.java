@@ -73,6 +73,11 @@ public final class RepositoryValidator {
               }
             }
           }
+          if (config.isEnsemble()) {
+            inspector.ifPresent(
+                i -> check(model, findings, () -> new Ensembles(repository).check(config, i)));
+            return;
+          }
           for (long version : directory.served(config)) {
             check(model, findings, () -> inspect(model, findings, directory, config, version));
           }

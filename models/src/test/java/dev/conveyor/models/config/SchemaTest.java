@@ -28,14 +28,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The schemas and the readers are written apart; here they have to agree. */
 class SchemaTest {
 
+  private static final String ENSEMBLE =
+      "{'platform': 'ensemble', 'input': [{'name': 'x', 'data_type': 'TYPE_FP32', 'dims': [4]}],"
+          + " 'output': [{'name': 'y', 'data_type': 'TYPE_FP32', 'dims': [4]}], ";
+  private static final String STEP =
+      "{'model_name': 'a', 'input_map': {'i': 'x'}, 'output_map': {'o': 'y'}}";
+
   /** Keys that the reader knows only in order to refuse them by name. */
   private static final Set<String> UNSUPPORTED =
-      Set.of(
-          "sequence_batching",
-          "ensemble_scheduling",
-          "input.reshape",
-          "output.reshape",
-          "instance_group.rate_limiter");
+      Set.of("sequence_batching", "input.reshape", "output.reshape", "instance_group.rate_limiter");
 
   @ParameterizedTest
   @ValueSource(
@@ -63,6 +64,10 @@ class SchemaTest {
         "{'metric_tags': {'a': 'b'}, 'cc_model_filenames': {'8.0': 'x'}, 'runtime': ''}",
         "{'model_metrics': {'metric_control': [{'histogram_options': {'buckets': [1, 2.5]}}]}}",
         "{'default_model_filename': ''}",
+        ENSEMBLE + "'ensemble_scheduling': {'step': [" + STEP + "]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'max_inflight_requests': 3, 'step': [{'model_name': 'a',"
+            + " 'model_version': '2', 'input_map': {'i': 'x'}, 'output_map': {'o': 'y'}}]}}",
         "{'conveyor': {'intra_op_threads': 1, 'weight': 0.25}}",
         "{'conveyor': {'admission': {}}}",
         "{'conveyor': {'admission': {'max_queue_bytes': '1', 'target_queue_delay_microseconds': 5,"
@@ -115,6 +120,12 @@ class SchemaTest {
         "{'batch_input': [{}]}",
         "{'sequence_batching': {}}",
         "{'ensemble_scheduling': {}}",
+        "{'platform': 'ensemble'}",
+        "{'platform': 'ensemble', 'ensemble_scheduling': {'step': [" + STEP + "]}}",
+        ENSEMBLE + "'ensemble_scheduling': {'step': []}}",
+        ENSEMBLE + "'dynamic_batching': {}, 'ensemble_scheduling': {'step': [" + STEP + "]}}",
+        ENSEMBLE + "'ensemble_scheduling': {'step': [" + STEP + "], 'max_inflight_requests': -1}}",
+        ENSEMBLE + "'ensemble_scheduling': {'step': [{'model_name': 'a'}]}}",
         "{'dynamic_batching': {'preferred_batch_size': [0]}}",
         "{'dynamic_batching': {'max_queue_delay_microseconds': -1}}",
         "{'dynamic_batching': {'max_queue_delay_microseconds': 'soon'}}",

@@ -51,6 +51,12 @@ final class StartupLog implements SupervisorEvents {
   @Override
   public void onReady(
       String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {
+    if (plan.instances() == 0) {
+      out.printf(
+          Locale.ROOT, "loaded   %s version %s: ensemble, %.0f ms%n", model, version, tookNs / 1e6);
+      out.flush();
+      return;
+    }
     out.printf(
         Locale.ROOT,
         "loaded   %s version %s: %d instance%s x %d thread%s, %.1f MiB weights, %.0f ms%n",

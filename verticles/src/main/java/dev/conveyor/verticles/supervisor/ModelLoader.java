@@ -19,6 +19,7 @@ import dev.conveyor.models.repository.ModelInspector.Declared;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.verticles.ImageInputs;
 import dev.conveyor.verticles.InputCheck;
+import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.profile.ProfileKey;
@@ -65,6 +66,11 @@ public final class ModelLoader {
     this.budget = budget;
     this.cores = cores;
     this.images = images;
+  }
+
+  /** Returns the loader of the ensembles in the same repository. */
+  EnsembleLoader ensembles(ModelCatalog catalog) {
+    return new EnsembleLoader(repository, catalog);
   }
 
   /** Returns the names of the models in the repository. */

@@ -56,6 +56,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   private final Residents residents;
   private final MemoryBudget budget;
   private final BringUp bringUp;
+  private final EnsembleKeeper ensembles;
   private boolean stopping;
   private volatile boolean ready;
 
@@ -87,6 +88,8 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
         new Deployer(vertx, context, loaders, budget, maxQueueSize, profiles, log, events);
     this.residents = new Residents(vertx, budget, tails::containsKey, this::evict);
     this.bringUp = new BringUp(loaders, loader, deployer, residents);
+    this.ensembles =
+        new EnsembleKeeper(context, loaders, loader.ensembles(catalog), catalog, events);
     this.coldStarts =
         new ColdStarts(
             vertx,
@@ -105,15 +108,34 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     return loaders
         .executeBlocking(loader::names, false)
         .compose(
-            names -> {
-              List<Future<?>> loads = new ArrayList<>();
-              for (String name : names) {
-                loads.add(onContext(() -> begin(name)).otherwiseEmpty());
-              }
-              return loads.isEmpty() ? Future.succeededFuture() : Future.join(loads);
-            })
+            names ->
+                ensembles
+                    .inOrder(names)
+                    .compose(last -> loadModels(names, last).compose(v -> loadInOrder(last))))
         .onComplete(done -> ready = true)
         .mapEmpty();
+  }
+
+  private Future<Void> loadModels(List<String> names, List<String> ensemblesAmong) {
+    List<Future<?>> loads = new ArrayList<>();
+    for (String name : names) {
+      if (!ensemblesAmong.contains(name)) {
+        loads.add(onContext(() -> begin(name)).otherwiseEmpty());
+      }
+    }
+    return loads.isEmpty() ? Future.succeededFuture() : Future.join(loads).mapEmpty();
+  }
+
+  private Future<Void> loadInOrder(List<String> names) {
+    Future<Void> all = Future.succeededFuture();
+    for (String name : names) {
+      all = all.compose(v -> onContext(() -> begin(name, null)).otherwiseEmpty());
+    }
+    return all;
+  }
+
+  private Future<Void> begin(String name, @Nullable String configJson) {
+    return oneAtATime(name, () -> doLoad(name, configJson));
   }
 
   private Future<Void> begin(String name) {
@@ -198,6 +220,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     coldStarts.close();
     Set<String> names = new HashSet<>(deployed.keySet());
     names.addAll(tails.keySet());
+    names.addAll(ensembles.names());
     List<Future<Void>> unloading =
         names.stream().map(name -> oneAtATime(name, () -> unloadIfThere(name))).toList();
     return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
@@ -216,6 +239,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
       entries.put(name, new ArrayList<>());
     }
     deployed.keySet().forEach(name -> entries.putIfAbsent(name, new ArrayList<>()));
+    ensembles.names().forEach(name -> entries.putIfAbsent(name, new ArrayList<>()));
     entries.forEach((name, lines) -> lines.addAll(entriesOf(name)));
     return entries.values().stream().flatMap(List::stream).toList();
   }
@@ -225,6 +249,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     for (Deployment deployment : deployed.getOrDefault(name, List.of())) {
       lines.add(entry(deployment.served()));
     }
+    ensembles.served(name).forEach(served -> lines.add(entry(served)));
     String state = busy.getOrDefault(name, "UNAVAILABLE");
     if (lines.isEmpty()) {
       String failure = failures.get(name);
@@ -257,8 +282,14 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     }
     busy.put(name, "LOADING");
     events.onLoading(name);
-    return bringUp
-        .start(name, configJson, ready, running -> takeOver(name, configJson, running))
+    return ensembles
+        .isEnsemble(name, configJson)
+        .compose(
+            ensemble ->
+                ensemble
+                    ? ensembles.start(name, configJson).onSuccess(took -> retireModel(name))
+                    : bringUp.start(
+                        name, configJson, ready, running -> takeOver(name, configJson, running)))
         .onSuccess(tookNs -> serves(name, tookNs))
         .<Void>mapEmpty()
         .onComplete(
@@ -271,7 +302,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
                 failures.remove(name);
               } else {
                 failures.put(name, reason);
-                if (!deployed.containsKey(name) && !residents.contains(name)) {
+                if (!isKnown(name)) {
                   catalog.withdraw(name, reason);
                 }
               }
@@ -280,9 +311,23 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
         .recover(failure -> Future.failedFuture(asClientError(name, failure)));
   }
 
+  private boolean isKnown(String name) {
+    return deployed.containsKey(name) || residents.contains(name) || ensembles.contains(name);
+  }
+
+  /** An ensemble has taken the place of a model. */
+  private void retireModel(String name) {
+    failures.remove(name);
+    List<Deployment> old = deployed.remove(name);
+    if (old != null) {
+      Future<Void> unused = deployer.retireAll(old);
+    }
+  }
+
   /** The new version serves from here on, whatever becomes of the old one. */
   private Future<Void> takeOver(
       String name, @Nullable String configJson, List<Deployment> running) {
+    ensembles.forget(name);
     catalog.publish(name, served(running));
     failures.remove(name);
     if (configJson == null) {
@@ -309,6 +354,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
           deployment.weights().reservedBytes(),
           tookNs);
     }
+    ensembles.madeOf(name).forEach((made, config) -> begin(made, config.orElse(null)));
   }
 
   private static List<ServedModel> served(List<Deployment> running) {
@@ -341,14 +387,12 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   private Future<Void> unloadIfThere(String name) {
-    return deployed.containsKey(name) || residents.contains(name)
-        ? doUnload(name)
-        : Future.succeededFuture();
+    return isKnown(name) ? doUnload(name) : Future.succeededFuture();
   }
 
   private Future<Void> doUnload(String name) {
     List<Deployment> running = deployed.remove(name);
-    if (running == null && !residents.contains(name)) {
+    if (running == null && !isKnown(name)) {
       return Future.failedFuture(
           new InferenceException(ErrorCode.NOT_FOUND, "model '" + name + "' is not loaded"));
     }
@@ -357,8 +401,9 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     failures.remove(name);
     busy.put(name, "UNLOADING");
     catalog.withdraw(name, "unloaded");
-    return deployer
-        .retireAll(running == null ? List.of() : running)
+    return ensembles
+        .stop(name)
+        .compose(v -> deployer.retireAll(running == null ? List.of() : running))
         .onComplete(
             done -> {
               busy.remove(name);

@@ -1,0 +1,12 @@
+/**
+ * Ensembles without threads and sockets: what runs after what, and what each step takes and gives.
+ *
+ * <ul>
+ *   <li>To check a configuration against the models it names: {@link PlanBuilder}.
+ *   <li>To follow one request: {@link Progress}.
+ * </ul>
+ */
+@NullMarked
+package dev.conveyor.models.ensemble;
+
+import org.jspecify.annotations.NullMarked;

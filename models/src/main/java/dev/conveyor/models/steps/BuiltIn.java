@@ -1,0 +1,31 @@
+package dev.conveyor.models.steps;
+
+import java.util.List;
+import java.util.function.Function;
+
+/** The steps that are always there. Immutable. */
+record BuiltIn(String name, Function<StepSettings, Step> maker) implements StepFactory {
+
+  static final List<StepFactory> ALL =
+      List.of(
+          new BuiltIn("softmax", settings -> ClassSteps.softmax()),
+          new BuiltIn("argmax", settings -> ClassSteps.topK("value", "index", 1)),
+          new BuiltIn(
+              "top_k",
+              settings ->
+                  ClassSteps.topK("values", "indices", settings.integer("k", 1, 10_000, 5))),
+          new BuiltIn(
+              "threshold",
+              settings -> ClassSteps.threshold((float) settings.number("at", -1e30, 1e30, 0.5))),
+          new BuiltIn("nms", NmsStep::of),
+          new BuiltIn("image_size", settings -> ImageSteps.imageSize()),
+          new BuiltIn("to_source", ImageSteps::toSource),
+          new BuiltIn("resize", settings -> PixelSteps.resample(settings, false)),
+          new BuiltIn("crop", settings -> PixelSteps.resample(settings, true)),
+          new BuiltIn("mask_statistics", settings -> PixelSteps.maskStatistics()));
+
+  @Override
+  public Step create(StepSettings settings) {
+    return maker.apply(settings);
+  }
+}

@@ -1,0 +1,53 @@
+package dev.conveyor.models.steps;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * The orientation tag of JPEG files (Exif 2.3, 4.6.4): decoding applies it, so it decides what the
+ * width of an image is. Stateless.
+ */
+final class ExifOrientation {
+
+  private static final int ORIENTATION = 0x0112;
+  private static final int FIRST_TURNED = 5;
+  private static final int LAST_TURNED = 8;
+
+  private ExifOrientation() {}
+
+  /** Returns whether decoding swaps width and height; false if the file does not say. */
+  static boolean swapsSides(ByteBuffer encoded) {
+    ByteBuffer bytes = encoded.slice().order(ByteOrder.BIG_ENDIAN);
+    try {
+      int at = 2;
+      while (bytes.getShort(0) == (short) 0xFFD8 && bytes.get(at) == (byte) 0xFF) {
+        int marker = bytes.get(at + 1) & 0xFF;
+        int length = bytes.getShort(at + 2) & 0xFFFF;
+        if (marker == 0xE1 && bytes.getInt(at + 4) == 0x45786966) {
+          int orientation = orientation(bytes.slice(at + 10, length - 8));
+          return orientation >= FIRST_TURNED && orientation <= LAST_TURNED;
+        }
+        if (marker == 0xDA) {
+          return false;
+        }
+        at += 2 + length;
+      }
+      return false;
+    } catch (IndexOutOfBoundsException e) {
+      return false; // cut short: whoever decodes it says so
+    }
+  }
+
+  private static int orientation(ByteBuffer tiff) {
+    tiff.order(tiff.get(0) == 'I' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
+    int directory = tiff.getInt(4);
+    int entries = tiff.getShort(directory) & 0xFFFF;
+    for (int i = 0; i < entries; i++) {
+      int entry = directory + 2 + 12 * i;
+      if ((tiff.getShort(entry) & 0xFFFF) == ORIENTATION) {
+        return tiff.getShort(entry + 8) & 0xFFFF;
+      }
+    }
+    return 1;
+  }
+}

@@ -1,0 +1,176 @@
+package dev.conveyor.models.steps;
+
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.config.ConfigException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+
+/** Steps on the pixels of FP32 images [n, channels, height, width] and of masks. Stateless. */
+final class PixelSteps {
+
+  private PixelSteps() {}
+
+  /** A box of each image, or all of it, in another size; bilinear, edges repeated. */
+  static Step resample(StepSettings settings, boolean box) {
+    int width = settings.integer("width", 0, 16_384, 0);
+    int height = settings.integer("height", 0, 16_384, 0);
+    if (width == 0 || height == 0) {
+      throw new ConfigException(
+          "model_name", "parameters step[n].width and step[n].height: the size wanted");
+    }
+    return new Step() {
+      @Override
+      public List<String> inputs() {
+        return box ? List.of("image", "box") : List.of("image");
+      }
+
+      @Override
+      public List<TensorSpec> outputs(List<TensorSpec> inputs) {
+        Specs.require(inputs.get(0), DataType.FP32, 4, 4);
+        if (box) {
+          Specs.require(inputs.get(1), DataType.FP32, 2, 2);
+          Specs.requireLast(inputs.get(1), 4);
+        }
+        Shape image = inputs.get(0).shape();
+        Shape shape = Shape.of(image.dim(0), image.dim(1), height, width);
+        return List.of(new TensorSpec("image", DataType.FP32, shape));
+      }
+
+      @Override
+      public List<Tensor> run(List<Tensor> inputs) {
+        Tensor image = inputs.get(0);
+        Shape from = image.shape();
+        Shape shape = Shape.of(from.dim(0), from.dim(1), height, width);
+        ByteBuffer out = Specs.allocate(shape, DataType.FP32);
+        int planes = (int) from.dim(1);
+        int sourceHeight = (int) from.dim(2);
+        int sourceWidth = (int) from.dim(3);
+        for (int n = 0; n < from.dim(0); n++) {
+          float[] corners =
+              box ? corners(inputs.get(1), n) : new float[] {0, 0, sourceWidth, sourceHeight};
+          for (int plane = n * planes; plane < (n + 1) * planes; plane++) {
+            resample(image.data(), plane, sourceWidth, sourceHeight, corners, out, width, height);
+          }
+        }
+        return List.of(Tensor.of("image", DataType.FP32, shape, out));
+      }
+    };
+  }
+
+  private static float[] corners(Tensor boxes, int image) {
+    if (boxes.shape().dim(0) <= image) {
+      throw InferenceException.invalid("no box for image " + image);
+    }
+    float[] box = new float[4];
+    for (int c = 0; c < 4; c++) {
+      box[c] = boxes.data().getFloat(4 * (4 * image + c));
+    }
+    if (!(box[2] > box[0] && box[3] > box[1])
+        || !Float.isFinite(box[2] - box[0])
+        || !Float.isFinite(box[3] - box[1])) {
+      throw InferenceException.invalid(
+          "box %d has no area: %s".formatted(image, Arrays.toString(box)));
+    }
+    return box;
+  }
+
+  private static void resample(
+      ByteBuffer in,
+      int plane,
+      int inWidth,
+      int inHeight,
+      float[] box,
+      ByteBuffer out,
+      int width,
+      int height) {
+    int base = plane * inWidth * inHeight;
+    for (int y = 0; y < height; y++) {
+      float sy = clamp(box[1] + (y + 0.5f) * (box[3] - box[1]) / height - 0.5f, inHeight);
+      int y0 = (int) sy;
+      int y1 = Math.min(y0 + 1, inHeight - 1);
+      for (int x = 0; x < width; x++) {
+        float sx = clamp(box[0] + (x + 0.5f) * (box[2] - box[0]) / width - 0.5f, inWidth);
+        int x0 = (int) sx;
+        int x1 = Math.min(x0 + 1, inWidth - 1);
+        float top =
+            mix(at(in, base + y0 * inWidth + x0), at(in, base + y0 * inWidth + x1), sx - x0);
+        float low =
+            mix(at(in, base + y1 * inWidth + x0), at(in, base + y1 * inWidth + x1), sx - x0);
+        out.putFloat(4 * ((plane * height + y) * width + x), mix(top, low, sy - y0));
+      }
+    }
+  }
+
+  private static float clamp(float at, int size) {
+    return Math.max(0, Math.min(size - 1, at));
+  }
+
+  private static float at(ByteBuffer in, int index) {
+    return in.getFloat(4 * index);
+  }
+
+  private static float mix(float a, float b, float part) {
+    return a + (b - a) * part;
+  }
+
+  /** Share of pixels that are set, and the box around them; 0 if there are none. */
+  static Step maskStatistics() {
+    return new Step() {
+      @Override
+      public List<String> inputs() {
+        return List.of("mask");
+      }
+
+      @Override
+      public List<TensorSpec> outputs(List<TensorSpec> inputs) {
+        Specs.require(inputs.get(0), DataType.UINT8, 3, 4);
+        long images = inputs.get(0).shape().dim(0);
+        return List.of(
+            new TensorSpec("area", DataType.FP32, Shape.of(images, 1)),
+            new TensorSpec("box", DataType.FP32, Shape.of(images, 4)));
+      }
+
+      @Override
+      public List<Tensor> run(List<Tensor> inputs) {
+        Tensor mask = inputs.get(0);
+        int images = (int) mask.shape().dim(0);
+        ByteBuffer area = Specs.allocate(Shape.of(images, 1), DataType.FP32);
+        ByteBuffer box = Specs.allocate(Shape.of(images, 4), DataType.FP32);
+        int pixels = images == 0 ? 0 : mask.sizeBytes() / images;
+        for (int n = 0; n < images; n++) {
+          measure(mask, n, pixels, area, box);
+        }
+        return List.of(
+            Tensor.of("area", DataType.FP32, Shape.of(images, 1), area),
+            Tensor.of("box", DataType.FP32, Shape.of(images, 4), box));
+      }
+    };
+  }
+
+  private static void measure(Tensor mask, int n, int pixels, ByteBuffer area, ByteBuffer box) {
+    int width = Specs.last(mask);
+    int height = (int) mask.shape().dim(mask.shape().rank() - 2);
+    int[] bounds = {width, height, 0, 0};
+    int set = 0;
+    for (int i = 0; i < pixels; i++) {
+      if (mask.data().get(n * pixels + i) != 0) {
+        int x = i % width;
+        int y = i / width % height;
+        bounds[0] = Math.min(bounds[0], x);
+        bounds[1] = Math.min(bounds[1], y);
+        bounds[2] = Math.max(bounds[2], x + 1);
+        bounds[3] = Math.max(bounds[3], y + 1);
+        set++;
+      }
+    }
+    area.putFloat(4 * n, pixels == 0 ? 0 : (float) set / pixels);
+    for (int c = 0; set > 0 && c < 4; c++) {
+      box.putFloat(4 * (4 * n + c), bounds[c]);
+    }
+  }
+}

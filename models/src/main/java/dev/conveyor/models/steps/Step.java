@@ -1,0 +1,35 @@
+package dev.conveyor.models.steps;
+
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.TensorSpec;
+import java.util.List;
+
+/**
+ * A step of an ensemble that needs no model: plain tensors in, plain tensors out.
+ *
+ * <p>Thread-safe: one object serves all requests of an ensemble, several at a time, on worker
+ * threads. It may block, and keeps nothing between requests.
+ */
+public interface Step {
+
+  /** Returns the names of the inputs, in the order of {@link #run}. */
+  List<String> inputs();
+
+  /**
+   * Returns what it gives for inputs like these.
+   *
+   * @param inputs full shapes in the order of {@link #inputs}, dynamic dimensions -1, the batch
+   *     first if the ensemble batches
+   * @throws dev.conveyor.models.config.ConfigException if it cannot take them
+   */
+  List<TensorSpec> outputs(List<TensorSpec> inputs);
+
+  /**
+   * Runs one request.
+   *
+   * @param inputs in the order of {@link #inputs}; read only; the caller closes them afterwards
+   * @return in the order of {@link #outputs}, in memory of their own
+   * @throws dev.conveyor.models.InferenceException if these values cannot be used
+   */
+  List<Tensor> run(List<Tensor> inputs);
+}

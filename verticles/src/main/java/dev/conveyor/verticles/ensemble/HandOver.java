@@ -1,0 +1,33 @@
+package dev.conveyor.verticles.ensemble;
+
+import dev.conveyor.models.Tensor;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * Counts the bytes that go from one step to the next, and how many of them lie elsewhere
+ * afterwards. Thread-safe.
+ */
+public final class HandOver {
+
+  private final LongAdder handedOn = new LongAdder();
+  private final LongAdder copied = new LongAdder();
+
+  /** A tensor that a step gave goes to the next as {@code received}. */
+  @SuppressWarnings("ReferenceEquality") // equal bytes in another place are a copy
+  void count(Tensor given, Tensor received) {
+    handedOn.add(received.sizeBytes());
+    if (given.data() != received.data()) {
+      copied.add(received.sizeBytes());
+    }
+  }
+
+  /** Returns the bytes that steps got from steps. */
+  public long handedOnBytes() {
+    return handedOn.sum();
+  }
+
+  /** Returns how many of these were copied on the way. */
+  public long copiedBytes() {
+    return copied.sum();
+  }
+}
