@@ -65,11 +65,20 @@ public final class Ensembles {
     try {
       requireNoCycle(config);
       PlanBuilder.build(
-          config, (model, version) -> member(model, version, inspector), Steps.onClassPath());
+          config, (model, version) -> servable(model, version, inspector), Steps.onClassPath());
     } catch (ConfigException e) {
       ModelDirectory directory = repository.open(config.name());
       throw e.in(
           ModelConfigReader.file(directory.path()).orElse(directory.path()).toString(), e.line());
+    }
+  }
+
+  /** What is wrong with a model's own files is not the ensemble's mistake. */
+  private Member servable(String model, long version, ModelInspector inspector) {
+    try {
+      return member(model, version, inspector);
+    } catch (ConfigException | RepositoryException e) {
+      throw new InferenceException(ErrorCode.UNAVAILABLE, String.valueOf(e.getMessage()));
     }
   }
 
@@ -87,7 +96,7 @@ public final class Ensembles {
     }
     if (config.isEnsemble()) {
       var nested =
-          PlanBuilder.build(config, (m, v) -> member(m, v, inspector), Steps.onClassPath());
+          PlanBuilder.build(config, (m, v) -> servable(m, v, inspector), Steps.onClassPath());
       return new Member(
           nested.signature().inputs(),
           nested.signature().inputs(),

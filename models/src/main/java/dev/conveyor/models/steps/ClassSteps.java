@@ -8,7 +8,7 @@ import dev.conveyor.models.TensorSpec;
 import java.nio.ByteBuffer;
 import java.util.List;
 
-/** Steps along the last dimension of scores. Stateless. */
+/** Steps along the last dimension of scores, trailing dimensions of 1 not counted. Stateless. */
 final class ClassSteps {
 
   private static final List<String> INPUT = List.of("x");
@@ -37,8 +37,9 @@ final class ClassSteps {
       @Override
       public List<Tensor> run(List<Tensor> inputs) {
         Tensor x = inputs.get(0);
+        Shape rows = Specs.squeezed(x.shape());
         ByteBuffer y = Specs.allocate(x.shape(), DataType.FP32);
-        int row = 4 * Specs.last(x);
+        int row = Math.toIntExact(4 * rows.dim(rows.rank() - 1));
         for (int from = 0; row > 0 && from < y.limit(); from += row) {
           softmax(x.data(), y, from, from + row);
         }
@@ -74,7 +75,7 @@ final class ClassSteps {
       @Override
       public List<TensorSpec> outputs(List<TensorSpec> inputs) {
         require(inputs.get(0));
-        Shape shape = Specs.withLast(inputs.get(0).shape(), k);
+        Shape shape = Specs.withLast(Specs.squeezed(inputs.get(0).shape()), k);
         return List.of(
             new TensorSpec(values, DataType.FP32, shape),
             new TensorSpec(indices, DataType.INT64, shape));
@@ -83,12 +84,13 @@ final class ClassSteps {
       @Override
       public List<Tensor> run(List<Tensor> inputs) {
         Tensor x = inputs.get(0);
-        int width = Specs.last(x);
+        Shape rowsOf = Specs.squeezed(x.shape());
+        int width = (int) rowsOf.dim(rowsOf.rank() - 1);
         if (width < k) {
           throw InferenceException.invalid(
               "the largest %d of %d values were asked for".formatted(k, width));
         }
-        Shape shape = Specs.withLast(x.shape(), k);
+        Shape shape = Specs.withLast(rowsOf, k);
         ByteBuffer best = Specs.allocate(shape, DataType.FP32);
         ByteBuffer where = Specs.allocate(shape, DataType.INT64);
         int rows = best.limit() / 4 / k;

@@ -7,6 +7,7 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /** What the steps here have in common. Stateless. */
 final class Specs {
@@ -39,6 +40,16 @@ final class Specs {
     long[] dims = shape.toArray();
     dims[dims.length - 1] = size;
     return Shape.of(dims);
+  }
+
+  /** Returns a shape without trailing dimensions of 1: scores of classifiers often have some. */
+  static Shape squeezed(Shape shape) {
+    long[] dims = shape.toArray();
+    int rank = dims.length;
+    while (rank > 2 && dims[rank - 1] == 1) {
+      rank--;
+    }
+    return Shape.of(Arrays.copyOf(dims, rank));
   }
 
   static int last(Tensor tensor) {

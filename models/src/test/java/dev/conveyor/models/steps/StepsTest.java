@@ -38,6 +38,9 @@ final class StepsTest {
     assertThat(values(best.get(0))).containsExactly(3, 3, 2, -1, -5, NAN);
     assertThat(longs(best.get(1))).containsExactly(1, 2, 3, 1, 3, 0);
     assertThat(longs(run("argmax", Map.of(), x).get(1))).containsExactly(1, 1);
+    Tensor pooled = floats("x", Shape.of(1, 3, 1, 1), 5, 6, 4);
+    assertThat(run("argmax", Map.of(), pooled).get(1).shape()).isEqualTo(Shape.of(1, 1));
+    assertThat(longs(run("argmax", Map.of(), pooled).get(1))).containsExactly(1);
     assertThatThrownBy(() -> run("top_k", Map.of("k", "5"), x))
         .isInstanceOf(InferenceException.class)
         .hasMessageContaining("largest 5 of 4");

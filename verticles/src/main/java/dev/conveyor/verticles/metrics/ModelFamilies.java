@@ -2,10 +2,13 @@ package dev.conveyor.verticles.metrics;
 
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.ensemble.Ensemble;
+import dev.conveyor.verticles.ensemble.HandOver;
 import dev.conveyor.verticles.metrics.ModelStats.BatchStats;
 import dev.conveyor.verticles.metrics.ModelStats.Histograms;
 import dev.conveyor.verticles.metrics.ModelStats.Snapshot;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -25,6 +28,7 @@ final class ModelFamilies {
       String labels, Snapshot counters, Histograms histograms, Map<RefusalReason, Long> refusals) {}
 
   private final List<Row> rows;
+  private final Map<String, HandOver> ensembles = new LinkedHashMap<>();
   private final PrometheusText out;
 
   ModelFamilies(Collection<ServedModel> models, PrometheusText out) {
@@ -39,6 +43,14 @@ final class ModelFamilies {
                         m.stats().histograms(),
                         m.stats().refusals()))
             .toList();
+    for (ServedModel model : models) {
+      Ensemble ensemble = model.ensemble();
+      if (ensemble != null) {
+        ensembles.put(
+            PrometheusText.labels("model", model.name(), "version", model.version()),
+            ensemble.handOver());
+      }
+    }
   }
 
   void write() {
@@ -86,6 +98,22 @@ final class ModelFamilies {
     histogram("compute", "Running the model, per execution", Histograms::compute);
     histogram("copy_out", "Handing out outputs, per execution", Histograms::copyOut);
     batchSizes();
+    handOver(
+        "conveyor_ensemble_handed_on_bytes_total",
+        "Bytes that steps of an ensemble got from steps",
+        HandOver::handedOnBytes);
+    handOver(
+        "conveyor_ensemble_copied_bytes_total",
+        "Of these bytes, those that were copied on the way",
+        HandOver::copiedBytes);
+  }
+
+  private void handOver(String name, String help, ToLongFunction<HandOver> value) {
+    if (ensembles.isEmpty()) {
+      return;
+    }
+    out.counter(name, help);
+    ensembles.forEach((labels, handOver) -> out.sample(labels, value.applyAsLong(handOver)));
   }
 
   private void counter(String name, String help, ToLongFunction<Snapshot> value) {

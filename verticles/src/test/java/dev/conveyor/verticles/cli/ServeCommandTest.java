@@ -16,7 +16,7 @@ class ServeCommandTest {
   void shouldFindNothingWrongWithTheModelsThatComeAlong() {
     Line line = Line.execute(new ServeCommand(), "--validate", "--home", TestHome.REAL.toString());
 
-    assertThat(line.out()).endsWith("2 models, 0 findings%n".formatted());
+    assertThat(line.out()).endsWith("3 models, 0 findings%n".formatted());
     assertThat(line.exitCode()).isZero();
   }
 
@@ -39,9 +39,14 @@ class ServeCommandTest {
                     && text.contains("[5]")
                     && text.contains("[4]"))
         .anyMatch(text -> text.contains("max_batch: unknown key"))
+        .anyMatch(
+            text ->
+                text.startsWith("inspection: ")
+                    && text.contains("ensemble_scheduling.step[0].model_name")
+                    && text.contains("surface_classifier"))
         .last()
         .asString()
-        .endsWith("2 models, 2 findings");
+        .endsWith("3 models, 3 findings");
   }
 
   @Test
@@ -55,7 +60,7 @@ class ServeCommandTest {
     Line line = Line.execute(new ServeCommand(), file.toString(), "--validate");
 
     assertThat(line.out())
-        .isEqualTo("%s: 2 models, 0 findings%n".formatted(directory.resolve("conf/models")));
+        .isEqualTo("%s: 3 models, 0 findings%n".formatted(directory.resolve("conf/models")));
     assertThat(line.exitCode()).isZero();
   }
 

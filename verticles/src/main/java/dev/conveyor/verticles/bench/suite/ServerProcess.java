@@ -3,6 +3,8 @@ package dev.conveyor.verticles.bench.suite;
 import dev.conveyor.verticles.bench.host.ProcFs;
 import dev.conveyor.verticles.bench.load.CpuClock;
 import dev.conveyor.verticles.bench.load.HttpPayload;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -128,6 +130,32 @@ final class ServerProcess implements AutoCloseable {
             .POST(HttpRequest.BodyPublishers.ofByteArray(request.body().getBytes()))
             .build();
     return client.send(post, HttpResponse.BodyHandlers.ofByteArray()).statusCode();
+  }
+
+  /** Sends one image to a model that takes one, and returns the answer with all data as JSON. */
+  JsonObject answer(String model, String input, byte[] image)
+      throws IOException, InterruptedException {
+    JsonObject tensor =
+        new JsonObject()
+            .put("name", input)
+            .put("datatype", "BYTES")
+            .put("shape", new JsonArray().add(1))
+            .put("parameters", new JsonObject().put("binary_data_size", image.length + 4));
+    Buffer body = new JsonObject().put("inputs", new JsonArray().add(tensor)).toBuffer();
+    int headBytes = body.length();
+    body.appendIntLE(image.length).appendBytes(image);
+    HttpRequest post =
+        HttpRequest.newBuilder(uri(httpPort, HttpPayload.uri(model)))
+            .timeout(CALL_LIMIT)
+            .header(HttpPayload.HEAD_LENGTH_HEADER, Integer.toString(headBytes))
+            .POST(HttpRequest.BodyPublishers.ofByteArray(body.getBytes()))
+            .build();
+    HttpResponse<String> response = client.send(post, HttpResponse.BodyHandlers.ofString());
+    if (response.statusCode() != 200) {
+      throw new CannotMeasureException(
+          "%s: HTTP %d %s".formatted(model, response.statusCode(), response.body()));
+    }
+    return new JsonObject(response.body());
   }
 
   /** Returns what the HTTP front end answers. */

@@ -23,6 +23,8 @@ public final class Suites {
               MemorySuite::new,
               "optimization",
               OptimizationSuite::new,
+              "pipelines",
+              PipelinesSuite::new,
               "scheduling",
               SchedulingSuite::new,
               "serving",

@@ -18,6 +18,12 @@ record TestRepository(Path root) {
         config.copy().put("name", name).encodePrettily());
   }
 
+  /** Adds a model that has nothing but a configuration. */
+  void addConfig(String name, JsonObject config) throws IOException {
+    Path directory = Files.createDirectories(root.resolve(name));
+    Files.writeString(directory.resolve("config.json"), config.encodePrettily());
+  }
+
   /** Returns a configuration with this many CPU instances of so many threads each. */
   static JsonObject config(int maxBatchSize, int instances, int intraOpThreads) {
     return new JsonObject()

@@ -1,0 +1,191 @@
+package dev.conveyor.verticles.bench.suite;
+
+import dev.conveyor.verticles.bench.host.ProcFs;
+import dev.conveyor.verticles.bench.load.InferPayload;
+import dev.conveyor.verticles.bench.load.LoadPattern;
+import dev.conveyor.verticles.bench.load.LoadPlan;
+import dev.conveyor.verticles.bench.load.LoadPoint;
+import dev.conveyor.verticles.bench.load.Payloads;
+import io.vertx.core.json.JsonObject;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What it costs to chain models inside the server.
+ *
+ * <p>Not thread-safe: owned by the thread that runs the suite.
+ */
+final class PipelinesSuite implements Suite {
+
+  private static final int CONCURRENCY = 32;
+  private static final String PAIR = "pair";
+  private static final String TAGGER = "tagger";
+  private static final List<String> TWINS = List.of("identity_a", "identity_b");
+
+  private final Lab lab;
+  private @Nullable ServerProcess server;
+
+  PipelinesSuite(Lab lab) {
+    this.lab = lab;
+  }
+
+  @Override
+  public List<SuiteRow> rows() {
+    return List.of(
+        new SuiteRow(
+            "ensemble of two identity models: rate / rate of the slower alone",
+            Target.atLeast(0.80, ""),
+            this::pair),
+        new SuiteRow(
+            "ensemble of decode + squeezenet + top-k: rate per CPU second / that of decode +"
+                + " squeezenet alone",
+            Target.atLeast(0.95, ""),
+            this::tagger),
+        new SuiteRow(
+            "bytes copied per request between the steps of an ensemble",
+            Target.atMost(0, ""),
+            this::copies),
+        new SuiteRow(
+            "faces found by the pipeline: least IoU with the steps by hand",
+            Target.atLeast(0.99, ""),
+            () -> new FacesRow(lab).measure()),
+        new SuiteRow(
+            "decode + resize throughput / plain OpenCV loop",
+            Target.atLeast(0.95, ""),
+            () -> {
+              throw new CannotMeasureException("there is no measurement of decoding alone yet");
+            }),
+        new SuiteRow(
+            "16 streams of 25 frames/s: order violations",
+            Target.atMost(0, ""),
+            () -> {
+              throw new CannotMeasureException("streams of frames are not built yet");
+            }));
+  }
+
+  private Measured pair() throws Exception {
+    try (HttpLoad load = HttpLoad.on(lab, server())) {
+      double first = rate(load, TWINS.get(0));
+      double second = rate(load, TWINS.get(1));
+      double both = rate(load, PAIR);
+      return new Measured(
+          both / Math.min(first, second),
+          String.format(
+              Locale.ROOT,
+              "%s -c%d, binary FP32 [1,16], client on the same cores: alone %,.0f/s and %,.0f/s,"
+                  + " both in an ensemble %,.0f/s",
+              load.client(),
+              CONCURRENCY,
+              first,
+              second,
+              both));
+    }
+  }
+
+  private double rate(HttpLoad load, String model) throws Exception {
+    return load.measure(List.of(model), CONCURRENCY).models().get(0).perSecond();
+  }
+
+  private Measured tagger() throws Exception {
+    try (HttpLoad load = HttpLoad.on(lab, server())) {
+      double alone = perCpuSecond(load, "squeezenet");
+      double chained = perCpuSecond(load, TAGGER);
+      double again = perCpuSecond(load, "squeezenet");
+      double stage = (alone + again) / 2;
+      return new Measured(
+          chained / stage,
+          String.format(
+              Locale.ROOT,
+              "own client, 8 in flight, the JPEGs of the test data; decode + squeezenet as one"
+                  + " model, mean of before and after: %.1f per CPU second; with top-k as an"
+                  + " ensemble: %.1f",
+              stage,
+              chained));
+    }
+  }
+
+  private double perCpuSecond(HttpLoad load, String model) throws Exception {
+    Path images = lab.modelFile("squeezenet.onnx").resolveSibling("../images").normalize();
+    List<InferPayload> payloads =
+        Payloads.images(
+            model, load.driver().inputs(model), List.of(), 1, Payloads.readImages(images));
+    LoadPoint point =
+        load.driver()
+            .run(
+                List.of(load.driver().lane(model, payloads)),
+                new LoadPlan(
+                    new LoadPattern.Closed(8),
+                    lab.warmup(),
+                    lab.duration(),
+                    server().cpu(),
+                    ProcFs.ownCpu(),
+                    1));
+    if (point.failures() > 0) {
+      throw new CannotMeasureException("requests failed: " + point.errors());
+    }
+    return point.inferences() / HttpLoad.required(point.serverCpuSeconds());
+  }
+
+  private Measured copies() throws Exception {
+    try (HttpLoad load = HttpLoad.on(lab, server())) {
+      HttpLoad.Figures figures = load.measure(List.of(PAIR), CONCURRENCY).models().get(0);
+      String metrics = server().metrics();
+      double handedOn = counter(metrics, "conveyor_ensemble_handed_on_bytes_total");
+      double copied = counter(metrics, "conveyor_ensemble_copied_bytes_total");
+      if (handedOn <= 0) {
+        throw new CannotMeasureException("nothing was handed on from step to step");
+      }
+      return new Measured(
+          copied / figures.requests(),
+          String.format(
+              Locale.ROOT,
+              "counted where a step's tensor becomes the next step's input: %,.0f bytes handed on,"
+                  + " %,.0f copied; gathering a batch is not counted",
+              handedOn,
+              copied));
+    }
+  }
+
+  private static double counter(String metrics, String name) {
+    Matcher line =
+        Pattern.compile(name + "\\{model=\"" + PAIR + "\"[^}]*} (\\S+)").matcher(metrics);
+    if (!line.find()) {
+      throw new CannotMeasureException("the metrics have no " + name + " of " + PAIR);
+    }
+    return Double.parseDouble(line.group(1));
+  }
+
+  private ServerProcess server() throws Exception {
+    if (server == null) {
+      TestRepository repository = lab.repository();
+      for (String twin : TWINS) {
+        repository.add(
+            twin,
+            lab.modelFile("identity.onnx"),
+            TestRepository.config(64, 1, 1).put("dynamic_batching", new JsonObject()));
+      }
+      repository.add(
+          "squeezenet",
+          lab.modelFile("squeezenet.onnx"),
+          PipelineConfigs.images(TestRepository.config(8, lab.cores(), 1), "data_0", 224, 224)
+              .put("dynamic_batching", new JsonObject()));
+      repository.addConfig(PAIR, PipelineConfigs.pair(TWINS));
+      repository.addConfig(TAGGER, PipelineConfigs.tagger());
+      server = lab.startServer(repository, List.of());
+    }
+    return server;
+  }
+
+  @Override
+  public void close() {
+    if (server != null) {
+      server.close();
+      server = null;
+    }
+    lab.close();
+  }
+}
