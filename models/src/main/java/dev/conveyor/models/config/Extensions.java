@@ -14,6 +14,7 @@ import java.util.List;
  * @param memory when it is in memory, and how much it may hold
  * @param serviceLevel what requests are promised
  * @param instances between how many instances it moves
+ * @param rejectNonFinite outputs that hold NaN or infinity are refused, request by request
  */
 public record Extensions(
     List<Preprocessing> preprocessing,
@@ -24,7 +25,8 @@ public record Extensions(
     Isolation verify,
     ModelMemory memory,
     ServiceLevel serviceLevel,
-    InstanceRange instances) {
+    InstanceRange instances,
+    boolean rejectNonFinite) {
 
   public static final Extensions DEFAULT =
       new Extensions(
@@ -47,7 +49,8 @@ public record Extensions(
         Isolation.NONE,
         memory,
         serviceLevel,
-        InstanceRange.FIXED);
+        InstanceRange.FIXED,
+        false);
   }
 
   public Extensions {

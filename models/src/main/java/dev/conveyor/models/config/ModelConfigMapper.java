@@ -235,7 +235,8 @@ final class ModelConfigMapper {
                 : ModelMemory.DEFAULT.residency(),
             extensions.getMemoryLimitBytes()),
         serviceLevel(extensions),
-        new InstanceRange(extensions.getMinCount(), extensions.getMaxCount()));
+        new InstanceRange(extensions.getMinCount(), extensions.getMaxCount()),
+        extensions.getRejectNonFinite());
   }
 
   private static ServiceLevel serviceLevel(ModelExtensions extensions) {

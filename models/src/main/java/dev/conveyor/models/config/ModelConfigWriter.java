@@ -200,7 +200,8 @@ public final class ModelConfigWriter {
             .setIntraOpThreads(extensions.intraOpThreads())
             .setWeight(extensions.weight())
             .setResidency(extensions.memory().residency().key())
-            .setMemoryLimitBytes(extensions.memory().limitBytes());
+            .setMemoryLimitBytes(extensions.memory().limitBytes())
+            .setRejectNonFinite(extensions.rejectNonFinite());
     if (!extensions.admission().equals(Admission.DEFAULT)) {
       proto.setAdmission(AdmissionMapper.toProto(extensions.admission()));
     }

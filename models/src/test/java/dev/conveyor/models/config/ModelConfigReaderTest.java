@@ -70,7 +70,7 @@ class ModelConfigReaderTest {
       parameters { key: "session.x" value: { string_value: "1" } }
       parameters {
         key: "conveyor"
-        value: { string_value: '{"intra_op_threads": 2, "weight": 0.5}' }
+        value: { string_value: '{"intra_op_threads": 2, "weight": 0.5, "reject_non_finite": true}' }
       }
       """;
 
@@ -115,7 +115,7 @@ class ModelConfigReaderTest {
     assertThat(config.extensions())
         .isEqualTo(
             new Extensions(
-                List.of(), 2, 0.5, Admission.DEFAULT, ModelMemory.DEFAULT, ServiceLevel.DEFAULT));
+                List.of(), 2, 0.5, Admission.DEFAULT, ProcessIsolation.DEFAULT, Isolation.NONE, ModelMemory.DEFAULT, ServiceLevel.DEFAULT, true));
   }
 
   @Test

@@ -176,6 +176,7 @@ final class ChaosServer implements AutoCloseable {
         """
         {"max_batch_size": 32, "dynamic_batching": {},
          "instance_group": [{"kind": "KIND_CPU", "count": 1}],
+         "conveyor": {"reject_non_finite": true, "intra_op_threads": 1},
          "parameters": {"%s": {"string_value": "on"}}}
         """
             .formatted(FaultyBackend.PARAMETER));

@@ -12,6 +12,8 @@ public enum Fault {
   ERROR("error thrown in the backend", true),
   /** The backend gives outputs of the wrong shape. */
   SHAPE("output of the wrong shape", true),
+  /** The outputs of one request are NaN. */
+  NAN("output that is NaN", true),
   /** An executor falls sick: each of its executions fails until it is replaced. */
   SICKNESS("every execution of an instance fails", true),
   /** An execution sleeps for 30 s and listens to nobody. */

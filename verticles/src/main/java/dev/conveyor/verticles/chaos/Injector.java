@@ -44,6 +44,7 @@ final class Injector {
       case POISON -> poison(tally, Poison.EXCEPTION, 0, "poison");
       case ERROR -> poison(tally, Poison.ERROR, 0, "error in the backend");
       case SHAPE -> poison(tally, Poison.SHAPE, 0, "declares");
+      case NAN -> poison(tally, Poison.NAN, 0, "not finite");
       case SICKNESS -> poison(tally, Poison.SICKNESS, 0, "sick");
       case HANG -> poison(tally, Poison.SLEEP, HANG_MS, "may be sent again");
       case OUT_OF_MEMORY -> poison(tally, Poison.OUT_OF_MEMORY, 8, null);

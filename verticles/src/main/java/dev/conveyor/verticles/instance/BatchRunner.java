@@ -20,6 +20,7 @@ import dev.conveyor.verticles.isolation.Decision;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Runs the batches of one instance so that a request fails only for a reason of its own.
@@ -44,6 +45,7 @@ final class BatchRunner {
   private final Isolation isolation;
   private final Predicate<String> isSick;
   private final OutputCheck outputs;
+  private final @Nullable FiniteCheck finite;
   private final BatchAnswers answers;
   private final BatchCap cap = new BatchCap();
 
@@ -80,6 +82,7 @@ final class BatchRunner {
     this.executor = executor;
     this.isolation = isolation;
     this.outputs = new OutputCheck(served.signature());
+    this.finite = served.config().extensions().rejectNonFinite() ? new FiniteCheck() : null;
     this.answers = new BatchAnswers(served);
   }
 
@@ -288,7 +291,13 @@ final class BatchRunner {
     for (int i = 0; i < requests.size(); i++) {
       InferenceRequest request = requests.get(i);
       items += request.batchSize();
-      answers.succeed(request, result.outputs().get(i), startNs, endNs);
+      String problem = finite == null ? null : finite.problem(result.outputs().get(i));
+      if (problem == null) {
+        answers.succeed(request, result.outputs().get(i), startNs, endNs);
+      } else {
+        decided(Decision.OUTPUT_REFUSED, "non_finite", problem);
+        answers.fail(request, failed(new ExecutionException(Kind.RUN, problem)), endNs);
+      }
     }
     succeeded += items;
     provedWell = anyFailed;

@@ -46,9 +46,10 @@ final class IsolationTest {
               """
               {"max_batch_size": %d, "dynamic_batching": {},
                "instance_group": [{"kind": "KIND_CPU", "count": 1}],
+               "conveyor": {"reject_non_finite": %s},
                "parameters": {"chaos": {"string_value": "on"},
                               "test_gate": {"string_value": "%s"}}}"""
-                  .formatted(BATCH, model));
+                  .formatted(BATCH, model.equals("batched"), model));
     }
     server = TestServer.start(models);
     server
@@ -87,6 +88,17 @@ final class IsolationTest {
   void shouldRefuseOutputsThatAreNotWhatTheModelDeclares() throws Exception {
     List<Future<float[]>> answers = batch("batched", 0, Poison.SHAPE, 0);
     assertOnlyFails(answers, 0, "output 'OUTPUT0' is FP32 [1,3]");
+  }
+
+  @Test
+  void shouldRefuseOutputsThatAreNotFiniteWhereThatIsAsked() throws Exception {
+    List<Future<float[]>> answers = batch("batched", 12, Poison.NAN, 0);
+    assertOnlyFails(answers, 12, "output 'OUTPUT0' is not finite at element 0");
+    assertThat(next(event -> decision(event, "output_refused")).getString("reason"))
+        .isEqualTo("non_finite");
+    assertThat(TestServer.await(infer("memory", row(Poison.NAN, 0, 0)))[0])
+        .as("not asked")
+        .isNaN();
   }
 
   @Test
