@@ -17,7 +17,10 @@ final class Epitaph {
           4, "SIGILL", 6, "SIGABRT", 7, "SIGBUS", 8, "SIGFPE", 9, "SIGKILL", 11, "SIGSEGV", 15,
           "SIGTERM");
 
-  private static final String FRAME = "# Problematic frame:";
+  /** Begins what the JVM prints when native code crashes. */
+  static final String CRASH = "# A fatal error has been detected by the Java Runtime Environment:";
+
+  static final String FRAME = "# Problematic frame:";
   private static final int HEAD_LINES = 40;
 
   private Epitaph() {}
@@ -29,10 +32,10 @@ final class Epitaph {
    * @param output what it printed last
    */
   static Loss of(long pid, int exitCode, Path errors, String output) {
-    String crash = crash(errors);
-    if (!crash.isEmpty()) {
+    List<String> head = head(errors);
+    if (!crash(head).isEmpty()) {
       // The JVM catches the signal, reports it, and exits.
-      return new Loss(Loss.Cause.SIGNALLED, "worker process %d crashed: %s".formatted(pid, crash));
+      return crashed(pid, head);
     }
     if (exitCode <= SIGNALLED) {
       String last = output.isEmpty() ? "" : ": " + output.substring(output.lastIndexOf('\n') + 1);
@@ -46,27 +49,40 @@ final class Epitaph {
         Loss.Cause.SIGNALLED, "worker process %d was ended by %s%s".formatted(pid, name, hint));
   }
 
-  /** Returns what the JVM wrote about a crash in native code, in a few words. */
-  private static String crash(Path errors) {
+  /**
+   * Describes a process that reports a crash in native code and is about to end.
+   *
+   * @param head what the JVM says first
+   */
+  static Loss crashed(long pid, List<String> head) {
+    return new Loss(
+        Loss.Cause.SIGNALLED, "worker process %d crashed: %s".formatted(pid, crash(head)));
+  }
+
+  private static List<String> head(Path errors) {
     if (!Files.isReadable(errors)) {
-      return "";
+      return List.of();
     }
     try (var lines = Files.lines(errors)) {
-      List<String> head = lines.limit(HEAD_LINES).toList();
-      String what =
-          head.stream()
-              .filter(line -> line.startsWith("#  SIG") || line.startsWith("#  EXCEPTION"))
-              .map(line -> line.substring(1).trim())
-              .findFirst()
-              .orElse("");
-      int frame = head.indexOf(FRAME);
-      String where =
-          frame < 0 || frame + 1 == head.size()
-              ? ""
-              : " in " + head.get(frame + 1).substring(1).trim();
-      return what.replaceAll(",.*", "") + where;
+      return lines.limit(HEAD_LINES).toList();
     } catch (IOException | RuntimeException unreadable) {
-      return "";
+      return List.of();
     }
+  }
+
+  /** Returns what the JVM says about a crash in native code, in a few words. */
+  private static String crash(List<String> head) {
+    String what =
+        head.stream()
+            .filter(line -> line.startsWith("#  SIG") || line.startsWith("#  EXCEPTION"))
+            .map(line -> line.substring(1).trim())
+            .findFirst()
+            .orElse("");
+    int frame = head.indexOf(FRAME);
+    String where =
+        frame < 0 || frame + 1 == head.size()
+            ? ""
+            : " in " + head.get(frame + 1).substring(1).trim();
+    return what.replaceAll(",.*", "") + where;
   }
 }

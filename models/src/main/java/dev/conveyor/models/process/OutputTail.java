@@ -7,10 +7,17 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads what a worker prints, so that it never waits for a reader; keeps the end. Thread-safe. */
+/**
+ * Reads what a worker prints, so that it never waits for a reader; keeps the end. Thread-safe.
+ *
+ * <p>A JVM that crashes in native code says so here first, and then takes some 50 ms to write a
+ * report; nobody needs to wait for that.
+ */
 final class OutputTail {
 
   private static final Logger LOG = LoggerFactory.getLogger(OutputTail.class);
@@ -23,30 +30,41 @@ final class OutputTail {
   @GuardedBy("this")
   private final Deque<String> lines = new ArrayDeque<>();
 
-  OutputTail(Process process) {
-    reader = new Thread(() -> read(process), "worker-output-" + process.pid());
+  /**
+   * Begins to read.
+   *
+   * @param crashed told what the JVM says about a crash, on the reading thread
+   */
+  OutputTail(Process process, Consumer<List<String>> crashed) {
+    reader = new Thread(() -> read(process, crashed), "worker-output-" + process.pid());
     reader.setDaemon(true);
     reader.start();
   }
 
-  private void read(Process process) {
+  private void read(Process process, Consumer<List<String>> crashed) {
     try (BufferedReader output =
         new BufferedReader(
             new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
       for (String line = output.readLine(); line != null; line = output.readLine()) {
         LOG.debug("worker {}: {}", process.pid(), line);
-        add(line);
+        List<String> crash = add(line);
+        if (!crash.isEmpty()) {
+          crashed.accept(crash);
+        }
       }
     } catch (IOException e) {
       // The worker is gone.
     }
   }
 
-  private synchronized void add(String line) {
+  /** Returns the lines about a crash once they say where it was, otherwise none. */
+  private synchronized List<String> add(String line) {
+    boolean named = Epitaph.FRAME.equals(lines.peekLast()) && lines.contains(Epitaph.CRASH);
     if (lines.size() == LINES) {
       lines.removeFirst();
     }
     lines.addLast(line.length() > LINE_LENGTH ? line.substring(0, LINE_LENGTH) : line);
+    return named ? List.copyOf(lines) : List.of();
   }
 
   /** Returns the last lines of a process that has ended; empty if it printed nothing. */

@@ -56,7 +56,7 @@ final class WorkerProcess implements AutoCloseable {
     this.note = note;
     this.errors = errors;
     this.token = token;
-    this.output = new OutputTail(process);
+    this.output = new OutputTail(process, report -> kill(Epitaph.crashed(process.pid(), report)));
   }
 
   /** Starts the process; it cannot be talked to before {@link #awaitHello}. */

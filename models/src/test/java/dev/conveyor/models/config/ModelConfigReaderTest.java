@@ -115,7 +115,15 @@ class ModelConfigReaderTest {
     assertThat(config.extensions())
         .isEqualTo(
             new Extensions(
-                List.of(), 2, 0.5, Admission.DEFAULT, ProcessIsolation.DEFAULT, Isolation.NONE, ModelMemory.DEFAULT, ServiceLevel.DEFAULT, true));
+                List.of(),
+                2,
+                0.5,
+                Admission.DEFAULT,
+                ProcessIsolation.DEFAULT,
+                Isolation.NONE,
+                ModelMemory.DEFAULT,
+                ServiceLevel.DEFAULT,
+                true));
   }
 
   @Test

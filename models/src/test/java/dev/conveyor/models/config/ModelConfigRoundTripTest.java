@@ -216,7 +216,10 @@ class ModelConfigRoundTripTest {
             processIsolation(),
             Arbitraries.of(Isolation.class),
             memory(),
-            Combinators.combine(serviceLevel(), instances()).as(Map::entry))
+            Combinators.combine(
+                    Combinators.combine(serviceLevel(), instances()).as(Map::entry),
+                    Arbitraries.of(true, false))
+                .as(Map::entry))
         .as(
             (preprocessing, threads, weight, admission, process, verify, memory, rest) ->
                 new Extensions(
@@ -227,7 +230,8 @@ class ModelConfigRoundTripTest {
                     process,
                     verify,
                     memory,
-                    rest.getKey(),
+                    rest.getKey().getKey(),
+                    rest.getKey().getValue(),
                     rest.getValue()));
   }
 

@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
     name = "chaos",
     mixinStandardHelpOptions = true,
     description =
-        "Starts a server with three models, keeps it under load, breaks one model in every way and"
+        "Starts a server with three models, keeps it under load, breaks one model at a time in every way and"
             + " counts what was lost.")
 public final class ChaosCommand implements Callable<Integer> {
 
@@ -93,6 +93,7 @@ public final class ChaosCommand implements Callable<Integer> {
         run.run(
             result -> {
               out.printf(ROW, result.cells().toArray());
+              result.surprises().forEach(surprise -> out.printf("  %s%n", surprise));
               out.flush();
             });
     out.printf(

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.chaos;
 
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.InputStream;
@@ -15,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -29,6 +31,8 @@ final class ChaosServer implements AutoCloseable {
   private static final String MAIN = "dev.conveyor.verticles.cli.Main";
   private static final String SERVICE = "META-INF/services/dev.conveyor.models.backend.Backend";
   private static final long READY_LIMIT_NS = TimeUnit.MINUTES.toNanos(3);
+  private static final long WORKER_BYTES = 768L << 20;
+  private static final int WORKER_SILENCE_MS = 1000;
   private static final Duration CALL_LIMIT = Duration.ofSeconds(60);
 
   private final Process process;
@@ -45,12 +49,17 @@ final class ChaosServer implements AutoCloseable {
     this.metricsPort = metricsPort;
   }
 
-  /** Starts a server with these models, all the same, and waits until it is ready. */
-  static ChaosServer start(Path scratch, List<String> names)
+  /**
+   * Starts a server and waits until it is ready.
+   *
+   * @param names of the models, all the same
+   * @param isolated those that run in processes of their own
+   */
+  static ChaosServer start(Path scratch, List<String> names, Set<String> isolated)
       throws IOException, InterruptedException {
     Path models = Files.createDirectory(scratch.resolve("models"));
     for (String name : names) {
-      writeModel(models, name);
+      writeModel(models, name, isolated.contains(name));
     }
     Path services = scratch.resolve("classes").resolve(SERVICE);
     Files.createDirectories(services.getParent());
@@ -100,7 +109,48 @@ final class ChaosServer implements AutoCloseable {
 
   /** Sends a signal, by its name without SIG. */
   void signal(String name) throws IOException, InterruptedException {
-    new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+    signal(name, process.pid());
+  }
+
+  private static void signal(String name, long pid) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start().waitFor();
+  }
+
+  /** Sends a signal to the worker processes of a model. */
+  void signalWorkers(String model, String name) throws IOException, InterruptedException {
+    for (ProcessHandle worker : process.children().toList()) {
+      if (owner(worker).startsWith(model + "/")) {
+        signal(name, worker.pid());
+      }
+    }
+  }
+
+  /** Returns the last argument of a worker: whose it is; empty if it is gone. */
+  private static String owner(ProcessHandle worker) {
+    try {
+      String line = Files.readString(Path.of("/proc/" + worker.pid() + "/cmdline"));
+      String[] arguments = line.split("\0", -1);
+      return arguments.length < 2 ? "" : arguments[arguments.length - 2];
+    } catch (IOException gone) {
+      return "";
+    }
+  }
+
+  /**
+   * Limits the size of the files that the server writes from now on, as a disk that is full does.
+   *
+   * @param limit in bytes, in the words of {@code prlimit}
+   */
+  void limitFiles(String limit) throws IOException, InterruptedException {
+    int exit =
+        new ProcessBuilder("prlimit", "--pid", Long.toString(process.pid()), "--fsize=" + limit)
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .start()
+            .waitFor();
+    if (exit != 0) {
+      throw new IOException("prlimit --fsize=%s ended with %d".formatted(limit, exit));
+    }
   }
 
   /** Loads or unloads a model; returns the status. */
@@ -165,21 +215,34 @@ final class ChaosServer implements AutoCloseable {
     }
   }
 
-  private static void writeModel(Path models, String name) throws IOException {
+  private static void writeModel(Path models, String name, boolean isolated) throws IOException {
     Path version = Files.createDirectories(models.resolve(name).resolve("1"));
     try (InputStream model =
         Objects.requireNonNull(ChaosServer.class.getResourceAsStream("/chaos/identity.onnx"))) {
       Files.copy(model, version.resolve("model.onnx"));
     }
+    JsonObject instances = new JsonObject().put("kind", "KIND_CPU").put("count", 1);
+    JsonObject own = new JsonObject().put("reject_non_finite", true).put("intra_op_threads", 1);
+    if (isolated) {
+      instances.put("isolation", "process");
+      own.put(
+          "process",
+          new JsonObject()
+              .put("max_memory_bytes", WORKER_BYTES)
+              .put("heartbeat_timeout_ms", WORKER_SILENCE_MS));
+    }
     Files.writeString(
         models.resolve(name).resolve("config.json"),
-        """
-        {"max_batch_size": 32, "dynamic_batching": {},
-         "instance_group": [{"kind": "KIND_CPU", "count": 1}],
-         "conveyor": {"reject_non_finite": true, "intra_op_threads": 1},
-         "parameters": {"%s": {"string_value": "on"}}}
-        """
-            .formatted(FaultyBackend.PARAMETER));
+        new JsonObject()
+            .put("max_batch_size", 32)
+            .put("dynamic_batching", new JsonObject())
+            .put("instance_group", new JsonArray().add(instances))
+            .put("conveyor", own)
+            .put(
+                "parameters",
+                new JsonObject()
+                    .put(FaultyBackend.PARAMETER, new JsonObject().put("string_value", "on")))
+            .encodePrettily());
   }
 
   private static JsonObject endpoint(int port) {

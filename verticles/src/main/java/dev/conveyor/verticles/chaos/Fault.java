@@ -7,43 +7,80 @@ import java.util.Optional;
 /** The faults that a run can inject. */
 public enum Fault {
   /** One request in a batch of 32 makes the whole execution fail. */
-  POISON("poison request among 32", true),
+  POISON("poison request among 32", Place.MODEL, true),
   /** The backend throws a Java error. */
-  ERROR("error thrown in the backend", true),
+  ERROR("error thrown in the backend", Place.MODEL, true),
   /** The backend gives outputs of the wrong shape. */
-  SHAPE("output of the wrong shape", true),
+  SHAPE("output of the wrong shape", Place.MODEL, true),
   /** The outputs of one request are NaN. */
-  NAN("output that is NaN", true),
+  NAN("output that is NaN", Place.MODEL, true),
   /** An executor falls sick: each of its executions fails until it is replaced. */
-  SICKNESS("every execution of an instance fails", true),
+  SICKNESS("every execution of an instance fails", Place.MODEL, true),
   /** An execution sleeps for 30 s and listens to nobody. */
-  HANG("execution that sleeps for 30 s", true),
+  HANG("execution that sleeps for 30 s", Place.MODEL, true),
   /** Batches above 8 items run out of memory. */
-  OUT_OF_MEMORY("out of memory above 8 items", true),
+  OUT_OF_MEMORY("out of memory above 8 items", Place.MODEL, true),
   /** The model's file is overwritten with rubbish, and a reload is asked for. */
-  FILE_REPLACED("model file replaced by rubbish", false),
+  FILE_REPLACED("model file replaced by rubbish", Place.MODEL, false),
   /** The model's file is deleted, and a reload is asked for. */
-  FILE_DELETED("model file deleted", false),
+  FILE_DELETED("model file deleted", Place.MODEL, false),
   /** The model is reloaded again and again. */
-  RELOAD_STORM("reload storm", false),
+  RELOAD_STORM("reload storm", Place.MODEL, false),
   /** Five hundred clients connect, send half a request and reset the connection. */
-  DISCONNECTS("500 disconnects in a request", false),
+  DISCONNECTS("500 disconnects in a request", Place.MODEL, false),
   /** A hundred clients send their request a byte at a time. */
-  SLOW_LORIS("100 slow-loris clients", false),
-  /** The whole server stands still for half a second: every clock in it jumps. */
-  PAUSE("server stopped for 0.5 s", false);
+  SLOW_LORIS("100 slow-loris clients", Place.MODEL, false),
+  /** The worker process of an instance is killed. */
+  SIGKILL("SIGKILL of a child", Place.CHILD, true),
+  /** The worker process of an instance gets a segmentation fault. */
+  SIGSEGV("SIGSEGV in a child", Place.CHILD, true),
+  /** The worker process of an instance is stopped. */
+  SIGSTOP("SIGSTOP of a child", Place.CHILD, true),
+  /** The worker process writes rubbish on its control channel. */
+  GARBAGE("garbage on a child's control channel", Place.CHILD, true),
+  /** The worker process takes more memory than it may. */
+  CHILD_MEMORY("child that takes memory without end", Place.CHILD, true),
+  /** The worker process is killed when its model's file is another one. */
+  CHILD_FILE("model file replaced, its child killed", Place.CHILD, true),
+  /** No file that the server or its children write can grow while the model is reloaded. */
+  FULL_DISK("no file can be written", Place.MODEL, false),
+  /** An event loop is blocked for half a second. */
+  BLOCKED_LOOP("event loop blocked for 0.5 s", Place.SERVER, false),
+  /** The whole server stands still for half a second: its monotonic clock jumps. */
+  PAUSE("server stopped for 0.5 s", Place.SERVER, false);
+
+  /** What a fault is in. */
+  enum Place {
+    /** One model, wherever its instances run. */
+    MODEL,
+    /** The worker process of an instance. */
+    CHILD,
+    /** What all models share: for its time, none is untouched. */
+    SERVER
+  }
 
   private final String title;
+  private final Place place;
   private final boolean decides;
 
-  Fault(String title, boolean decides) {
+  Fault(String title, Place place, boolean decides) {
     this.title = title;
+    this.place = place;
     this.decides = decides;
   }
 
   /** Returns what it does, in a few words. */
   String title() {
     return title;
+  }
+
+  Place place() {
+    return place;
+  }
+
+  /** Returns true if it holds up every model for a while, whatever a server does. */
+  public boolean isOfServer() {
+    return place == Place.SERVER;
   }
 
   /** Returns true if the server takes a decision about it, which is when it is detected. */

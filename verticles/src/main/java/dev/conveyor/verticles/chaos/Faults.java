@@ -66,6 +66,9 @@ final class Faults {
         sick = true;
         throw new ExecutionException(Kind.RUN, "chaos: this executor falls sick");
       }
+      case MEMORY -> ProcessFaults.takeMemory();
+      case GARBAGE -> ProcessFaults.writeGarbage();
+      case BLOCKED_LOOP -> ProcessFaults.blockEventLoop((long) amount(request));
       case NAN, SHAPE -> {
         // In the outputs.
       }

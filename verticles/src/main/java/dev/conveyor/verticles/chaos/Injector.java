@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.chaos;
 
-import dev.conveyor.verticles.chaos.Traffic.Outcome;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
@@ -24,19 +23,24 @@ final class Injector {
 
   private static final int BATCH = 32;
   private static final float HANG_MS = 30_000;
+  private static final float BLOCK_MS = 500;
   private static final int RELOADS = 10;
   private static final int LORIS = 100;
   private static final int DISCONNECTS = 500;
 
   private final ChaosServer server;
   private final Traffic traffic;
-  private final String victim;
+  private String victim = "";
   private float next;
 
-  Injector(ChaosServer server, Traffic traffic, String victim) {
+  Injector(ChaosServer server, Traffic traffic) {
     this.server = server;
     this.traffic = traffic;
-    this.victim = victim;
+  }
+
+  /** From now on faults concern this model. */
+  void aim(String model) {
+    victim = model;
   }
 
   void inject(Fault fault, Tally tally) throws IOException, InterruptedException {
@@ -57,6 +61,14 @@ final class Injector {
       }
       case DISCONNECTS -> disconnect();
       case SLOW_LORIS -> trickle();
+      case SIGKILL -> server.signalWorkers(victim, "KILL");
+      case SIGSEGV -> server.signalWorkers(victim, "SEGV");
+      case SIGSTOP -> server.signalWorkers(victim, "STOP");
+      case GARBAGE -> poison(tally, Poison.GARBAGE, 0, "may be sent again");
+      case CHILD_MEMORY -> poison(tally, Poison.MEMORY, 0, "may be sent again");
+      case CHILD_FILE -> withAnotherFile(this::killAndAwaitTheReason);
+      case FULL_DISK -> fillDisk();
+      case BLOCKED_LOOP -> poison(tally, Poison.BLOCKED_LOOP, BLOCK_MS, null);
       case PAUSE -> {
         server.signal("STOP");
         TimeUnit.MILLISECONDS.sleep(500);
@@ -67,7 +79,7 @@ final class Injector {
 
   /** Sends one poisoned request and 31 others at the same time. */
   private void poison(Tally tally, Poison poison, float amount, @Nullable String message) {
-    List<CompletableFuture<Outcome>> answers = new ArrayList<>();
+    List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (int i = 0; i < BATCH; i++) {
       float[] row = new float[Traffic.WIDTH];
       row[0] = i == BATCH / 2 ? poison.mark() : i;
@@ -76,13 +88,13 @@ final class Injector {
       answers.add(
           i == BATCH / 2 ? traffic.poison(victim, row, message) : traffic.send(victim, row, true));
     }
-    for (CompletableFuture<Outcome> answer : answers) {
+    for (CompletableFuture<Answer> answer : answers) {
       tally.count(answer.join(), false, 0);
     }
   }
 
   private interface Tampering {
-    void on(Path file) throws IOException;
+    void on(Path file) throws IOException, InterruptedException;
   }
 
   /** A reload must fail and the old version serve on; then the file comes back. */
@@ -95,6 +107,29 @@ final class Injector {
     tampering.on(file);
     reload(400);
     Files.write(file, good);
+    reload(200);
+  }
+
+  /** The worker that would replace the one that is killed must not serve another file. */
+  private void killAndAwaitTheReason(Path file) throws IOException, InterruptedException {
+    Files.writeString(file, "no model");
+    server.signalWorkers(victim, "KILL");
+    TimeUnit.MILLISECONDS.sleep(500);
+  }
+
+  /** The server may refuse the reload or not; the model serves on, and takes one later. */
+  private void fillDisk() throws IOException, InterruptedException {
+    server.limitFiles("0:");
+    try {
+      int unused = server.repository(victim, "load");
+    } finally {
+      server.limitFiles("unlimited:");
+    }
+    reload(200);
+  }
+
+  /** Loads the model anew, which forgives what its instances did. */
+  void reload() throws IOException, InterruptedException {
     reload(200);
   }
 

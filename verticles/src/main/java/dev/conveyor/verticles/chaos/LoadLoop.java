@@ -1,6 +1,6 @@
 package dev.conveyor.verticles.chaos;
 
-import dev.conveyor.verticles.chaos.Traffic.Outcome;
+import dev.conveyor.verticles.chaos.Answer.Outcome;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
@@ -21,11 +21,11 @@ final class LoadLoop implements AutoCloseable {
 
   private final Traffic traffic;
   private final List<String> models;
-  private final String victim;
   private final long periodNs;
   private final Semaphore inFlight = new Semaphore(MOST_IN_FLIGHT);
   private final AtomicLong next = new AtomicLong();
   private final Thread thread = new Thread(this::run, "chaos-load");
+  private volatile String victim;
   private volatile Tally tally = new Tally();
   private volatile boolean faulty;
   private volatile boolean stopped;
@@ -43,6 +43,12 @@ final class LoadLoop implements AutoCloseable {
     loop.thread.setDaemon(true);
     loop.thread.start();
     return loop;
+  }
+
+  /** From now on faults concern this model. */
+  void aim(String model) {
+    victim = model;
+    lastRightOfVictimNs = System.nanoTime();
   }
 
   /**
@@ -63,7 +69,7 @@ final class LoadLoop implements AutoCloseable {
     }
   }
 
-  /** Returns when a request of the victim was last sent that was answered right. */
+  /** Returns when the victim's latest request was sent that was answered right. */
   long lastRightOfVictimNs() {
     return lastRightOfVictimNs;
   }
@@ -98,17 +104,17 @@ final class LoadLoop implements AutoCloseable {
     boolean ofVictim = model.equals(victim);
     Tally window = tally;
     long startNs = System.nanoTime();
-    CompletableFuture<Outcome> unused =
+    CompletableFuture<Answer> unused =
         traffic
             .send(model, row, ofVictim && faulty)
             .whenComplete(
-                (outcome, failure) -> {
+                (answer, failure) -> {
                   inFlight.release();
-                  if (ofVictim && outcome == Outcome.RIGHT) {
+                  if (ofVictim && answer != null && answer.outcome() == Outcome.RIGHT) {
                     lastRightOfVictimNs = startNs;
                   }
                   window.count(
-                      outcome == null ? Outcome.LOST : outcome,
+                      answer == null ? Answer.lost(model + ": " + failure) : answer,
                       !ofVictim,
                       System.nanoTime() - startNs);
                 });

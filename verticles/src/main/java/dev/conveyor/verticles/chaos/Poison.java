@@ -20,7 +20,13 @@ public enum Poison {
   /** From now on every execution of this executor fails. */
   SICKNESS(-1006),
   /** The execution throws a Java error. */
-  ERROR(-1007);
+  ERROR(-1007),
+  /** The process takes memory until it is stopped. */
+  MEMORY(-1008),
+  /** The process writes rubbish to its server. */
+  GARBAGE(-1009),
+  /** An event loop of the server is blocked for this many milliseconds. */
+  BLOCKED_LOOP(-1010);
 
   private final float mark;
 
@@ -35,7 +41,7 @@ public enum Poison {
 
   /** Finds the fault that an element asks for. */
   static Optional<Poison> of(float element) {
-    if (element <= EXCEPTION.mark && element >= ERROR.mark) {
+    if (element <= EXCEPTION.mark && element >= BLOCKED_LOOP.mark) {
       for (Poison poison : values()) {
         if (poison.mark == element) {
           return Optional.of(poison);

@@ -1,13 +1,20 @@
 package dev.conveyor.verticles.chaos;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import dev.conveyor.verticles.chaos.Traffic.Outcome;
+import dev.conveyor.verticles.chaos.Answer.Outcome;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import org.HdrHistogram.Histogram;
 
 /** What became of the requests of one window. Thread-safe. */
 final class Tally {
+
+  private static final int MOST_SURPRISES = 5;
+
+  @GuardedBy("this")
+  private final List<String> surprises = new ArrayList<>();
 
   @GuardedBy("this")
   private final Map<Outcome, Long> counts = new EnumMap<>(Outcome.class);
@@ -23,7 +30,11 @@ final class Tally {
    *
    * @param untouched whether its model is one that the fault does not concern
    */
-  synchronized void count(Outcome outcome, boolean untouched, long latencyNs) {
+  synchronized void count(Answer answer, boolean untouched, long latencyNs) {
+    Outcome outcome = answer.outcome();
+    if (!answer.detail().isEmpty() && surprises.size() < MOST_SURPRISES) {
+      surprises.add(answer.detail());
+    }
     counts.merge(outcome, 1L, Long::sum);
     if (untouched) {
       untouchedNs.recordValue(Math.max(1, latencyNs));
@@ -37,6 +48,11 @@ final class Tally {
 
   synchronized long sent() {
     return counts.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /** Returns what was wrong with the first answers that should not have been. */
+  synchronized List<String> surprises() {
+    return List.copyOf(surprises);
   }
 
   /** Returns requests to untouched models that were not answered right. */

@@ -24,19 +24,8 @@ final class Traffic {
   /** Elements of a request. */
   static final int WIDTH = 16;
 
-  /** What became of a request. */
-  enum Outcome {
-    /** The right outputs. */
-    RIGHT,
-    /** Refused for a reason of its own, or told that it may be sent again. */
-    RIGHT_ERROR,
-    /** Outputs of another request, or an error that is not its own. */
-    WRONG,
-    /** No answer. */
-    LOST
-  }
-
   private static final String HEAD_LENGTH = "Inference-Header-Content-Length";
+  private static final int TEXT_LENGTH = 300;
   private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
   private final HttpClient client =
@@ -60,26 +49,30 @@ final class Traffic {
             .getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Sends a request that should be answered with what it holds. */
-  CompletableFuture<Outcome> send(String model, float[] row, boolean mayBeRefused) {
+  /**
+   * Sends a request that should be answered with what it holds.
+   *
+   * @param mayBeRefused whether it may be told to come again
+   */
+  CompletableFuture<Answer> send(String model, float[] row, boolean mayBeRefused) {
     return exchange(model, row)
         .handle(
             (response, failure) -> {
               if (response == null) {
-                return Outcome.LOST;
-              } else if (response.statusCode() == 200) {
-                return holds(response, row) ? Outcome.RIGHT : Outcome.WRONG;
+                return lost(model, failure);
+              } else if (response.statusCode() == 200 && holds(response, row)) {
+                return Answer.RIGHT;
               } else if (mayBeRefused && response.statusCode() == 503) {
-                return Outcome.RIGHT_ERROR;
+                return Answer.RIGHT_ERROR;
               }
-              return Outcome.WRONG;
+              return wrong(model, response);
             });
   }
 
   /**
    * Sends a request that should fail alone, with this in its message; null if it should succeed.
    */
-  CompletableFuture<Outcome> poison(String model, float[] row, @Nullable String message) {
+  CompletableFuture<Answer> poison(String model, float[] row, @Nullable String message) {
     if (message == null) {
       return send(model, row, true);
     }
@@ -87,12 +80,32 @@ final class Traffic {
         .handle(
             (response, failure) -> {
               if (response == null) {
-                return Outcome.LOST;
+                return lost(model, failure);
               }
-              String body = new String(response.body(), StandardCharsets.UTF_8);
-              boolean own = response.statusCode() >= 400 && body.contains(message);
-              return own || response.statusCode() == 503 ? Outcome.RIGHT_ERROR : Outcome.WRONG;
+              boolean own = response.statusCode() >= 400 && text(response).contains(message);
+              return own || response.statusCode() == 503
+                  ? Answer.RIGHT_ERROR
+                  : wrong(model + ", poisoned", response);
             });
+  }
+
+  private static Answer lost(String model, @Nullable Throwable failure) {
+    return Answer.lost("%s: no answer: %s".formatted(model, failure));
+  }
+
+  private static Answer wrong(String model, HttpResponse<byte[]> response) {
+    String text =
+        response.statusCode() == 200 ? "outputs that are not its own" : text(response).strip();
+    return Answer.wrong(
+        "%s: HTTP %d: %s"
+            .formatted(
+                model,
+                response.statusCode(),
+                text.length() > TEXT_LENGTH ? text.substring(0, TEXT_LENGTH) : text));
+  }
+
+  private static String text(HttpResponse<byte[]> response) {
+    return new String(response.body(), StandardCharsets.UTF_8);
   }
 
   private CompletableFuture<HttpResponse<byte[]>> exchange(String model, float[] row) {

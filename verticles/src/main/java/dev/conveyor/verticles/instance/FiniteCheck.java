@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Finds NaN and infinity in outputs.
  *
- * <p>Not thread-safe: owned by one instance. A number is neither if its exponent is not all ones. Of
- * each block the exponents are looked at together, in a loop without branches, which the JIT
+ * <p>Not thread-safe: owned by one instance. A number is neither if its exponent is not all ones.
+ * Of each block the exponents are looked at together, in a loop without branches, which the JIT
  * compiler turns into vector instructions; only a block that has such a number is searched for it.
  */
 final class FiniteCheck {

@@ -20,18 +20,24 @@ final class ChaosTest {
         List.of(
             Fault.POISON,
             Fault.SHAPE,
+            Fault.NAN,
             Fault.SICKNESS,
             Fault.HANG,
             Fault.OUT_OF_MEMORY,
+            Fault.SIGKILL,
+            Fault.SIGSEGV,
+            Fault.SIGSTOP,
+            Fault.GARBAGE,
             Fault.FILE_DELETED,
             Fault.DISCONNECTS);
 
     ChaosRun.Report report = new ChaosRun(faults, Duration.ofSeconds(10), 1).run(told::add);
 
     assertThat(told).isEqualTo(report.results()).hasSizeGreaterThanOrEqualTo(faults.size());
+    assertThat(report.results()).flatExtracting(FaultResult::surprises).isEmpty();
     assertThat(report.results()).allMatch(FaultResult::holds);
     assertThat(report.results()).allMatch(result -> result.right() > 0);
-    for (FaultResult result : report.results().subList(0, 5)) {
+    for (FaultResult result : report.results().subList(0, 10)) {
       assertThat(result.detectMs()).as(result.fault()).isPositive().isFinite();
     }
     assertThat(report.exitCode()).isZero();

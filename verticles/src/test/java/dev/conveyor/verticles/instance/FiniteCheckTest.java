@@ -16,8 +16,7 @@ final class FiniteCheckTest {
 
   @Test
   void shouldFindNanAndInfinityWhereverTheyStand() {
-    for (float bad :
-        new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+    for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
       for (int at : new int[] {0, 1023, 1024, 2999}) {
         ByteBuffer words = zeros(4 * 3000).putFloat(4 * at, bad);
         assertThat(check.problem(List.of(tensor(DataType.FP32, words, 3000))))

@@ -96,9 +96,7 @@ final class IsolationTest {
     assertOnlyFails(answers, 12, "output 'OUTPUT0' is not finite at element 0");
     assertThat(next(event -> decision(event, "output_refused")).getString("reason"))
         .isEqualTo("non_finite");
-    assertThat(TestServer.await(infer("memory", row(Poison.NAN, 0, 0)))[0])
-        .as("not asked")
-        .isNaN();
+    assertThat(TestServer.await(infer("memory", row(Poison.NAN, 0, 0)))[0]).as("not asked").isNaN();
   }
 
   @Test
