@@ -33,6 +33,14 @@ public interface ModelExecutor extends AutoCloseable {
    */
   default void whenLost(Consumer<String> listener) {}
 
+  /**
+   * Returns in one word how that was lost, such as {@code signalled}; empty if it is not. From any
+   * thread.
+   */
+  default String lossCause() {
+    return "";
+  }
+
   @Override
   void close();
 }

@@ -131,6 +131,11 @@ final class ProcessExecutor implements ModelExecutor {
   }
 
   @Override
+  public String lossCause() {
+    return process.lossCause();
+  }
+
+  @Override
   public void close() {
     worker.close();
     slab.close();

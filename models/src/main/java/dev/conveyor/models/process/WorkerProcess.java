@@ -12,6 +12,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -135,6 +136,12 @@ final class WorkerProcess implements AutoCloseable {
   /** Tells how the process ended, on any thread, once it has; also if it has already. */
   void whenLost(Consumer<Loss> listener) {
     var unused = process.onExit().thenRun(() -> listener.accept(loss()));
+  }
+
+  /** Returns how the process was lost, in one word; empty while that is not known. */
+  String lossCause() {
+    Loss known = verdict.get();
+    return known == null ? "" : known.cause().name().toLowerCase(Locale.ROOT);
   }
 
   /** Kills the process; the first verdict stays. */

@@ -166,7 +166,7 @@ class ModelConfigReaderTest {
           "model_warmup": [{"name": "zeros", "batch_size": 4, "inputs": {
             "data_0": {"data_type": "TYPE_FP32", "dims": [3, 224, 224], "zero_data": true}}}],
           "parameters": {"session.x": {"string_value": "1"}},
-          "conveyor": {"intra_op_threads": 2, "weight": 0.5}
+          "conveyor": {"intra_op_threads": 2, "weight": 0.5, "reject_non_finite": true}
         }
         """;
 

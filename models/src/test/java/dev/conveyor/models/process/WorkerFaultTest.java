@@ -89,6 +89,7 @@ final class WorkerFaultTest {
         assertThatThrownBy(() -> run(executor, 5))
             .as("it stays lost")
             .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost);
+        assertThat(executor.lossCause()).isEqualTo("signalled");
       }
       assertThat(lost.get(10, TimeUnit.SECONDS)).contains("SIGSEGV");
       try (ModelExecutor executor = model.newExecutor(4)) {

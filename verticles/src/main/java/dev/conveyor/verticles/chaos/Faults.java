@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Does to an execution what the {@link Poison} in its requests asks for.
@@ -21,6 +22,9 @@ import java.util.concurrent.TimeUnit;
  * <p>Thread-confined: it belongs to one executor.
  */
 final class Faults {
+
+  /** What an item asks for, and where in its tensor it stands, in bytes. */
+  private record Dose(Poison poison, float amount, int at) {}
 
   private boolean sick;
 
@@ -30,9 +34,9 @@ final class Faults {
       throw new ExecutionException(Kind.RUN, "chaos: this executor is sick");
     }
     for (BatchRequest request : requests) {
-      Optional<Poison> poison = poison(request);
-      if (poison.isPresent()) {
-        act(poison.get(), request, Slices.items(requests));
+      Dose dose = dose(request);
+      if (dose != null) {
+        act(dose, Slices.items(requests));
       }
     }
   }
@@ -41,23 +45,27 @@ final class Faults {
   BatchResult after(List<? extends BatchRequest> requests, BatchResult result) {
     List<List<Tensor>> outputs = new ArrayList<>(result.outputs());
     for (int i = 0; i < requests.size(); i++) {
-      Poison poison = poison(requests.get(i)).orElse(Poison.EXCEPTION);
-      if (poison == Poison.NAN) {
-        outputs.set(i, outputs.get(i).stream().map(Faults::withoutANumber).toList());
-      } else if (poison == Poison.SHAPE) {
+      Dose dose = dose(requests.get(i));
+      if (dose == null) {
+        continue;
+      }
+      if (dose.poison() == Poison.NAN) {
+        outputs.set(
+            i, outputs.get(i).stream().map(output -> withoutANumber(output, dose.at())).toList());
+      } else if (dose.poison() == Poison.SHAPE) {
         outputs.set(i, outputs.get(i).stream().map(Faults::shorter).toList());
       }
     }
     return new BatchResult(outputs, result.copyInNs(), result.computeNs(), result.copyOutNs());
   }
 
-  private void act(Poison poison, BatchRequest request, int items) {
-    switch (poison) {
+  private void act(Dose dose, int items) {
+    switch (dose.poison()) {
       case EXCEPTION -> throw new ExecutionException(Kind.RUN, "chaos: poison in the batch");
       case ERROR -> throw new StackOverflowError("chaos: an error in the backend");
-      case SLEEP -> sleep((long) amount(request));
+      case SLEEP -> sleep((long) dose.amount());
       case OUT_OF_MEMORY -> {
-        if (items > amount(request)) {
+        if (items > dose.amount()) {
           throw new ExecutionException(
               Kind.OUT_OF_MEMORY, "chaos: no memory for a batch of " + items);
         }
@@ -68,22 +76,27 @@ final class Faults {
       }
       case MEMORY -> ProcessFaults.takeMemory();
       case GARBAGE -> ProcessFaults.writeGarbage();
-      case BLOCKED_LOOP -> ProcessFaults.blockEventLoop((long) amount(request));
+      case BLOCKED_LOOP -> ProcessFaults.blockEventLoop((long) dose.amount());
       case NAN, SHAPE -> {
         // In the outputs.
       }
     }
   }
 
-  private static Optional<Poison> poison(BatchRequest request) {
+  /** Looks at every item: in a worker process a whole batch is one request. */
+  private static @Nullable Dose dose(BatchRequest request) {
     Tensor input = request.inputs().get(0);
-    return input.type() == DataType.FP32 && input.sizeBytes() >= 2 * Float.BYTES
-        ? Poison.of(input.data().getFloat(0))
-        : Optional.empty();
-  }
-
-  private static float amount(BatchRequest request) {
-    return request.inputs().get(0).data().getFloat(Float.BYTES);
+    int itemBytes = input.sizeBytes() / Math.max(1, request.batchSize());
+    if (input.type() != DataType.FP32 || itemBytes < 2 * Float.BYTES) {
+      return null;
+    }
+    for (int at = 0; at < input.sizeBytes(); at += itemBytes) {
+      Optional<Poison> poison = Poison.of(input.data().getFloat(at));
+      if (poison.isPresent()) {
+        return new Dose(poison.get(), input.data().getFloat(at + Float.BYTES), at);
+      }
+    }
+    return null;
   }
 
   /** As native code does, this listens to nobody. */
@@ -102,11 +115,11 @@ final class Faults {
     }
   }
 
-  private static Tensor withoutANumber(Tensor output) {
+  private static Tensor withoutANumber(Tensor output, int at) {
     ByteBuffer bytes =
         ByteBuffer.allocate(output.sizeBytes()).order(ByteOrder.LITTLE_ENDIAN).put(copy(output));
     return Tensor.of(
-        output.name(), output.type(), output.shape(), bytes.putFloat(0, Float.NaN).rewind());
+        output.name(), output.type(), output.shape(), bytes.putFloat(at, Float.NaN).rewind());
   }
 
   private static Tensor shorter(Tensor output) {

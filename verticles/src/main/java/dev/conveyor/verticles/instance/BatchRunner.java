@@ -170,6 +170,7 @@ final class BatchRunner {
       }
       if (!group.isEmpty() && items + request.batchSize() > allowed) {
         runTogether(group);
+        answers.endPart();
         group = new ArrayList<>();
         items = 0;
       }
@@ -178,6 +179,7 @@ final class BatchRunner {
     }
     if (!group.isEmpty()) {
       runTogether(group);
+      answers.endPart();
     }
     for (InferenceRequest suspect : alone) {
       if (unexplained && suspect.isRepeated() && isSick.test(describe(failure))) {
@@ -188,6 +190,7 @@ final class BatchRunner {
           suspect.isRepeated() ? "instance_lost" : "failed_before",
           "runs alone");
       runTogether(List.of(suspect));
+      answers.endPart(); // The next one may hang, and what is answered is not run elsewhere.
     }
   }
 

@@ -142,6 +142,12 @@ public final class InstanceVerticle extends VerticleBase {
     }
   }
 
+  /** Returns in one word how its executor was lost; empty if it was not. From any thread. */
+  public String lossCause() {
+    ModelExecutor made = executor;
+    return made == null ? "" : made.lossCause();
+  }
+
   @SuppressWarnings("NullAway") // the runner is set by start(), which precedes every message
   private void onBatch(Message<Batch> message) {
     Batch batch = message.body();

@@ -183,7 +183,8 @@ final class InstanceKeeper {
 
   private void retire(Crew crew, Crew.Member member, InstanceLost lost) {
     boolean hung = lost.cause() == InstanceLost.Cause.HUNG;
-    String reason = lost.cause().name().toLowerCase(Locale.ROOT);
+    String lossCause = hung ? "" : member.instance().lossCause();
+    String reason = lossCause.isEmpty() ? lost.cause().name().toLowerCase(Locale.ROOT) : lossCause;
     String detail = "instance %d: %s".formatted(member.index(), lost.detail());
     if (hung) {
       decided(crew, Decision.EXECUTION_CUT, reason, detail);

@@ -38,7 +38,7 @@ final class IsolationTest {
   @BeforeAll
   static void start() {
     TestModels models = new TestModels(dir);
-    for (String model : List.of("batched", "memory", "sick", "hung")) {
+    for (String model : List.of("batched", "memory", "sick", "hung", "stuck")) {
       models
           .identity(model, 4)
           .config(
@@ -155,6 +155,19 @@ final class IsolationTest {
     assertThat(next(event -> decision(event, "instance_replaced")).getString("model"))
         .isEqualTo("hung");
     assertThat(server.http().get("/v2/models/hung/ready").status()).isEqualTo(200);
+  }
+
+  @Test
+  void shouldAnswerThoseThatRanBeforeOneThatHangs() throws Exception {
+    for (int i = 0; i < 12; i++) {
+      TestServer.await(infer("stuck", new float[] {1, 2, 3, i}));
+    }
+    // It hangs again when it runs alone on the next instance, after some of the others did.
+    List<Future<float[]>> answers = batch("stuck", 20, Poison.SLEEP, 6000);
+    assertOnlyFails(answers, 20, "may be sent again");
+    assertThat(server.http().get("/v2/models/stuck/instances").body())
+        .as("nobody waited for the execution to come back")
+        .contains("HUNG");
   }
 
   /** Sends a full batch, one request of which is poisoned; returns the answers. */
