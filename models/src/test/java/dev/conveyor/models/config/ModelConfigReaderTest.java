@@ -123,6 +123,7 @@ class ModelConfigReaderTest {
                 Isolation.NONE,
                 ModelMemory.DEFAULT,
                 ServiceLevel.DEFAULT,
+                InstanceRange.FIXED,
                 true));
   }
 
