@@ -60,12 +60,10 @@ final class ProcessFaults {
       File[] descriptors = new File("/proc/self/fd").listFiles();
       for (File descriptor : descriptors == null ? new File[0] : descriptors) {
         if (isSocket(descriptor.toPath())) {
-          // Closed neither by this stream nor by its cleaner: the descriptor is another's.
-          new FileOutputStream(descriptor(Integer.parseInt(descriptor.getName())))
-              .write("rubbish rubbish rubbish ".getBytes(StandardCharsets.US_ASCII));
+          write(descriptor(Integer.parseInt(descriptor.getName())));
         }
       }
-    } catch (IOException | ReflectiveOperationException e) {
+    } catch (ReflectiveOperationException e) {
       throw new IllegalStateException("chaos: no garbage could be written: " + e, e);
     }
   }
@@ -85,6 +83,16 @@ final class ProcessFaults {
                   Thread.currentThread().interrupt();
                 }
               });
+    }
+  }
+
+  /** Closes nothing: the descriptor is another's. */
+  private static void write(FileDescriptor socket) {
+    try {
+      new FileOutputStream(socket)
+          .write("rubbish rubbish rubbish ".getBytes(StandardCharsets.US_ASCII));
+    } catch (IOException closed) {
+      // The JVM keeps a socket without another end to close channels with.
     }
   }
 
