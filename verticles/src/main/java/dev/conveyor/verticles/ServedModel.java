@@ -6,6 +6,7 @@ import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelMemory;
 import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.verticles.ensemble.Ensemble;
+import dev.conveyor.verticles.metrics.HandOver;
 import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import java.util.List;
@@ -142,6 +143,11 @@ public record ServedModel(
   public ServedModel cold() {
     // The queue that the door knows of goes with the load.
     return with(COLD, stats, usage, new ModelDoor(config.extensions().admission()));
+  }
+
+  /** Returns what is counted between the steps of an ensemble; null if it is none. */
+  public @Nullable HandOver handOver() {
+    return ensemble == null ? null : ensemble.handOver();
   }
 
   /** Returns the same load, counted on from what was counted before it. */

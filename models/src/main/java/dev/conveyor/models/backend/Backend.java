@@ -1,6 +1,5 @@
 package dev.conveyor.models.backend;
 
-import dev.conveyor.models.repository.ModelInspector.Declared;
 import java.nio.file.Path;
 import java.util.Optional;
 

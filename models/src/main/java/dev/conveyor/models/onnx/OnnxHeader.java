@@ -5,7 +5,7 @@ import com.google.protobuf.WireFormat;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
-import dev.conveyor.models.repository.ModelInspector.Declared;
+import dev.conveyor.models.backend.Declared;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

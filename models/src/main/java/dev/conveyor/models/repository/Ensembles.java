@@ -2,6 +2,7 @@ package dev.conveyor.models.repository;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.EnsembleConfig;
 import dev.conveyor.models.config.ModelConfig;
@@ -103,7 +104,7 @@ public final class Ensembles {
           nested.signature().outputs(),
           nested.signature().maxBatchSize());
     }
-    ModelInspector.Declared declared = inspector.inspect(directory.modelFile(wanted, config));
+    Declared declared = inspector.inspect(directory.modelFile(wanted, config));
     var completed = directory.complete(config, declared.inputs(), declared.outputs());
     var client = ModelConfigCompleter.clientSignature(completed.config(), completed.signature());
     return new Member(

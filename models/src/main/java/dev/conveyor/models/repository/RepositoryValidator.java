@@ -1,5 +1,6 @@
 package dev.conveyor.models.repository;
 
+import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.Warmup;
@@ -95,7 +96,7 @@ public final class RepositoryValidator {
     if (inspector.isEmpty()) {
       return;
     }
-    ModelInspector.Declared declared;
+    Declared declared;
     try {
       declared = inspector.get().inspect(file);
     } catch (RuntimeException e) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.repository.RepositoryValidator.Finding;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,8 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 class RepositoryValidatorTest {
 
-  private static final ModelInspector.Declared DECLARED =
-      new ModelInspector.Declared(
+  private static final Declared DECLARED =
+      new Declared(
           List.of(new TensorSpec("x", DataType.FP32, Shape.of(-1, 3))),
           List.of(new TensorSpec("y", DataType.FP32, Shape.of(-1, 2))));
 

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.cli;
 
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.config.ConfigException;
@@ -147,7 +148,7 @@ final class ServeCommand implements Callable<Integer> {
         modelFile -> {
           LoadOptions options = new LoadOptions("validate", 1, budget, Map.of());
           try (LoadedModel model = backend.load(modelFile, options)) {
-            return new ModelInspector.Declared(model.inputs(), model.outputs());
+            return new Declared(model.inputs(), model.outputs());
           }
         };
     try {

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.ensemble;
 
 import dev.conveyor.models.ensemble.EnsemblePlan;
+import dev.conveyor.verticles.metrics.HandOver;
 import java.util.ArrayList;
 import java.util.List;
 

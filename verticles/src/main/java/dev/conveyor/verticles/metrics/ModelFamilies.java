@@ -2,8 +2,6 @@ package dev.conveyor.verticles.metrics;
 
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.verticles.ServedModel;
-import dev.conveyor.verticles.ensemble.Ensemble;
-import dev.conveyor.verticles.ensemble.HandOver;
 import dev.conveyor.verticles.metrics.ModelStats.BatchStats;
 import dev.conveyor.verticles.metrics.ModelStats.Histograms;
 import dev.conveyor.verticles.metrics.ModelStats.Snapshot;
@@ -44,11 +42,10 @@ final class ModelFamilies {
                         m.stats().refusals()))
             .toList();
     for (ServedModel model : models) {
-      Ensemble ensemble = model.ensemble();
-      if (ensemble != null) {
+      HandOver handOver = model.handOver();
+      if (handOver != null) {
         ensembles.put(
-            PrometheusText.labels("model", model.name(), "version", model.version()),
-            ensemble.handOver());
+            PrometheusText.labels("model", model.name(), "version", model.version()), handOver);
       }
     }
   }

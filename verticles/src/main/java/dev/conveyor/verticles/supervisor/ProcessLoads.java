@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.models.backend.Backend;
+import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.config.InstanceGroup;
@@ -9,7 +10,6 @@ import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.process.ProcessBackend;
 import dev.conveyor.models.process.ProcessLimits;
 import dev.conveyor.models.process.Workers;
-import dev.conveyor.models.repository.ModelInspector.Declared;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

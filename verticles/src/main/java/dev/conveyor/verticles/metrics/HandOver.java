@@ -1,4 +1,4 @@
-package dev.conveyor.verticles.ensemble;
+package dev.conveyor.verticles.metrics;
 
 import dev.conveyor.models.Tensor;
 import java.util.concurrent.atomic.LongAdder;
@@ -14,7 +14,7 @@ public final class HandOver {
 
   /** A tensor that a step gave goes to the next as {@code received}. */
   @SuppressWarnings("ReferenceEquality") // equal bytes in another place are a copy
-  void count(Tensor given, Tensor received) {
+  public void count(Tensor given, Tensor received) {
     handedOn.add(received.sizeBytes());
     if (given.data() != received.data()) {
       copied.add(received.sizeBytes());
