@@ -12,12 +12,11 @@ import java.util.regex.Pattern;
 /**
  * Whether loading, using and unloading a model gives back what it took.
  *
- * <p>Counted are the bytes that native code allocated and did not free, by the C library's books,
- * without what the JVM allocated for itself, by its native memory tracking. The JVM's books leave
- * out a little per block, so that the difference wanders by some kilobytes; a leak of the model's
- * weights would be 4.7 MiB a round, one of an input 602 KB. Where the server does not count, the
- * memory of the process is judged instead, which may wander by two MiB a round; the Java heap is
- * touched whole at the start, so that it does not look like growth.
+ * <p>Two views. The bytes that native code allocated and did not free, by the C library's books,
+ * without what the JVM allocated for itself, by its native memory tracking, must not grow. The
+ * memory of the process, which also sees what nobody counts, may wander by two MiB a round: a leak
+ * of the model's weights is 4.7 MiB. The Java heap is touched whole at the start, so that it does
+ * not look like growth.
  */
 final class NativeMemoryRow {
 
@@ -32,7 +31,6 @@ final class NativeMemoryRow {
   private static final Duration ROUND_LIMIT = Duration.ofMinutes(5);
   private static final double MIB = 1 << 20;
   private static final double WANDER_BYTES = 16 * MIB;
-  private static final double COUNTED_WANDER_BYTES = MIB / 4;
   private static final List<String> FIXED_HEAP =
       List.of("-Xms512m", "-Xmx512m", "-XX:+AlwaysPreTouch", "-XX:NativeMemoryTracking=summary");
 
@@ -145,19 +143,18 @@ final class NativeMemoryRow {
         resident = Math.max(resident, reading.residentBytes() - settled.residentBytes());
       }
     }
-    double growth = counts ? counted : resident;
-    double wander = counts ? COUNTED_WANDER_BYTES : WANDER_BYTES;
     return new Measured(
-        growth > wander ? growth : 0,
+        counted + (resident > WANDER_BYTES ? resident : 0),
         String.format(
             Locale.ROOT,
-            "native bytes in use after each round, MiB:%s; memory of the process, MiB:%s; %s grew"
-                + " by at most %.3f MiB, of which up to %.2f count as noise",
+            "native bytes in use after each round, MiB:%s, which grew by at most %.3f MiB; memory of"
+                + " the process, MiB:%s, which grew by at most %.1f MiB, of which up to %.0f count"
+                + " as noise",
             counts ? countedRounds : " " + METRIC + " is not published",
+            counted / MIB,
             residentRounds,
-            counts ? "native bytes" : "memory of the process",
-            growth / MIB,
-            wander / MIB));
+            resident / MIB,
+            WANDER_BYTES / MIB));
   }
 
   /** Adds up the samples of a metric on a Prometheus page; empty if there are none. */

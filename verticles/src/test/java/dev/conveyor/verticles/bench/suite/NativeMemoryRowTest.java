@@ -20,14 +20,14 @@ class NativeMemoryRowTest {
   }
 
   @Test
-  void shouldForgiveCountedBytesUpToTheirNoise() {
-    assertThat(NativeMemoryRow.judge(readings(MIB / 32, 0)).value()).isZero();
-    assertThat(NativeMemoryRow.judge(readings(MIB / 32 + 1, 0)).value()).isEqualTo(MIB / 4 + 8);
+  void shouldNotForgiveASingleCountedByte() {
+    assertThat(NativeMemoryRow.judge(readings(1, 0)).value()).isEqualTo(8);
   }
 
   @Test
-  void shouldNotJudgeByResidentMemoryWhatIsCounted() {
-    assertThat(NativeMemoryRow.judge(readings(0, 50 * MIB)).value()).isZero();
+  void shouldForgiveResidentMemoryUpToItsNoise() {
+    assertThat(NativeMemoryRow.judge(readings(0, 2 * MIB)).value()).isZero();
+    assertThat(NativeMemoryRow.judge(readings(0, 2 * MIB + 1)).value()).isEqualTo(16 * MIB + 8);
   }
 
   @Test
