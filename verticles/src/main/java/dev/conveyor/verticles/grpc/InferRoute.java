@@ -15,6 +15,7 @@ import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
@@ -127,6 +128,15 @@ final class InferRoute {
     ServedModel served = catalog.find(message.getModelName(), message.getModelVersion());
     door.enter(served, tenant, rawBytes(message), deadlineNs);
     return tenant;
+  }
+
+  /** Returns where frames of the message's model are counted; null if there is no such model. */
+  @Nullable ModelStats stats(ModelInferRequest message) {
+    try {
+      return catalog.find(message.getModelName(), message.getModelVersion()).stats();
+    } catch (InferenceException unknown) {
+      return null;
+    }
   }
 
   ReplyTo infer(InferCall call, ReplyTo.Handler handler) {

@@ -1,44 +1,40 @@
 package dev.conveyor.verticles.grpc;
 
-import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.InferenceRequest;
-import dev.conveyor.scheduler.InferenceResponse;
-import dev.conveyor.scheduler.ReplyTo;
-import dev.conveyor.verticles.proto.InferParameter;
 import dev.conveyor.verticles.proto.ModelInferRequest;
-import dev.conveyor.verticles.proto.ModelInferResponse;
 import dev.conveyor.verticles.proto.ModelStreamInferResponse;
+import dev.conveyor.verticles.stream.FrameGate;
+import dev.conveyor.verticles.stream.FramePump;
 import io.vertx.grpc.common.GrpcMessage;
 import io.vertx.grpc.server.GrpcServerRequest;
 import io.vertx.grpc.server.GrpcServerResponse;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One {@code ModelStreamInfer} call: many inferences, answered in the order they are ready.
+ * One {@code ModelStreamInfer} call: many inferences, answered as they are ready, or in the order
+ * of their requests where the client asks for that.
  *
  * <p>Not thread-safe: owned by the event loop of its connection. An inference that fails is
  * answered by an {@code error_message}; the stream goes on. A message that cannot be parsed ends
  * it, for nothing tells which inference that was.
  *
- * <p>Reading stops while {@code maxInFlightPerStream} inferences are under way or the client does
- * not take its answers, so a stream holds a bounded number of requests and answers.
+ * <p>Reading stops while the client does not take its answers, and, unless it chose to lose frames
+ * instead, while {@code maxInFlightPerStream} inferences are under way; so a stream holds a bounded
+ * number of requests and answers.
  */
-final class InferStream {
+final class InferStream implements FramePump.Effects<StreamItem> {
 
   private static final long NO_TIMER = -1;
-  private static final InferParameter TRUE = InferParameter.newBuilder().setBoolParam(true).build();
 
   private final InferRoute route;
   private final GrpcServerRequest<ModelInferRequest, ModelStreamInferResponse> request;
   private final GrpcServerResponse<ModelInferRequest, ModelStreamInferResponse> response;
-  private final Set<Item> inFlight = new HashSet<>();
 
+  private @Nullable StreamSettings settings;
+  private @Nullable FramePump<StreamItem> pump;
+  private String endedBecause = "the stream ended";
   private long deadlineNs;
   private long timer = NO_TIMER;
   private boolean reading = true;
@@ -71,7 +67,7 @@ final class InferStream {
     request.errorHandler(error -> onGone());
     request.exceptionHandler(lost -> onGone());
     response.exceptionHandler(lost -> onGone());
-    response.drainHandler(drained -> updateReading());
+    response.drainHandler(drained -> rest());
     request.invalidMessageHandler(
         invalid -> close(GrpcErrors.of(invalid, route.options().maxMessageBytes())));
     // Tells the client that its stream is open before it has sent anything.
@@ -82,34 +78,81 @@ final class InferStream {
     if (done) {
       return;
     }
-    ModelInferRequest message;
     try {
-      message = route.decode(received);
+      ModelInferRequest message = route.decode(received);
+      FramePump<StreamItem> frames = pumpFor(message);
+      StreamItem item =
+          new StreamItem(
+              route,
+              message,
+              (settled, good) -> {
+                frames.gate().settle(settled.number(), good);
+                frames.run();
+              });
+      checkSettings(item, message);
+      item.number(frames.gate().offer(item));
+      frames.run();
     } catch (RuntimeException e) {
       close(GrpcErrors.of(e));
+    }
+  }
+
+  private FramePump<StreamItem> pumpFor(ModelInferRequest message) {
+    if (pump == null) {
+      settings =
+          new StreamSettings(request.headers(), message, route.options().maxInFlightPerStream());
+      pump = new FramePump<>(new FrameGate<>(settings.terms()), this);
+    }
+    return pump;
+  }
+
+  private void checkSettings(StreamItem item, ModelInferRequest message) {
+    try {
+      if (settings != null) {
+        settings.check(message);
+      }
+    } catch (InferenceException changed) {
+      item.refuse(changed);
+    }
+  }
+
+  @Override
+  public void submit(StreamItem item) {
+    item.submit(request.headers(), deadlineNs);
+  }
+
+  @Override
+  public void drop(StreamItem item) {
+    ModelStreamInferResponse notice = item.drop();
+    if (!done) {
+      response.write(notice);
+    }
+  }
+
+  @Override
+  public void deliver(StreamItem item) {
+    if (!done) {
+      response.write(item.answer());
+    }
+    item.delivered();
+  }
+
+  @Override
+  public void abandon(StreamItem item) {
+    item.abandon(endedBecause);
+  }
+
+  @Override
+  public void rest() {
+    if (done) {
       return;
     }
-    Item item = new Item(message);
-    inFlight.add(item);
-    item.submit();
-    updateReading();
-  }
-
-  private void write(Item item, ModelStreamInferResponse answer) {
-    if (inFlight.remove(item) && !done) {
-      response.write(answer);
-      if (ended && inFlight.isEmpty()) {
-        close(null);
-      } else {
-        updateReading();
-      }
+    if (ended && isEmpty()) {
+      close(null);
+      return;
     }
-  }
-
-  private void updateReading() {
-    boolean mayRead =
-        inFlight.size() < route.options().maxInFlightPerStream() && !response.writeQueueFull();
-    if (mayRead != reading && !done) {
+    boolean mayRead = (pump == null || pump.gate().mayRead()) && !response.writeQueueFull();
+    if (mayRead != reading) {
       reading = mayRead;
       if (mayRead) {
         request.resume();
@@ -119,23 +162,26 @@ final class InferStream {
     }
   }
 
+  private boolean isEmpty() {
+    return pump == null || pump.gate().isEmpty();
+  }
+
   private void onEnd() {
     ended = true;
-    if (inFlight.isEmpty()) {
-      close(null);
-    }
+    rest();
   }
 
   private void onDeadline() {
     timer = NO_TIMER;
-    InferenceException passed =
-        new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Deadline Exceeded");
-    close(passed);
+    close(new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Deadline Exceeded"));
   }
 
   private void onGone() {
-    done = true;
-    abandonAll(ErrorCode.CANCELLED, "cancelled by the client");
+    if (!done) {
+      done = true;
+      endedBecause = "cancelled by the client";
+      abandonAll();
+    }
   }
 
   private void close(@Nullable InferenceException failure) {
@@ -148,83 +194,16 @@ final class InferStream {
     } else {
       GrpcErrors.end(response, failure);
     }
-    abandonAll(ErrorCode.CANCELLED, "the stream ended");
+    abandonAll();
   }
 
-  private void abandonAll(ErrorCode code, String reason) {
+  private void abandonAll() {
     if (timer != NO_TIMER) {
       route.vertx().cancelTimer(timer);
       timer = NO_TIMER;
     }
-    List<Item> abandoned = new ArrayList<>(inFlight);
-    inFlight.clear();
-    for (Item item : abandoned) {
-      item.abandon(code, reason);
-    }
-  }
-
-  /** One inference of the stream. Owned by it. */
-  private final class Item implements ReplyTo.Handler {
-
-    private final ModelInferRequest message;
-    private List<RequestedOutput> outputs = List.of();
-    private @Nullable ReplyTo replyTo;
-    private @Nullable HeapShare share;
-
-    Item(ModelInferRequest message) {
-      this.message = message;
-    }
-
-    void submit() {
-      try {
-        String tenant = route.enter(request.headers(), message, deadlineNs);
-        share = route.hold(message);
-        outputs = RequestedOutput.of(message, route.catalog());
-        replyTo = route.infer(GrpcInferCodec.decode(message, deadlineNs, tenant), this);
-      } catch (RuntimeException e) {
-        release();
-        fail(GrpcErrors.of(e));
-      }
-    }
-
-    private void release() {
-      if (share != null) {
-        share.close();
-      }
-    }
-
-    void abandon(ErrorCode code, String reason) {
-      if (replyTo != null) {
-        route.abandon(replyTo, message, code, reason);
-      }
-    }
-
-    @Override
-    public void handle(@Nullable InferenceResponse result, @Nullable InferenceException failure) {
-      release();
-      if (result == null) {
-        fail(failure == null ? GrpcErrors.of(new NullPointerException("outcome")) : failure);
-        return;
-      }
-      try {
-        ModelInferResponse.Builder answer =
-            GrpcInferCodec.encode(message.getId(), result, outputs)
-                .putParameters("triton_final_response", TRUE);
-        write(this, ModelStreamInferResponse.newBuilder().setInferResponse(answer).build());
-      } catch (RuntimeException e) {
-        fail(GrpcErrors.of(e));
-      } finally {
-        result.close();
-      }
-    }
-
-    private void fail(InferenceException failure) {
-      write(
-          this,
-          ModelStreamInferResponse.newBuilder()
-              .setErrorMessage(String.valueOf(failure.getMessage()))
-              .setInferResponse(ModelInferResponse.newBuilder().setId(message.getId()))
-              .build());
+    if (pump != null) {
+      pump.abandon();
     }
   }
 }

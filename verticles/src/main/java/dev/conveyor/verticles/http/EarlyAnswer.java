@@ -59,7 +59,8 @@ final class EarlyAnswer {
     hangUpUnlessEnded(request);
   }
 
-  private void hangUpUnlessEnded(HttpServerRequest request) {
+  /** Gives the client a moment to end a request that was answered, then hangs up. */
+  void hangUpUnlessEnded(HttpServerRequest request) {
     if (!request.isEnded()) {
       long timer = vertx.setTimer(LINGER_MS, id -> hangUp(request));
       request.endHandler(v -> vertx.cancelTimer(timer));

@@ -38,6 +38,7 @@ public final class HttpFrontEnd extends VerticleBase {
   private final Consumer<Router> extraRoutes;
   private @Nullable HttpServer server;
   private @Nullable InferHandler infer;
+  private @Nullable StreamHandler streams;
   private @Nullable Router router;
   private int connections;
 
@@ -58,6 +59,8 @@ public final class HttpFrontEnd extends VerticleBase {
     infer = new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
     router = Router.router(vertx);
     extraRoutes.accept(router);
+    streams = new StreamHandler(vertx, services, options.maxMessageBytes());
+    streams.mount(router);
     new SchedulerRoutes(vertx).mount(router);
     new ModelRoutes(vertx, services, options).mount(router);
     server =
@@ -82,6 +85,9 @@ public final class HttpFrontEnd extends VerticleBase {
 
   @Override
   public Future<?> stop() {
+    if (streams != null) {
+      streams.stop(); // a camera never ends its request
+    }
     return server == null
         ? Future.succeededFuture()
         : server.shutdown(options.graceMs(), TimeUnit.MILLISECONDS);

@@ -12,12 +12,17 @@ import org.jspecify.annotations.Nullable;
  * What the headers of a request say that matters before its body is read.
  *
  * @param tenant who asks; null if the headers do not say
+ * @param timeoutNs how long the client waits; 0 for as long as it takes
  * @param deadlineNs when the client stops waiting
  * @param bytes of the body; -1 if the headers do not say
  * @param waitsForContinue the client sends the body only when it is told to
  */
 record RequestTerms(
-    @Nullable String tenant, long deadlineNs, long bytes, boolean waitsForContinue) {
+    @Nullable String tenant,
+    long timeoutNs,
+    long deadlineNs,
+    long bytes,
+    boolean waitsForContinue) {
 
   private static final CharSequence TENANT = HttpHeaders.createOptimized(FrontDoor.TENANT_HEADER);
   private static final CharSequence TIMEOUT = HttpHeaders.createOptimized("x-timeout-ms");
@@ -31,24 +36,26 @@ record RequestTerms(
    * @throws InferenceException INVALID_REQUEST if the timeout is malformed
    */
   static RequestTerms of(HttpServerRequest request) {
+    long timeoutNs = timeoutNs(request.getHeader(TIMEOUT));
     return new RequestTerms(
         request.getHeader(TENANT),
-        deadlineNs(request.getHeader(TIMEOUT)),
+        timeoutNs,
+        timeoutNs == 0 ? InferenceRequest.NO_DEADLINE : System.nanoTime() + timeoutNs,
         contentLength(request.getHeader(HttpHeaders.CONTENT_LENGTH)),
         "100-continue".equalsIgnoreCase(request.getHeader(HttpHeaders.EXPECT)));
   }
 
-  private static long deadlineNs(@Nullable String timeout) {
+  private static long timeoutNs(@Nullable String timeout) {
     if (timeout == null) {
-      return InferenceRequest.NO_DEADLINE;
+      return 0;
     }
     try {
       long millis = Long.parseLong(timeout);
       if (millis > LONGEST_MS) {
-        return InferenceRequest.NO_DEADLINE;
+        return 0;
       }
       if (millis > 0) {
-        return System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+        return TimeUnit.MILLISECONDS.toNanos(millis);
       }
     } catch (NumberFormatException e) {
       // Falls through to the same refusal.

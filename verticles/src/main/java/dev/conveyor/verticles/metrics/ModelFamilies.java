@@ -3,11 +3,13 @@ package dev.conveyor.verticles.metrics;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.ModelStats.BatchStats;
+import dev.conveyor.verticles.metrics.ModelStats.FrameEvent;
 import dev.conveyor.verticles.metrics.ModelStats.Histograms;
 import dev.conveyor.verticles.metrics.ModelStats.Snapshot;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
@@ -23,7 +25,11 @@ final class ModelFamilies {
   private static final int[] BATCH_BOUNDS = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
   private record Row(
-      String labels, Snapshot counters, Histograms histograms, Map<RefusalReason, Long> refusals) {}
+      String labels,
+      Snapshot counters,
+      Histograms histograms,
+      Map<RefusalReason, Long> refusals,
+      Map<FrameEvent, Long> frames) {}
 
   private final List<Row> rows;
   private final Map<String, HandOver> ensembles = new LinkedHashMap<>();
@@ -39,7 +45,8 @@ final class ModelFamilies {
                         PrometheusText.labels("model", m.name(), "version", m.version()),
                         m.stats().snapshot(),
                         m.stats().histograms(),
-                        m.stats().refusals()))
+                        m.stats().refusals(),
+                        m.stats().frames()))
             .toList();
     for (ServedModel model : models) {
       HandOver handOver = model.handOver();
@@ -57,6 +64,7 @@ final class ModelFamilies {
         s -> s.success().count());
     failures();
     refusals();
+    frames();
     counter(
         "nv_inference_count",
         "Number of inferences performed (does not include cached requests)",
@@ -153,6 +161,30 @@ final class ModelFamilies {
               out.sample(
                   PrometheusText.join(row.labels, PrometheusText.labels("reason", reason.label())),
                   count));
+    }
+  }
+
+  private void frames() {
+    out.counter("conveyor_stream_frames_received_total", "Frames of streams that came in");
+    for (Row row : rows) {
+      Long received = row.frames.get(FrameEvent.RECEIVED);
+      if (received != null) {
+        out.sample(row.labels, received);
+      }
+    }
+    out.counter(
+        "conveyor_stream_frames_total",
+        "Frames of streams by what became of them: answered, failed, dropped because the stream was"
+            + " faster than the model, or abandoned with the stream");
+    for (Row row : rows) {
+      row.frames.forEach(
+          (event, count) -> {
+            if (event != FrameEvent.RECEIVED) {
+              String end = event.name().toLowerCase(Locale.ROOT);
+              out.sample(
+                  PrometheusText.join(row.labels, PrometheusText.labels("outcome", end)), count);
+            }
+          });
     }
   }
 

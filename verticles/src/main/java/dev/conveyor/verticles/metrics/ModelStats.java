@@ -31,6 +31,23 @@ public interface ModelStats {
     return Map.of();
   }
 
+  /** What happens to frames of streams. A frame is received once, and has one other end. */
+  enum FrameEvent {
+    RECEIVED,
+    ANSWERED,
+    FAILED,
+    DROPPED,
+    ABANDONED
+  }
+
+  /** Counts a frame of a stream. */
+  default void onFrame(FrameEvent event) {}
+
+  /** Returns how many frames of streams there were; empty if there were none. */
+  default Map<FrameEvent, Long> frames() {
+    return Map.of();
+  }
+
   /** Records one execution of {@code items} requests of one item each. */
   void onBatch(int items, long copyInNs, long computeNs, long copyOutNs);
 

@@ -35,6 +35,7 @@ public final class RecordingModelStats implements ModelStats {
   private final LongAdder backend = new LongAdder();
   private final LongAdder other = new LongAdder();
   private final Map<RefusalReason, LongAdder> refused = new EnumMap<>(RefusalReason.class);
+  private final Map<FrameEvent, LongAdder> frames = new EnumMap<>(FrameEvent.class);
   private final Phases perRequest = new Phases();
 
   // By batch size. Replaced, never written to, so that readers need no lock.
@@ -50,6 +51,9 @@ public final class RecordingModelStats implements ModelStats {
     this.epochMs = epochMs;
     for (RefusalReason reason : RefusalReason.values()) {
       refused.put(reason, new LongAdder());
+    }
+    for (FrameEvent event : FrameEvent.values()) {
+      frames.put(event, new LongAdder());
     }
   }
 
@@ -84,6 +88,18 @@ public final class RecordingModelStats implements ModelStats {
     Map<RefusalReason, Long> counts = new EnumMap<>(RefusalReason.class);
     refused.forEach((reason, count) -> counts.put(reason, count.sum()));
     return counts;
+  }
+
+  @Override
+  public void onFrame(FrameEvent event) {
+    frames.getOrDefault(event, other).increment();
+  }
+
+  @Override
+  public Map<FrameEvent, Long> frames() {
+    Map<FrameEvent, Long> counts = new EnumMap<>(FrameEvent.class);
+    frames.forEach((event, count) -> counts.put(event, count.sum()));
+    return counts.getOrDefault(FrameEvent.RECEIVED, 0L) == 0 ? Map.of() : counts;
   }
 
   @Override

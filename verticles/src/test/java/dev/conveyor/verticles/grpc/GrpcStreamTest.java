@@ -4,8 +4,10 @@ import static dev.conveyor.verticles.grpc.GrpcFixture.await;
 import static dev.conveyor.verticles.grpc.GrpcFixture.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.grpc.FakeGateway.Held;
 import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
+import dev.conveyor.verticles.proto.InferParameter;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelStreamInferResponse;
 import dev.conveyor.verticles.proto.ServerLiveRequest;
@@ -153,6 +155,115 @@ class GrpcStreamTest {
     assertThat(open().encoding()).isEqualTo("gzip");
     assertThat(next().getInferResponse().getId()).isEqualTo("zipped");
     stream.end();
+  }
+
+  @Test
+  void shouldAnswerInTheOrderOfRequestsWhereTheClientWantsThat() {
+    server.gateway.hold();
+    stream.headers().set("x-answer-order", "in_order");
+    for (String id : List.of("first", "second", "third")) {
+      stream.write(request(id));
+    }
+    open();
+    Held first = server.gateway.nextHeld();
+    Held second = server.gateway.nextHeld();
+    Held third = server.gateway.nextHeld();
+
+    server.gateway.answer(third);
+    second.replyTo().fail(InferenceException.invalid("bad"));
+    server.gateway.answer(first);
+
+    assertThat(next().getInferResponse().getId()).isEqualTo("first");
+    ModelStreamInferResponse failed = next();
+    assertThat(failed.getInferResponse().getId()).isEqualTo("second");
+    assertThat(failed.getErrorMessage()).isEqualTo("bad");
+    assertThat(next().getInferResponse().getId()).isEqualTo("third");
+    stream.end();
+  }
+
+  @Test
+  void shouldDropAllButTheLatestFrameAndTellOfEach() {
+    server.gateway.hold();
+    stream.write(latest("q0", 1));
+    for (int i = 1; i < 5; i++) {
+      stream.write(request("q" + i));
+    }
+    stream.end();
+    GrpcClientResponse<ModelInferRequest, ModelStreamInferResponse> response = open();
+    for (int i = 1; i < 4; i++) {
+      ModelStreamInferResponse dropped = next();
+      assertThat(dropped.getInferResponse().getId()).isEqualTo("q" + i);
+      assertThat(dropped.getErrorMessage()).startsWith("dropped");
+      assertThat(dropped.getInferResponse().getParametersOrThrow("frame_dropped").getBoolParam())
+          .isTrue();
+    }
+    server.gateway.answer(server.gateway.nextHeld());
+    assertThat(next().getInferResponse().getId()).isEqualTo("q0");
+    server.gateway.answer(server.gateway.nextHeld());
+    assertThat(next().getInferResponse().getId()).isEqualTo("q4");
+
+    assertThat(statusAtEnd(response)).isEqualTo(GrpcStatus.OK);
+    assertThat(answers).isEmpty();
+    assertThat(server.memory.leasedBytes()).isZero();
+  }
+
+  @Test
+  void shouldGiveUpWhatWaitsWhenTheClientGoesAway() {
+    server.gateway.hold();
+    byte[] large = new byte[64 * 1024];
+    stream.write(
+        raw("UINT8", large, large.length)
+            .putParameters("frame_policy", string("latest"))
+            .putParameters("frames_in_flight", number(1))
+            .build());
+    stream.write(raw("UINT8", large, large.length).build());
+    open();
+    Held only = server.gateway.nextHeld();
+    await(server.api.serverLive(ServerLiveRequest.getDefaultInstance()));
+    assertThat(server.memory.leasedBytes()).isGreaterThanOrEqualTo(2L * large.length);
+
+    stream.cancel();
+
+    while (!only.replyTo().isDone() || server.memory.leasedBytes() > 0) {
+      await(server.api.serverLive(ServerLiveRequest.getDefaultInstance()));
+    }
+    assertThat(server.gateway.heldCount()).isZero();
+  }
+
+  @Test
+  void shouldRefuseSettingsThatChangeOrMakeNoSense() {
+    stream.write(latest("first", 1));
+    open();
+    assertThat(next().getErrorMessage()).isEmpty();
+    stream.write(latest("again", 1));
+    assertThat(next().getErrorMessage()).isEmpty();
+    stream.write(latest("changed", 2));
+    assertThat(next().getErrorMessage())
+        .isEqualTo(
+            "frames_in_flight is settled by the metadata or the first request of a stream: '1',"
+                + " was '2' later");
+    stream.end();
+
+    GrpcClientRequest<ModelInferRequest, ModelStreamInferResponse> bad =
+        await(
+            server.client.request(server.address, GRPCInferenceServiceGrpcClient.ModelStreamInfer));
+    bad.end(request("bad").toBuilder().putParameters("frame_policy", string("oldest")).build());
+    assertThat(statusAtEnd(await(bad.response()))).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
+  }
+
+  private static ModelInferRequest latest(String id, int inFlight) {
+    return request(id).toBuilder()
+        .putParameters("frame_policy", string("latest"))
+        .putParameters("frames_in_flight", number(inFlight))
+        .build();
+  }
+
+  private static InferParameter string(String value) {
+    return InferParameter.newBuilder().setStringParam(value).build();
+  }
+
+  private static InferParameter number(long value) {
+    return InferParameter.newBuilder().setInt64Param(value).build();
   }
 
   private GrpcClientResponse<ModelInferRequest, ModelStreamInferResponse> open() {

@@ -1,0 +1,177 @@
+package dev.conveyor.verticles.grpc;
+
+import dev.conveyor.memory.HeapShare;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.InferenceResponse;
+import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.metrics.ModelStats;
+import dev.conveyor.verticles.metrics.ModelStats.FrameEvent;
+import dev.conveyor.verticles.proto.InferParameter;
+import dev.conveyor.verticles.proto.ModelInferRequest;
+import dev.conveyor.verticles.proto.ModelInferResponse;
+import dev.conveyor.verticles.proto.ModelStreamInferResponse;
+import io.vertx.core.MultiMap;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One inference of a stream, from its message to its answer.
+ *
+ * <p>Not thread-safe: owned by the event loop of the stream. Holds memory for its message until the
+ * inference has ended, and the outputs until the answer is written.
+ */
+final class StreamItem implements ReplyTo.Handler {
+
+  /** Told that the answer, or the failure, is there. */
+  interface Settled {
+    void accept(StreamItem item, boolean good);
+  }
+
+  private static final InferParameter TRUE = InferParameter.newBuilder().setBoolParam(true).build();
+
+  private final InferRoute route;
+  private final ModelInferRequest message;
+  private final Settled settled;
+  private final @Nullable ModelStats stats;
+  private @Nullable HeapShare share;
+  private @Nullable ReplyTo replyTo;
+  private @Nullable InferenceException failure;
+  private @Nullable InferenceResponse response;
+  private ModelStreamInferResponse answer = ModelStreamInferResponse.getDefaultInstance();
+  private List<RequestedOutput> outputs = List.of();
+  private boolean abandoned;
+  private long number;
+
+  StreamItem(InferRoute route, ModelInferRequest message, Settled settled) {
+    this.route = route;
+    this.message = message;
+    this.settled = settled;
+    this.stats = route.stats(message);
+    count(FrameEvent.RECEIVED);
+    try {
+      share = route.hold(message);
+    } catch (InferenceException noMemory) {
+      failure = noMemory;
+    }
+  }
+
+  long number() {
+    return number;
+  }
+
+  void number(long assigned) {
+    number = assigned;
+  }
+
+  /** Has it fail when its turn comes. The first reason counts. */
+  void refuse(InferenceException why) {
+    if (failure == null) {
+      failure = why;
+    }
+  }
+
+  void submit(MultiMap metadata, long deadlineNs) {
+    if (failure != null) {
+      fail(failure);
+      return;
+    }
+    try {
+      String tenant = route.enter(metadata, message, deadlineNs);
+      outputs = RequestedOutput.of(message, route.catalog());
+      replyTo = route.infer(GrpcInferCodec.decode(message, deadlineNs, tenant), this);
+    } catch (RuntimeException e) {
+      fail(GrpcErrors.of(e));
+    }
+  }
+
+  @Override
+  public void handle(@Nullable InferenceResponse result, @Nullable InferenceException why) {
+    release();
+    if (abandoned || result == null) {
+      if (result != null) {
+        result.close();
+      } else if (!abandoned) {
+        fail(why == null ? GrpcErrors.of(new NullPointerException("outcome")) : why);
+      }
+      return;
+    }
+    response = result;
+    try {
+      ModelInferResponse.Builder built =
+          GrpcInferCodec.encode(message.getId(), result, outputs)
+              .putParameters("triton_final_response", TRUE);
+      answer = ModelStreamInferResponse.newBuilder().setInferResponse(built).build();
+    } catch (RuntimeException e) {
+      fail(GrpcErrors.of(e));
+      return;
+    }
+    settled.accept(this, true);
+  }
+
+  private void fail(InferenceException why) {
+    release();
+    failure = why;
+    answer =
+        ModelStreamInferResponse.newBuilder()
+            .setErrorMessage(String.valueOf(why.getMessage()))
+            .setInferResponse(ModelInferResponse.newBuilder().setId(message.getId()))
+            .build();
+    settled.accept(this, false);
+  }
+
+  /** Returns the answer; it shares memory with the outputs until {@link #delivered}. */
+  ModelStreamInferResponse answer() {
+    return answer;
+  }
+
+  void delivered() {
+    count(failure == null ? FrameEvent.ANSWERED : FrameEvent.FAILED);
+    closeResponse();
+  }
+
+  /** Gives up a message that was never sent to the model; returns what to tell the client. */
+  ModelStreamInferResponse drop() {
+    count(FrameEvent.DROPPED);
+    release();
+    return ModelStreamInferResponse.newBuilder()
+        .setErrorMessage("dropped: frames come faster than the model takes them")
+        .setInferResponse(
+            ModelInferResponse.newBuilder()
+                .setId(message.getId())
+                .putParameters("frame_dropped", TRUE)
+                .putParameters("triton_final_response", TRUE))
+        .build();
+  }
+
+  void abandon(String reason) {
+    abandoned = true;
+    count(FrameEvent.ABANDONED);
+    closeResponse();
+    if (replyTo == null) {
+      release();
+    } else {
+      route.abandon(replyTo, message, ErrorCode.CANCELLED, reason);
+    }
+  }
+
+  private void release() {
+    if (share != null) {
+      share.close();
+      share = null;
+    }
+  }
+
+  private void closeResponse() {
+    if (response != null) {
+      response.close();
+      response = null;
+    }
+  }
+
+  private void count(FrameEvent event) {
+    if (stats != null) {
+      stats.onFrame(event);
+    }
+  }
+}
