@@ -21,6 +21,7 @@ final class Agenda {
 
   private final IndexedHeap<ModelState> wakeUps = new IndexedHeap<>();
   private final List<ModelState> touched = new ArrayList<>();
+  private final List<ModelState> longer = new ArrayList<>();
   private final DecisionLog log;
   private boolean started;
 
@@ -39,6 +40,17 @@ final class Agenda {
     }
   }
 
+  /**
+   * Notes that a request came that went behind others. If nothing else happens to the model until
+   * then, all that {@link #settle} has to do is to say when its batches must start now.
+   */
+  void touchLonger(ModelState model) {
+    if (!model.touched && !model.longer) {
+      model.longer = true;
+      longer.add(model);
+    }
+  }
+
   /** Brings everything up to date that was touched or whose time has come. */
   void settle(long nowNs, List<Rejection> rejected) {
     double now = sinceOrigin(nowNs);
@@ -54,11 +66,34 @@ final class Agenda {
       refresh(model, nowNs, rejected);
     }
     touched.clear();
+    for (int i = 0; i < longer.size(); i++) {
+      ModelState model = longer.get(i);
+      if (model.longer) {
+        rekey(model, nowNs, rejected);
+      }
+    }
+    longer.clear();
+  }
+
+  private void rekey(ModelState model, long nowNs, List<Rejection> rejected) {
+    model.longer = false;
+    for (int i = 0; i < model.placements.size(); i++) {
+      Placement placement = model.placements.get(i);
+      if (placement.entry.isReady()) {
+        long turnNs = model.batcher.turnNs(nowNs, placement);
+        if (turnNs == Batcher.NOT_READY) {
+          refresh(model, nowNs, rejected);
+          return;
+        }
+        placement.device.setLatestStart(placement, latestStart(turnNs));
+      }
+    }
   }
 
   /** Brings one model up to date. */
   void refresh(ModelState model, long nowNs, List<Rejection> rejected) {
     Batcher batcher = model.batcher;
+    model.longer = false;
     model.updatePlaces();
     batcher.expire(nowNs, rejected);
     model.admission.shed(nowNs, rejected);
@@ -96,6 +131,8 @@ final class Agenda {
     wakeUps.remove(model.wakeUp);
     touched.remove(model);
     model.touched = false;
+    longer.remove(model);
+    model.longer = false;
     for (Placement placement : model.placements) {
       placement.device.remove(placement);
     }

@@ -17,17 +17,17 @@ import org.jspecify.annotations.Nullable;
 final class DeviceState {
 
   final DeviceSpec spec;
+  final int index;
   final RunQueue<Placement> runQueue = new RunQueue<>(PriorityClass.values().length);
   final List<Placement> placements = new ArrayList<>();
+
+  private final DeviceTable table;
 
   /** Batches that run here now. */
   private final List<InstanceState> batches = new ArrayList<>();
 
   /** Sum of the weights of the models that have something to run or running here. */
   private double demand;
-
-  /** Nothing has changed since there was nothing to run. */
-  private boolean settled;
 
   private int used;
   private int running;
@@ -36,8 +36,10 @@ final class DeviceState {
   private long changedNs;
   final DeviceOccupancy occupancy;
 
-  DeviceState(DeviceSpec spec) {
+  DeviceState(DeviceSpec spec, int index, DeviceTable table) {
     this.spec = spec;
+    this.index = index;
+    this.table = table;
     this.occupancy = new DeviceOccupancy(spec.capacity(), placements);
   }
 
@@ -76,14 +78,27 @@ final class DeviceState {
   /** Tells that a model may run a batch here, and when it must start. */
   void put(Placement placement, int level, double latestStart) {
     runQueue.put(placement.entry, level, placement.nextInstance().units, latestStart);
-    settled = false;
+    markChanged();
+  }
+
+  /** Tells that a batch that may run here must start at another time. */
+  void setLatestStart(Placement placement, double latestStart) {
+    runQueue.setLatestStart(placement.entry, latestStart);
+    markChanged();
   }
 
   /** Tells that a model may run nothing here now. */
   void remove(Placement placement) {
     if (placement.entry.isReady()) {
       runQueue.remove(placement.entry);
-      settled = false;
+      markChanged();
+    }
+  }
+
+  /** A full device runs nothing, whatever has changed; the end of a batch marks it. */
+  private void markChanged() {
+    if (used < spec.capacity()) {
+      table.markChanged(index);
     }
   }
 
@@ -93,7 +108,7 @@ final class DeviceState {
   }
 
   void ended(InstanceState instance) {
-    settled = false;
+    table.markChanged(index);
     batches.remove(instance);
     occupancy.ended(instance);
   }
@@ -119,22 +134,13 @@ final class DeviceState {
     take(-units, nowNs);
   }
 
-  /**
-   * Returns false if there is nothing to run here, by a look at one flag: of many devices few have
-   * changed since the last decision.
-   */
-  boolean mayChoose() {
-    return !settled;
-  }
-
   /** Returns the model that is to run here next, or null. */
   @Nullable Placement choose() {
-    int room = spec.capacity() - used;
+    int room = room();
     RunQueue.Entry<Placement> next =
         room == 0 || runQueue.isEmpty() || !occupancy.admitsOneMore()
             ? null
             : runQueue.choose(room);
-    settled = next == null;
     return next == null ? null : next.value();
   }
 }

@@ -6,7 +6,6 @@ import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.fairness.IndexedHeap;
 import dev.conveyor.scheduler.isolation.RetryBudget;
-import dev.conveyor.scheduler.profile.CostProfile;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -31,6 +30,9 @@ final class ModelState {
   Batcher batcher;
   int running;
 
+  /** The scheduler has forgotten it; requests and batches may still refer to it. */
+  boolean removed;
+
   /** Takes no more requests; what is queued still runs. */
   boolean draining;
 
@@ -52,6 +54,9 @@ final class ModelState {
 
   /** Something happened that may change what can run. */
   boolean touched;
+
+  /** Its queue has become longer, and nothing else has happened to it. */
+  boolean longer;
 
   final IndexedHeap.Node<ModelState> wakeUp = new IndexedHeap.Node<>(this);
 
@@ -184,10 +189,7 @@ final class ModelState {
       }
     }
     for (Placement placement : placements) {
-      placement.entry.flow().setWeight(next.weight());
-      placement.profile = new CostProfile();
-      placement.seed = ModelProfile.Seed.NONE;
-      placement.costsChanged();
+      placement.replan();
     }
   }
 

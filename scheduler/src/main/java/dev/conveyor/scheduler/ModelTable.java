@@ -17,6 +17,7 @@ final class ModelTable {
   private static final class Versions {
     final Map<String, ModelState> all = new HashMap<>(2);
     @Nullable ModelState newest;
+    @Nullable String newestVersion;
   }
 
   private final Map<String, Versions> byName = new HashMap<>();
@@ -28,10 +29,7 @@ final class ModelTable {
     if (versions == null) {
       return null;
     }
-    ModelState newest = versions.newest;
-    return newest != null && newest.plan.version().equals(version)
-        ? newest
-        : versions.all.get(version);
+    return version.equals(versions.newestVersion) ? versions.newest : versions.all.get(version);
   }
 
   @Nullable ModelState find(String key) {
@@ -47,6 +45,7 @@ final class ModelTable {
     Versions versions = byName.computeIfAbsent(model.plan.name(), name -> new Versions());
     versions.all.put(model.plan.version(), model);
     versions.newest = model;
+    versions.newestVersion = model.plan.version();
     byKey.put(model.plan.key(), model);
     all.add(model);
   }
@@ -55,7 +54,10 @@ final class ModelTable {
     Versions versions = byName.get(model.plan.name());
     if (versions != null) {
       versions.all.remove(model.plan.version());
-      versions.newest = versions.newest == model ? null : versions.newest;
+      if (versions.newest == model) {
+        versions.newest = null;
+        versions.newestVersion = null;
+      }
       if (versions.all.isEmpty()) {
         byName.remove(model.plan.name());
       }

@@ -29,6 +29,7 @@ final class Placement implements BatchCosts {
   CostProfile profile = new CostProfile();
   ModelProfile.Seed seed = ModelProfile.Seed.NONE;
 
+  private int boundLevel;
   private boolean costsChanged = true;
   private long leastNs;
 
@@ -36,12 +37,26 @@ final class Placement implements BatchCosts {
     this.model = model;
     this.device = device;
     this.entry = device.runQueue.add(this, model.plan.weight());
+    this.boundLevel = boundLevel(model.plan);
+  }
+
+  private static int boundLevel(ModelPlan plan) {
+    return CostProfile.levelOf(plan.serviceLevel().latencyPercentile() / 100);
+  }
+
+  /** Takes over the plan of its model; what batches cost is learned anew. */
+  void replan() {
+    entry.flow().setWeight(model.plan.weight());
+    boundLevel = boundLevel(model.plan);
+    profile = new CostProfile();
+    seed = ModelProfile.Seed.NONE;
+    costsChanged();
   }
 
   /** Takes the time that as many batches stay under as are to meet the objective. */
   @Override
   public long boundNs(int items) {
-    return profile.predictNs(items, model.plan.serviceLevel().latencyPercentile() / 100);
+    return profile.predictLevelNs(items, boundLevel);
   }
 
   /**

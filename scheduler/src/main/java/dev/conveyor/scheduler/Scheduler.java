@@ -9,9 +9,7 @@ import dev.conveyor.scheduler.decisions.DecisionLog;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,8 +44,7 @@ public final class Scheduler {
 
   private static final int LOGGED_DECISIONS = 4096;
 
-  private final Map<String, DeviceState> devicesByName = new LinkedHashMap<>();
-  private final List<DeviceState> devices = new ArrayList<>();
+  private final DeviceTable devices;
   private final ModelTable models = new ModelTable();
   private final Tenants tenants;
   private final LoadBoard loads = new LoadBoard();
@@ -65,13 +62,7 @@ public final class Scheduler {
   /** Creates a scheduler whose models are shared by tenants. */
   public Scheduler(List<DeviceSpec> devices, Tenants tenants) {
     this.tenants = tenants;
-    for (DeviceSpec spec : devices) {
-      DeviceState device = new DeviceState(spec);
-      if (devicesByName.put(spec.name(), device) != null) {
-        throw new IllegalArgumentException("two devices are called " + spec.name());
-      }
-      this.devices.add(device);
-    }
+    this.devices = new DeviceTable(devices);
   }
 
   /**
@@ -130,6 +121,7 @@ public final class Scheduler {
     model.batcher.rejectAll(Refusals.notReady(model.plan, "unloaded"), rejected);
     agenda.forget(model);
     models.remove(model);
+    model.removed = true;
     loads.forget(model);
     for (InstanceState instance : model.instances.values()) {
       instance.leaving = true;
@@ -148,7 +140,7 @@ public final class Scheduler {
    */
   public void addInstance(InstanceRef ref, long nowNs) {
     ModelState model = models.find(ref.key());
-    DeviceState device = devicesByName.get(ref.device());
+    DeviceState device = devices.find(ref.device());
     if (model == null || device == null) {
       throw new IllegalArgumentException(
           ref.key() + "#" + ref.index() + ": unknown " + (model == null ? "model" : ref.device()));
@@ -173,7 +165,7 @@ public final class Scheduler {
    */
   public void seedProfile(SchedulerCommand.SeedProfile command) {
     ModelState model = models.find(command.key());
-    DeviceState device = devicesByName.get(command.device());
+    DeviceState device = devices.find(command.device());
     if (model != null && device != null) {
       Placement placement = place(model, device);
       placement.seed = command.seed();
@@ -235,7 +227,11 @@ public final class Scheduler {
       return refusal;
     }
     if (model.batcher.isNews() || model.admission.sheds()) {
-      agenda.touch(model);
+      if (model.batcher.isOnlyLonger() && !model.admission.sheds()) {
+        agenda.touchLonger(model);
+      } else {
+        agenda.touch(model);
+      }
     }
     model.startWaiting(nowNs);
     if (model.batcher.queue().requests() == 1) {
@@ -262,6 +258,7 @@ public final class Scheduler {
     if (refusal != null) {
       return refusal;
     }
+    request.notes().takenBy = model;
     model.admission.tag(request);
     refusal = model.batcher.offer(request, nowNs);
     if (refusal != null) {
@@ -274,7 +271,7 @@ public final class Scheduler {
   /** Returns the next batch to run and where, or null; ask until it returns null. */
   public @Nullable Assignment poll(long nowNs) {
     agenda.settle(nowNs, rejected);
-    Placement next = choose();
+    Placement next = devices.choose();
     while (next != null) {
       ModelState model = next.model;
       Batch batch = model.batcher.take(nextBatchId, nowNs, next, rejected);
@@ -286,22 +283,9 @@ public final class Scheduler {
         return assignment;
       }
       agenda.refresh(model, nowNs, rejected);
-      next = choose();
+      next = devices.choose();
     }
     return null;
-  }
-
-  private @Nullable Placement choose() {
-    Placement best = null;
-    for (int i = 0; i < devices.size(); i++) {
-      DeviceState device = devices.get(i);
-      if (device.mayChoose()
-          && (best == null || device.usedFraction() < best.device.usedFraction())) {
-        Placement candidate = device.choose();
-        best = candidate == null ? best : candidate;
-      }
-    }
-    return best;
   }
 
   private Assignment assign(Placement placement, Batch batch, long nowNs) {
@@ -463,8 +447,8 @@ public final class Scheduler {
     rejected = new ArrayList<>();
     for (int i = 0; i < taken.size(); i++) {
       InferenceRequest request = taken.get(i).request();
-      ModelState model = models.find(request.model(), request.version());
-      if (model != null) {
+      ModelState model = request.notes().takenBy;
+      if (model != null && !model.removed) {
         model.admission.dropped(request);
         loads.touch(model);
       }
@@ -491,7 +475,7 @@ public final class Scheduler {
     return new SchedulerSnapshot(
         nowNs,
         models.all().stream().map(ModelState::snapshot).toList(),
-        devices.stream().map(device -> device.snapshot(nowNs)).toList());
+        devices.all().stream().map(device -> device.snapshot(nowNs)).toList());
   }
 
   private void rejectIfStranded(ModelState model) {

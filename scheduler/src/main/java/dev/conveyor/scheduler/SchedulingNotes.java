@@ -1,5 +1,7 @@
 package dev.conveyor.scheduler;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What the scheduler writes down about a request while it holds it.
  *
@@ -15,6 +17,9 @@ public final class SchedulingNotes {
 
   /** When it was expected to be answered; 0 if nobody knew. */
   long predictedEndNs;
+
+  /** Whose queue it was taken into; null before. */
+  @Nullable ModelState takenBy;
 
   /** Returns its place among the requests of other tenants; the smallest goes first. */
   public long fairTagNs() {

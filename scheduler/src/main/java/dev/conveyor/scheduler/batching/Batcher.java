@@ -132,6 +132,14 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
   }
 
   /**
+   * Returns true if all that the last request changes is when the next batch must start: where one
+   * may run, one may still run, and where not, not.
+   */
+  public boolean isOnlyLonger() {
+    return false;
+  }
+
+  /**
    * Returns how long until time alone makes a batch ready, {@link #NEVER} if it does not. May be
    * too short.
    */

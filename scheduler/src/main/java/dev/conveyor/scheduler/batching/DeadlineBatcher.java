@@ -296,6 +296,11 @@ public final class DeadlineBatcher extends Batcher {
     return !queue.isOnlyLonger() || queue.items() >= nextStep;
   }
 
+  @Override
+  public boolean isOnlyLonger() {
+    return queue.isOnlyLonger();
+  }
+
   private long wholeNs(BatchCosts costs) {
     int items = Math.min(queue.items(), maxItems);
     nextStep = items >= maxItems ? Integer.MAX_VALUE : items + 1 + items / 4;

@@ -49,6 +49,11 @@ public final class IndexedHeap<T> {
   @SuppressWarnings({"unchecked", "rawtypes"}) // only nodes of T are put in
   private @Nullable Node<T>[] nodes = new Node[16];
 
+  /** The keys and tie breakers of the nodes beside them: to compare reads no node. */
+  private double[] keys = new double[16];
+
+  private double[] ties = new double[16];
+
   private int size;
 
   public boolean isEmpty() {
@@ -66,20 +71,20 @@ public final class IndexedHeap<T> {
 
   /** Puts an entry in, or moves it to where its new key belongs. */
   public void set(Node<T> node, double key, double tie) {
-    if (node.index < 0) {
+    int index = node.index;
+    if (index < 0) {
       if (size == nodes.length) {
         nodes = Arrays.copyOf(nodes, 2 * size);
+        keys = Arrays.copyOf(keys, 2 * size);
+        ties = Arrays.copyOf(ties, 2 * size);
       }
-      node.index = size;
-      nodes[size++] = node;
+      index = size++;
     } else if (node.key == key && node.tie == tie) {
       return;
     }
     node.key = key;
     node.tie = tie;
-    if (!siftUp(node)) {
-      siftDown(node);
-    }
+    settle(node, index);
   }
 
   /** Takes an entry out, if it is in. */
@@ -93,56 +98,65 @@ public final class IndexedHeap<T> {
     nodes[size] = null;
     node.index = -1;
     if (last != null && last != node) {
-      last.index = index;
-      nodes[index] = last;
-      if (!siftUp(last)) {
-        siftDown(last);
-      }
+      settle(last, index);
     }
   }
 
-  private boolean siftUp(Node<T> node) {
-    int index = node.index;
-    int start = index;
-    while (index > 0) {
-      int parentIndex = (index - 1) >>> 1;
-      Node<T> parent = nodes[parentIndex];
-      if (parent == null || !isBefore(node, parent)) {
+  /** Puts a node where its key belongs, given that {@code index} is free. */
+  private void settle(Node<T> node, int index) {
+    double key = node.key;
+    double tie = node.tie;
+    int at = siftUp(index, key, tie);
+    at = at == index ? siftDown(index, key, tie) : at;
+    place(node, at);
+  }
+
+  private int siftUp(int index, double key, double tie) {
+    int at = index;
+    while (at > 0) {
+      int parent = (at - 1) >>> 1;
+      if (!isBefore(key, tie, keys[parent], ties[parent])) {
         break;
       }
-      place(parent, index);
-      index = parentIndex;
+      move(parent, at);
+      at = parent;
     }
-    place(node, index);
-    return index != start;
+    return at;
   }
 
-  private void siftDown(Node<T> node) {
-    int index = node.index;
-    int childIndex = 2 * index + 1;
-    while (childIndex < size) {
-      Node<T> child = nodes[childIndex];
-      Node<T> right = childIndex + 1 < size ? nodes[childIndex + 1] : null;
-      if (right != null && child != null && isBefore(right, child)) {
+  private int siftDown(int index, double key, double tie) {
+    int at = index;
+    int child = 2 * at + 1;
+    while (child < size) {
+      int right = child + 1;
+      if (right < size && isBefore(keys[right], ties[right], keys[child], ties[child])) {
         child = right;
-        childIndex++;
       }
-      if (child == null || !isBefore(child, node)) {
+      if (!isBefore(keys[child], ties[child], key, tie)) {
         break;
       }
-      place(child, index);
-      index = childIndex;
-      childIndex = 2 * index + 1;
+      move(child, at);
+      at = child;
+      child = 2 * at + 1;
     }
-    place(node, index);
+    return at;
+  }
+
+  private void move(int from, int to) {
+    Node<T> node = nodes[from];
+    if (node != null) {
+      place(node, to);
+    }
   }
 
   private void place(Node<T> node, int index) {
     nodes[index] = node;
+    keys[index] = node.key;
+    ties[index] = node.tie;
     node.index = index;
   }
 
-  private static boolean isBefore(Node<?> a, Node<?> b) {
-    return a.key < b.key || (a.key == b.key && a.tie < b.tie);
+  private static boolean isBefore(double aKey, double aTie, double bKey, double bTie) {
+    return aKey < bKey || (aKey == bKey && aTie < bTie);
   }
 }

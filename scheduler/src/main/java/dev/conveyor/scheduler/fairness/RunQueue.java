@@ -114,6 +114,12 @@ public final class RunQueue<T> {
     width.set(entry, fair);
   }
 
+  /** Tells that the batch of an entry that is ready must start at another time. */
+  public void setLatestStart(Entry<T> entry, double latestStart) {
+    entry.latestStart = latestStart;
+    update(entry);
+  }
+
   /** Tells that an entry has nothing ready. */
   public void remove(Entry<T> entry) {
     Width<T> width = entry.width;

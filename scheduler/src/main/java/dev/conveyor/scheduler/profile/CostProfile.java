@@ -118,6 +118,16 @@ public final class CostProfile {
     return (long) common.predict(items, CostTable.level(quantile));
   }
 
+  /** Returns what {@link #predictLevelNs} takes for a quantile: to be worked out once. */
+  public static int levelOf(double quantile) {
+    return CostTable.level(quantile);
+  }
+
+  /** Returns the time that a batch does not exceed, at a level of {@link #levelOf}. */
+  public long predictLevelNs(int items, int level) {
+    return (long) common.predict(items, level);
+  }
+
   /** Returns the same for a batch that runs as one of {@code concurrency} on the device. */
   public long predictNs(int items, double quantile, int concurrency) {
     return (long) table(items, level(concurrency)).predict(items, CostTable.level(quantile));

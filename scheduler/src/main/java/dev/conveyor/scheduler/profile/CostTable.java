@@ -1,6 +1,7 @@
 package dev.conveyor.scheduler.profile;
 
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +38,16 @@ final class CostTable {
   private static final int OWN_TAIL = 32;
 
   /** After so many samples of other sizes, what a size took counts half. */
-  private static final double HALF_LIFE = 512;
+  private static final int HALF_LIFE = 512;
+
+  /** What a sample counts after so many others of a half-life. */
+  private static final double[] DECAY = new double[HALF_LIFE];
+
+  static {
+    for (int age = 0; age < HALF_LIFE; age++) {
+      DECAY[age] = Math.pow(0.5, (double) age / HALF_LIFE);
+    }
+  }
 
   /** After so many samples of other sizes, a size's own tail is history. */
   private static final long RECENT = 1024;
@@ -51,13 +61,29 @@ final class CostTable {
   private static final long MOST_PENDING = 8;
 
   private @Nullable SizeCost[] costs = new @Nullable SizeCost[1];
-  private final double[][] predicted = new double[LEVELS.length][];
+
+  /**
+   * Of each size its runs, their median and the table's sample that it got last, side by side: to
+   * make the table anew reads these, and not every ring.
+   */
+  private int[] counts = new int[1];
+
+  private double[] medians = new double[1];
+  private long[] lastSeen = new long[1];
+
+  /** By level and size, in one array: {@code stride} values of each level. */
+  private double[] predicted = {};
+
+  private int stride;
   private final LineFit line = new LineFit();
   private final Monotone monotone = new Monotone();
   private int highest = -1;
   private long samples;
   private long relearned;
   private boolean stale;
+
+  /** Of the {@link #LEVELS}, those that were asked for so far, as bits; the others are not kept. */
+  private int asked = 1;
 
   /** Samples that the table does not know of yet. */
   private int pending;
@@ -114,7 +140,9 @@ final class CostTable {
   private void added(int bucket, SizeCost cost, boolean atOnce) {
     samples++;
     pending++;
-    cost.lastSeen = samples;
+    counts[bucket] = cost.ring.count();
+    medians[bucket] = cost.ring.median();
+    lastSeen[bucket] = samples;
     highest = Math.max(highest, bucket);
     stale |=
         atOnce
@@ -144,8 +172,7 @@ final class CostTable {
   /** Returns the samples that the prediction of a size rests on. */
   int samplesOf(int items) {
     int bucket = SizeBuckets.of(items);
-    SizeCost cost = bucket < costs.length ? costs[bucket] : null;
-    return cost == null ? 0 : cost.ring.count();
+    return bucket < counts.length ? counts[bucket] : 0;
   }
 
   /** Returns the number of times that a size was found to have changed. */
@@ -164,7 +191,7 @@ final class CostTable {
 
   /** Returns the line of the medians. */
   LineFit line() {
-    refresh();
+    refresh(0);
     return line;
   }
 
@@ -184,33 +211,41 @@ final class CostTable {
           ? 0
           : Math.max(provisionalNs, provisionalNs * items / provisionalItems);
     }
-    refresh();
-    double[] ns = predicted[level];
+    refresh(level);
     int bucket = SizeBuckets.of(items);
     if (bucket > highest) {
       return beyond(items, level);
     }
+    int at = level * stride + bucket;
     int size = SizeBuckets.size(bucket);
     if (items >= size || bucket == 0) {
-      return ns[bucket];
+      return predicted[at];
     }
     int below = SizeBuckets.size(bucket - 1);
     double part = (double) (items - below) / (size - below);
-    return ns[bucket - 1] + part * (ns[bucket] - ns[bucket - 1]);
+    return predicted[at - 1] + part * (predicted[at] - predicted[at - 1]);
   }
 
   private double beyond(int items, int level) {
     int top = SizeBuckets.size(highest);
-    double topNs = predicted[level][highest];
-    double tail = topNs / Math.max(1, predicted[0][highest]);
+    double topNs = predicted[level * stride + highest];
+    double tail = topNs / Math.max(1, predicted[highest]);
     double pessimism = 1 + (UNSEEN - 1) * Math.min(1, (double) (items - top) / top);
     return Math.max(topNs, line.at(items) * pessimism * tail);
+  }
+
+  private SampleRing ring(int bucket) {
+    return Objects.requireNonNull(costs[bucket]).ring;
   }
 
   private SizeCost cost(int items) {
     int bucket = SizeBuckets.of(items);
     if (bucket >= costs.length) {
-      costs = Arrays.copyOf(costs, Math.min(SizeBuckets.COUNT, Math.max(bucket + 1, bucket * 2)));
+      int length = Math.min(SizeBuckets.COUNT, Math.max(bucket + 1, bucket * 2));
+      costs = Arrays.copyOf(costs, length);
+      counts = Arrays.copyOf(counts, length);
+      medians = Arrays.copyOf(medians, length);
+      lastSeen = Arrays.copyOf(lastSeen, length);
     }
     SizeCost cost = costs[bucket];
     if (cost == null) {
@@ -220,75 +255,87 @@ final class CostTable {
     return cost;
   }
 
-  private void refresh() {
-    if (!stale) {
-      return;
-    }
-    stale = false;
-    pending = 0;
-    if (predicted[0] == null || predicted[0].length <= highest) {
-      for (int level = 0; level < LEVELS.length; level++) {
-        predicted[level] = new double[highest + 1];
+  private void refresh(int level) {
+    boolean isNew = (asked & 1 << level) == 0;
+    asked |= 1 << level;
+    if (stale) {
+      stale = false;
+      pending = 0;
+      makeMedians();
+      for (int other = 1; other < LEVELS.length; other++) {
+        if ((asked & 1 << other) != 0) {
+          makeTail(other);
+        }
       }
+    } else if (isNew) {
+      makeTail(level);
+    }
+  }
+
+  private static double decay(long age) {
+    int lives = (int) Math.min(age / HALF_LIFE, -Double.MIN_EXPONENT);
+    return Math.scalb(DECAY[(int) (age % HALF_LIFE)], -lives);
+  }
+
+  private void makeMedians() {
+    if (stride <= highest) {
+      stride = highest + 1;
+      predicted = new double[LEVELS.length * stride];
     }
     line.clear();
     monotone.clear();
     for (int bucket = 0; bucket <= highest; bucket++) {
-      SizeCost cost = known(bucket);
-      if (cost != null) {
-        double median = cost.ring.median();
-        double age = (samples - cost.lastSeen) / HALF_LIFE;
-        double weight = Math.max(1e-9, cost.ring.count() * Math.pow(0.5, age));
-        line.add(SizeBuckets.size(bucket), median, weight);
-        monotone.add(bucket, median, weight);
+      if (counts[bucket] > 0) {
+        double weight = Math.max(1e-9, counts[bucket] * decay(samples - lastSeen[bucket]));
+        line.add(SizeBuckets.size(bucket), medians[bucket], weight);
+        monotone.add(bucket, medians[bucket], weight);
       }
     }
     line.fit();
-    monotone.fill(predicted[0]);
-    for (int level = 1; level < LEVELS.length; level++) {
-      raiseToTail(level);
-    }
-    for (int level = 0; level < LEVELS.length; level++) {
-      fillGaps(predicted[level], level);
-    }
+    monotone.fill(predicted);
+    fillGaps(0);
   }
 
-  private void raiseToTail(int level) {
-    double[] ns = predicted[level];
+  /** A running maximum of quantiles, so that no level is below a lower one. */
+  private void makeTail(int level) {
+    int base = level * stride;
     double q = LEVELS[level];
     double others = spread.count() == 0 ? 1 : Math.max(1, spread.quantile(q));
     double floorNs = 0;
     for (int bucket = 0; bucket <= highest; bucket++) {
-      SizeCost cost = known(bucket);
-      if (cost != null) {
-        double median = predicted[0][bucket];
-        boolean own = cost.ring.count() >= OWN_TAIL && samples - cost.lastSeen < RECENT;
-        double tail = own ? cost.ring.quantile(q) : median * others;
-        if (!own && spread.count() < OWN_TAIL) {
-          tail = Math.max(tail, cost.ring.quantile(q));
+      if (counts[bucket] > 0) {
+        double median = predicted[bucket];
+        boolean own = counts[bucket] >= OWN_TAIL && samples - lastSeen[bucket] < RECENT;
+        double tail = own ? 0 : median * others;
+        if (own || spread.count() < OWN_TAIL) {
+          tail = Math.max(tail, ring(bucket).quantile(q));
         }
-        // Never below the next lower quantile, which may have been raised by a smaller size.
-        floorNs = Math.max(floorNs, Math.max(tail, predicted[level - 1][bucket]));
-        ns[bucket] = floorNs;
+        // Never below the median, which may have been raised by a smaller size.
+        floorNs = Math.max(floorNs, Math.max(tail, median));
+        predicted[base + bucket] = floorNs;
       }
     }
+    fillGaps(base);
   }
 
-  private void fillGaps(double[] ns, int level) {
+  /** Works out the sizes between those that have run; {@code base} is where the level begins. */
+  private void fillGaps(int base) {
     int below = -1;
     for (int bucket = 0; bucket <= highest; bucket++) {
-      if (known(bucket) == null) {
+      if (counts[bucket] == 0) {
         continue;
       }
       int size = SizeBuckets.size(bucket);
+      double ns = predicted[base + bucket];
       for (int gap = below + 1; gap < bucket; gap++) {
         int gapSize = SizeBuckets.size(gap);
         if (below < 0) {
-          ns[gap] = level == 0 ? belowAll(gapSize, ns[bucket]) : scaledTail(ns, gap, bucket);
+          predicted[base + gap] = base == 0 ? belowAll(gapSize, ns) : scaledTail(ns, gap, bucket);
         } else {
           int belowSize = SizeBuckets.size(below);
+          double belowNs = predicted[base + below];
           double part = (double) (gapSize - belowSize) / (size - belowSize);
-          ns[gap] = ns[below] + part * (ns[bucket] - ns[below]);
+          predicted[base + gap] = belowNs + part * (ns - belowNs);
         }
       }
       below = bucket;
@@ -300,7 +347,7 @@ final class CostTable {
   }
 
   /** The tail relative to the median is that of the smallest size known. */
-  private double scaledTail(double[] ns, int gap, int bucket) {
-    return predicted[0][gap] * ns[bucket] / Math.max(1, predicted[0][bucket]);
+  private double scaledTail(double ns, int gap, int bucket) {
+    return predicted[gap] * ns / Math.max(1, predicted[bucket]);
   }
 }

@@ -29,19 +29,38 @@ final class SampleRing {
 
   void add(double value) {
     if (count == capacity) {
-      remove(arrived[next]);
-    } else if (count == arrived.length) {
-      int longer = Math.min(capacity, 2 * count);
-      arrived = Arrays.copyOf(arrived, longer);
-      sorted = Arrays.copyOf(sorted, longer);
+      replace(arrived[next], value);
+    } else {
+      if (count == arrived.length) {
+        int longer = Math.min(capacity, 2 * count);
+        arrived = Arrays.copyOf(arrived, longer);
+        sorted = Arrays.copyOf(sorted, longer);
+      }
+      int position = position(value);
+      System.arraycopy(sorted, position, sorted, position + 1, count - position);
+      sorted[position] = value;
+      count++;
     }
     arrived[next] = value;
     next = next + 1 == capacity ? 0 : next + 1;
+  }
+
+  /** Puts a value into the place of another: only what is between the two moves. */
+  private void replace(double old, double value) {
+    int from = Arrays.binarySearch(sorted, 0, count, old);
+    int to = position(value);
+    if (to > from) {
+      to--;
+      System.arraycopy(sorted, from + 1, sorted, from, to - from);
+    } else {
+      System.arraycopy(sorted, to, sorted, to + 1, from - to);
+    }
+    sorted[to] = value;
+  }
+
+  private int position(double value) {
     int at = Arrays.binarySearch(sorted, 0, count, value);
-    int position = at < 0 ? -at - 1 : at;
-    System.arraycopy(sorted, position, sorted, position + 1, count - position);
-    sorted[position] = value;
-    count++;
+    return at < 0 ? -at - 1 : at;
   }
 
   /** Returns the nearest-rank quantile: with less than 100 samples the largest is their p99. */
@@ -76,11 +95,5 @@ final class SampleRing {
     for (double value : newest) {
       add(value);
     }
-  }
-
-  private void remove(double value) {
-    int at = Arrays.binarySearch(sorted, 0, count, value);
-    System.arraycopy(sorted, at + 1, sorted, at, count - at - 1);
-    count--;
   }
 }

@@ -26,9 +26,6 @@ final class SizeCost {
 
   final SampleRing ring = new SampleRing(WINDOW);
 
-  /** Number of the table's sample that this size got last. */
-  long lastSeen;
-
   private int skipped;
   private int slower;
   private int faster;
