@@ -2,6 +2,7 @@ package dev.conveyor.models.onnx;
 
 import static org.bytedeco.onnxruntime.global.onnxruntime.ORT_ENABLE_ALL;
 import static org.bytedeco.onnxruntime.global.onnxruntime.ORT_LOGGING_LEVEL_ERROR;
+import static org.bytedeco.onnxruntime.global.onnxruntime.OrtSessionOptionsAppendExecutionProvider_Dnnl;
 
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.MemoryBudget.Reservation;
@@ -15,6 +16,7 @@ import dev.conveyor.models.onnx.LoadedBytes.Measured;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
@@ -25,6 +27,12 @@ import org.bytedeco.onnxruntime.global.onnxruntime;
 
 /** Opens ONNX files. Thread-safe. The natives are unpacked and linked by the first load. */
 public final class OnnxBackend implements Backend {
+
+  /** Parameter of a model's configuration that says which kernels execute it on a CPU. */
+  public static final String PROVIDER_PARAMETER = "execution_provider";
+
+  private static final String CPU = "cpu";
+  private static final String DNNL = "dnnl";
 
   static {
     Natives.ready();
@@ -67,8 +75,7 @@ public final class OnnxBackend implements Backend {
     long fileBytes = sizeOf(file);
     Reservation weights = reserve(file, fileBytes, options);
     try {
-      Measured opened =
-          LoadedBytes.open(() -> open(file, options.intraOpThreads()), options.budget(), fileBytes);
+      Measured opened = LoadedBytes.open(() -> open(file, options), options.budget(), fileBytes);
       OnnxModel model = new OnnxModel(file, opened.session(), weights, options);
       try {
         weights.resize(opened.bytes());
@@ -88,10 +95,25 @@ public final class OnnxBackend implements Backend {
     return OnnxHeader.read(file);
   }
 
-  private static Session open(Path file, int intraOpThreads) {
+  /** Returns the kernels that models can be executed by on a CPU, ONNX Runtime's own first. */
+  public static List<String> providers() {
+    return List.of(CPU, DNNL);
+  }
+
+  private static Session open(Path file, LoadOptions load) {
+    String provider = load.parameters().getOrDefault(PROVIDER_PARAMETER, CPU);
+    if (!providers().contains(provider)) {
+      throw new ModelLoadException(
+          "%s: parameters.%s: expected one of %s, found \"%s\""
+              .formatted(file, PROVIDER_PARAMETER, providers(), provider));
+    }
     try (SessionOptions options = new SessionOptions();
         BytePointer path = new BytePointer(file.toAbsolutePath().toString())) {
-      options.SetIntraOpNumThreads(intraOpThreads);
+      options.SetIntraOpNumThreads(load.intraOpThreads());
+      if (provider.equals(DNNL)) {
+        // Its arena would keep memory that the ledger does not know.
+        OrtSessionOptionsAppendExecutionProvider_Dnnl(options.asOrtSessionOptions(), 0);
+      }
       options.SetInterOpNumThreads(1);
       options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
       // Spinning threads would take the cores that other instances compute on.

@@ -28,6 +28,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class OnnxBackendTest {
 
@@ -56,6 +58,34 @@ final class OnnxBackendTest {
       assertThat(floats(executor.execute(List.of(floats(1, 9f, 10f))), 0)).containsExactly(9f, 10f);
     }
     assertThat(budget.reservedBytes()).as("everything is returned").isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "dnnl"})
+  void shouldExecuteOnTheProviderThatTheModelNames(String provider) {
+    Path file = OnnxFiles.identity(dir.resolve("model.onnx"), 2);
+    try (LoadedModel model = backend.load(file, on(provider));
+        ModelExecutor executor = model.newExecutor(4)) {
+      BatchResult result = executor.execute(List.of(floats(2, 3f, 4f, 5f, 6f)));
+      assertThat(floats(result, 0)).containsExactly(3f, 4f, 5f, 6f);
+    }
+  }
+
+  @Test
+  void shouldNameTheProvidersThereAreWhenAModelNamesAnother() {
+    Path file = OnnxFiles.identity(dir.resolve("model.onnx"), 2);
+    assertThatThrownBy(() -> backend.load(file, on("abacus")))
+        .isInstanceOf(ModelLoadException.class)
+        .hasMessageContaining(
+            "parameters.execution_provider: expected one of [cpu, dnnl], found \"abacus\"");
+  }
+
+  private static LoadOptions on(String provider) {
+    return new LoadOptions(
+        "test",
+        1,
+        new MemoryBudget("CPU", 1 << 30),
+        Map.of(OnnxBackend.PROVIDER_PARAMETER, provider));
   }
 
   @Test

@@ -19,6 +19,7 @@ import picocli.CommandLine.Command;
       BenchCommand.class,
       SimulateCommand.class,
       OptimizeCommand.class,
+      TuneCommand.class,
       ChaosCommand.class
     })
 public final class Main {

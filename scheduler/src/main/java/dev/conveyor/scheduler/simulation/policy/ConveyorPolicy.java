@@ -44,6 +44,11 @@ public final class ConveyorPolicy implements Policy {
   private final List<List<InstanceRef>> instancesOn = new ArrayList<>();
 
   public ConveyorPolicy(Scenario scenario) {
+    this(scenario, DynamicBatching.DEFAULT);
+  }
+
+  /** Has the core batch the requests of every model in this way. */
+  public ConveyorPolicy(Scenario scenario, DynamicBatching batching) {
     List<DeviceSpec> specs = new ArrayList<>();
     for (Scenario.Device device : scenario.devices()) {
       deviceByName.put(device.name(), specs.size());
@@ -53,17 +58,17 @@ public final class ConveyorPolicy implements Policy {
     core = new Scheduler(specs);
     for (Scenario.Model model : scenario.models()) {
       modelByName.put(model.name(), modelByName.size());
-      add(scenario, model);
+      add(scenario, model, batching);
     }
   }
 
-  private void add(Scenario scenario, Scenario.Model model) {
+  private void add(Scenario scenario, Scenario.Model model, DynamicBatching batching) {
     ModelPlan plan =
         new ModelPlan(
             model.name(),
             ConveyorNames.VERSION,
             model.cost().maxBatchSize(),
-            Optional.of(DynamicBatching.DEFAULT),
+            Optional.of(batching),
             model.weight(),
             0,
             Admission.DEFAULT,

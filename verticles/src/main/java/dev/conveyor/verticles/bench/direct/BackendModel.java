@@ -24,7 +24,8 @@ import java.util.ServiceLoader;
 import java.util.stream.Stream;
 
 /**
- * A model file on an inference backend: weights once, one intra-op thread per runner. Thread-safe.
+ * A model file on an inference backend: weights once, one intra-op thread per runner unless said
+ * otherwise. Thread-safe.
  */
 public final class BackendModel implements DirectModel {
 
@@ -47,10 +48,26 @@ public final class BackendModel implements DirectModel {
    * @param backend name of a registered backend, for example {@code onnxruntime}
    */
   public static BackendModel load(Path path, String backend, int batch, Payloads.Fill fill) {
+    return load(path, backend, batch, fill, INTRA_OP_THREADS, Map.of());
+  }
+
+  /**
+   * Loads a model.
+   *
+   * @param threads of one run
+   * @param parameters of the model's configuration, which backends read
+   */
+  public static BackendModel load(
+      Path path,
+      String backend,
+      int batch,
+      Payloads.Fill fill,
+      int threads,
+      Map<String, String> parameters) {
     Path file = Files.isDirectory(path) ? newestVersion(path) : path;
     MemoryBudget unlimited = new MemoryBudget("bench", Long.MAX_VALUE);
     LoadedModel model =
-        find(backend).load(file, new LoadOptions("bench", INTRA_OP_THREADS, unlimited, Map.of()));
+        find(backend).load(file, new LoadOptions("bench", threads, unlimited, parameters));
     String name = path.getFileName().toString();
     return new BackendModel(
         name, model, Payloads.synthetic(name, model.inputs(), List.of(), batch, fill).get(0));

@@ -26,8 +26,17 @@ public record Figure(String title, String xLabel, List<Panel> panels) {
     }
   }
 
-  /** One line and its name in the legend. */
-  public record Series(String name, List<Point> points) {
+  /**
+   * One line and its name in the legend.
+   *
+   * @param joined whether a line joins the points
+   */
+  public record Series(String name, List<Point> points, boolean joined) {
+
+    /** A line. */
+    public Series(String name, List<Point> points) {
+      this(name, points, true);
+    }
 
     public Series {
       points = List.copyOf(points);

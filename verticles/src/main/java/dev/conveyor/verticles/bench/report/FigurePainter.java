@@ -123,7 +123,7 @@ final class FigurePainter {
   private static void paintSeries(Canvas canvas, Frame frame, Figure.Series series, int colour) {
     Figure.Point before = null;
     for (Figure.Point point : series.points()) {
-      if (before != null) {
+      if (before != null && series.joined()) {
         canvas.line(
             frame.xAt(before.x()),
             frame.yAt(before.y()),

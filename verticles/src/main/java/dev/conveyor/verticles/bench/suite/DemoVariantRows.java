@@ -108,7 +108,8 @@ final class DemoVariantRows {
     return rows;
   }
 
-  private VariantReport int8(String model) throws Exception {
+  /** Returns the INT8 variant of a demonstration model. */
+  VariantReport int8(String model) throws Exception {
     return run(model).variant("int8");
   }
 
@@ -190,7 +191,8 @@ final class DemoVariantRows {
         "%d of %d eligible layers".formatted(verified.size(), eligible.size()));
   }
 
-  private static Path home() {
+  /** Returns the repository of the demonstration's models. */
+  static Path home() {
     return Path.of(System.getProperty("conveyor.home", "."), "conf", "models");
   }
 
