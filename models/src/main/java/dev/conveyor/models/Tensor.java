@@ -83,6 +83,16 @@ public final class Tensor implements AutoCloseable {
     return share == null ? null : new Tensor(name, type, shape, data, share);
   }
 
+  /**
+   * Returns some of the bytes as a tensor for another owner, who closes it too. Null if this one is
+   * closed.
+   */
+  public @Nullable Tensor trySharePart(Shape partShape, int offset, int bytes) {
+    ByteBuffer part = data.slice(offset, bytes).order(ByteOrder.LITTLE_ENDIAN);
+    Lease share = lease == null ? null : lease.tryShare();
+    return lease != null && share == null ? null : new Tensor(name, type, partShape, part, share);
+  }
+
   /** Gives the lease back, if there is one. Closing twice is harmless. */
   @Override
   public void close() {

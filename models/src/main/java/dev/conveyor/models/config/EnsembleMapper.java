@@ -2,6 +2,7 @@ package dev.conveyor.models.config;
 
 import static dev.conveyor.models.config.Keys.each;
 
+import dev.conveyor.models.proto.EnsembleStep;
 import dev.conveyor.models.proto.ModelEnsembling;
 
 /** Ensembles between file and record. Stateless. */
@@ -25,6 +26,31 @@ final class EnsembleMapper {
               .setModelVersion(step.version())
               .putAllInputMap(step.inputMap())
               .putAllOutputMap(step.outputMap()));
+    }
+    return proto.build();
+  }
+
+  static StepFlow flow(EnsembleStep step) {
+    return new StepFlow(
+        step.getStep(),
+        step.getForEachList(),
+        step.hasMaxItems() ? step.getMaxItems() : StepFlow.DEFAULT_MAX_ITEMS,
+        StepFlow.Excess.valueOf(step.getOnExcess().name()),
+        step.getJoin(),
+        step.getWhen());
+  }
+
+  static EnsembleStep toProto(StepFlow flow) {
+    EnsembleStep.Builder proto =
+        EnsembleStep.newBuilder()
+            .setStep(flow.step())
+            .addAllForEach(flow.forEach())
+            .setJoin(flow.join())
+            .setWhen(flow.when());
+    if (flow.fansOut()) {
+      proto
+          .setMaxItems(flow.maxItems())
+          .setOnExcess(EnsembleStep.Excess.valueOf(flow.onExcess().name()));
     }
     return proto.build();
   }

@@ -1,18 +1,27 @@
 package dev.conveyor.models.config;
 
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /** What a configuration with an ensemble must have and cannot have. Stateless. */
 final class EnsembleRules {
 
   static final String PLATFORM = "ensemble";
 
+  private static final String STEP_FLOWS = ModelConfig.EXTENSIONS_KEY + ".ensemble_step";
+
   private EnsembleRules() {}
 
   static void require(ModelConfig config) {
+    List<StepFlow> flows = config.extensions().stepFlows();
     if (config.ensemble().isEmpty()) {
+      if (!flows.isEmpty()) {
+        throw new ConfigException(STEP_FLOWS, "not without ensemble_scheduling");
+      }
       return;
     }
+    requireSteps(flows, config.ensemble().get().steps(), config.batches());
     refuse("instance_group", !config.instanceGroups().isEmpty());
     refuse("dynamic_batching", config.dynamicBatching().isPresent());
     refuse("model_warmup", !config.warmups().isEmpty());
@@ -22,6 +31,36 @@ final class EnsembleRules {
         config.extensions().memory().residency() != ModelMemory.Residency.PINNED);
     complete("input", config.inputs());
     complete("output", config.outputs());
+  }
+
+  private static void requireSteps(
+      List<StepFlow> flows, List<EnsembleConfig.Step> steps, boolean batches) {
+    Set<Integer> seen = new HashSet<>();
+    for (int i = 0; i < flows.size(); i++) {
+      StepFlow flow = flows.get(i);
+      String key = STEP_FLOWS + "[" + i + "].";
+      if (flow.step() >= steps.size()) {
+        throw new ConfigException(
+            key + "step", "the number of a step, 0 to " + (steps.size() - 1), flow.step());
+      }
+      if (!seen.add(flow.step())) {
+        throw new ConfigException(key + "step", "step " + flow.step() + " is there twice");
+      }
+      Set<String> inputs = steps.get(flow.step()).inputMap().keySet();
+      for (String input : flow.forEach()) {
+        if (!inputs.contains(input)) {
+          throw new ConfigException(
+              key + "for_each",
+              "inputs of step " + flow.step() + ", " + inputs,
+              "\"" + input + "\"");
+        }
+      }
+      if (flow.fansOut() && batches) {
+        throw new ConfigException(
+            "max_batch_size",
+            "0 for an ensemble with a fan-out: how many items there are differs from image to image");
+      }
+    }
   }
 
   private static void complete(String key, List<TensorConfig> tensors) {

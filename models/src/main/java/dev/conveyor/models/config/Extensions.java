@@ -15,6 +15,7 @@ import java.util.List;
  * @param serviceLevel what requests are promised
  * @param instances between how many instances it moves
  * @param rejectNonFinite outputs that hold NaN or infinity are refused, request by request
+ * @param stepFlows of an ensemble: steps that run once per item, join items, or may be skipped
  */
 public record Extensions(
     List<Preprocessing> preprocessing,
@@ -26,7 +27,8 @@ public record Extensions(
     ModelMemory memory,
     ServiceLevel serviceLevel,
     InstanceRange instances,
-    boolean rejectNonFinite) {
+    boolean rejectNonFinite,
+    List<StepFlow> stepFlows) {
 
   public static final Extensions DEFAULT =
       new Extensions(
@@ -50,11 +52,13 @@ public record Extensions(
         memory,
         serviceLevel,
         InstanceRange.FIXED,
-        false);
+        false,
+        List.of());
   }
 
   public Extensions {
     preprocessing = List.copyOf(preprocessing);
+    stepFlows = List.copyOf(stepFlows);
     if (intraOpThreads < 0) {
       throw new ConfigException("intra_op_threads", "0 or more", intraOpThreads);
     }

@@ -236,7 +236,8 @@ final class ModelConfigMapper {
             extensions.getMemoryLimitBytes()),
         serviceLevel(extensions),
         new InstanceRange(extensions.getMinCount(), extensions.getMaxCount()),
-        extensions.getRejectNonFinite());
+        extensions.getRejectNonFinite(),
+        each("ensemble_step", extensions.getEnsembleStepList(), EnsembleMapper::flow));
   }
 
   private static ServiceLevel serviceLevel(ModelExtensions extensions) {

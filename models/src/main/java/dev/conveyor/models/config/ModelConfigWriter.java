@@ -215,6 +215,7 @@ public final class ModelConfigWriter {
       proto.setMinCount(extensions.instances().min()).setMaxCount(extensions.instances().max());
     }
     write(extensions.serviceLevel(), proto);
+    extensions.stepFlows().forEach(flow -> proto.addEnsembleStep(EnsembleMapper.toProto(flow)));
     for (Preprocessing block : extensions.preprocessing()) {
       proto.addPreprocessing(
           ImagePreprocessing.newBuilder()

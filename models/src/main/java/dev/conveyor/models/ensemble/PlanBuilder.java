@@ -8,19 +8,17 @@ import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.EnsembleConfig;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.TensorConfig;
-import dev.conveyor.models.ensemble.EnsemblePlan.Binding;
-import dev.conveyor.models.ensemble.EnsemblePlan.PlannedStep;
-import dev.conveyor.models.steps.Step;
+import dev.conveyor.models.ensemble.Wiring.Held;
+import dev.conveyor.models.ensemble.Wiring.Mode;
+import dev.conveyor.models.ensemble.Wiring.Read;
+import dev.conveyor.models.ensemble.Wiring.Wire;
+import dev.conveyor.models.ensemble.Wiring.Wired;
 import dev.conveyor.models.steps.StepSettings;
 import dev.conveyor.models.steps.Steps;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Checks an ensemble against the models it names, and plans it. Steps are taken in the order in
@@ -35,17 +33,15 @@ public final class PlanBuilder {
 
   private final ModelConfig config;
   private final EnsembleConfig ensemble;
-  private final Member.Lookup members;
-  private final Steps steps;
-  private final Map<String, Integer> slots = new LinkedHashMap<>();
-  private final Map<String, TensorSpec> specs = new HashMap<>();
-  private final List<Integer> uses = new ArrayList<>();
+  private final Tensors tensors = new Tensors();
+  private final Scopes scopes;
+  private final StepWiring wiring;
 
   private PlanBuilder(ModelConfig config, Member.Lookup members, Steps steps) {
     this.config = config;
     this.ensemble = config.ensemble().orElseThrow();
-    this.members = members;
-    this.steps = steps;
+    this.scopes = new Scopes(config.extensions().stepFlows(), tensors);
+    this.wiring = new StepWiring(config, members, steps, tensors, scopes);
   }
 
   /**
@@ -59,39 +55,36 @@ public final class PlanBuilder {
 
   private EnsemblePlan build() {
     requireKnownSettings();
-    List<TensorSpec> inputSpecs = declared(config.inputs());
-    List<Binding> inputs = new ArrayList<>();
-    for (TensorSpec spec : inputSpecs) {
-      inputs.add(new Binding(spec.name(), give(spec.name(), spec, "input")));
+    List<TensorSpec> inputs = declared(config.inputs());
+    for (TensorSpec spec : inputs) {
+      tensors.give(spec.name(), new Held(Wiring.REQUEST, spec, false), "input");
     }
     requireOneGiver();
-    PlannedStep[] planned = new PlannedStep[ensemble.steps().size()];
+    Wired[] wired = new Wired[ensemble.steps().size()];
     boolean advanced = true;
     while (advanced) {
       advanced = false;
-      for (int i = 0; i < planned.length; i++) {
-        if (planned[i] == null && specs.keySet().containsAll(reads(i))) {
-          planned[i] = plan(i);
+      for (int i = 0; i < wired.length; i++) {
+        if (wired[i] == null && tensors.containsAll(reads(i))) {
+          wired[i] = wire(i);
           advanced = true;
         }
       }
     }
-    for (int i = 0; i < planned.length; i++) {
-      if (planned[i] == null) {
+    for (int i = 0; i < wired.length; i++) {
+      if (wired[i] == null) {
         throw stuck(i);
       }
     }
-    List<TensorSpec> outputSpecs = declared(config.outputs());
-    List<Binding> outputs = new ArrayList<>();
-    for (int i = 0; i < outputSpecs.size(); i++) {
-      outputs.add(new Binding(outputSpecs.get(i).name(), output(i, outputSpecs.get(i))));
+    List<TensorSpec> outputs = declared(config.outputs());
+    List<Wire> results = new ArrayList<>();
+    for (int i = 0; i < outputs.size(); i++) {
+      results.add(result(i, outputs.get(i)));
     }
-    return new EnsemblePlan(
-        List.of(planned),
-        inputs,
-        outputs,
-        uses,
-        new ModelSignature(inputSpecs, outputSpecs, Math.max(0, config.maxBatchSize())));
+    return new GraphAssembler(tensors, scopes, List.of(wired), results)
+        .assemble(
+            SpecChecks.names(inputs),
+            new ModelSignature(inputs, outputs, Math.max(0, config.maxBatchSize())));
   }
 
   private List<TensorSpec> declared(List<TensorConfig> tensors) {
@@ -106,26 +99,13 @@ public final class PlanBuilder {
     return declared;
   }
 
-  private int give(String tensor, TensorSpec spec, String key) {
-    if (specs.put(tensor, spec) != null) {
-      throw new ConfigException(key, "tensor \"" + tensor + "\" is given twice");
-    }
-    slots.put(tensor, slots.size());
-    uses.add(0);
-    return slots.size() - 1;
-  }
-
-  private int take(String tensor) {
-    Integer slot = slots.get(tensor);
-    if (slot == null) {
-      throw new IllegalStateException(tensor + " has no slot");
-    }
-    uses.set(slot, uses.get(slot) + 1);
-    return slot;
-  }
-
   private List<String> reads(int index) {
-    return List.copyOf(ensemble.steps().get(index).inputMap().values());
+    List<String> reads = new ArrayList<>(ensemble.steps().get(index).inputMap().values());
+    String when = scopes.when(index);
+    if (when != null) {
+      reads.add(when);
+    }
+    return reads;
   }
 
   private void requireOneGiver() {
@@ -141,10 +121,11 @@ public final class PlanBuilder {
       }
     }
     for (int i = 0; i < ensemble.steps().size(); i++) {
+      String when = scopes.when(i);
       for (String tensor : reads(i)) {
         if (!givers.containsKey(tensor)) {
           throw new ConfigException(
-              KEY + "[" + i + "].input_map",
+              tensor.equals(when) ? scopes.key(i, "when") : KEY + "[" + i + "].input_map",
               "an input of the ensemble or an output of a step",
               "\"" + tensor + "\", which is neither");
         }
@@ -170,7 +151,7 @@ public final class PlanBuilder {
 
   private int giverOfMissing(int index) {
     String missing =
-        reads(index).stream().filter(t -> !specs.containsKey(t)).findFirst().orElseThrow();
+        reads(index).stream().filter(t -> tensors.find(t) == null).findFirst().orElseThrow();
     for (int i = 0; i < ensemble.steps().size(); i++) {
       if (ensemble.steps().get(i).outputMap().containsValue(missing)) {
         return i;
@@ -179,13 +160,14 @@ public final class PlanBuilder {
     throw new IllegalStateException(missing + " has no giver");
   }
 
-  private PlannedStep plan(int index) {
+  private Wired wire(int index) {
     EnsembleConfig.Step step = ensemble.steps().get(index);
-    Map<String, String> settings = settings(index);
     try {
-      return Steps.isStep(step.model()) ? planStep(index, step, settings) : planModel(index, step);
+      return wiring.wire(index, step);
     } catch (ConfigException e) {
-      throw e.key().startsWith(StepSettings.KEY) ? e : e.under(KEY + "[" + index + "]");
+      boolean full =
+          e.key().startsWith(StepSettings.KEY) || e.key().startsWith(ModelConfig.EXTENSIONS_KEY);
+      throw full ? e : e.under(KEY + "[" + index + "]");
     } catch (InferenceException e) {
       throw new ConfigException(
           KEY + "[" + index + "].model_name",
@@ -194,87 +176,29 @@ public final class PlanBuilder {
     }
   }
 
-  private PlannedStep planModel(int index, EnsembleConfig.Step step) {
-    Member member = members.find(step.model(), step.version());
-    if (config.batches() && member.maxBatchSize() < config.maxBatchSize()) {
-      throw new ConfigException(
-          "model_name",
-          "a model with a max_batch_size of at least that of the ensemble, "
-              + config.maxBatchSize(),
-          "\"" + step.model() + "\" with " + member.maxBatchSize());
-    }
-    List<Binding> inputs = new ArrayList<>();
-    requireNames("input_map", step.inputMap(), names(member.inputs()), true);
-    for (int i = 0; i < member.inputs().size(); i++) {
-      String name = member.inputs().get(i).name();
-      String tensor = tensor(step.inputMap(), name);
-      TensorSpec given = spec(tensor);
-      if (!agree(member.inputs().get(i), given) && !agree(member.tensors().get(i), given)) {
-        throw mismatch("input_map." + name, member.inputs().get(i), tensor, given);
-      }
-      inputs.add(new Binding(name, take(tensor)));
-    }
-    return planned(index, step, Optional.empty(), inputs, member.outputs());
-  }
-
-  private PlannedStep planStep(int index, EnsembleConfig.Step step, Map<String, String> settings) {
-    Step made = steps.create(step.model(), new StepSettings(index, settings));
-    requireNames("input_map", step.inputMap(), made.inputs(), true);
-    List<Binding> inputs = new ArrayList<>();
-    List<TensorSpec> given = new ArrayList<>();
-    for (String name : made.inputs()) {
-      String tensor = tensor(step.inputMap(), name);
-      TensorSpec spec = spec(tensor);
-      given.add(new TensorSpec(name, spec.type(), spec.shape()));
-      inputs.add(new Binding(name, take(tensor)));
-    }
-    return planned(index, step, Optional.of(made), inputs, made.outputs(given));
-  }
-
-  private PlannedStep planned(
-      int index,
-      EnsembleConfig.Step step,
-      Optional<Step> made,
-      List<Binding> inputs,
-      List<TensorSpec> given) {
-    requireNames("output_map", step.outputMap(), names(given), false);
-    List<Binding> outputs = new ArrayList<>();
-    for (TensorSpec spec : given) {
-      String tensor = step.outputMap().get(spec.name());
-      if (tensor != null) {
-        TensorSpec renamed = new TensorSpec(tensor, spec.type(), spec.shape());
-        outputs.add(new Binding(spec.name(), give(tensor, renamed, "output_map")));
-      }
-    }
-    return new PlannedStep(index, step.model(), step.version(), made, inputs, outputs);
-  }
-
-  private int output(int index, TensorSpec wanted) {
+  /** What has an item each is joined; what may be skipped has no rows then. */
+  private Wire result(int index, TensorSpec wanted) {
     String key = "output[" + index + "]";
-    TensorSpec given = specs.get(wanted.name());
-    if (given == null) {
+    Held held = tensors.find(wanted.name());
+    if (held == null) {
       throw new ConfigException(
           key + ".name", "a tensor that a step gives", "\"" + wanted.name() + "\"");
     }
-    if (!agree(wanted, given)) {
-      throw mismatch(key, wanted, wanted.name(), given);
+    Read read = scopes.read(Wiring.REQUEST, wanted.name(), false);
+    TensorSpec given = tensors.seen(read);
+    if (!SpecChecks.agree(wanted, given)) {
+      throw SpecChecks.mismatch(key, wanted, wanted.name(), given);
     }
-    return take(wanted.name());
-  }
-
-  /** The settings of steps are parameters of the ensemble, {@code step[1].k}. */
-  private Map<String, String> settings(int index) {
-    String prefix = "step[" + index + "].";
-    Map<String, String> settings = new TreeMap<>();
-    config
-        .parameters()
-        .forEach(
-            (key, value) -> {
-              if (key.startsWith(prefix)) {
-                settings.put(key.substring(prefix.length()), value);
-              }
-            });
-    return settings;
+    boolean anyRows = read.mode() == Mode.JOINED || held.optional();
+    if (anyRows && (wanted.shape().rank() == 0 || wanted.shape().dim(0) != Shape.DYNAMIC)) {
+      throw new ConfigException(
+          key + ".dims",
+          "-1 as the first dimension of tensor \""
+              + wanted.name()
+              + "\", which has as many rows as there are items, none if its step is skipped",
+          wanted.shape());
+    }
+    return new Wire(wanted.name(), read);
   }
 
   private void requireKnownSettings() {
@@ -289,62 +213,5 @@ public final class PlanBuilder {
             "parameters." + key, "no step without a model has this number, steps count from 0");
       }
     }
-  }
-
-  private static void requireNames(
-      String key, Map<String, String> map, List<String> names, boolean all) {
-    for (String name : map.keySet()) {
-      if (!names.contains(name)) {
-        throw new ConfigException(key, "one of " + names, "\"" + name + "\"");
-      }
-    }
-    for (String name : names) {
-      if (all && !map.containsKey(name)) {
-        throw new ConfigException(key, "a tensor for the input \"" + name + "\"", "none");
-      }
-    }
-  }
-
-  private static String tensor(Map<String, String> map, String name) {
-    String tensor = map.get(name);
-    if (tensor == null) {
-      throw new IllegalStateException(name + " is not mapped");
-    }
-    return tensor;
-  }
-
-  private TensorSpec spec(String tensor) {
-    TensorSpec spec = specs.get(tensor);
-    if (spec == null) {
-      throw new IllegalStateException(tensor + " is not given");
-    }
-    return spec;
-  }
-
-  private static List<String> names(List<TensorSpec> specs) {
-    return specs.stream().map(TensorSpec::name).toList();
-  }
-
-  private static ConfigException mismatch(
-      String key, TensorSpec wanted, String tensor, @Nullable TensorSpec given) {
-    String found = given == null ? "nothing" : given.type().configName() + " " + given.shape();
-    return new ConfigException(
-        key,
-        wanted.type().configName() + " " + wanted.shape(),
-        "tensor \"" + tensor + "\", which is " + found);
-  }
-
-  private static boolean agree(TensorSpec a, TensorSpec b) {
-    if (a.type() != b.type() || a.shape().rank() != b.shape().rank()) {
-      return false;
-    }
-    for (int i = 0; i < a.shape().rank(); i++) {
-      long x = a.shape().dim(i);
-      long y = b.shape().dim(i);
-      if (x != y && x != Shape.DYNAMIC && y != Shape.DYNAMIC) {
-        return false;
-      }
-    }
-    return true;
   }
 }

@@ -4,34 +4,34 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Which steps of one request may run. Not thread-safe: owned by the run of the request.
+ * Which nodes of one pass through a graph may run. Not thread-safe: owned by that pass.
  *
- * <p>Invariant: a step is returned once, when the last of the tensors it reads is there.
+ * <p>Invariant: a node is returned once, when the last of the tensors it reads is there.
  */
 public final class Progress {
 
-  private final EnsemblePlan plan;
+  private final StepGraph graph;
   private final boolean[] there;
   private final boolean[] begun;
   private int unfinished;
 
-  public Progress(EnsemblePlan plan) {
-    this.plan = plan;
-    this.there = new boolean[plan.uses().size()];
-    this.begun = new boolean[plan.steps().size()];
-    this.unfinished = plan.steps().size();
+  public Progress(StepGraph graph) {
+    this.graph = graph;
+    this.there = new boolean[graph.uses().size()];
+    this.begun = new boolean[graph.nodes().size()];
+    this.unfinished = graph.nodes().size();
   }
 
-  /** The inputs are there; returns the steps that may run. */
-  public List<EnsemblePlan.PlannedStep> start() {
-    arrived(plan.inputs());
+  /** The inputs are there; returns the nodes that may run, by their position. */
+  public List<Integer> start() {
+    arrived(graph.inputs());
     return ready();
   }
 
-  /** A step has given its outputs; returns the steps that may run now. */
-  public List<EnsemblePlan.PlannedStep> done(EnsemblePlan.PlannedStep step) {
+  /** A node has given its outputs; returns the nodes that may run now, by their position. */
+  public List<Integer> done(int position) {
     unfinished--;
-    arrived(step.outputs());
+    arrived(graph.nodes().get(position).outputs());
     return ready();
   }
 
@@ -39,21 +39,38 @@ public final class Progress {
     return unfinished == 0;
   }
 
-  private void arrived(List<EnsemblePlan.Binding> bindings) {
-    for (EnsemblePlan.Binding binding : bindings) {
+  /** Returns whether what this slot holds is there, or was. */
+  boolean isThere(int slot) {
+    return there[slot];
+  }
+
+  boolean hasBegun(int position) {
+    return begun[position];
+  }
+
+  private void arrived(List<Binding> bindings) {
+    for (Binding binding : bindings) {
       there[binding.slot()] = true;
     }
   }
 
-  private List<EnsemblePlan.PlannedStep> ready() {
-    List<EnsemblePlan.PlannedStep> ready = new ArrayList<>();
-    for (EnsemblePlan.PlannedStep step : plan.steps()) {
-      if (!begun[step.index()]
-          && step.inputs().stream().allMatch(binding -> there[binding.slot()])) {
-        begun[step.index()] = true;
-        ready.add(step);
+  private List<Integer> ready() {
+    List<Integer> ready = new ArrayList<>();
+    for (int i = 0; i < begun.length; i++) {
+      if (!begun[i] && isReady(graph.nodes().get(i))) {
+        begun[i] = true;
+        ready.add(i);
       }
     }
     return ready;
+  }
+
+  private boolean isReady(Node node) {
+    for (Binding binding : node.inputs()) {
+      if (!there[binding.slot()]) {
+        return false;
+      }
+    }
+    return node.when().isEmpty() || there[node.when().getAsInt()];
   }
 }

@@ -124,7 +124,8 @@ class ModelConfigReaderTest {
                 ModelMemory.DEFAULT,
                 ServiceLevel.DEFAULT,
                 InstanceRange.FIXED,
-                true));
+                true,
+                List.of()));
   }
 
   @Test

@@ -232,7 +232,8 @@ class ModelConfigRoundTripTest {
                     memory,
                     rest.getKey().getKey(),
                     rest.getKey().getValue(),
-                    rest.getValue()));
+                    rest.getValue(),
+                    List.of()));
   }
 
   private static Arbitrary<InstanceRange> instances() {

@@ -68,6 +68,16 @@ class SchemaTest {
         ENSEMBLE
             + "'ensemble_scheduling': {'max_inflight_requests': 3, 'step': [{'model_name': 'a',"
             + " 'model_version': '2', 'input_map': {'i': 'x'}, 'output_map': {'o': 'y'}}]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'step': ["
+            + STEP
+            + "]}, 'conveyor': {'ensemble_step': ["
+            + "{'step': 0, 'for_each': ['i'], 'max_items': 9, 'on_excess': 'TRUNCATE'}]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'step': ["
+            + STEP
+            + "]},"
+            + " 'conveyor': {'ensemble_step': [{'join': true, 'when': 'x'}]}}",
         "{'conveyor': {'intra_op_threads': 1, 'weight': 0.25}}",
         "{'conveyor': {'admission': {}}}",
         "{'conveyor': {'admission': {'max_queue_bytes': '1', 'target_queue_delay_microseconds': 5,"
@@ -126,6 +136,26 @@ class SchemaTest {
         ENSEMBLE + "'dynamic_batching': {}, 'ensemble_scheduling': {'step': [" + STEP + "]}}",
         ENSEMBLE + "'ensemble_scheduling': {'step': [" + STEP + "], 'max_inflight_requests': -1}}",
         ENSEMBLE + "'ensemble_scheduling': {'step': [{'model_name': 'a'}]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'step': ["
+            + STEP
+            + "]},"
+            + " 'conveyor': {'ensemble_step': [{'step': 0}]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'step': ["
+            + STEP
+            + "]},"
+            + " 'conveyor': {'ensemble_step': [{'for_each': ['i'], 'max_items': 65537}]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'step': ["
+            + STEP
+            + "]},"
+            + " 'conveyor': {'ensemble_step': [{'join': true, 'max_items': 7}]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'step': ["
+            + STEP
+            + "]},"
+            + " 'conveyor': {'ensemble_step': [{'for_each': ['i'], 'on_excess': 'DROP'}]}}",
         "{'dynamic_batching': {'preferred_batch_size': [0]}}",
         "{'dynamic_batching': {'max_queue_delay_microseconds': -1}}",
         "{'dynamic_batching': {'max_queue_delay_microseconds': 'soon'}}",

@@ -12,7 +12,7 @@ import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.config.ModelConfigWriter;
-import dev.conveyor.models.ensemble.EnsemblePlan.PlannedStep;
+import dev.conveyor.models.config.StepFlow;
 import dev.conveyor.models.steps.Steps;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -45,15 +45,14 @@ final class PlanBuilderTest {
                 + step("b", "IN", "right")
                 + "]}}");
 
-    assertThat(plan.uses().get(plan.inputs().get(0).slot())).isEqualTo(2);
-    Progress progress = new Progress(plan);
-    List<PlannedStep> first = progress.start();
-    assertThat(first).extracting(PlannedStep::index).containsExactly(1, 2);
-    assertThat(progress.done(first.get(1))).isEmpty();
+    StepGraph graph = plan.graph();
+    assertThat(graph.uses().get(graph.inputs().get(0).slot())).isEqualTo(2);
+    Progress progress = new Progress(graph);
+    assertThat(progress.start()).containsExactly(1, 2);
+    assertThat(progress.done(2)).isEmpty();
     assertThat(progress.isFinished()).isFalse();
-    List<PlannedStep> second = progress.done(first.get(0));
-    assertThat(second).extracting(PlannedStep::index).containsExactly(0);
-    assertThat(progress.done(second.get(0))).isEmpty();
+    assertThat(progress.done(1)).containsExactly(0);
+    assertThat(progress.done(0)).isEmpty();
     assertThat(progress.isFinished()).isTrue();
   }
 
@@ -138,12 +137,18 @@ final class PlanBuilderTest {
           ]
           max_inflight_requests: 5
         }
+        parameters {
+          key: "conveyor"
+          value { string_value: "{\\"ensemble_step\\": [{\\"step\\": 1, \\"when\\": \\"x\\"}]}" }
+        }
         """);
 
     ModelConfig config = ModelConfigReader.read(model);
 
     assertThat(config.ensemble().orElseThrow().maxInflightRequests()).isEqualTo(5);
     assertThat(config.ensemble().orElseThrow().steps().get(1).version()).isEqualTo(3);
+    assertThat(config.extensions().stepFlows())
+        .containsExactly(new StepFlow(1, List.of(), 256, StepFlow.Excess.REJECT, false, "x"));
     assertThat(ModelConfigReader.read("both", ModelConfigWriter.toJson(config))).isEqualTo(config);
     assertThat(ModelConfigWriter.toJson(config)).contains("\"platform\":\"ensemble\"");
   }

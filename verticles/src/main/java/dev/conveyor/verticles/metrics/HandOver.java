@@ -21,6 +21,11 @@ public final class HandOver {
     }
   }
 
+  /** What items gave is put together in one place, to go to the next step. */
+  public void countJoin(int bytes) {
+    copied.add(bytes);
+  }
+
   /** Returns the bytes that steps got from steps. */
   public long handedOnBytes() {
     return handedOn.sum();

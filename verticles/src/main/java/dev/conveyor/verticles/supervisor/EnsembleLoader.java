@@ -8,6 +8,7 @@ import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.ensemble.EnsemblePlan;
 import dev.conveyor.models.ensemble.Member;
 import dev.conveyor.models.ensemble.PlanBuilder;
+import dev.conveyor.models.ensemble.PlannedStep;
 import dev.conveyor.models.repository.Ensembles;
 import dev.conveyor.models.repository.ModelDirectory;
 import dev.conveyor.models.repository.ModelRepository;
@@ -117,7 +118,7 @@ final class EnsembleLoader {
 
   /** Returns why a step cannot run; empty if all can. */
   private String missing(EnsemblePlan plan) {
-    for (EnsemblePlan.PlannedStep step : plan.steps()) {
+    for (PlannedStep step : plan.steps()) {
       if (step.step().isEmpty()) {
         try {
           ServedModel unused = catalog.findReady(step.model(), text(step.version()));

@@ -1,0 +1,137 @@
+package dev.conveyor.models;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tensor taken apart along its first dimension, and parts put together again.
+ *
+ * <p>Not thread-safe: owned by whoever owns the tensor, which stays open as long as rows are taken.
+ */
+public final class Rows {
+
+  private final Tensor tensor;
+  private final int count;
+  private final Shape shape;
+
+  /** Where each row begins, and where the last one ends. */
+  private final int[] offsets;
+
+  private Rows(Tensor tensor, int[] offsets) {
+    this.tensor = tensor;
+    this.count = offsets.length - 1;
+    this.shape = tensor.shape().withFirst(1);
+    this.offsets = offsets;
+  }
+
+  /**
+   * Takes a tensor of at least one dimension apart.
+   *
+   * @throws InferenceException if data and shape do not agree
+   */
+  public static Rows of(Tensor tensor) {
+    int count = Math.toIntExact(tensor.shape().dim(0));
+    int[] offsets = new int[count + 1];
+    offsets[count] = tensor.sizeBytes();
+    if (tensor.type() == DataType.BYTES) {
+      int perRow = Math.toIntExact(tensor.shape().withFirst(1).elements());
+      BytesTensors.forEach(
+          tensor,
+          (index, data, offset, lengthBytes) -> {
+            if (index % perRow == 0) {
+              offsets[index / perRow] = offset - Integer.BYTES;
+            }
+          });
+    } else {
+      for (int i = 0; i < count; i++) {
+        offsets[i] = (int) ((long) tensor.sizeBytes() * i / count);
+      }
+    }
+    return new Rows(tensor, offsets);
+  }
+
+  public int count() {
+    return count;
+  }
+
+  /** Returns a row as a tensor of one row, to be closed on its own; null if the whole is closed. */
+  public @Nullable Tensor tryShare(int row) {
+    return tensor.trySharePart(shape, offsets[row], offsets[row + 1] - offsets[row]);
+  }
+
+  /**
+   * Puts parts together along the first dimension. Closes nothing; a single part is shared, not
+   * copied.
+   *
+   * @param spec name, type and, if there are no parts, shape of the whole
+   * @param numbers of the parts, for messages
+   * @throws InferenceException if they differ in another dimension, or are too large together
+   */
+  public static Tensor join(TensorSpec spec, List<Tensor> parts, List<Integer> numbers) {
+    if (parts.isEmpty()) {
+      return none(spec);
+    }
+    Tensor first = parts.get(0);
+    long rows = 0;
+    long bytes = 0;
+    for (int i = 0; i < parts.size(); i++) {
+      Tensor part = parts.get(i);
+      requireAlike(spec, first, numbers.get(0), part, numbers.get(i));
+      rows += part.shape().dim(0);
+      bytes += part.sizeBytes();
+    }
+    Tensor share = parts.size() == 1 ? first.tryShare() : null;
+    if (share != null) {
+      return share.renamed(spec.name());
+    }
+    if (bytes > Integer.MAX_VALUE - 8) {
+      throw new InferenceException(
+          ErrorCode.TOO_LARGE,
+          "tensor '%s': its %d items have %d bytes, more than one buffer can hold"
+              .formatted(spec.name(), parts.size(), bytes));
+    }
+    return Tensor.of(
+        spec.name(), spec.type(), first.shape().withFirst(rows), gather(parts, (int) bytes));
+  }
+
+  /** Returns a tensor without rows. */
+  public static Tensor none(TensorSpec spec) {
+    return Tensor.of(spec.name(), spec.type(), none(spec.shape()), ByteBuffer.allocate(0));
+  }
+
+  private static ByteBuffer gather(List<Tensor> parts, int bytes) {
+    ByteBuffer data = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    for (Tensor part : parts) {
+      data.put(part.data().duplicate().rewind());
+    }
+    return data.flip();
+  }
+
+  private static Shape none(Shape shape) {
+    long[] dims = shape.toArray();
+    for (int i = 0; i < dims.length; i++) {
+      dims[i] = i == 0 || dims[i] == Shape.DYNAMIC ? 0 : dims[i];
+    }
+    return Shape.of(dims);
+  }
+
+  private static void requireAlike(
+      TensorSpec spec, Tensor first, int firstIndex, Tensor part, int index) {
+    if (part.type() != spec.type()
+        || part.shape().rank() == 0
+        || !part.shape().withFirst(0).equals(first.shape().withFirst(0))) {
+      throw InferenceException.invalid(
+          "tensor '%s': item %d is %s %s and item %d is %s %s, which cannot be joined"
+              .formatted(
+                  spec.name(),
+                  firstIndex,
+                  first.type(),
+                  first.shape(),
+                  index,
+                  part.type(),
+                  part.shape()));
+    }
+  }
+}

@@ -1,0 +1,210 @@
+package dev.conveyor.verticles.ensemble;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.config.EnsembleConfig;
+import dev.conveyor.models.ensemble.PlannedStep;
+import dev.conveyor.models.steps.Step;
+import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.InferCall;
+import dev.conveyor.verticles.InferenceGateway;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.HandOver;
+import dev.conveyor.verticles.metrics.ModelStats;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The steps of one request, each a request of its model or work on a worker, with the priority, the
+ * tenant and the deadline of the request.
+ *
+ * <p>Thread-confined: the context of the request, where all answers arrive.
+ */
+final class StepCalls {
+
+  /** Where a step runs for the request as a whole, not for one of its items. */
+  static final int NO_ITEM = -1;
+
+  private final ServedModel served;
+  private final Ensemble ensemble;
+  private final InferCall call;
+  private final long arrivalNs;
+  private final InferenceGateway gateway;
+  private final StepStage stage;
+  private final ReplyTo reply;
+  private final Set<ReplyTo> underWay = new HashSet<>();
+  private boolean over;
+
+  StepCalls(
+      ServedModel served,
+      Ensemble ensemble,
+      InferCall call,
+      long arrivalNs,
+      InferenceGateway gateway,
+      StepStage stage,
+      ReplyTo reply) {
+    this.served = served;
+    this.ensemble = ensemble;
+    this.call = call;
+    this.arrivalNs = arrivalNs;
+    this.gateway = gateway;
+    this.stage = stage;
+    this.reply = reply;
+  }
+
+  HandOver handOver() {
+    return ensemble.handOver();
+  }
+
+  /** Returns whether the request was answered, or is about to be. */
+  boolean isOver() {
+    return over || reply.isDone();
+  }
+
+  /** The request is over: what still runs for it is called off. */
+  void end() {
+    over = true;
+    for (ReplyTo step : List.copyOf(underWay)) {
+      step.fail(new InferenceException(ErrorCode.CANCELLED, "the request is over"));
+    }
+  }
+
+  /**
+   * Runs a step, now or when its limit lets it.
+   *
+   * @param item number of the item it runs for, or {@link #NO_ITEM}
+   * @param inputs asked for once, when the step is about to run; never if the request is over then
+   * @param done gets the outputs, later, unless the request is over
+   */
+  void run(PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
+    StepLimit limit = ensemble.limits().get(step.index());
+    switch (limit.enter(reply, () -> launch(step, item, inputs, done))) {
+      case RUNS -> launch(step, item, inputs, done);
+      case FULL ->
+          fail(
+              where(step, item),
+              new InferenceException(
+                  ErrorCode.QUEUE_FULL,
+                  StepLimit.MAX_WAITING + " requests wait for this step already"));
+      case WAITS -> {}
+    }
+  }
+
+  /** Runs work that is none of the steps, on the workers of steps; takes over the inputs. */
+  void work(String where, Step work, List<Tensor> inputs, Consumer<List<Tensor>> done) {
+    stage
+        .run(work, inputs, reply)
+        .onComplete(outputs -> deliver(outputs, done), failure -> fail(where, asFailure(failure)));
+  }
+
+  /**
+   * Ends the request.
+   *
+   * @param where the step, for the message
+   */
+  void fail(String where, InferenceException failure) {
+    if (!over
+        && reply.fail(
+            new InferenceException(
+                code(failure),
+                "ensemble '%s': %s: %s".formatted(served.name(), where, failure.getMessage()),
+                failure.reason(),
+                failure.retryAfterNs()))
+        && failure.code() == ErrorCode.EXECUTION_FAILED) {
+      served.stats().onFailure(ModelStats.Reason.BACKEND, System.nanoTime() - arrivalNs);
+    }
+  }
+
+  private void launch(
+      PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
+    StepLimit limit = ensemble.limits().get(step.index());
+    long timeoutMicros = call.timeoutMicros();
+    if (timeoutMicros > 0) {
+      timeoutMicros -= TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - arrivalNs);
+    }
+    if (isOver()) {
+      limit.leave();
+    } else if (call.timeoutMicros() > 0 && timeoutMicros <= 0) {
+      limit.leave();
+      fail(
+          where(step, item),
+          new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired"));
+    } else if (step.step().isPresent()) {
+      stage
+          .run(step.step().get(), inputs.get(), reply)
+          .onComplete(
+              outputs -> {
+                limit.leave();
+                deliver(outputs, done);
+              },
+              failure -> {
+                limit.leave();
+                fail(where(step, item), asFailure(failure));
+              });
+    } else {
+      infer(step, item, timeoutMicros, inputs.get(), done);
+    }
+  }
+
+  private void infer(
+      PlannedStep step,
+      int item,
+      long timeoutMicros,
+      List<Tensor> inputs,
+      Consumer<List<Tensor>> done) {
+    StepLimit limit = ensemble.limits().get(step.index());
+    String version = step.version() == EnsembleConfig.LATEST ? "" : Long.toString(step.version());
+    InferCall inner =
+        new InferCall(
+            step.model(),
+            version,
+            inputs,
+            call.priority(),
+            timeoutMicros,
+            call.deadlineNs(),
+            call.tenant());
+    ReplyTo[] path = new ReplyTo[1];
+    path[0] =
+        gateway.infer(
+            inner,
+            (response, failure) -> {
+              underWay.remove(path[0]);
+              limit.leave();
+              if (response == null) {
+                fail(where(step, item), asFailure(failure));
+              } else {
+                deliver(response.outputs(), done);
+              }
+            });
+    underWay.add(path[0]);
+  }
+
+  private void deliver(List<Tensor> outputs, Consumer<List<Tensor>> done) {
+    if (over) {
+      outputs.forEach(Tensor::close);
+    } else {
+      done.accept(outputs);
+    }
+  }
+
+  private static String where(PlannedStep step, int item) {
+    return item == NO_ITEM ? step.label() : step.label() + ", item " + item;
+  }
+
+  /** The client asked for the ensemble, which is there. */
+  private static ErrorCode code(InferenceException failure) {
+    return failure.code() == ErrorCode.NOT_FOUND ? ErrorCode.UNAVAILABLE : failure.code();
+  }
+
+  private static InferenceException asFailure(@Nullable Throwable failure) {
+    return failure instanceof InferenceException e
+        ? e
+        : new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(failure));
+  }
+}
