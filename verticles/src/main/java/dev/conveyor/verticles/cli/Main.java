@@ -20,7 +20,8 @@ import picocli.CommandLine.Command;
       SimulateCommand.class,
       OptimizeCommand.class,
       TuneCommand.class,
-      ChaosCommand.class
+      ChaosCommand.class,
+      FeedCommand.class
     })
 public final class Main {
 

@@ -57,7 +57,8 @@ class FrameStreamTest {
     return """
         {"name": "%s", "max_batch_size": 8,
          "parameters": {"test_gate": {"string_value": "%s"}},
-         "conveyor": {"preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
+         "conveyor": {"intra_op_threads": 1,
+           "preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
         """
         .formatted(model, gate);
   }

@@ -1,0 +1,154 @@
+package dev.conveyor.verticles.feed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.conveyor.models.DataType;
+import dev.conveyor.verticles.feed.FeedPlan.Protocol;
+import dev.conveyor.verticles.metrics.ModelStats.FrameEvent;
+import dev.conveyor.verticles.server.TestModels;
+import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.json.JsonObject;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Cameras over real sockets, on both protocols. */
+class FeedTest {
+
+  @TempDir private static Path directory;
+
+  private static TestServer server;
+  private static List<byte[]> frames;
+
+  @BeforeAll
+  static void start() throws IOException {
+    TestModels models =
+        new TestModels(directory.resolve("models"))
+            .identity("pixels", DataType.FP32, "batch", 3, 2, 2)
+            .config(
+                "pixels",
+                """
+                {"name": "pixels", "max_batch_size": 8,
+                 "conveyor": {"preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
+                """);
+    server =
+        TestServer.start(
+            models,
+            new JsonObject()
+                .put("profiles", new JsonObject().put("warmup_ms", 0).put("stored", false)));
+    Path pictures = Files.createDirectory(directory.resolve("pictures"));
+    Files.write(pictures.resolve("1.jpg"), jpeg(64, 0x404040));
+    Files.write(pictures.resolve("2.jpg"), jpeg(48, 0xC0C0C0));
+    Files.writeString(pictures.resolve("notes.txt"), "no picture");
+    frames = FramesFile.read(pictures);
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  @Test
+  void shouldAccountForEveryFrameOfEveryStreamUnderEveryPolicy() {
+    for (Protocol protocol : Protocol.values()) {
+      for (String policy : new String[] {"block", "drop", "latest"}) {
+        Map<FrameEvent, Long> before = counts();
+
+        FeedResult result = play(plan(protocol, "pixels", policy));
+
+        assertThat(result.firstFailure()).as("%s %s", protocol, policy).isNull();
+        assertThat(result.addsUp()).as("%s %s: %s", protocol, policy, result).isTrue();
+        assertThat(result.sent() + result.skipped()).as("3 streams x 40 frames").isEqualTo(120);
+        assertThat(result.answered()).isPositive();
+        assertThat(increase(before, FrameEvent.RECEIVED)).isEqualTo(result.sent());
+        assertThat(increase(before, FrameEvent.ANSWERED)).isEqualTo(result.answered());
+        assertThat(increase(before, FrameEvent.DROPPED)).isEqualTo(result.dropped());
+        if (policy.equals("block")) {
+          assertThat(result.dropped()).isZero();
+        }
+      }
+    }
+    server.assertIdle();
+  }
+
+  @Test
+  void shouldSayWhyAStreamCannotBeOpened() {
+    assertThatThrownBy(() -> play(plan(Protocol.HTTP, "nobody", "latest")))
+        .hasMessageContaining("HTTP 404")
+        .hasMessageContaining("unknown model");
+    assertThatThrownBy(() -> play(plan(Protocol.HTTP, "pixels", "newest")))
+        .hasMessageContaining("must be block, drop or latest");
+    assertThatThrownBy(() -> play(plan(Protocol.GRPC, "nobody", "latest")))
+        .isInstanceOf(AssertionError.class);
+  }
+
+  @Test
+  void shouldReadAFileOfMotionJpeg() throws IOException {
+    Path file = directory.resolve("film.mjpeg");
+    ByteArrayOutputStream film = new ByteArrayOutputStream();
+    frames.forEach(film::writeBytes);
+    Files.write(file, film.toByteArray());
+    assertThat(FramesFile.read(file)).containsExactlyElementsOf(frames);
+
+    film.write(frames.get(0), 0, 100);
+    Files.write(file, film.toByteArray());
+    assertThatThrownBy(() -> FramesFile.read(file))
+        .isInstanceOf(FeedException.class)
+        .hasMessageContaining("frame 2")
+        .hasMessageContaining("ended in the middle of a frame");
+  }
+
+  @Test
+  void shouldRefuseADirectoryWithoutPictures() throws IOException {
+    Path empty = Files.createDirectory(directory.resolve("empty"));
+    assertThatThrownBy(() -> FramesFile.read(empty))
+        .isInstanceOf(FeedException.class)
+        .hasMessageContaining("found no picture");
+  }
+
+  private static FeedPlan plan(Protocol protocol, String model, String policy) {
+    int port = protocol == Protocol.HTTP ? server.httpPort() : server.server().grpcPort();
+    return new FeedPlan(
+        new FeedPlan.Target(protocol, "127.0.0.1", port, model),
+        frames,
+        3,
+        100,
+        Duration.ofMillis(400),
+        policy,
+        0,
+        List.of("OUTPUT0"));
+  }
+
+  private static FeedResult play(FeedPlan plan) {
+    return TestServer.await(Feed.play(server.vertx(), plan));
+  }
+
+  private static Map<FrameEvent, Long> counts() {
+    return server.server().catalog().find("pixels", "").stats().frames();
+  }
+
+  private static long increase(Map<FrameEvent, Long> before, FrameEvent event) {
+    return counts().getOrDefault(event, 0L) - before.getOrDefault(event, 0L);
+  }
+
+  private static byte[] jpeg(int size, int rgb) throws IOException {
+    BufferedImage image = new BufferedImage(size, size, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < size * size; i++) {
+      image.setRGB(i % size, i / size, rgb);
+    }
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ImageIO.write(image, "jpg", out);
+    return out.toByteArray();
+  }
+}
