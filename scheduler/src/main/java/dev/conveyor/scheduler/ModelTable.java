@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -64,5 +65,31 @@ final class ModelTable {
     }
     byKey.remove(model.plan.key());
     all.remove(model);
+  }
+
+  /** Returns every batch that runs now. */
+  List<Assignment> running() {
+    List<Assignment> running = new ArrayList<>(0);
+    for (ModelState model : all) {
+      for (InstanceState instance : model.instances.values()) {
+        if (instance.running != null) {
+          running.add(instance.running);
+        }
+      }
+    }
+    return running;
+  }
+
+  /** Returns what runs longer than {@link ExecutionLimit} allows. */
+  List<Assignment> overdue(long nowNs, long sinceNs, long marginNs) {
+    List<Assignment> overdue = new ArrayList<>(0);
+    for (Assignment running : running()) {
+      Batch batch = running.batch();
+      long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - sinceNs);
+      if (ageNs + marginNs > ExecutionLimit.ns(running.state.placement.profile, batch.items())) {
+        overdue.add(running);
+      }
+    }
+    return overdue;
   }
 }

@@ -8,7 +8,6 @@ import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.decisions.DecisionLog;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.scheduler.profile.CostSample;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -39,9 +38,6 @@ public final class Scheduler {
   /** Charged for a batch of a model that has never run, until its true cost is known. */
   private static final long UNKNOWN_COST_NS = 1_000_000;
 
-  /** Lost with two instances, a request may be what they were lost by. */
-  private static final int MOST_TRIES = 2;
-
   private static final int LOGGED_DECISIONS = 4096;
 
   private final DeviceTable devices;
@@ -50,9 +46,8 @@ public final class Scheduler {
   private final LoadBoard loads = new LoadBoard();
   private final DecisionLog log = new DecisionLog(LOGGED_DECISIONS);
   private final Agenda agenda = new Agenda(log);
-  private List<Rejection> rejected = new ArrayList<>();
+  private final Intake intake = new Intake(models, loads, agenda);
   private long nextBatchId;
-  private boolean shutDown;
 
   /** Creates a scheduler without models; among equally used devices the first goes first. */
   public Scheduler(List<DeviceSpec> devices) {
@@ -78,7 +73,7 @@ public final class Scheduler {
     } else if (model.draining) {
       throw new IllegalStateException(plan.key() + " is being removed");
     } else {
-      model.replan(plan, nowNs, rejected);
+      model.replan(plan, nowNs, intake.rejected());
       agenda.touch(model);
     }
   }
@@ -118,7 +113,7 @@ public final class Scheduler {
     if (model == null) {
       return;
     }
-    model.batcher.rejectAll(Refusals.notReady(model.plan, "unloaded"), rejected);
+    model.batcher.rejectAll(Refusals.notReady(model.plan, "unloaded"), intake.rejected());
     agenda.forget(model);
     models.remove(model);
     model.removed = true;
@@ -217,72 +212,24 @@ public final class Scheduler {
 
   /** Queues a request; returns null if it was taken, otherwise why not. */
   public @Nullable InferenceException submit(InferenceRequest request, long nowNs) {
-    ModelState model = models.find(request.model(), request.version());
-    if (model == null) {
-      return Refusals.unknown(request);
-    }
-    InferenceException refusal = admit(model, request, nowNs);
-    if (refusal != null) {
-      model.refused++;
-      return refusal;
-    }
-    if (model.batcher.isNews() || model.admission.sheds()) {
-      if (model.batcher.isOnlyLonger() && !model.admission.sheds()) {
-        agenda.touchLonger(model);
-      } else {
-        agenda.touch(model);
-      }
-    }
-    model.startWaiting(nowNs);
-    if (model.batcher.queue().requests() == 1) {
-      for (int i = 0; i < model.placements.size(); i++) {
-        Placement placement = model.placements.get(i);
-        placement.device.runQueue.activate(placement.entry);
-      }
-    }
-    return null;
-  }
-
-  private @Nullable InferenceException admit(
-      ModelState model, InferenceRequest request, long nowNs) {
-    if (shutDown) {
-      return Refusals.shuttingDown();
-    }
-    String lost = model.lostReason;
-    if (model.draining) {
-      return Refusals.notReady(model.plan, "unloading");
-    } else if (lost != null) {
-      return Refusals.notReady(model.plan, lost);
-    }
-    InferenceException refusal = model.admission.check(request, nowNs);
-    if (refusal != null) {
-      return refusal;
-    }
-    request.notes().takenBy = model;
-    model.admission.tag(request);
-    refusal = model.batcher.offer(request, nowNs);
-    if (refusal != null) {
-      model.admission.dropped(request);
-    }
-    loads.touch(model);
-    return refusal;
+    return intake.submit(request, nowNs);
   }
 
   /** Returns the next batch to run and where, or null; ask until it returns null. */
   public @Nullable Assignment poll(long nowNs) {
-    agenda.settle(nowNs, rejected);
+    agenda.settle(nowNs, intake.rejected());
     Placement next = devices.choose();
     while (next != null) {
       ModelState model = next.model;
-      Batch batch = model.batcher.take(nextBatchId, nowNs, next, rejected);
+      Batch batch = model.batcher.take(nextBatchId, nowNs, next, intake.rejected());
       agenda.logDropped(model, nowNs);
       if (batch != null) {
         nextBatchId++;
         Assignment assignment = assign(next, batch, nowNs);
-        agenda.refresh(model, nowNs, rejected);
+        agenda.refresh(model, nowNs, intake.rejected());
         return assignment;
       }
-      agenda.refresh(model, nowNs, rejected);
+      agenda.refresh(model, nowNs, intake.rejected());
       next = devices.choose();
     }
     return null;
@@ -363,7 +310,7 @@ public final class Scheduler {
       model.lostReason = reason;
       loads.touch(model);
       agenda.touch(model);
-      model.batcher.rejectAll(Refusals.notReady(model.plan, reason), rejected);
+      model.batcher.rejectAll(Refusals.notReady(model.plan, reason), intake.rejected());
     }
   }
 
@@ -373,28 +320,12 @@ public final class Scheduler {
    * @param sinceNs time before this does not count
    */
   public List<Assignment> overdue(long nowNs, long sinceNs, long marginNs) {
-    List<Assignment> overdue = new ArrayList<>(0);
-    for (Assignment running : running()) {
-      Batch batch = running.batch();
-      long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - sinceNs);
-      if (ageNs + marginNs > ExecutionLimit.ns(running.state.placement.profile, batch.items())) {
-        overdue.add(running);
-      }
-    }
-    return overdue;
+    return models.overdue(nowNs, sinceNs, marginNs);
   }
 
   /** Returns every batch that runs now. */
   public List<Assignment> running() {
-    List<Assignment> all = new ArrayList<>(0);
-    for (ModelState model : models.all()) {
-      for (InstanceState instance : model.instances.values()) {
-        if (instance.running != null) {
-          all.add(instance.running);
-        }
-      }
-    }
-    return all;
+    return models.running();
   }
 
   /**
@@ -403,34 +334,23 @@ public final class Scheduler {
    * have overtaken it.
    */
   public @Nullable String refuseRetry(InferenceRequest request, long nowNs) {
-    ModelState model = models.find(request.model(), request.version());
-    if (model == null) {
-      return "unloaded";
-    } else if (request.tries() >= MOST_TRIES) {
-      return "repeated";
-    } else if (model.plan.preservesOrdering()) {
-      return "ordered";
-    } else if (request.deadlineNs() != InferenceRequest.NO_DEADLINE
-        && request.deadlineNs() - nowNs <= 0) {
-      return "deadline";
-    }
-    return model.retries.tryTake(nowNs) ? null : "budget";
+    return intake.refuseRetry(request, nowNs);
   }
 
   /** Takes out requests of a model that were answered while they waited. */
   public void sweep(String key) {
     ModelState model = models.find(key);
     if (model != null) {
-      model.batcher.removeDone(rejected);
+      model.batcher.removeDone(intake.rejected());
       agenda.touch(model);
     }
   }
 
   /** Rejects everything that is queued and everything that comes. */
   public void shutDown() {
-    shutDown = true;
+    intake.close();
     for (ModelState model : models.all()) {
-      model.batcher.rejectAll(Refusals.shuttingDown(), rejected);
+      model.batcher.rejectAll(Refusals.shuttingDown(), intake.rejected());
       agenda.touch(model);
     }
   }
@@ -440,20 +360,7 @@ public final class Scheduler {
    * found answered already; the caller answers and closes them.
    */
   public List<Rejection> takeRejected() {
-    if (rejected.isEmpty()) {
-      return List.of();
-    }
-    List<Rejection> taken = rejected;
-    rejected = new ArrayList<>();
-    for (int i = 0; i < taken.size(); i++) {
-      InferenceRequest request = taken.get(i).request();
-      ModelState model = request.notes().takenBy;
-      if (model != null && !model.removed) {
-        model.admission.dropped(request);
-        loads.touch(model);
-      }
-    }
-    return taken;
+    return intake.takeRejected();
   }
 
   /**
@@ -461,7 +368,7 @@ public final class Scheduler {
    * comes, or {@link #NEVER}. May be too short. Valid after {@code poll} returned null.
    */
   public long wakeUpInNs(long nowNs) {
-    agenda.settle(nowNs, rejected);
+    agenda.settle(nowNs, intake.rejected());
     return agenda.wakeUpInNs(nowNs);
   }
 
@@ -480,7 +387,7 @@ public final class Scheduler {
 
   private void rejectIfStranded(ModelState model) {
     if (model.draining && model.activeInstances() == 0) {
-      model.batcher.rejectAll(Refusals.notReady(model.plan, "unloading"), rejected);
+      model.batcher.rejectAll(Refusals.notReady(model.plan, "unloading"), intake.rejected());
       agenda.touch(model);
     }
   }

@@ -1,6 +1,5 @@
 package dev.conveyor.scheduler;
 
-import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.SchedulerCommand.AddModel;
@@ -19,8 +18,6 @@ import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.eventbus.Message;
 import io.vertx.core.eventbus.MessageConsumer;
-import io.vertx.core.eventbus.ReplyException;
-import io.vertx.core.eventbus.ReplyFailure;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -50,9 +47,6 @@ public final class SchedulerVerticle extends VerticleBase {
   /** Something that was asked for and is answered once a condition holds. */
   private record Pending(BooleanSupplier isDone, Message<?> message) {}
 
-  /** How often running executions are looked at. */
-  private static final long CUT_EVERY_MS = 50;
-
   /** A client on the same machine comes back within this time, or rests. */
   private static final long AWAKE_FOR_BATCH_NS = 60_000;
 
@@ -66,12 +60,11 @@ public final class SchedulerVerticle extends VerticleBase {
   private final List<MessageConsumer<?>> consumers = new ArrayList<>();
   private final List<Pending> pending = new ArrayList<>();
   private final Set<String> toSweep = new LinkedHashSet<>();
+  private final LostBatches lost;
   private final LoneRequests lone = new LoneRequests();
   private int running;
   private boolean dispatchScheduled;
   private long watchdog;
-  private long lookedNs;
-  private long stallEndNs;
   private @Nullable Timer wakeUp;
   private long wakeUpAtNs;
 
@@ -90,6 +83,9 @@ public final class SchedulerVerticle extends VerticleBase {
     this.scheduler = new Scheduler(devices, tenants);
     this.clock = clock;
     this.runOptions = new DeliveryOptions().setLocalOnly(true).setSendTimeout(executionTimeoutMs);
+    this.lost =
+        new LostBatches(
+            scheduler, () -> vertx.eventBus(), runOptions, clock, replies, this::scheduleDispatch);
   }
 
   @Override
@@ -112,9 +108,8 @@ public final class SchedulerVerticle extends VerticleBase {
             message ->
                 message.reply(
                     scheduler.decisions().find(message.body(), clock.nanoTime()), runOptions)));
-    lookedNs = clock.nanoTime();
-    stallEndNs = lookedNs;
-    watchdog = vertx.setPeriodic(CUT_EVERY_MS, id -> cutOverdue());
+    lost.begin();
+    watchdog = vertx.setPeriodic(LostBatches.LOOK_EVERY_MS, id -> lost.cutOverdue());
     List<Future<Void>> registered = new ArrayList<>();
     for (MessageConsumer<?> consumer : consumers) {
       registered.add(consumer.completion());
@@ -262,102 +257,9 @@ public final class SchedulerVerticle extends VerticleBase {
             },
             failure -> {
               running--;
-              onLost(assignment, failure);
+              lost.onFailure(assignment, failure);
             });
     assignment.announce();
-  }
-
-  private void onLost(Assignment assignment, Throwable failure) {
-    ReplyFailure type =
-        failure instanceof ReplyException reply ? reply.failureType() : ReplyFailure.ERROR;
-    // After a refusal, and if nobody was there, the requests are ours again; a silent instance may
-    // still be reading them.
-    boolean returned = type == ReplyFailure.RECIPIENT_FAILURE || type == ReplyFailure.NO_HANDLERS;
-    InstanceLost.Cause cause =
-        switch (type) {
-          case RECIPIENT_FAILURE -> InstanceLost.Cause.SICK;
-          case TIMEOUT -> InstanceLost.Cause.HUNG;
-          default -> InstanceLost.Cause.GONE;
-        };
-    if (!giveUp(assignment, cause, returned, String.valueOf(failure.getMessage())) && returned) {
-      assignment.batch().requests().forEach(InferenceRequest::close);
-    }
-  }
-
-  private void cutOverdue() {
-    long nowNs = clock.nanoTime();
-    if (nowNs - lookedNs > 4 * CUT_EVERY_MS * 1_000_000) {
-      // We stood still ourselves, and so, perhaps, did everything: nothing is overdue for that.
-      stallEndNs = nowNs;
-    }
-    lookedNs = nowNs;
-    for (Assignment overdue : scheduler.overdue(nowNs, stallEndNs, CUT_EVERY_MS * 1_000_000)) {
-      long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
-      giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");
-    }
-  }
-
-  /** Takes an instance out, with its batch; returns false if that was done before. */
-  private boolean giveUp(
-      Assignment assignment, InstanceLost.Cause cause, boolean returned, String detail) {
-    if (!scheduler.onLost(assignment, clock.nanoTime())) {
-      return false;
-    }
-    InstanceRef instance = assignment.instance();
-    // First, so that the requests that follow find another instance coming, or none to wait for.
-    vertx
-        .eventBus()
-        .request(
-            Addresses.LOST,
-            new InstanceLost(instance.key(), instance.index(), cause, detail),
-            runOptions)
-        .onFailure(
-            nobody -> {
-              scheduler.giveUp(instance.key(), "its instances were lost");
-              scheduleDispatch();
-            });
-    for (InferenceRequest request : assignment.batch().requests()) {
-      if (!request.replyTo().isDone()) {
-        runAgain(instance.key(), request, returned, detail);
-      } else if (returned) {
-        request.close();
-      }
-    }
-    replies.flush();
-    scheduleDispatch();
-    return true;
-  }
-
-  private void runAgain(String key, InferenceRequest request, boolean returned, String detail) {
-    long nowNs = clock.nanoTime();
-    String refusal = scheduler.refuseRetry(request, nowNs);
-    vertx
-        .eventBus()
-        .publish(
-            Addresses.RETRIES, new RetryDecision(key, refusal == null ? "" : refusal), runOptions);
-    InferenceRequest again =
-        refusal != null ? null : returned ? request.repeat() : request.repeatShared();
-    if (again == null) {
-      replies.fail(request.replyTo(), lost(request, detail));
-      if (returned) {
-        request.close();
-      }
-      return;
-    }
-    InferenceException failure = scheduler.submit(again, nowNs);
-    if (failure != null) {
-      replies.fail(again.replyTo(), failure);
-      again.close();
-    }
-  }
-
-  private static InferenceException lost(InferenceRequest request, String detail) {
-    return new InferenceException(
-        ErrorCode.UNAVAILABLE,
-        "model '"
-            + request.model()
-            + "': its instance was lost while it ran this request, which may be sent again: "
-            + detail);
   }
 
   /** The grace period is over. What runs may end, but nobody waits for it any more. */

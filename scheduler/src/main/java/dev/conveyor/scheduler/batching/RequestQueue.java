@@ -1,8 +1,6 @@
 package dev.conveyor.scheduler.batching;
 
-import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
@@ -32,7 +30,7 @@ public final class RequestQueue {
   private final Lane[] lanes;
   private final int[] laneOfLevel;
   private final int defaultLevel;
-  private final String model;
+  private final RequestDeadlines deadlines;
   private final long objectiveNs;
   private final long ageingNs;
   private final int[] waiting;
@@ -53,8 +51,8 @@ public final class RequestQueue {
    */
   public RequestQueue(
       String model, DynamicBatching batching, ServiceLevel serviceLevel, int defaultMaxQueueSize) {
-    this.model = model;
     this.objectiveNs = serviceLevel.latencyObjective().toNanos();
+    this.deadlines = new RequestDeadlines(model, objectiveNs);
     this.ageingNs = serviceLevel.ageing().toNanos();
     int levels = batching.preserveOrdering() ? 1 : Math.max(1, batching.priorityLevels());
     this.defaultLevel = levels == 1 ? 1 : batching.defaultPriorityLevel();
@@ -125,18 +123,12 @@ public final class RequestQueue {
     long deadlineNs = deadlineNs(request);
     if (Lane.isPast(deadlineNs, nowNs)) {
       expired++;
-      return Lane.isPast(ownDeadlineNs(request), nowNs)
-          ? tooLate()
-          : objectiveMissed(nowNs - deadlineNs);
+      return deadlines.missed(request, nowNs);
     }
     int level = level(request);
     Lane lane = lanes[laneOfLevel[level]];
     if (lane.maxSize() > 0 && waiting[level] >= lane.maxSize()) {
-      return new InferenceException(
-          ErrorCode.QUEUE_FULL,
-          "Request for model '" + model + "' exceeds maximum queue size " + lane.maxSize(),
-          RefusalReason.QUEUE_FULL,
-          InferenceException.UNKNOWN);
+      return deadlines.queueFull(lane.maxSize());
     }
     long dueBeforeNs = lane.earliestDueNs();
     lane.add(request, nowNs, deadlineNs);
@@ -150,25 +142,11 @@ public final class RequestQueue {
   }
 
   /**
-   * Returns when a request must be answered: when its client stops waiting or the model's objective
-   * is over, whichever is earlier; {@link InferenceRequest#NO_DEADLINE} if there is neither.
+   * Returns when a request must be answered, or {@link InferenceRequest#NO_DEADLINE}: {@link
+   * RequestDeadlines#of}.
    */
   public long deadlineNs(InferenceRequest request) {
-    long ownNs = ownDeadlineNs(request);
-    return objectiveNs > 0
-        ? Lane.earlier(ownNs, Lane.after(request.arrivalNs(), objectiveNs))
-        : ownNs;
-  }
-
-  /** Returns when the client stops waiting; its timeout is one only where there is an objective. */
-  private long ownDeadlineNs(InferenceRequest request) {
-    long timeoutNs =
-        objectiveNs > 0 && request.timeoutMicros() > 0
-            ? Lane.timeoutNs(request.timeoutMicros())
-            : 0;
-    return timeoutNs == 0
-        ? request.deadlineNs()
-        : Lane.earlier(request.deadlineNs(), Lane.after(request.arrivalNs(), timeoutNs));
+    return deadlines.of(request);
   }
 
   private int level(InferenceRequest request) {
@@ -287,14 +265,7 @@ public final class RequestQueue {
     } else {
       expired++;
     }
-    InferenceException why;
-    if (!late) {
-      why = timedOut();
-    } else if (Lane.isPast(ownDeadlineNs(request), byNs)) {
-      why = tooLate();
-    } else {
-      why = objectiveMissed(byNs - deadlineNs(request));
-    }
+    InferenceException why = late ? deadlines.missed(request, byNs) : RequestDeadlines.timedOut();
     drop(request, why, rejected);
   }
 
@@ -337,7 +308,7 @@ public final class RequestQueue {
         InferenceRequest request = lane.request(i);
         if (request.replyTo().isDone()) {
           cancelled++;
-          drop(request, cancelledFailure(), rejected);
+          drop(request, RequestDeadlines.cancelled(), rejected);
         } else {
           lane.keep(i, kept++);
         }
@@ -415,31 +386,5 @@ public final class RequestQueue {
     requests--;
     items -= request.batchSize();
     bytes -= request.inputBytes();
-  }
-
-  private static InferenceException timedOut() {
-    return new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired");
-  }
-
-  private static InferenceException tooLate() {
-    return new InferenceException(
-        ErrorCode.DEADLINE_EXCEEDED, "Request deadline passed before it could run");
-  }
-
-  /** A request that would have been in time so much earlier: then is a time to come again. */
-  private InferenceException objectiveMissed(long missNs) {
-    return new InferenceException(
-        ErrorCode.OVERLOADED,
-        "Request for model '"
-            + model
-            + "' cannot meet the latency objective of "
-            + objectiveNs / 1000
-            + " us: the model is overloaded",
-        RefusalReason.DEADLINE,
-        Math.max(1, missNs));
-  }
-
-  private static InferenceException cancelledFailure() {
-    return new InferenceException(ErrorCode.CANCELLED, "Request was cancelled");
   }
 }

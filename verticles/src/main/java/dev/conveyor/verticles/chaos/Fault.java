@@ -78,11 +78,6 @@ public enum Fault {
     return place;
   }
 
-  /** Returns true if it holds up every model for a while, whatever a server does. */
-  public boolean isOfServer() {
-    return place == Place.SERVER;
-  }
-
   /** Returns true if the server takes a decision about it, which is when it is detected. */
   boolean isDecided() {
     return decides;

@@ -39,8 +39,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ModelSupervisor implements RepositoryControl, ModelActivator {
 
-  private static final String COLD = "cold: loads on the first request";
-
   private final Context context;
   private final WorkerExecutor loaders;
   private final ModelLoader loader;
@@ -49,7 +47,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   final Deployer deployer;
   private final Map<String, List<Deployment>> deployed = new HashMap<>();
   private final Map<String, String> failures = new TreeMap<>();
-  private final Map<String, Future<Void>> tails = new HashMap<>();
+  private final ChangeQueues changes = new ChangeQueues();
   private final Map<String, String> busy = new HashMap<>();
   private final Map<String, String> configs = new HashMap<>();
   private final ColdStarts coldStarts;
@@ -57,6 +55,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   private final MemoryBudget budget;
   private final BringUp bringUp;
   private final EnsembleKeeper ensembles;
+  private final RepositoryIndex index;
   private boolean stopping;
   private volatile boolean ready;
 
@@ -86,10 +85,11 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     this.budget = budget;
     this.deployer =
         new Deployer(vertx, context, loaders, budget, maxQueueSize, profiles, log, events);
-    this.residents = new Residents(vertx, budget, tails::containsKey, this::evict);
+    this.residents = new Residents(vertx, budget, changes::isBusy, this::evict);
     this.bringUp = new BringUp(loaders, loader, deployer, residents);
     this.ensembles =
         new EnsembleKeeper(context, loaders, loader.ensembles(catalog), catalog, events);
+    this.index = new RepositoryIndex(deployed, ensembles, residents, busy, failures);
     this.coldStarts =
         new ColdStarts(
             vertx,
@@ -97,7 +97,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
             catalog,
             events,
             maxQueueSize,
-            name -> oneAtATime(name, () -> loadIfCold(name)));
+            name -> changes.run(name, () -> loadIfCold(name)));
   }
 
   /**
@@ -135,7 +135,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   private Future<Void> begin(String name, @Nullable String configJson) {
-    return oneAtATime(name, () -> doLoad(name, configJson));
+    return changes.run(name, () -> doLoad(name, configJson));
   }
 
   private Future<Void> begin(String name) {
@@ -146,12 +146,12 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
               Survey survey = surveyed.result();
               if (survey == null || survey.residency() == Residency.PINNED) {
                 // What is wrong with the model the load tells.
-                return oneAtATime(name, () -> doLoad(name, null));
+                return changes.run(name, () -> doLoad(name, null));
               }
               takeIn(name, survey);
               boolean fits = survey.expectedBytes() <= budget.availableBytes();
               return survey.residency() == Residency.RESIDENT && fits
-                  ? oneAtATime(name, () -> doLoad(name, null))
+                  ? changes.run(name, () -> doLoad(name, null))
                   : Future.succeededFuture();
             });
   }
@@ -199,12 +199,12 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
 
   @Override
   public Future<Void> load(String name, @Nullable String configJson) {
-    return onContext(() -> oneAtATime(name, () -> doLoad(name, configJson)));
+    return onContext(() -> changes.run(name, () -> doLoad(name, configJson)));
   }
 
   @Override
   public Future<Void> unload(String name) {
-    return onContext(() -> oneAtATime(name, () -> doUnload(name)));
+    return onContext(() -> changes.run(name, () -> doUnload(name)));
   }
 
   /**
@@ -219,10 +219,10 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     stopping = true;
     coldStarts.close();
     Set<String> names = new HashSet<>(deployed.keySet());
-    names.addAll(tails.keySet());
+    names.addAll(changes.names());
     names.addAll(ensembles.names());
     List<Future<Void>> unloading =
-        names.stream().map(name -> oneAtATime(name, () -> unloadIfThere(name))).toList();
+        names.stream().map(name -> changes.run(name, () -> unloadIfThere(name))).toList();
     return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
   }
 
@@ -230,46 +230,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   public Future<List<Entry>> index() {
     return loaders
         .executeBlocking(loader::names, false)
-        .compose(names -> onContext(() -> Future.succeededFuture(entries(names))));
-  }
-
-  private List<Entry> entries(List<String> names) {
-    Map<String, List<Entry>> entries = new TreeMap<>();
-    for (String name : names) {
-      entries.put(name, new ArrayList<>());
-    }
-    deployed.keySet().forEach(name -> entries.putIfAbsent(name, new ArrayList<>()));
-    ensembles.names().forEach(name -> entries.putIfAbsent(name, new ArrayList<>()));
-    entries.forEach((name, lines) -> lines.addAll(entriesOf(name)));
-    return entries.values().stream().flatMap(List::stream).toList();
-  }
-
-  private List<Entry> entriesOf(String name) {
-    List<Entry> lines = new ArrayList<>();
-    for (Deployment deployment : deployed.getOrDefault(name, List.of())) {
-      lines.add(entry(deployment.served()));
-    }
-    ensembles.served(name).forEach(served -> lines.add(entry(served)));
-    String state = busy.getOrDefault(name, "UNAVAILABLE");
-    if (lines.isEmpty()) {
-      String failure = failures.get(name);
-      String reason = failure == null ? COLD : "cold: its last load failed: " + failure;
-      residents
-          .cold(name)
-          .forEach(cold -> lines.add(new Entry(name, cold.version(), state, reason)));
-    }
-    if (lines.isEmpty()) {
-      lines.add(new Entry(name, "", state, failures.getOrDefault(name, "unloaded")));
-    }
-    return lines;
-  }
-
-  private static Entry entry(ServedModel served) {
-    return new Entry(
-        served.name(),
-        served.version(),
-        served.isReady() ? "READY" : "UNAVAILABLE",
-        served.instances().reason());
+        .compose(names -> onContext(() -> Future.succeededFuture(index.entries(names))));
   }
 
   private Future<Void> loadIfCold(String name) {
@@ -363,7 +324,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
 
   /** Takes a model out of memory; it goes on to take requests. */
   private Future<Void> evict(String name, String reason) {
-    return oneAtATime(
+    return changes.run(
         name,
         () -> {
           List<Deployment> running = deployed.remove(name);
@@ -409,14 +370,6 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
               busy.remove(name);
               events.onUnloaded(name);
             });
-  }
-
-  private Future<Void> oneAtATime(String name, Supplier<Future<Void>> change) {
-    Future<Void> before = tails.getOrDefault(name, Future.succeededFuture());
-    Future<Void> after = before.transform(done -> change.get());
-    tails.put(name, after);
-    after.onComplete(done -> tails.remove(name, after));
-    return after;
   }
 
   private <T> Future<T> onContext(Supplier<Future<T>> task) {

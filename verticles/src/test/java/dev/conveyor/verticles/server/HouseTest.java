@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 final class HouseTest {
 
   private static final String SHELL =
-      "dev\\.conveyor\\.scheduler\\.(SchedulerVerticle|Replies|ReplyTo|LocalCodec)(\\$.*)?";
+      "dev\\.conveyor\\.scheduler\\.(SchedulerVerticle|LostBatches|Replies|ReplyTo|LocalCodec)(\\$.*)?";
 
   private static JavaClasses house;
 
