@@ -10,6 +10,11 @@ public interface Block extends AutoCloseable {
 
   long sizeBytes();
 
+  /** Returns whether devices read and write it by themselves. */
+  default boolean isPinned() {
+    return false;
+  }
+
   /** Returns a view of the whole block, little-endian; each call returns a new view. */
   ByteBuffer buffer();
 

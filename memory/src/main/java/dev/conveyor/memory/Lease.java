@@ -77,6 +77,11 @@ public final class Lease implements AutoCloseable {
     return sizeBytes;
   }
 
+  /** Returns whether devices read and write it by themselves. */
+  public boolean isPinned() {
+    return block.isPinned();
+  }
+
   @Override
   public void close() {
     if (open.compareAndSet(true, false) && holders.decrementAndGet() == 0) {

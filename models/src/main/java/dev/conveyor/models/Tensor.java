@@ -19,25 +19,28 @@ public final class Tensor implements AutoCloseable {
   private final Shape shape;
   private final ByteBuffer data;
   private final @Nullable Lease lease;
+  private final int offset;
 
-  private Tensor(String name, DataType type, Shape shape, ByteBuffer data, @Nullable Lease lease) {
+  private Tensor(
+      String name, DataType type, Shape shape, ByteBuffer data, @Nullable Lease lease, int offset) {
     this.name = name;
     this.type = type;
     this.shape = shape;
     this.data = data;
     this.lease = lease;
+    this.offset = offset;
   }
 
   /** Wraps {@code data} from its position to its limit, on the heap or native, without a copy. */
   public static Tensor of(String name, DataType type, Shape shape, ByteBuffer data) {
-    return new Tensor(name, type, shape, data.slice().order(ByteOrder.LITTLE_ENDIAN), null);
+    return new Tensor(name, type, shape, data.slice().order(ByteOrder.LITTLE_ENDIAN), null, 0);
   }
 
   /** Takes over {@code lease}; the data is {@code bytes} of it from {@code offset}. */
   public static Tensor ofLease(
       String name, DataType type, Shape shape, Lease lease, int offset, int bytes) {
     ByteBuffer view = lease.buffer().slice(offset, bytes).order(ByteOrder.LITTLE_ENDIAN);
-    return new Tensor(name, type, shape, view, lease);
+    return new Tensor(name, type, shape, view, lease, offset);
   }
 
   public String name() {
@@ -61,14 +64,19 @@ public final class Tensor implements AutoCloseable {
     return data.limit();
   }
 
+  /** Returns the address of the bytes if devices can read them by themselves, otherwise 0. */
+  public long pinnedAddress() {
+    return lease != null && lease.isPinned() ? lease.address() + offset : 0;
+  }
+
   /** Returns these bytes under another name, sharing memory and lease with this tensor. */
   public Tensor renamed(String newName) {
-    return new Tensor(newName, type, shape, data, lease);
+    return new Tensor(newName, type, shape, data, lease, offset);
   }
 
   /** Returns these bytes in another shape of as many elements, sharing memory and lease. */
   public Tensor reshaped(Shape newShape) {
-    return new Tensor(name, type, newShape, data, lease);
+    return new Tensor(name, type, newShape, data, lease, offset);
   }
 
   /**
@@ -80,17 +88,19 @@ public final class Tensor implements AutoCloseable {
       return this;
     }
     Lease share = lease.tryShare();
-    return share == null ? null : new Tensor(name, type, shape, data, share);
+    return share == null ? null : new Tensor(name, type, shape, data, share, offset);
   }
 
   /**
    * Returns some of the bytes as a tensor for another owner, who closes it too. Null if this one is
    * closed.
    */
-  public @Nullable Tensor trySharePart(Shape partShape, int offset, int bytes) {
-    ByteBuffer part = data.slice(offset, bytes).order(ByteOrder.LITTLE_ENDIAN);
+  public @Nullable Tensor trySharePart(Shape partShape, int from, int bytes) {
+    ByteBuffer part = data.slice(from, bytes).order(ByteOrder.LITTLE_ENDIAN);
     Lease share = lease == null ? null : lease.tryShare();
-    return lease != null && share == null ? null : new Tensor(name, type, partShape, part, share);
+    return lease != null && share == null
+        ? null
+        : new Tensor(name, type, partShape, part, share, offset + from);
   }
 
   /** Gives the lease back, if there is one. Closing twice is harmless. */

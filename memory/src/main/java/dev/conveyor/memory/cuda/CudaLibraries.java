@@ -1,0 +1,112 @@
+package dev.conveyor.memory.cuda;
+
+import com.sun.jna.NativeLibrary;
+import dev.conveyor.memory.Natives;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.Loader;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the driver and the CUDA runtime of this machine. Thread-safe: no state.
+ *
+ * <p>Neither is part of the build: the driver belongs to the system, and the runtime (one small
+ * library) to a CUDA toolkit or to NVIDIA's packages. Where one is missing the server runs on the
+ * CPU, and a single line says why.
+ */
+public final class CudaLibraries {
+
+  /** System property: a directory that holds {@code libcudart.so.13}, looked into first. */
+  public static final String PATH_PROPERTY = "conveyor.cuda.path";
+
+  private static final String DRIVER = "libcuda.so.1";
+  private static final String RUNTIME = "libcudart.so.13";
+
+  private CudaLibraries() {}
+
+  /**
+   * What was found.
+   *
+   * @param cuda null if this machine has no usable GPU
+   * @param reason why not, in one line; empty if it has
+   */
+  public record Found(@Nullable Cuda cuda, String reason) {}
+
+  /** Looks for a GPU that can be used. Takes under a second; never fails. */
+  public static Found find() {
+    Natives.ready();
+    if (!canLoad(DRIVER)) {
+      return none("no NVIDIA driver (" + DRIVER + " was not found)");
+    }
+    if (!loadRuntime()) {
+      return none(
+          "a driver, but no CUDA 13 runtime (%s was not found on the library path, in CUDA_HOME or in /usr/local/cuda*; -D%s=DIRECTORY names another place)"
+              .formatted(RUNTIME, PATH_PROPERTY));
+    }
+    try {
+      String unused = Loader.load(org.bytedeco.cuda.global.cudart.class);
+      Cuda cuda = new CudaRuntime();
+      return cuda.deviceCount() > 0 ? new Found(cuda, "") : none("the driver shows no device");
+    } catch (CudaException e) {
+      return none("the driver cannot be used: " + e.getMessage());
+    } catch (LinkageError e) {
+      return none("the CUDA binding cannot be loaded: " + e.getMessage());
+    }
+  }
+
+  private static Found none(String reason) {
+    return new Found(null, reason);
+  }
+
+  private static boolean loadRuntime() {
+    for (Path directory : runtimeDirectories()) {
+      Path library = directory.resolve(RUNTIME);
+      if (Files.exists(library)) {
+        try {
+          System.load(library.toAbsolutePath().toString());
+          return true;
+        } catch (UnsatisfiedLinkError e) {
+          // Of another architecture, for example: the next place may have a better one.
+        }
+      }
+    }
+    return canLoad(RUNTIME);
+  }
+
+  private static List<Path> runtimeDirectories() {
+    List<Path> directories = new ArrayList<>();
+    String given = System.getProperty(PATH_PROPERTY);
+    if (given != null) {
+      directories.add(Path.of(given));
+    }
+    if (canLoad(RUNTIME)) {
+      return directories; // The system knows where it is.
+    }
+    String home = System.getenv("CUDA_HOME");
+    if (home != null) {
+      directories.add(Path.of(home, "lib64"));
+    }
+    try (DirectoryStream<Path> toolkits =
+        Files.newDirectoryStream(Path.of("/usr/local"), "cuda*")) {
+      toolkits.forEach(toolkit -> directories.add(toolkit.resolve("lib64")));
+    } catch (IOException | UncheckedIOException e) {
+      return directories;
+    }
+    return directories;
+  }
+
+  @SuppressWarnings("resource") // Closing it would unload the library.
+  private static boolean canLoad(String library) {
+    try {
+      NativeLibrary unused = NativeLibrary.getInstance(library);
+      return true;
+    } catch (UnsatisfiedLinkError e) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,289 @@
+package dev.conveyor.memory.cuda;
+
+import static org.bytedeco.cuda.global.cudart.*;
+
+import org.bytedeco.cuda.cudart.CUevent_st;
+import org.bytedeco.cuda.cudart.CUmemPoolHandle_st;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.cuda.cudart.cudaMemPoolProps;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.SizeTPointer;
+
+/**
+ * The CUDA runtime through JavaCPP's binding. Thread-safe.
+ *
+ * <p>The binding takes its arguments as objects that hold an address. Each thread keeps a set of
+ * them and points them at what a call is about, because a batch makes dozens of calls.
+ */
+final class CudaRuntime implements Cuda {
+
+  private static final int ATTRIBUTE_MAJOR = 75;
+  private static final int ATTRIBUTE_MINOR = 76;
+
+  private final ThreadLocal<Arguments> arguments = ThreadLocal.withInitial(Arguments::new);
+
+  @Override
+  public int deviceCount() {
+    int[] count = new int[1];
+    check("cudaGetDeviceCount", cudaGetDeviceCount(count));
+    return count[0];
+  }
+
+  @Override
+  public void useDevice(int device) {
+    check("cudaSetDevice", cudaSetDevice(device));
+  }
+
+  @Override
+  public int driverVersion() {
+    int[] version = new int[1];
+    check("cudaDriverGetVersion", cudaDriverGetVersion(version));
+    return version[0];
+  }
+
+  @Override
+  public int computeCapability(int device) {
+    return 10 * attribute(ATTRIBUTE_MAJOR, device) + attribute(ATTRIBUTE_MINOR, device);
+  }
+
+  private static int attribute(int attribute, int device) {
+    int[] value = new int[1];
+    check("cudaDeviceGetAttribute", cudaDeviceGetAttribute(value, attribute, device));
+    return value[0];
+  }
+
+  @Override
+  public long freeBytes() {
+    return memoryInfo(true);
+  }
+
+  @Override
+  public long totalBytes() {
+    return memoryInfo(false);
+  }
+
+  private static long memoryInfo(boolean free) {
+    try (SizeTPointer freeBytes = new SizeTPointer(1);
+        SizeTPointer totalBytes = new SizeTPointer(1)) {
+      check("cudaMemGetInfo", cudaMemGetInfo(freeBytes, totalBytes));
+      return free ? freeBytes.get() : totalBytes.get();
+    }
+  }
+
+  @Override
+  public long newStream(int priority) {
+    int[] least = new int[1];
+    int[] greatest = new int[1];
+    check("cudaDeviceGetStreamPriorityRange", cudaDeviceGetStreamPriorityRange(least, greatest));
+    StreamArgument made = arguments.get().stream.at(0);
+    // Lower numbers go first in CUDA.
+    int wanted = Math.max(greatest[0], least[0] - priority);
+    check(
+        "cudaStreamCreateWithPriority",
+        cudaStreamCreateWithPriority(made, cudaStreamNonBlocking, wanted));
+    return made.address();
+  }
+
+  @Override
+  public void destroyStream(long stream) {
+    check("cudaStreamDestroy", cudaStreamDestroy(arguments.get().stream.at(stream)));
+  }
+
+  @Override
+  public void awaitStream(long stream) {
+    check("cudaStreamSynchronize", cudaStreamSynchronize(arguments.get().stream.at(stream)));
+  }
+
+  @Override
+  public long newEvent() {
+    EventArgument made = arguments.get().event.at(0);
+    check("cudaEventCreateWithFlags", cudaEventCreateWithFlags(made, cudaEventBlockingSync));
+    return made.address();
+  }
+
+  @Override
+  public void destroyEvent(long event) {
+    check("cudaEventDestroy", cudaEventDestroy(arguments.get().event.at(event)));
+  }
+
+  @Override
+  public void record(long event, long stream) {
+    Arguments a = arguments.get();
+    check("cudaEventRecord", cudaEventRecord(a.event.at(event), a.stream.at(stream)));
+  }
+
+  @Override
+  public void waitFor(long event, long stream) {
+    Arguments a = arguments.get();
+    check("cudaStreamWaitEvent", cudaStreamWaitEvent(a.stream.at(stream), a.event.at(event), 0));
+  }
+
+  @Override
+  public boolean isComplete(long event) {
+    int status = cudaEventQuery(arguments.get().event.at(event));
+    if (status == cudaErrorNotReady) {
+      int unused = cudaGetLastError(); // Not an error, but kept as the last one all the same.
+      return false;
+    }
+    check("cudaEventQuery", status);
+    return true;
+  }
+
+  @Override
+  public void awaitEvent(long event) {
+    check("cudaEventSynchronize", cudaEventSynchronize(arguments.get().event.at(event)));
+  }
+
+  @Override
+  public long elapsedNs(long from, long to) {
+    Arguments a = arguments.get();
+    check(
+        "cudaEventElapsedTime",
+        cudaEventElapsedTime(a.milliseconds, a.event.at(from), a.otherEvent.at(to)));
+    return Math.round(a.milliseconds[0] * 1e6);
+  }
+
+  @Override
+  public long newPool(int device, long maxBytes) {
+    try (cudaMemPoolProps props = new cudaMemPoolProps();
+        LongPointer threshold = new LongPointer(1)) {
+      Pointer.memset(props, 0, props.sizeof());
+      props.allocType(cudaMemAllocationTypePinned).handleTypes(cudaMemHandleTypeNone);
+      props.location().type(cudaMemLocationTypeDevice).id(device);
+      props.maxSize(maxBytes);
+      PoolArgument made = arguments.get().pool.at(0);
+      check("cudaMemPoolCreate", cudaMemPoolCreate(made, props));
+      threshold.put(Long.MAX_VALUE); // Keep what is freed, until trimPool.
+      check(
+          "cudaMemPoolSetAttribute",
+          cudaMemPoolSetAttribute(made, cudaMemPoolAttrReleaseThreshold, threshold));
+      return made.address();
+    }
+  }
+
+  @Override
+  public void destroyPool(long pool) {
+    check("cudaMemPoolDestroy", cudaMemPoolDestroy(arguments.get().pool.at(pool)));
+  }
+
+  @Override
+  public void trimPool(long pool, long keepBytes) {
+    check("cudaMemPoolTrimTo", cudaMemPoolTrimTo(arguments.get().pool.at(pool), keepBytes));
+  }
+
+  @Override
+  public long takenBytes(long pool) {
+    try (LongPointer value = new LongPointer(1)) {
+      check(
+          "cudaMemPoolGetAttribute",
+          cudaMemPoolGetAttribute(
+              arguments.get().pool.at(pool), cudaMemPoolAttrReservedMemCurrent, value));
+      return value.get();
+    }
+  }
+
+  @Override
+  public long allocate(long pool, long bytes, long stream) {
+    Arguments a = arguments.get();
+    check(
+        "cudaMallocFromPoolAsync",
+        cudaMallocFromPoolAsync(a.to.at(0), bytes, a.pool.at(pool), a.stream.at(stream)));
+    return a.to.address();
+  }
+
+  @Override
+  public void free(long address, long stream) {
+    Arguments a = arguments.get();
+    check("cudaFreeAsync", cudaFreeAsync(a.to.at(address), a.stream.at(stream)));
+  }
+
+  @Override
+  public long allocatePinned(long bytes) {
+    Address made = arguments.get().to.at(0);
+    check("cudaHostAlloc", cudaHostAlloc(made, bytes, cudaHostAllocPortable));
+    return made.address();
+  }
+
+  @Override
+  public void freePinned(long address) {
+    check("cudaFreeHost", cudaFreeHost(arguments.get().to.at(address)));
+  }
+
+  @Override
+  public void copyToDevice(long device, long host, long bytes, long stream) {
+    copy(device, host, bytes, cudaMemcpyHostToDevice, stream);
+  }
+
+  @Override
+  public void copyToHost(long host, long device, long bytes, long stream) {
+    copy(host, device, bytes, cudaMemcpyDeviceToHost, stream);
+  }
+
+  private void copy(long to, long from, long bytes, int kind, long stream) {
+    Arguments a = arguments.get();
+    check(
+        "cudaMemcpyAsync",
+        cudaMemcpyAsync(a.to.at(to), a.from.at(from), bytes, kind, a.stream.at(stream)));
+  }
+
+  private static void check(String call, int status) {
+    if (status != cudaSuccess) {
+      int unused = cudaGetLastError(); // Or whoever asks next takes it for an error of theirs.
+      BytePointer name = cudaGetErrorName(status);
+      throw new CudaException(call, status, name == null ? "unknown error" : name.getString());
+    }
+  }
+
+  /** Thread-confined. */
+  private static final class Arguments {
+    final StreamArgument stream = new StreamArgument();
+    final EventArgument event = new EventArgument();
+    final EventArgument otherEvent = new EventArgument();
+    final PoolArgument pool = new PoolArgument();
+    final Address to = new Address();
+    final Address from = new Address();
+    final float[] milliseconds = new float[1];
+  }
+
+  private static final class StreamArgument extends CUstream_st {
+    StreamArgument() {
+      super((Pointer) null);
+    }
+
+    StreamArgument at(long where) {
+      address = where;
+      return this;
+    }
+  }
+
+  private static final class EventArgument extends CUevent_st {
+    EventArgument() {
+      super((Pointer) null);
+    }
+
+    EventArgument at(long where) {
+      address = where;
+      return this;
+    }
+  }
+
+  private static final class PoolArgument extends CUmemPoolHandle_st {
+    PoolArgument() {
+      super((Pointer) null);
+    }
+
+    PoolArgument at(long where) {
+      address = where;
+      return this;
+    }
+  }
+
+  private static final class Address extends Pointer {
+    Address at(long where) {
+      address = where;
+      return this;
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * The CUDA runtime: devices, streams, events and their memory.
+ *
+ * <ul>
+ *   <li>To find out whether this machine has a GPU: {@link CudaLibraries#find}.
+ *   <li>To call the runtime: {@link Cuda}. Nothing else does.
+ *   <li>For the device memory of one model: {@link DevicePool}, capped and in the ledger.
+ *   <li>For host memory that devices read by themselves: {@link PinnedAllocator}, beneath a {@link
+ *       dev.conveyor.memory.BufferPool}.
+ * </ul>
+ */
+@NullMarked
+package dev.conveyor.memory.cuda;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,184 @@
+package dev.conveyor.memory.cuda.sim;
+
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.CudaLibraries;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The simulated CUDA runtime of this JVM and what controls it.
+ *
+ * <p>Thread-safe; but there is one, so tests that use it do not run at the same time. It takes the
+ * place of the real runtime in the process: a library that is loaded under the name {@code
+ * libcudart.so.13} is what the binding is then linked to. Nothing of the binding is replaced.
+ */
+public final class CudaSimulator {
+
+  private static final int REPORT_BYTES = 1 << 16;
+
+  private static @Nullable CudaSimulator started;
+  private static @Nullable String refusal;
+
+  private final Cuda cuda;
+  private final Control control;
+
+  private CudaSimulator(Cuda cuda, Control control) {
+    this.cuda = cuda;
+    this.control = control;
+  }
+
+  /** How an injected fault shows. */
+  public enum Fault {
+    /** The call returns the error, once, and does nothing. */
+    RETURNED,
+    /** The call returns the error, and so does every later one: the device is lost. */
+    STICKY,
+    /** The call succeeds; what it enqueued fails when it runs, and the device is lost. */
+    RUNNING,
+    /** The call succeeds; what it enqueued never ends. */
+    HANGING
+  }
+
+  /** What the simulator counts; of one device where it says so, since the last reset. */
+  public enum Figure {
+    /** Nanoseconds in which the device's compute engine was at work. */
+    COMPUTE_BUSY_NS,
+    TO_DEVICE_BUSY_NS,
+    TO_HOST_BUSY_NS,
+    /** From the first work of the device to the end of the last. */
+    SPAN_NS,
+    CALLS,
+    ASYNC_COPIES,
+    /** Copies from or to memory that is not pinned. */
+    PAGEABLE_COPIES,
+    KERNELS,
+    /** Calls of {@code cudaStreamWaitEvent}. */
+    WAITS,
+    /** Bytes of the device that are allocated. */
+    LIVE_BYTES,
+    /** Bytes of the device that are allocated or kept in pools. */
+    TAKEN_BYTES,
+    PINNED_BYTES,
+    /** The host's clock. */
+    HOST_NS,
+    /** Threads that wait for work which cannot end. */
+    WAITERS
+  }
+
+  /**
+   * Builds and loads it, once; it then is as after {@link #reset} with no settings.
+   *
+   * @throws SimulatorUnavailableException if this machine cannot
+   */
+  public static synchronized CudaSimulator start() {
+    if (refusal != null) {
+      throw new SimulatorUnavailableException(refusal);
+    }
+    if (started == null) {
+      try {
+        started = load(SimulatorBuild.build());
+      } catch (SimulatorUnavailableException e) {
+        refusal = String.valueOf(e.getMessage());
+        throw e;
+      }
+    }
+    return started;
+  }
+
+  private static CudaSimulator load(Path directory) {
+    for (String library : SimulatorBuild.LIBRARIES) {
+      System.load(directory.resolve(library).toString());
+    }
+    List<String> libraries = SimulatorBuild.LIBRARIES;
+    String runtime = directory.resolve(libraries.get(libraries.size() - 1)).toString();
+    Control control = Native.load(runtime, Control.class);
+    control.cudaSimReset("devices=1");
+    CudaLibraries.Found found = CudaLibraries.find();
+    if (found.cuda() == null) {
+      throw new SimulatorUnavailableException(found.reason());
+    }
+    Native.register(CudaSimulator.class, runtime);
+    return new CudaSimulator(found.cuda(), control);
+  }
+
+  /** Returns the runtime. */
+  public Cuda cuda() {
+    return cuda;
+  }
+
+  /**
+   * Begins anew, as a new process would: nothing is allocated, nothing has failed. Threads that
+   * wait for work that cannot end are released with an error.
+   *
+   * @param settings {@code key=number}, separated by spaces: seed, devices, device_bytes, real_time
+   *     (1: operations take the time that they cost), latency_ns (longest random delay before an
+   *     operation), jitter_percent (how much longer than its cost it may take), call_ns (the host's
+   *     time per call), copy_ns, to_device_mb_s, to_host_mb_s, no_data (1: nothing is copied)
+   */
+  public void reset(String settings) {
+    control.cudaSimReset(settings);
+  }
+
+  /**
+   * Has a call go wrong.
+   *
+   * @param call name of the runtime's function, or {@code *}
+   * @param nth of its next calls, the next one being 0
+   * @param error number of the error; unused for {@link Fault#HANGING}
+   */
+  public void inject(String call, long nth, int error, Fault fault) {
+    if (control.cudaSimInject(call, nth, error, fault.name()) != 0) {
+      throw new IllegalStateException("too many faults are injected already");
+    }
+  }
+
+  public void forgetFaults() {
+    control.cudaSimForgetFaults();
+  }
+
+  public long figure(int device, Figure figure) {
+    return control.cudaSimFigure(device, figure.name());
+  }
+
+  /** Returns what was done wrong so far, a line each; empty if nothing was. */
+  public String violations() {
+    return report(false);
+  }
+
+  /** Returns what was done wrong, and as such also what is still allocated or not destroyed. */
+  public String violationsAndLeaks() {
+    return report(true);
+  }
+
+  private String report(boolean withLeaks) {
+    byte[] text = new byte[REPORT_BYTES];
+    int count = control.cudaSimReport(withLeaks ? 1 : 0, text, text.length);
+    return count == 0 ? "" : Native.toString(text, StandardCharsets.UTF_8.name());
+  }
+
+  /**
+   * Enqueues the test kernel: for each item, word {@code w} of the output is word {@code w mod n}
+   * of its n input words, rotated left by 7, plus {@code w}; see {@link TestKernel}.
+   *
+   * @return a CUDA status
+   */
+  static native int cudaSimLaunch(
+      long stream, int items, long in, long inItemBytes, long out, long outItemBytes, long costNs);
+
+  /** The functions of {@code control.c}. Public because JNA implements it. */
+  public interface Control extends Library {
+    void cudaSimReset(String settings);
+
+    int cudaSimInject(String call, long nth, int error, String mode);
+
+    void cudaSimForgetFaults();
+
+    int cudaSimReport(int withLeaks, byte[] text, int room);
+
+    long cudaSimFigure(int device, String name);
+  }
+}

@@ -1,0 +1,63 @@
+package dev.conveyor.memory.cuda.sim;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Builds the simulated runtime. Thread-safe: no state. */
+final class SimulatorBuild {
+
+  static final List<String> LIBRARIES = List.of("libcuda.so.1", "libcudart.so.13");
+
+  private SimulatorBuild() {}
+
+  /**
+   * Runs the build into a new directory, which goes when the JVM ends. Takes seconds.
+   *
+   * @throws SimulatorUnavailableException if there is no compiler or no source
+   */
+  static Path build() {
+    Path script = script();
+    try {
+      Path directory = Files.createTempDirectory("cuda-sim");
+      Process process =
+          new ProcessBuilder(script.toString(), directory.toString())
+              .redirectErrorStream(true)
+              .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
+              .start();
+      String output =
+          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+      int status = process.waitFor();
+      directory.toFile().deleteOnExit();
+      for (String library : LIBRARIES) {
+        directory.resolve(library).toFile().deleteOnExit();
+      }
+      if (status != 0) {
+        throw new SimulatorUnavailableException(
+            "the simulated device needs gcc to be built: %s ended with %d: %s"
+                .formatted(script, status, output));
+      }
+      return directory;
+    } catch (IOException e) {
+      throw new SimulatorUnavailableException(script + " cannot be run: " + e.getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SimulatorUnavailableException("interrupted while " + script + " ran");
+    }
+  }
+
+  /** Returns the build script below the home of this program, or above where the tests run. */
+  private static Path script() {
+    Path home = Path.of(System.getProperty("conveyor.home", ".")).toAbsolutePath().normalize();
+    for (Path at = home; at != null; at = at.getParent()) {
+      Path script = at.resolve("scripts").resolve("cuda-sim").resolve("build");
+      if (Files.isExecutable(script)) {
+        return script;
+      }
+    }
+    throw new SimulatorUnavailableException("no scripts/cuda-sim/build in or above " + home);
+  }
+}

@@ -1,0 +1,22 @@
+package dev.conveyor.models.device;
+
+/**
+ * Enqueues the computation of one model instance. Thread-confined: called by the thread that
+ * submits batches, and closed by whoever closes the instance.
+ */
+public interface DeviceEngine extends AutoCloseable {
+
+  /**
+   * Enqueues the computation of a batch and returns at once.
+   *
+   * @param items how many items of the batch are filled
+   * @param batch where they are
+   * @param stream the stream it must run on, or be waited for by
+   * @throws dev.conveyor.memory.cuda.CudaException if it cannot be enqueued
+   */
+  void enqueue(int items, DeviceBatch batch, long stream);
+
+  /** Releases what it holds. Nothing it enqueued is still running. */
+  @Override
+  void close();
+}

@@ -1,0 +1,66 @@
+package dev.conveyor.models.device;
+
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.backend.BatchRequest;
+import dev.conveyor.models.backend.Slices;
+import java.util.List;
+
+/**
+ * Copies the inputs of the requests of a batch to their places in the batch, on the device.
+ *
+ * <p>Not thread-safe: owned by the submitting thread. What lies in pinned memory is copied from
+ * where it is, one copy per request. The rest is gathered in the slot's staging memory first;
+ * neighbours that are gathered go in one copy.
+ */
+final class InputCopies {
+
+  private final Cuda cuda;
+  private final DeviceLayout layout;
+
+  InputCopies(Cuda cuda, DeviceLayout layout) {
+    this.cuda = cuda;
+    this.layout = layout;
+  }
+
+  /** Enqueues the copies of one input of the slot's batch. */
+  void enqueue(Slot slot, int input, long stream) {
+    List<? extends BatchRequest> requests = slot.requests;
+    check(slot, input, Slices.gatheredBytes(requests, input));
+    long target = slot.input(input);
+    int stagingOffset = Math.toIntExact(layout.inputOffset(input));
+    int at = 0;
+    int gatheredFrom = 0;
+    for (int r = 0; r < requests.size(); r++) {
+      Tensor tensor = requests.get(r).inputs().get(input);
+      int bytes = tensor.sizeBytes();
+      long pinned = tensor.pinnedAddress();
+      if (pinned == 0) {
+        slot.staging().put(stagingOffset + at, tensor.data(), 0, bytes);
+      } else {
+        flush(slot, target, stagingOffset, gatheredFrom, at, stream);
+        cuda.copyToDevice(target + at, pinned, bytes, stream);
+        gatheredFrom = at + bytes;
+      }
+      at += bytes;
+    }
+    flush(slot, target, stagingOffset, gatheredFrom, at, stream);
+  }
+
+  private void flush(Slot slot, long target, int stagingOffset, int from, int to, long stream) {
+    if (to > from) {
+      cuda.copyToDevice(
+          target + from, slot.stagingAddress() + stagingOffset + from, to - from, stream);
+    }
+  }
+
+  /** Before anything is written past the end. */
+  private void check(Slot slot, int input, long bytes) {
+    long expected = layout.inputItemBytes(input) * slot.items;
+    if (bytes != expected) {
+      throw new IllegalStateException(
+          "input '%s' of a batch of %d has %d bytes, expected %d"
+              .formatted(layout.inputs().get(input).name(), slot.items, bytes, expected));
+    }
+  }
+}

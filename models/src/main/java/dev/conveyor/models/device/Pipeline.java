@@ -1,0 +1,358 @@
+package dev.conveyor.models.device;
+
+import dev.conveyor.memory.BlockAllocator;
+import dev.conveyor.memory.BudgetExceededException;
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.Lease;
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.CudaException;
+import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.models.backend.BatchRequest;
+import dev.conveyor.models.backend.BatchResult;
+import dev.conveyor.models.backend.ExecutionException;
+import dev.conveyor.models.backend.ExecutionException.Kind;
+import dev.conveyor.models.backend.Slices;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs the batches of one model instance on one device so that the device is never idle between
+ * them: while batch N computes, N+1 is copied in and N-1 is copied out.
+ *
+ * <p>There is a stream for each of the three, and events between them: computing waits on the
+ * device until the inputs are there, copying out waits until the outputs are. The host only
+ * enqueues, a whole batch at a time and without waiting for anything; each batch in flight has a
+ * {@link Slot} of memory of its own, so nothing but the end of a batch frees what the next one
+ * needs.
+ *
+ * <p>Two threads use it. One submits, and owns everything up to there: {@link #submit}, {@link
+ * #close}. One waits: {@link #await} or {@link #poll}. They may be the same. The listener hears of
+ * every batch exactly once, in order. {@link #abandon} may be called from anywhere.
+ *
+ * <p>A failed operation usually takes the whole device from the process (see {@link
+ * CudaException#isSticky}): then every batch in flight fails as {@code INSTANCE_LOST} and so does
+ * whatever is submitted later. Failures that leave the device well fail one batch.
+ */
+public final class Pipeline implements AutoCloseable {
+
+  private final Cuda cuda;
+  private final DeviceLayout layout;
+  private final BufferPool pinned;
+  private final DeviceEngine engine;
+  private final PipelineListener listener;
+  private final long copyIn;
+  private final long compute;
+  private final long copyOut;
+  private final BlockingQueue<Slot> free;
+  private final BlockingQueue<Slot> inFlight;
+  private final InputCopies inputs;
+  private final Releases releases = new Releases();
+  private volatile @Nullable String lost;
+  private volatile boolean abandoned;
+  private boolean closed;
+
+  /**
+   * Allocates everything that batches need, on the calling thread, whose device must be set.
+   *
+   * @param slots batches in flight, 2 or 3: one that computes and one or two that are copied
+   * @param priority of its streams; 0 is the lowest
+   * @param pool device memory for its slabs
+   * @param staging allocates pinned memory for inputs that are not pinned themselves
+   * @param pinned lends pinned memory for outputs
+   * @param engine closed with the pipeline, also if this fails
+   * @throws CudaException if the device has no room; nothing stays allocated
+   * @throws BudgetExceededException likewise
+   */
+  public Pipeline(
+      Cuda cuda,
+      DeviceLayout layout,
+      int slots,
+      int priority,
+      DevicePool pool,
+      BlockAllocator staging,
+      BufferPool pinned,
+      DeviceEngine engine,
+      PipelineListener listener) {
+    this.cuda = cuda;
+    this.layout = layout;
+    this.pinned = pinned;
+    this.engine = engine;
+    this.listener = listener;
+    this.free = new ArrayBlockingQueue<>(slots);
+    this.inFlight = new ArrayBlockingQueue<>(slots);
+    this.inputs = new InputCopies(cuda, layout);
+    releases.add(engine::close);
+    try {
+      this.copyIn = newStream(priority);
+      this.compute = newStream(priority);
+      this.copyOut = newStream(priority);
+      // What is freed on this stream is back in the pool when this is over.
+      releases.add(() -> cuda.awaitStream(compute));
+      for (int i = 0; i < slots; i++) {
+        free.add(
+            new Slot(cuda, layout, pool, compute, staging.allocate(layout.inputBytes()), releases));
+      }
+      // Allocated in the order of one stream, and now there for all of them.
+      cuda.awaitStream(compute);
+    } catch (RuntimeException | Error e) {
+      closeAfter(e);
+      throw e;
+    }
+  }
+
+  private void closeAfter(Throwable failure) {
+    try {
+      releases.close();
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  private long newStream(int priority) {
+    long stream = cuda.newStream(priority);
+    releases.add(() -> cuda.destroyStream(stream));
+    return stream;
+  }
+
+  /** Returns how many more batches may be submitted now. */
+  public int freeSlots() {
+    return free.size();
+  }
+
+  /** Returns how many batches were submitted and not heard of. */
+  public int inFlight() {
+    return inFlight.size();
+  }
+
+  /** Returns why it can run no more batches; null if it can. */
+  public @Nullable String lost() {
+    return lost;
+  }
+
+  /** Returns whether the device may still be at work for it although nobody waits any more. */
+  public boolean isAbandoned() {
+    return abandoned;
+  }
+
+  /**
+   * Enqueues a batch; there must be a free slot. The requests and their tensors must stay open
+   * until the listener is told.
+   *
+   * @throws ExecutionException if it could not be enqueued; the listener is not told then
+   */
+  public void submit(List<? extends BatchRequest> requests) {
+    refuseIfLost();
+    int items = Slices.items(requests);
+    if (items > layout.maxItems()) {
+      throw new IllegalStateException(
+          "a batch of " + items + " on an instance made for " + layout.maxItems());
+    }
+    Slot slot = free.poll();
+    if (slot == null) {
+      throw new IllegalStateException("a batch was submitted, but every slot is in flight");
+    }
+    try {
+      slot.outputs = pinned.acquire(layout.outputBytes());
+    } catch (CudaException e) {
+      throw failedToEnqueue(slot, e);
+    } catch (BudgetExceededException | OutOfMemoryError e) {
+      giveBack(slot);
+      throw new ExecutionException(Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
+    }
+    slot.requests = requests;
+    slot.items = items;
+    try {
+      enqueue(slot, slot.outputs.address());
+    } catch (RuntimeException e) {
+      throw failedToEnqueue(slot, e);
+    }
+    inFlight.add(slot);
+    if (abandoned) {
+      boolean unused = tellLost(slot, String.valueOf(lost)); // Unless abandon() came across it.
+    }
+  }
+
+  private void enqueue(Slot slot, long hostOutputs) {
+    cuda.record(slot.begun, copyIn);
+    for (int i = 0; i < layout.inputs().size(); i++) {
+      inputs.enqueue(slot, i, copyIn);
+    }
+    cuda.record(slot.copiedIn, copyIn);
+
+    cuda.waitFor(slot.copiedIn, compute);
+    cuda.record(slot.computing, compute);
+    engine.enqueue(slot.items, slot, compute);
+    cuda.record(slot.computed, compute);
+
+    cuda.waitFor(slot.computed, copyOut);
+    for (int o = 0; o < layout.outputs().size(); o++) {
+      cuda.copyToHost(
+          hostOutputs + layout.outputOffset(o),
+          slot.output(o),
+          layout.outputItemBytes(o) * slot.items,
+          copyOut);
+    }
+    cuda.record(slot.done, copyOut);
+  }
+
+  /** What was enqueued of it still runs: only when it is over the slot can be used again. */
+  private ExecutionException failedToEnqueue(Slot slot, RuntimeException failure) {
+    settle(failure);
+    giveBack(slot);
+    return failed(failure);
+  }
+
+  /** Waits until nothing runs after a failure, and finds out whether the device is lost. */
+  private void settle(RuntimeException failure) {
+    try {
+      if (failure instanceof CudaException e && e.isSticky()) {
+        throw e;
+      }
+      cuda.awaitStream(copyIn);
+      cuda.awaitStream(compute);
+      cuda.awaitStream(copyOut);
+    } catch (CudaException e) {
+      lost = e.getMessage();
+    }
+  }
+
+  private ExecutionException failed(RuntimeException e) {
+    String message = String.valueOf(e.getMessage());
+    if (lost != null) {
+      return new ExecutionException(Kind.INSTANCE_LOST, message);
+    }
+    boolean outOfMemory = e instanceof CudaException cause && cause.isOutOfMemory();
+    return new ExecutionException(outOfMemory ? Kind.OUT_OF_MEMORY : Kind.RUN, message);
+  }
+
+  private void refuseIfLost() {
+    String why = lost;
+    if (why != null) {
+      throw new ExecutionException(Kind.INSTANCE_LOST, why);
+    }
+  }
+
+  /** Tells the listener of the oldest batch if it is done. Returns whether it was. */
+  public boolean poll() {
+    Slot slot = inFlight.peek();
+    if (slot == null) {
+      return false;
+    }
+    try {
+      if (lost == null && !cuda.isComplete(slot.done)) {
+        return false;
+      }
+    } catch (CudaException e) {
+      return fail(slot, e);
+    }
+    return finish(slot);
+  }
+
+  /** Waits for the oldest batch, without using the CPU, and tells the listener. */
+  public boolean await() {
+    Slot slot = inFlight.peek();
+    if (slot == null) {
+      return false;
+    }
+    try {
+      if (lost == null) {
+        cuda.awaitEvent(slot.done);
+      }
+    } catch (CudaException e) {
+      return fail(slot, e);
+    }
+    return finish(slot);
+  }
+
+  private boolean finish(Slot slot) {
+    String why = lost;
+    if (why != null) {
+      return tellLost(slot, why);
+    }
+    BatchResult result;
+    try {
+      result = Outputs.split(cuda, layout, slot);
+    } catch (CudaException e) {
+      return fail(slot, e);
+    }
+    List<? extends BatchRequest> requests = slot.requests;
+    if (!inFlight.remove(slot)) {
+      Outputs.close(result);
+      return false; // Abandoned meanwhile.
+    }
+    giveBack(slot);
+    listener.onResult(requests, result);
+    return true;
+  }
+
+  private boolean fail(Slot slot, CudaException failure) {
+    settle(failure);
+    List<? extends BatchRequest> requests = slot.requests;
+    if (!inFlight.remove(slot)) {
+      return false;
+    }
+    giveBack(slot);
+    listener.onFailure(requests, failed(failure));
+    return true;
+  }
+
+  private boolean tellLost(Slot slot, String why) {
+    if (!inFlight.remove(slot)) {
+      return false;
+    }
+    List<? extends BatchRequest> requests = slot.requests;
+    giveBack(slot);
+    listener.onFailure(requests, new ExecutionException(Kind.INSTANCE_LOST, why));
+    return true;
+  }
+
+  /**
+   * The slot may run another batch; its requests hold their own shares of the outputs. Once
+   * abandoned it may not, since the device may still be at it.
+   */
+  private void giveBack(Slot slot) {
+    if (abandoned) {
+      return;
+    }
+    Lease outputs = slot.outputs;
+    slot.clear();
+    if (outputs != null) {
+      outputs.close();
+    }
+    free.add(slot);
+  }
+
+  /**
+   * Gives up on a device that does not finish: every batch in flight fails as {@code
+   * INSTANCE_LOST}, here. Nothing can take back what was enqueued, so whatever the device may still
+   * read or write stays allocated until the process ends, and stays in the ledger. From any thread,
+   * also while another one waits.
+   */
+  public void abandon(String why) {
+    abandoned = true;
+    lost = why;
+    for (Slot slot = inFlight.peek(); slot != null; slot = inFlight.peek()) {
+      boolean unused = tellLost(slot, why);
+    }
+  }
+
+  /**
+   * Finishes what is in flight and gives everything back, unless it was abandoned. Nobody waits for
+   * batches any more.
+   */
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    while (await()) {
+      // The listener is told of each.
+    }
+    if (!abandoned) {
+      releases.close();
+    }
+  }
+}

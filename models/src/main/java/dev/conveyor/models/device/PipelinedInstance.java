@@ -1,0 +1,96 @@
+package dev.conveyor.models.device;
+
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.models.backend.BatchRequest;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+
+/**
+ * A {@link Pipeline} and the thread that waits for its batches.
+ *
+ * <p>{@link #submit} and {@link #close} belong to one thread; {@link #abandon} may be called from
+ * any. While nothing is in flight the waiting thread sleeps; while something is, it sleeps in the
+ * driver, or, if asked to, asks for the end without a pause: that saves the time to wake up and
+ * costs a core.
+ */
+public final class PipelinedInstance implements AutoCloseable {
+
+  private final Pipeline pipeline;
+  private final Cuda cuda;
+  private final int device;
+  private final boolean spins;
+  private final Semaphore submitted = new Semaphore(0);
+  private final Thread waiter;
+  private volatile boolean closing;
+
+  /**
+   * Starts the thread.
+   *
+   * @param name of the thread
+   * @param pipeline owned by this from now on
+   * @param spins whether waiting may use a core
+   */
+  public PipelinedInstance(String name, Cuda cuda, int device, Pipeline pipeline, boolean spins) {
+    this.pipeline = pipeline;
+    this.cuda = cuda;
+    this.device = device;
+    this.spins = spins;
+    this.waiter = new Thread(this::run, name);
+    waiter.setDaemon(true);
+    waiter.start();
+  }
+
+  /** Returns how many more batches may be submitted now. */
+  public int freeSlots() {
+    return pipeline.freeSlots();
+  }
+
+  /** Enqueues a batch; see {@link Pipeline#submit}. */
+  public void submit(List<? extends BatchRequest> requests) {
+    pipeline.submit(requests);
+    submitted.release();
+  }
+
+  /** Gives up on a device that does not finish; see {@link Pipeline#abandon}. */
+  public void abandon(String why) {
+    closing = true;
+    pipeline.abandon(why);
+    submitted.release();
+  }
+
+  private void run() {
+    cuda.useDevice(device);
+    for (submitted.acquireUninterruptibly(); !closing; submitted.acquireUninterruptibly()) {
+      if (spins) {
+        while (!pipeline.poll() && pipeline.inFlight() > 0) {
+          Thread.onSpinWait();
+        }
+      } else {
+        boolean unused = pipeline.await();
+      }
+    }
+  }
+
+  /**
+   * Finishes what is in flight, unless it was abandoned, and gives everything back.
+   *
+   * @throws InterruptedException if interrupted while batches are in flight
+   */
+  public void shutDown() throws InterruptedException {
+    closing = true;
+    submitted.release();
+    if (!pipeline.isAbandoned()) {
+      waiter.join();
+    }
+    pipeline.close();
+  }
+
+  @Override
+  public void close() {
+    try {
+      shutDown();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package dev.conveyor.models.device;
+
+import dev.conveyor.memory.Block;
+import dev.conveyor.memory.Lease;
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.models.backend.BatchRequest;
+import java.nio.ByteBuffer;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Room for one batch on the device, and the events that mark its way: allocated once, for the
+ * largest batch.
+ *
+ * <p>Not thread-safe: owned by the submitting thread until its batch is enqueued, then by the
+ * thread that waits for it, which gives it back.
+ */
+final class Slot implements DeviceBatch {
+
+  private final DeviceLayout layout;
+  private final long slab;
+  private final Block staging;
+  private final ByteBuffer stagingBytes;
+
+  /** When the copies in begin and are complete, computing begins and is complete, all is done. */
+  final long begun;
+
+  final long copiedIn;
+  final long computing;
+  final long computed;
+  final long done;
+
+  // Of the batch in flight.
+  List<? extends BatchRequest> requests = List.of();
+  int items;
+  @Nullable Lease outputs;
+
+  /**
+   * Allocates a slot; what was allocated is released by {@code releases}.
+   *
+   * @param staging allocates memory for inputs that devices cannot read
+   */
+  Slot(
+      Cuda cuda,
+      DeviceLayout layout,
+      DevicePool pool,
+      long stream,
+      Block staging,
+      Releases releases) {
+    this.layout = layout;
+    this.staging = staging;
+    this.stagingBytes = staging.buffer();
+    releases.add(staging::close);
+    long allocated = pool.allocate(layout.slabBytes(), stream);
+    this.slab = allocated;
+    releases.add(() -> pool.free(allocated, stream));
+    this.begun = event(cuda, releases);
+    this.copiedIn = event(cuda, releases);
+    this.computing = event(cuda, releases);
+    this.computed = event(cuda, releases);
+    this.done = event(cuda, releases);
+  }
+
+  private static long event(Cuda cuda, Releases releases) {
+    long event = cuda.newEvent();
+    releases.add(() -> cuda.destroyEvent(event));
+    return event;
+  }
+
+  @Override
+  public long input(int index) {
+    return slab + layout.inputOffset(index);
+  }
+
+  @Override
+  public long output(int index) {
+    return slab + layout.inputBytes() + layout.outputOffset(index);
+  }
+
+  /** Returns memory that devices read, in the layout of the inputs. */
+  ByteBuffer staging() {
+    return stagingBytes;
+  }
+
+  long stagingAddress() {
+    return staging.address();
+  }
+
+  /** Forgets its batch. */
+  void clear() {
+    requests = List.of();
+    items = 0;
+    outputs = null;
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * What runs batches on a device with streams of its own, several at a time.
+ *
+ * <ul>
+ *   <li>{@link Pipeline} keeps copies and computation of successive batches going at the same time;
+ *       it is the same for everything that computes.
+ *   <li>{@link DeviceEngine} enqueues the computation of one batch. It is what differs between
+ *       libraries.
+ *   <li>{@link PipelinedInstance} is a pipeline and the thread that waits for its batches.
+ * </ul>
+ */
+@NullMarked
+package dev.conveyor.models.device;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,75 @@
+package dev.conveyor.models.device.sim;
+
+import dev.conveyor.memory.BudgetExceededException;
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.CudaException;
+import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.memory.cuda.PinnedAllocator;
+import dev.conveyor.models.device.DeviceLayout;
+import dev.conveyor.models.device.Pipeline;
+import dev.conveyor.models.device.PipelineListener;
+
+/**
+ * One instance of a simulated model with its memory, as a server would load it. Not thread-safe:
+ * loaded, used and closed by one thread, but for what {@link Pipeline} allows.
+ */
+public final class SimulatedInstance implements AutoCloseable {
+
+  private final DevicePool memory;
+  private final Pipeline pipeline;
+
+  /**
+   * Loads it on a device.
+   *
+   * @param deviceBudget ledger of the device
+   * @param hostBudget ledger of the host
+   * @param pinned lends memory for outputs
+   * @throws CudaException if it does not fit; nothing stays allocated
+   * @throws BudgetExceededException likewise
+   */
+  public SimulatedInstance(
+      Cuda cuda,
+      int device,
+      SimulatedModel model,
+      MemoryBudget deviceBudget,
+      MemoryBudget hostBudget,
+      BufferPool pinned,
+      PipelineListener listener) {
+    DeviceLayout layout = model.layout();
+    cuda.useDevice(device);
+    memory =
+        new DevicePool(
+            cuda, device, layout.slabBytes() * model.slots(), deviceBudget, "simulated/slabs");
+    try {
+      pipeline =
+          new Pipeline(
+              cuda,
+              layout,
+              model.slots(),
+              0,
+              memory,
+              new PinnedAllocator(cuda, hostBudget, "simulated/staging"),
+              pinned,
+              new SimulatedEngine(model),
+              listener);
+    } catch (RuntimeException | Error e) {
+      memory.close();
+      throw e;
+    }
+  }
+
+  public Pipeline pipeline() {
+    return pipeline;
+  }
+
+  /** Unloads it; an abandoned one keeps its memory, which is in the ledger still. */
+  @Override
+  public void close() {
+    pipeline.close();
+    if (!pipeline.isAbandoned()) {
+      memory.close();
+    }
+  }
+}

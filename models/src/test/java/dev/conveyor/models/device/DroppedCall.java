@@ -1,0 +1,43 @@
+package dev.conveyor.models.device;
+
+import dev.conveyor.memory.cuda.Cuda;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+
+/**
+ * A runtime that leaves out calls of one method: what a pipeline would be in which somebody had
+ * removed a line.
+ */
+final class DroppedCall {
+
+  private final String method;
+  private final int of;
+  private final int which;
+  private int calls;
+
+  private DroppedCall(String method, int of, int which) {
+    this.method = method;
+    this.of = of;
+    this.which = which;
+  }
+
+  /** Leaves out call number {@code which} of every {@code of} calls of the method. */
+  static Cuda in(Cuda cuda, String method, int of, int which) {
+    DroppedCall dropped = new DroppedCall(method, of, which);
+    return (Cuda)
+        Proxy.newProxyInstance(
+            Cuda.class.getClassLoader(),
+            new Class<?>[] {Cuda.class},
+            (proxy, called, args) -> {
+              if (called.getName().equals(dropped.method)
+                  && dropped.calls++ % dropped.of == dropped.which) {
+                return null;
+              }
+              try {
+                return called.invoke(cuda, args);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
+  }
+}

@@ -1,0 +1,230 @@
+/* What tests call: settings, faults, the test kernel, and what was found out. */
+#include "sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { REPORT_BYTES = 1 << 16, MAX_FAULTS = 16, CALL_NAME = 48 };
+
+/* How a fault shows. */
+enum fault_mode {
+  FAULT_RETURNED, /* by that call, once */
+  FAULT_STICKY,   /* by that call and every later one */
+  FAULT_RUNNING,  /* the call succeeds; what it enqueued fails, and the device with it */
+  FAULT_HANGING   /* the call succeeds; what it enqueued never ends */
+};
+
+struct fault {
+  char call[CALL_NAME];
+  long countdown;
+  int error;
+  enum fault_mode mode;
+};
+
+static char report[REPORT_BYTES];
+static size_t report_bytes;
+static int violations;
+static struct fault faults[MAX_FAULTS];
+static int fault_count;
+
+void violation(const char *format, ...) {
+  violations++;
+  va_list args;
+  va_start(args, format);
+  size_t room = REPORT_BYTES - report_bytes;
+  int n = vsnprintf(report + report_bytes, room, format, args);
+  va_end(args);
+  if (n > 0 && (size_t)n + 1 < room) {
+    report_bytes += (size_t)n;
+    report[report_bytes++] = '\n';
+    report[report_bytes] = 0;
+  }
+}
+
+void forget_violations(void) {
+  violations = 0;
+  report_bytes = 0;
+  report[0] = 0;
+}
+
+/* Returns the error that this call is to return. */
+int injected(const char *call, int *hangs, int *fails) {
+  for (int i = 0; i < fault_count; i++) {
+    struct fault *f = &faults[i];
+    if (strcmp(f->call, "*") && strcmp(f->call, call)) {
+      continue;
+    }
+    if (f->countdown-- != 0) {
+      continue;
+    }
+    switch (f->mode) {
+      case FAULT_RETURNED:
+        return f->error;
+      case FAULT_STICKY:
+        fail_device(current_device, f->error);
+        return f->error;
+      case FAULT_RUNNING:
+        *fails = f->error;
+        break;
+      case FAULT_HANGING:
+        *hangs = 1;
+        break;
+    }
+  }
+  return SUCCESS;
+}
+
+static uint64_t setting(const char *text, const char *key, uint64_t otherwise) {
+  size_t length = strlen(key);
+  for (const char *at = text; (at = strstr(at, key)); at += length) {
+    if ((at == text || at[-1] == ' ') && at[length] == '=') {
+      return strtoull(at + length + 1, NULL, 10);
+    }
+  }
+  return otherwise;
+}
+
+/* Begins anew, as a new process would. Settings are "key=number", separated by spaces. */
+EXPORT void cudaSimReset(const char *settings) {
+  pthread_mutex_lock(&sim.lock);
+  sim.generation++;
+  sim.hanging = 0;
+  forget_everything();
+  forget_violations();
+  fault_count = 0;
+  sim.config = (struct config){
+      .seed = setting(settings, "seed", 1),
+      .devices = (int)setting(settings, "devices", 1),
+      .device_bytes = setting(settings, "device_bytes", 1u << 30),
+      .real_time = (int)setting(settings, "real_time", 0),
+      .latency_ns = setting(settings, "latency_ns", 0),
+      .jitter_percent = (int)setting(settings, "jitter_percent", 0),
+      .call_ns = setting(settings, "call_ns", 0),
+      .copy_ns = setting(settings, "copy_ns", 0),
+      .to_device_mb_s = setting(settings, "to_device_mb_s", 0),
+      .to_host_mb_s = setting(settings, "to_host_mb_s", 0),
+      .no_data = (int)setting(settings, "no_data", 0)};
+  if (sim.config.devices > MAX_DEVICES) {
+    sim.config.devices = MAX_DEVICES;
+  }
+  memset(sim.devices, 0, sizeof sim.devices);
+  sim.host_ns = sim.calls = sim.pageable_copies = sim.async_copies = sim.kernels = sim.waits = 0;
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  sim.origin_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+  if (sim.config.real_time) {
+    start_device_thread();
+    pthread_cond_signal(&sim.work);
+  }
+  pthread_cond_broadcast(&sim.progress);
+  pthread_mutex_unlock(&sim.lock);
+}
+
+/* Has the nth next call (0 is the next one) of that name, or of any ("*"), go wrong. */
+EXPORT int cudaSimInject(const char *call, int64_t nth, int error, const char *mode) {
+  static const char *const MODES[] = {"RETURNED", "STICKY", "RUNNING", "HANGING"};
+  int known = 0;
+  while (known < 4 && strcmp(MODES[known], mode)) {
+    known++;
+  }
+  pthread_mutex_lock(&sim.lock);
+  int taken = fault_count < MAX_FAULTS && known < 4;
+  if (taken) {
+    struct fault *f = &faults[fault_count++];
+    snprintf(f->call, CALL_NAME, "%s", call);
+    f->countdown = nth;
+    f->error = error;
+    f->mode = (enum fault_mode)known;
+  }
+  pthread_mutex_unlock(&sim.lock);
+  return taken ? SUCCESS : INVALID_VALUE;
+}
+
+EXPORT void cudaSimForgetFaults(void) {
+  pthread_mutex_lock(&sim.lock);
+  fault_count = 0;
+  pthread_mutex_unlock(&sim.lock);
+}
+
+/*
+ * Enqueues the test kernel on 32-bit words: of each item, out[w] = rotl(sum of in[i], 7) + w, over i =
+ * w % in_words and every out_words further words. So all of the input counts, and nothing else.
+ */
+EXPORT int cudaSimLaunch(void *stream, int items, uint64_t in, uint64_t in_item_bytes, uint64_t out,
+                         uint64_t out_item_bytes, uint64_t cost_ns) {
+  pthread_mutex_lock(&sim.lock);
+  int was, hangs = 0, fails = 0, error;
+  struct stream *s = get_handle(stream, HANDLE_STREAM, &was);
+  sim.calls++;
+  if (!s) {
+    violation("cudaSimLaunch: %s stream", was ? "a destroyed" : "not a");
+    error = INVALID_HANDLE;
+  } else if (!(error = sim.devices[s->device].sticky)
+             && !(error = injected("cudaSimLaunch", &hangs, &fails))) {
+    struct op *op = new_op(OP_KERNEL, ENGINE_COMPUTE, cost_ns);
+    op->kernel = (struct kernel){in, out, in_item_bytes, out_item_bytes, items};
+    op->hangs = hangs;
+    op->fails = fails;
+    enqueue(s, op);
+    sim.kernels++;
+    sim.host_ns += sim.config.call_ns;
+  }
+  pthread_mutex_unlock(&sim.lock);
+  return error;
+}
+
+/* Counts leaks as violations when asked to; returns the violations so far and copies their text. */
+EXPORT int cudaSimReport(int with_leaks, char *text, int room) {
+  pthread_mutex_lock(&sim.lock);
+  if (with_leaks) {
+    leaks();
+  }
+  snprintf(text, (size_t)room, "%s", report);
+  int count = violations;
+  pthread_mutex_unlock(&sim.lock);
+  return count;
+}
+
+/*
+ * Returns a figure, of the device where it is one of a device, since the last reset. The span is from
+ * the first work of the device to the end of the last.
+ */
+EXPORT uint64_t cudaSimFigure(int device, const char *name) {
+  pthread_mutex_lock(&sim.lock);
+  struct engine_use *engines = sim.devices[device].engines;
+  uint64_t first = UINT64_MAX, last = 0;
+  for (int e = 0; e < ENGINES; e++) {
+    if (engines[e].last_ns) {
+      first = engines[e].first_ns < first ? engines[e].first_ns : first;
+      last = engines[e].last_ns > last ? engines[e].last_ns : last;
+    }
+  }
+  const struct {
+    const char *name;
+    uint64_t value;
+  } figures[] = {{"COMPUTE_BUSY_NS", engines[ENGINE_COMPUTE].busy_ns},
+                 {"TO_DEVICE_BUSY_NS", engines[ENGINE_TO_DEVICE].busy_ns},
+                 {"TO_HOST_BUSY_NS", engines[ENGINE_TO_HOST].busy_ns},
+                 {"SPAN_NS", last > first ? last - first : 0},
+                 {"CALLS", sim.calls},
+                 {"ASYNC_COPIES", sim.async_copies},
+                 {"PAGEABLE_COPIES", sim.pageable_copies},
+                 {"KERNELS", sim.kernels},
+                 {"WAITS", sim.waits},
+                 {"LIVE_BYTES", live_bytes(device)},
+                 {"TAKEN_BYTES", sim.devices[device].allocated_bytes},
+                 {"PINNED_BYTES", pinned_bytes()},
+                 {"HOST_NS", host_now()},
+                 {"WAITERS", (uint64_t)sim.hanging}};
+  uint64_t value = UINT64_MAX;
+  for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+    if (!strcmp(figures[i].name, name)) {
+      value = figures[i].value;
+    }
+  }
+  pthread_mutex_unlock(&sim.lock);
+  return value;
+}
