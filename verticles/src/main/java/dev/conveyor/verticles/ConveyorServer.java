@@ -19,6 +19,7 @@ import dev.conveyor.verticles.bus.BusAddresses;
 import dev.conveyor.verticles.bus.BusFrontEnd;
 import dev.conveyor.verticles.bus.EventPublisher;
 import dev.conveyor.verticles.bus.OverloadPublisher;
+import dev.conveyor.verticles.bus.RolloutPublisher;
 import dev.conveyor.verticles.ensemble.StepStage;
 import dev.conveyor.verticles.grpc.GrpcFrontEnd;
 import dev.conveyor.verticles.grpc.GrpcOptions;
@@ -125,7 +126,13 @@ public final class ConveyorServer {
         new LivePage(
             new LiveFigures(
                 ServerInfo.VERSION, catalog, supervisor, system, profiles, NanoClock.SYSTEM));
-    LocalGateway gateway = new LocalGateway(vertx, catalog, supervisor, steps);
+    LocalGateway gateway =
+        new LocalGateway(
+            vertx,
+            catalog,
+            supervisor,
+            steps,
+            new RolloutPublisher(vertx.eventBus(), config.eventBus().addressPrefix()));
     FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM);
     this.http =
         new HttpFrontEnd(

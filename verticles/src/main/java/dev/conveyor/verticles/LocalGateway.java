@@ -6,10 +6,12 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.scheduler.rollout.RolloutGuard;
 import dev.conveyor.verticles.ensemble.Ensemble;
 import dev.conveyor.verticles.ensemble.EnsembleRun;
 import dev.conveyor.verticles.ensemble.StepStage;
 import dev.conveyor.verticles.metrics.ModelStats;
+import dev.conveyor.verticles.rollout.TrialTraffic;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
@@ -33,27 +35,39 @@ public final class LocalGateway implements InferenceGateway {
   private final ModelCatalog catalog;
   private final ColdRequests cold;
   private final StepStage steps;
+  private final TrialTraffic trials;
 
   /** Creates a gateway to models that are all loaded. */
   public LocalGateway(Vertx vertx, ModelCatalog catalog) {
-    this(vertx, catalog, ModelActivator.NONE, new StepStage(vertx, 1));
+    this(vertx, catalog, ModelActivator.NONE, new StepStage(vertx, 1), TrialTraffic.Listener.NONE);
   }
 
   /**
    * Creates a gateway.
    *
    * @param steps where steps of ensembles run that need no model
+   * @param rollbacks told when a version that was tried is taken out of service
    */
   public LocalGateway(
-      Vertx vertx, ModelCatalog catalog, ModelActivator activator, StepStage steps) {
+      Vertx vertx,
+      ModelCatalog catalog,
+      ModelActivator activator,
+      StepStage steps,
+      TrialTraffic.Listener rollbacks) {
     this.steps = steps;
     this.vertx = vertx;
     this.catalog = catalog;
     this.cold = new ColdRequests(vertx, activator);
+    this.trials = new TrialTraffic(catalog, this::inferVersion, rollbacks);
   }
 
   @Override
   public ReplyTo infer(InferCall call, ReplyTo.Handler handler) {
+    RolloutGuard guard = call.version().isEmpty() ? catalog.rollout(call.model()) : null;
+    return guard == null ? inferVersion(call, handler) : trials.infer(guard, call, handler);
+  }
+
+  private ReplyTo inferVersion(InferCall call, ReplyTo.Handler handler) {
     final long arrivalNs = System.nanoTime();
     // A request has a context of its own; its event loop's is the one that answers can share.
     Context context = ((ContextInternal) vertx.getOrCreateContext()).unwrap();

@@ -2,6 +2,8 @@ package dev.conveyor.verticles;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.config.Rollout;
+import dev.conveyor.scheduler.rollout.RolloutGuard;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
@@ -9,6 +11,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is served right now. Thread-safe; written by the supervisor, read by every front end. Each
@@ -22,11 +25,29 @@ public final class ModelCatalog {
 
   private final Map<String, NavigableMap<Long, ServedModel>> models = new ConcurrentHashMap<>();
   private final Map<String, String> unavailable = new ConcurrentHashMap<>();
+  private final Map<String, Trial> trials = new ConcurrentHashMap<>();
+
+  /**
+   * A version that is tried beside the one that serves.
+   *
+   * @param deployments both versions' names inside the scheduler
+   */
+  private record Trial(long stable, RolloutGuard guard, List<String> deployments) {
+
+    /** A load that an operator asks for begins anew; memory that comes and goes does not. */
+    boolean goesOn(Trial before) {
+      boolean sameLoad =
+          deployments.equals(before.deployments)
+              || deployments.contains("")
+              || before.deployments.contains("");
+      return stable == before.stable && sameLoad && guard.rollout().equals(before.guard.rollout());
+    }
+  }
 
   /**
    * Finds a ready model.
    *
-   * @param version empty for the highest one
+   * @param version empty for the highest one that is not on trial
    * @throws InferenceException NOT_FOUND if it is not known, UNAVAILABLE if it is not ready
    */
   public ServedModel find(String name, String version) {
@@ -35,7 +56,9 @@ public final class ModelCatalog {
       throw missing(name);
     }
     if (version.isEmpty()) {
-      return versions.lastEntry().getValue();
+      Trial trial = trials.get(name);
+      ServedModel stable = trial == null ? null : versions.get(trial.stable());
+      return stable == null ? versions.lastEntry().getValue() : stable;
     }
     ServedModel served = versions.get(parseVersion(name, version));
     if (served == null) {
@@ -62,6 +85,19 @@ public final class ModelCatalog {
     return served;
   }
 
+  /** Returns what guards the trial of a version of this model; null if none is tried. */
+  public @Nullable RolloutGuard rollout(String name) {
+    Trial trial = trials.get(name);
+    return trial == null ? null : trial.guard();
+  }
+
+  /** Returns what is tried, by the name of the model. */
+  public Map<String, RolloutGuard> rollouts() {
+    Map<String, RolloutGuard> guards = new TreeMap<>();
+    trials.forEach((name, trial) -> guards.put(name, trial.guard()));
+    return guards;
+  }
+
   /** Returns the ready versions of a model, ascending; empty if there are none. */
   public List<ServedModel> versions(String name) {
     NavigableMap<Long, ServedModel> versions = models.get(name);
@@ -86,13 +122,39 @@ public final class ModelCatalog {
       throw new IllegalArgumentException(name + " has no version; withdraw it instead");
     }
     unavailable.remove(name);
+    publishTrial(name, versions);
     models.put(name, versions);
   }
 
   /** Takes a model out of service; {@code reason} is what clients are told. */
   public void withdraw(String name, String reason) {
     unavailable.put(name, reason);
+    trials.remove(name);
     models.remove(name);
+  }
+
+  private void publishTrial(String name, NavigableMap<Long, ServedModel> versions) {
+    Rollout rollout = versions.lastEntry().getValue().config().extensions().rollout();
+    ServedModel candidate = versions.get(rollout.candidate());
+    Long stable =
+        versions.descendingKeySet().stream()
+            .filter(version -> version != rollout.candidate())
+            .findFirst()
+            .orElse(null);
+    if (candidate == null || stable == null) {
+      trials.remove(name);
+      return;
+    }
+    ServedModel serving = versions.get(stable);
+    List<String> deployments =
+        List.of(serving == null ? "" : serving.deployedVersion(), candidate.deployedVersion());
+    Trial trial = new Trial(stable, new RolloutGuard(rollout), deployments);
+    Trial before = trials.get(name);
+    trials.put(
+        name,
+        before != null && trial.goesOn(before)
+            ? new Trial(stable, before.guard(), deployments)
+            : trial);
   }
 
   private InferenceException missing(String name) {

@@ -16,6 +16,7 @@ import java.util.List;
  * @param instances between how many instances it moves
  * @param rejectNonFinite outputs that hold NaN or infinity are refused, request by request
  * @param stepFlows of an ensemble: steps that run once per item, join items, or may be skipped
+ * @param rollout the version that is tried on live requests
  */
 public record Extensions(
     List<Preprocessing> preprocessing,
@@ -28,7 +29,8 @@ public record Extensions(
     ServiceLevel serviceLevel,
     InstanceRange instances,
     boolean rejectNonFinite,
-    List<StepFlow> stepFlows) {
+    List<StepFlow> stepFlows,
+    Rollout rollout) {
 
   public static final Extensions DEFAULT =
       new Extensions(
@@ -53,7 +55,8 @@ public record Extensions(
         serviceLevel,
         InstanceRange.FIXED,
         false,
-        List.of());
+        List.of(),
+        Rollout.NONE);
   }
 
   public Extensions {

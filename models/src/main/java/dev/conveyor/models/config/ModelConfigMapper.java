@@ -237,7 +237,8 @@ final class ModelConfigMapper {
         serviceLevel(extensions),
         new InstanceRange(extensions.getMinCount(), extensions.getMaxCount()),
         extensions.getRejectNonFinite(),
-        each("ensemble_step", extensions.getEnsembleStepList(), EnsembleMapper::flow));
+        each("ensemble_step", extensions.getEnsembleStepList(), EnsembleMapper::flow),
+        under("rollout", () -> RolloutMapper.rollout(extensions.getRollout())));
   }
 
   private static ServiceLevel serviceLevel(ModelExtensions extensions) {

@@ -208,6 +208,9 @@ public final class ModelConfigWriter {
     if (!extensions.process().equals(ProcessIsolation.DEFAULT)) {
       proto.setProcess(IsolationMapper.toProto(extensions.process()));
     }
+    if (!extensions.rollout().isNone()) {
+      proto.setRollout(RolloutMapper.toProto(extensions.rollout()));
+    }
     if (extensions.verify() != Isolation.NONE) {
       proto.setVerify(extensions.verify().word());
     }

@@ -5,6 +5,7 @@ import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import dev.conveyor.models.config.ModelConfigReader;
+import dev.conveyor.models.config.Rollout;
 import dev.conveyor.models.config.TensorConfig;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -90,7 +91,20 @@ public record ModelDirectory(String name, Path path, List<Long> versions, Path r
               + ", found "
               + versions);
     }
+    requireCandidate(config.extensions().rollout(), served);
     return served;
+  }
+
+  /** A candidate is tried against another version, so both must be served. */
+  private void requireCandidate(Rollout rollout, List<Long> served) {
+    if (!rollout.isNone() && (served.size() < 2 || !served.contains(rollout.candidate()))) {
+      throw new RepositoryException(
+          path,
+          "conveyor.rollout.candidate: expected one of two served versions or more, found "
+              + rollout.candidate()
+              + " where version_policy serves "
+              + served);
+    }
   }
 
   /**

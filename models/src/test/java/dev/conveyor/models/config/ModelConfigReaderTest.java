@@ -125,7 +125,8 @@ class ModelConfigReaderTest {
                 ServiceLevel.DEFAULT,
                 InstanceRange.FIXED,
                 true,
-                List.of()));
+                List.of(),
+                Rollout.NONE));
   }
 
   @Test

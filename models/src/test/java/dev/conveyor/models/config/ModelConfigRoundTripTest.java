@@ -218,7 +218,7 @@ class ModelConfigRoundTripTest {
             memory(),
             Combinators.combine(
                     Combinators.combine(serviceLevel(), instances()).as(Map::entry),
-                    Arbitraries.of(true, false))
+                    Combinators.combine(Arbitraries.of(true, false), rollout()).as(Map::entry))
                 .as(Map::entry))
         .as(
             (preprocessing, threads, weight, admission, process, verify, memory, rest) ->
@@ -232,8 +232,25 @@ class ModelConfigRoundTripTest {
                     memory,
                     rest.getKey().getKey(),
                     rest.getKey().getValue(),
-                    rest.getValue(),
-                    List.of()));
+                    rest.getValue().getKey(),
+                    List.of(),
+                    rest.getValue().getValue()));
+  }
+
+  private static Arbitrary<Rollout> rollout() {
+    Arbitrary<Double> part = Arbitraries.doubles().between(0, 1);
+    Arbitrary<Integer> count = Arbitraries.integers().between(1, 1024);
+    return Combinators.combine(
+            Arbitraries.longs().between(1, 99),
+            Arbitraries.doubles().between(0, false, 1, true),
+            part,
+            count,
+            part,
+            part,
+            Arbitraries.doubles().between(1, 1e6),
+            count)
+        .as((v, s, c, l, t, e, p, n) -> new Rollout(v, s, c, l, t, 1 - t, e, p, n))
+        .edgeCases(config -> config.add(Rollout.NONE));
   }
 
   private static Arbitrary<InstanceRange> instances() {

@@ -90,6 +90,10 @@ class SchemaTest {
         "{'conveyor': {'residency': 'resident', 'memory_limit_bytes': '0'}}",
         "{'conveyor': {'min_count': 1, 'max_count': 4}}",
         "{'conveyor': {'max_count': 4}}",
+        "{'conveyor': {'rollout': {'candidate': 2, 'shadow_share': 0.5}}}",
+        "{'conveyor': {'rollout': {'candidate': '2', 'canary_share': 1, 'shadow_limit': 8,"
+            + " 'tolerance': 0.1, 'min_agreement': 1, 'max_error_rate': 0, 'max_p99_ratio': 1.5,"
+            + " 'min_requests': 10}}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
             + " 'color': 'GRAY', 'mean': [1.5], 'pad_value': 255, 'mode': 'LETTERBOX'}]}}",
       })
@@ -198,6 +202,10 @@ class SchemaTest {
         "{'conveyor': {'residency': 'cold'}}",
         "{'conveyor': {'min_count': -1, 'max_count': 4}}",
         "{'conveyor': {'max_count': 1025}}",
+        "{'conveyor': {'rollout': {'candidate': 2}}}",
+        "{'conveyor': {'rollout': {'shadow_share': 0.5}}}",
+        "{'conveyor': {'rollout': {'candidate': 2, 'canary_share': 1.5}}}",
+        "{'conveyor': {'rollout': {'candidate': 2, 'canary_share': 1, 'max_p99_ratio': 0.5}}}",
         "{'conveyor': {'memory_limit_bytes': -1}}",
         "{'conveyor': {'weight': '1'}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8}]}}",

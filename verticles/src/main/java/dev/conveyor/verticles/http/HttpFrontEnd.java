@@ -62,6 +62,7 @@ public final class HttpFrontEnd extends VerticleBase {
     streams = new StreamHandler(vertx, services, options.maxMessageBytes());
     streams.mount(router);
     new SchedulerRoutes(vertx).mount(router);
+    new RolloutRoutes(services.catalog()).mount(router);
     new ModelRoutes(vertx, services, options).mount(router);
     server =
         vertx

@@ -75,6 +75,7 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
           count.count());
     }
     lifecycle.write(out);
+    RolloutFamilies.write(catalog.rollouts(), out);
     out.gauge(
             "conveyor_native_bytes",
             "Memory that was allocated outside the Java heap and not freed")

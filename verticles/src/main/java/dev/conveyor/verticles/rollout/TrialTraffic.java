@@ -1,0 +1,210 @@
+package dev.conveyor.verticles.rollout;
+
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.scheduler.rollout.RolloutGuard;
+import dev.conveyor.verticles.InferCall;
+import dev.conveyor.verticles.InferenceGateway;
+import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.ServedModel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sends requests that name no version to the version that serves them and to the one that is tried.
+ *
+ * <p>A copy is sent after the client has its answer, shares the memory of the request, and its
+ * answer goes nowhere: what it costs the client is what other requests cost.
+ *
+ * <p>Thread-safe: no state of its own.
+ */
+public final class TrialTraffic {
+
+  /** Nobody waits for a copy; what takes longer than this is hung. */
+  private static final long SHADOW_PATIENCE_NS = TimeUnit.SECONDS.toNanos(10);
+
+  private final ModelCatalog catalog;
+  private final InferenceGateway versions;
+  private final Listener listener;
+
+  /** Told when a candidate is taken out of service. */
+  @FunctionalInterface
+  public interface Listener {
+
+    /** Nobody listens. */
+    Listener NONE = (model, version, reason) -> {};
+
+    /** Called once per rollout, on any thread. */
+    void onRolledBack(String model, String version, String reason);
+  }
+
+  /**
+   * Creates the traffic.
+   *
+   * @param versions where calls go, with the version in them or without one for the version that
+   *     serves
+   */
+  public TrialTraffic(ModelCatalog catalog, InferenceGateway versions, Listener listener) {
+    this.catalog = catalog;
+    this.versions = versions;
+    this.listener = listener;
+  }
+
+  /** Sends a call that names no version. */
+  public ReplyTo infer(RolloutGuard guard, InferCall call, ReplyTo.Handler handler) {
+    long arrivalNs = System.nanoTime();
+    return switch (guard.route(isWaiting(call.model(), guard))) {
+      case STABLE -> versions.infer(call, stable(guard, arrivalNs, handler));
+      case CANARY ->
+          versions.infer(
+              to(candidate(guard), call, call.inputs(), call.priority(), call.deadlineNs()),
+              (response, failure) -> {
+                tell(call.model(), guard, judged(guard, failure, System.nanoTime() - arrivalNs));
+                handler.handle(response, failure);
+              });
+      case SHADOWED -> shadowed(guard, call, arrivalNs, handler);
+    };
+  }
+
+  private static ReplyTo.Handler stable(
+      RolloutGuard guard, long arrivalNs, ReplyTo.Handler handler) {
+    return (response, failure) -> {
+      if (failure == null) {
+        guard.stableAnswered(System.nanoTime() - arrivalNs);
+      } else if (isFault(failure)) {
+        guard.stableFailed();
+      }
+      handler.handle(response, failure);
+    };
+  }
+
+  private ReplyTo shadowed(
+      RolloutGuard guard, InferCall call, long arrivalNs, ReplyTo.Handler handler) {
+    List<Tensor> copies = share(call.inputs());
+    ReplyTo.Handler counted = stable(guard, arrivalNs, handler);
+    return versions.infer(
+        call,
+        (response, failure) -> {
+          List<Tensor> expected = response == null ? null : share(response.outputs());
+          counted.handle(response, failure);
+          if (copies != null && expected != null) {
+            shadow(guard, call, copies, expected);
+          } else {
+            close(copies);
+            close(expected);
+            guard.shadowEnded();
+          }
+        });
+  }
+
+  /** Runs on the context of the request that was copied. */
+  private void shadow(
+      RolloutGuard guard, InferCall call, List<Tensor> copies, List<Tensor> expected) {
+    long startNs = System.nanoTime();
+    ReplyTo unused =
+        versions.infer(
+            to(candidate(guard), call, copies, lowest(call, guard), startNs + SHADOW_PATIENCE_NS),
+            (response, failure) -> {
+              Optional<String> verdict = judged(guard, failure, System.nanoTime() - startNs);
+              if (response != null) {
+                boolean agrees =
+                    OutputComparison.agree(
+                        expected, response.outputs(), guard.rollout().tolerance());
+                response.close();
+                verdict = verdict.or(() -> guard.compared(agrees));
+              }
+              close(expected);
+              guard.shadowEnded();
+              tell(call.model(), guard, verdict);
+            });
+  }
+
+  private static Optional<String> judged(
+      RolloutGuard guard, @Nullable InferenceException failure, long tookNs) {
+    if (failure == null) {
+      return guard.candidateAnswered(tookNs);
+    }
+    return isFault(failure) ? guard.candidateFailed() : Optional.empty();
+  }
+
+  private void tell(String model, RolloutGuard guard, Optional<String> verdict) {
+    verdict.ifPresent(reason -> listener.onRolledBack(model, candidate(guard), reason));
+  }
+
+  /** What clients do wrong and what there is no room for says nothing about a version. */
+  private static boolean isFault(InferenceException failure) {
+    return switch (failure.code()) {
+      case EXECUTION_FAILED, OUT_OF_MEMORY, UNAVAILABLE, NOT_FOUND, DEADLINE_EXCEEDED -> true;
+      case INVALID_REQUEST,
+          TOO_LARGE,
+          QUEUE_FULL,
+          CANCELLED,
+          UNSUPPORTED,
+          SHUTTING_DOWN,
+          OVERLOADED,
+          OVER_QUOTA,
+          BODY_TIMEOUT ->
+          false;
+    };
+  }
+
+  private boolean isWaiting(String model, RolloutGuard guard) {
+    try {
+      return waiting(catalog.find(model, "")) || waiting(catalog.find(model, candidate(guard)));
+    } catch (InferenceException e) {
+      return true; // the versions are being replaced
+    }
+  }
+
+  private static boolean waiting(ServedModel model) {
+    return model.door().load().get().queuedRequests() > 0;
+  }
+
+  /** Returns the lowest priority that the candidate knows; 0 if it knows none. */
+  private int lowest(InferCall call, RolloutGuard guard) {
+    try {
+      return catalog
+          .find(call.model(), candidate(guard))
+          .config()
+          .dynamicBatching()
+          .map(batching -> batching.priorityLevels())
+          .orElse(0);
+    } catch (InferenceException e) {
+      return 0;
+    }
+  }
+
+  private static String candidate(RolloutGuard guard) {
+    return Long.toString(guard.rollout().candidate());
+  }
+
+  private static InferCall to(
+      String version, InferCall call, List<Tensor> inputs, int priority, long deadlineNs) {
+    return new InferCall(
+        call.model(), version, inputs, priority, call.timeoutMicros(), deadlineNs, call.tenant());
+  }
+
+  /** Returns the tensors for another owner; null if one is closed already. */
+  private static @Nullable List<Tensor> share(List<Tensor> tensors) {
+    List<Tensor> shares = new ArrayList<>(tensors.size());
+    for (Tensor tensor : tensors) {
+      Tensor share = tensor.tryShare();
+      if (share == null) {
+        close(shares);
+        return null;
+      }
+      shares.add(share);
+    }
+    return shares;
+  }
+
+  private static void close(@Nullable List<Tensor> tensors) {
+    if (tensors != null) {
+      tensors.forEach(Tensor::close);
+    }
+  }
+}
