@@ -22,7 +22,18 @@ record BuiltIn(String name, Function<StepSettings, Step> maker) implements StepF
           new BuiltIn("to_source", ImageSteps::toSource),
           new BuiltIn("resize", settings -> PixelSteps.resample(settings, false)),
           new BuiltIn("crop", settings -> PixelSteps.resample(settings, true)),
-          new BuiltIn("mask_statistics", settings -> PixelSteps.maskStatistics()));
+          new BuiltIn("mask_statistics", settings -> PixelSteps.maskStatistics()),
+          new BuiltIn("decode", DecodeStep::of),
+          new BuiltIn("fit", FitSteps::fit),
+          new BuiltIn("letterbox", FitSteps::letterbox),
+          new BuiltIn("unfit", settings -> FitSteps.unfit()),
+          new BuiltIn("normalize", ConvertSteps::normalize),
+          new BuiltIn("convert", ConvertSteps::convert),
+          new BuiltIn("tile", TileSteps::tile),
+          new BuiltIn("stitch", settings -> TileSteps.stitch()),
+          new BuiltIn("stitch_boxes", settings -> TileSteps.stitchBoxes()),
+          new BuiltIn("take", settings -> LengthSteps.take()),
+          new BuiltIn("pad", LengthSteps::pad));
 
   @Override
   public Step create(StepSettings settings) {

@@ -6,6 +6,7 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
+import dev.conveyor.models.image.Letterbox;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
@@ -31,14 +32,14 @@ final class PixelSteps {
 
       @Override
       public List<TensorSpec> outputs(List<TensorSpec> inputs) {
-        Specs.require(inputs.get(0), DataType.FP32, 4, 4);
+        Specs.requireImage(inputs.get(0));
         if (box) {
           Specs.require(inputs.get(1), DataType.FP32, 2, 2);
           Specs.requireLast(inputs.get(1), 4);
         }
         Shape image = inputs.get(0).shape();
         Shape shape = Shape.of(image.dim(0), image.dim(1), height, width);
-        return List.of(new TensorSpec("image", DataType.FP32, shape));
+        return List.of(new TensorSpec("image", inputs.get(0).type(), shape));
       }
 
       @Override
@@ -46,7 +47,8 @@ final class PixelSteps {
         Tensor image = inputs.get(0);
         Shape from = image.shape();
         Shape shape = Shape.of(from.dim(0), from.dim(1), height, width);
-        ByteBuffer out = Specs.allocate(shape, DataType.FP32);
+        ByteBuffer out = Specs.allocate(shape, image.type());
+        Letterbox all = new Letterbox(0, 0, width, height);
         int planes = (int) from.dim(1);
         int sourceHeight = (int) from.dim(2);
         int sourceWidth = (int) from.dim(3);
@@ -54,10 +56,17 @@ final class PixelSteps {
           float[] corners =
               box ? corners(inputs.get(1), n) : new float[] {0, 0, sourceWidth, sourceHeight};
           for (int plane = n * planes; plane < (n + 1) * planes; plane++) {
-            resample(image.data(), plane, sourceWidth, sourceHeight, corners, out, width, height);
+            Resampler.plane(
+                image.type(),
+                image.data(),
+                new Resampler.Plane(plane, sourceWidth, sourceHeight),
+                corners,
+                out,
+                new Resampler.Plane(plane, width, height),
+                all);
           }
         }
-        return List.of(Tensor.of("image", DataType.FP32, shape, out));
+        return List.of(Tensor.of("image", image.type(), shape, out));
       }
     };
   }
@@ -77,45 +86,6 @@ final class PixelSteps {
           "box %d has no area: %s".formatted(image, Arrays.toString(box)));
     }
     return box;
-  }
-
-  private static void resample(
-      ByteBuffer in,
-      int plane,
-      int inWidth,
-      int inHeight,
-      float[] box,
-      ByteBuffer out,
-      int width,
-      int height) {
-    int base = plane * inWidth * inHeight;
-    for (int y = 0; y < height; y++) {
-      float sy = clamp(box[1] + (y + 0.5f) * (box[3] - box[1]) / height - 0.5f, inHeight);
-      int y0 = (int) sy;
-      int y1 = Math.min(y0 + 1, inHeight - 1);
-      for (int x = 0; x < width; x++) {
-        float sx = clamp(box[0] + (x + 0.5f) * (box[2] - box[0]) / width - 0.5f, inWidth);
-        int x0 = (int) sx;
-        int x1 = Math.min(x0 + 1, inWidth - 1);
-        float top =
-            mix(at(in, base + y0 * inWidth + x0), at(in, base + y0 * inWidth + x1), sx - x0);
-        float low =
-            mix(at(in, base + y1 * inWidth + x0), at(in, base + y1 * inWidth + x1), sx - x0);
-        out.putFloat(4 * ((plane * height + y) * width + x), mix(top, low, sy - y0));
-      }
-    }
-  }
-
-  private static float clamp(float at, int size) {
-    return Math.max(0, Math.min(size - 1, at));
-  }
-
-  private static float at(ByteBuffer in, int index) {
-    return in.getFloat(4 * index);
-  }
-
-  private static float mix(float a, float b, float part) {
-    return a + (b - a) * part;
   }
 
   /** Share of pixels that are set, and the box around them; 0 if there are none. */

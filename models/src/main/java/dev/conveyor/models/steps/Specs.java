@@ -1,6 +1,8 @@
 package dev.conveyor.models.steps;
 
 import dev.conveyor.models.DataType;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
@@ -22,6 +24,17 @@ final class Specs {
       throw new ConfigException(
           "input_map." + spec.name(),
           type.configName() + " of " + ranks + " dimensions",
+          spec.type().configName() + " " + spec.shape());
+    }
+  }
+
+  /** Refuses what is no image: bytes or floats of 4 dimensions, N x C x H x W unless told. */
+  static void requireImage(TensorSpec spec) {
+    if ((spec.type() != DataType.UINT8 && spec.type() != DataType.FP32)
+        || spec.shape().rank() != 4) {
+      throw new ConfigException(
+          "input_map." + spec.name(),
+          "TYPE_UINT8 or TYPE_FP32 of 4 dimensions",
           spec.type().configName() + " " + spec.shape());
     }
   }
@@ -56,9 +69,36 @@ final class Specs {
     return (int) tensor.shape().dim(tensor.shape().rank() - 1);
   }
 
+  /** Returns a size in pixels that has to be set. */
+  static int size(StepSettings settings, String key) {
+    int size = settings.integer(key, 0, 65_535, 0);
+    if (size == 0) {
+      throw settings.refusal(key, "a size in pixels", "nothing");
+    }
+    return size;
+  }
+
+  /** Refuses a tensor of another number of rows, at run time. */
+  static void requireRows(Tensor tensor, long rows) {
+    if (tensor.shape().dim(0) != rows) {
+      throw InferenceException.invalid(
+          "tensor '%s' has %d rows, expected %d"
+              .formatted(tensor.name(), tensor.shape().dim(0), rows));
+    }
+  }
+
   /** Returns zeroed memory for a tensor. */
   static ByteBuffer allocate(Shape shape, DataType type) {
-    int bytes = Math.toIntExact(Math.multiplyExact(shape.elements(), type.sizeBytes()));
-    return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    long bytes;
+    try {
+      bytes = Math.multiplyExact(shape.elements(), type.sizeBytes());
+    } catch (ArithmeticException e) {
+      bytes = Long.MAX_VALUE;
+    }
+    if (bytes > Integer.MAX_VALUE - 8) {
+      throw new InferenceException(
+          ErrorCode.TOO_LARGE, type + " " + shape + " is more than one buffer can hold");
+    }
+    return ByteBuffer.allocate((int) bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 }

@@ -95,6 +95,11 @@ public final class StepSettings {
     }
   }
 
+  /** Returns what to throw about a value that cannot be used. */
+  public ConfigException refusal(String key, String expected, Object found) {
+    return new ConfigException(path(key), expected, found);
+  }
+
   private String path(String key) {
     return KEY + step + "]." + key;
   }

@@ -1,0 +1,201 @@
+package dev.conveyor.models.steps;
+
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.config.ConfigException;
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * A large image through a model for small ones: tiles that overlap, and what the model says of them
+ * put together again. Stateless.
+ */
+final class TileSteps {
+
+  private TileSteps() {}
+
+  /**
+   * Tiles of {@code width} x {@code height}, row by row, at least {@code overlap} pixels common to
+   * neighbours; the last of a row ends at the edge. Beyond an image that is smaller lies 0.
+   */
+  static Step tile(StepSettings settings) {
+    int width = Specs.size(settings, "width");
+    int height = Specs.size(settings, "height");
+    int overlap = settings.integer("overlap", 0, 65_534, 0);
+    if (overlap >= Math.min(width, height)) {
+      throw settings.refusal("overlap", "less than the side of a tile", overlap);
+    }
+    return new FunctionStep(
+        List.of("image"),
+        specs -> {
+          TensorSpec image = specs.get(0);
+          Specs.requireImage(image);
+          if (image.shape().dim(0) > 1) {
+            throw new ConfigException("input_map.image", "one image", image.shape());
+          }
+          Shape tiles = Shape.of(Shape.DYNAMIC, image.shape().dim(1), height, width);
+          return List.of(
+              new TensorSpec("tiles", image.type(), tiles),
+              new TensorSpec("origins", DataType.INT32, Shape.of(Shape.DYNAMIC, 2)),
+              new TensorSpec("size", DataType.INT32, Shape.of(1, 2)));
+        },
+        tensors -> tile(tensors.get(0), width, height, overlap));
+  }
+
+  /** Returns where tiles begin along one side. */
+  static int[] origins(int side, int tile, int overlap) {
+    int count = side <= tile ? 1 : 1 + (side - tile + tile - overlap - 1) / (tile - overlap);
+    int[] origins = new int[count];
+    for (int i = 0; i < count; i++) {
+      origins[i] = Math.max(0, Math.min(i * (tile - overlap), side - tile));
+    }
+    return origins;
+  }
+
+  private static List<Tensor> tile(Tensor image, int width, int height, int overlap) {
+    Specs.requireRows(image, 1);
+    int planes = (int) image.shape().dim(1);
+    int imageHeight = (int) image.shape().dim(2);
+    int imageWidth = (int) image.shape().dim(3);
+    int[] xs = origins(imageWidth, width, overlap);
+    int[] ys = origins(imageHeight, height, overlap);
+    int count = xs.length * ys.length;
+    int unit = image.type().sizeBytes();
+    Shape shape = Shape.of(count, planes, height, width);
+    ByteBuffer tiles = Specs.allocate(shape, image.type());
+    ByteBuffer origins = Specs.allocate(Shape.of(count, 2), DataType.INT32);
+    int rowBytes = Math.min(width, imageWidth) * unit;
+    for (int t = 0; t < count; t++) {
+      int x = xs[t % xs.length];
+      int y = ys[t / xs.length];
+      origins.putInt(8 * t, x).putInt(8 * t + 4, y);
+      for (int plane = 0; plane < planes; plane++) {
+        for (int row = 0; row < Math.min(height, imageHeight); row++) {
+          int from = ((plane * imageHeight + y + row) * imageWidth + x) * unit;
+          int to = ((t * planes + plane) * height + row) * width * unit;
+          tiles.put(to, image.data(), from, rowBytes);
+        }
+      }
+    }
+    ByteBuffer size = Specs.allocate(Shape.of(1, 2), DataType.INT32);
+    size.putInt(0, imageWidth).putInt(4, imageHeight);
+    return List.of(
+        Tensor.of("tiles", image.type(), shape, tiles),
+        Tensor.of("origins", DataType.INT32, Shape.of(count, 2), origins),
+        Tensor.of("size", DataType.INT32, Shape.of(1, 2), size));
+  }
+
+  /**
+   * One picture of tiles of numbers; where tiles overlap, their mean, weighted by the distance from
+   * the edge of the tile, so that no seam shows.
+   */
+  static Step stitch() {
+    return new FunctionStep(
+        List.of("tiles", "origins", "size"),
+        specs -> {
+          Specs.require(specs.get(0), DataType.FP32, 4, 4);
+          requirePlaces(specs.get(1), specs.get(2));
+          Shape shape = Shape.of(1, specs.get(0).shape().dim(1), Shape.DYNAMIC, Shape.DYNAMIC);
+          return List.of(new TensorSpec("image", DataType.FP32, shape));
+        },
+        TileSteps::stitch);
+  }
+
+  private static void requirePlaces(TensorSpec origins, TensorSpec size) {
+    Specs.require(origins, DataType.INT32, 2, 2);
+    Specs.requireLast(origins, 2);
+    Specs.require(size, DataType.INT32, 2, 2);
+    Specs.requireLast(size, 2);
+  }
+
+  private static List<Tensor> stitch(List<Tensor> inputs) {
+    Tensor tiles = inputs.get(0);
+    ByteBuffer origins = inputs.get(1).data();
+    Specs.requireRows(inputs.get(1), tiles.shape().dim(0));
+    Specs.requireRows(inputs.get(2), 1);
+    int imageWidth = inputs.get(2).data().getInt(0);
+    int imageHeight = inputs.get(2).data().getInt(4);
+    int planes = (int) tiles.shape().dim(1);
+    int height = (int) tiles.shape().dim(2);
+    int width = (int) tiles.shape().dim(3);
+    Shape shape = Shape.of(1, planes, Math.max(0, imageHeight), Math.max(0, imageWidth));
+    ByteBuffer out = Specs.allocate(shape, DataType.FP32);
+    float[] weights = new float[Math.toIntExact(shape.dim(2) * shape.dim(3))];
+    for (int t = 0; t < tiles.shape().dim(0); t++) {
+      int x0 = origins.getInt(8 * t);
+      int y0 = origins.getInt(8 * t + 4);
+      if (x0 < 0 || y0 < 0 || x0 >= imageWidth || y0 >= imageHeight) {
+        throw InferenceException.invalid(
+            "tile %d lies at %d, %d, outside of %d x %d"
+                .formatted(t, x0, y0, imageWidth, imageHeight));
+      }
+      for (int y = 0; y < Math.min(height, imageHeight - y0); y++) {
+        for (int x = 0; x < Math.min(width, imageWidth - x0); x++) {
+          float weight = Math.min(x + 1, width - x) * (float) Math.min(y + 1, height - y);
+          int pixel = (y0 + y) * imageWidth + x0 + x;
+          float sum = weights[pixel] += weight;
+          for (int plane = 0; plane < planes; plane++) {
+            int at = 4 * (plane * weights.length + pixel);
+            float value =
+                tiles.data().getFloat(4 * (((t * planes + plane) * height + y) * width + x));
+            float before = out.getFloat(at);
+            // Not a rounded product where nothing overlaps.
+            boolean alone = sum == weight;
+            out.putFloat(at, alone ? value : before + (value - before) * weight / sum);
+          }
+        }
+      }
+    }
+    return List.of(Tensor.of("image", DataType.FP32, shape, out));
+  }
+
+  /** Boxes and scores of all tiles as those of one image, to go to {@code nms}. */
+  static Step stitchBoxes() {
+    return new FunctionStep(
+        List.of("boxes", "scores", "origins"),
+        specs -> {
+          Specs.require(specs.get(0), DataType.FP32, 3, 3);
+          Specs.requireLast(specs.get(0), 4);
+          Specs.require(specs.get(1), DataType.FP32, 3, 3);
+          Specs.require(specs.get(2), DataType.INT32, 2, 2);
+          Specs.requireLast(specs.get(2), 2);
+          return List.of(
+              new TensorSpec("boxes", DataType.FP32, Shape.of(1, Shape.DYNAMIC, 4)),
+              new TensorSpec(
+                  "scores",
+                  DataType.FP32,
+                  Shape.of(1, Shape.DYNAMIC, specs.get(1).shape().dim(2))));
+        },
+        TileSteps::stitchBoxes);
+  }
+
+  private static List<Tensor> stitchBoxes(List<Tensor> inputs) {
+    Tensor boxes = inputs.get(0);
+    Tensor scores = inputs.get(1);
+    Specs.requireRows(scores, boxes.shape().dim(0));
+    Specs.requireRows(inputs.get(2), boxes.shape().dim(0));
+    long each = boxes.shape().dim(1);
+    if (scores.shape().dim(1) != each) {
+      throw InferenceException.invalid(
+          "boxes %s and scores %s are not of the same detections"
+              .formatted(boxes.shape(), scores.shape()));
+    }
+    Shape shape = Shape.of(1, boxes.shape().dim(0) * each, 4);
+    ByteBuffer moved = Specs.allocate(shape, DataType.FP32);
+    for (int i = 0; i < moved.limit() / 4; i++) {
+      int tile = (int) (i / (4 * each));
+      moved.putFloat(
+          4 * i,
+          boxes.data().getFloat(4 * i) + inputs.get(2).data().getInt(8 * tile + 4 * (i % 2)));
+    }
+    Shape flat = Shape.of(1, shape.dim(1), scores.shape().dim(2));
+    ByteBuffer copy = Specs.allocate(flat, DataType.FP32);
+    copy.put(0, scores.data(), 0, copy.limit());
+    return List.of(
+        Tensor.of("boxes", DataType.FP32, shape, moved),
+        Tensor.of("scores", DataType.FP32, flat, copy));
+  }
+}
