@@ -52,6 +52,11 @@ public record FeedPlan(
     outputs = List.copyOf(outputs);
   }
 
+  /** Returns the same plan for another time. */
+  public FeedPlan lasting(Duration other) {
+    return new FeedPlan(target, frames, streams, framesPerSecond, other, policy, inFlight, outputs);
+  }
+
   /** Returns the time from one frame of a stream to its next. */
   long periodNs() {
     return Math.max(1, Math.round(1e9 / framesPerSecond));

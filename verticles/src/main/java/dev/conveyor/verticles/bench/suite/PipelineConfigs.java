@@ -79,6 +79,11 @@ final class PipelineConfigs {
     return config;
   }
 
+  /** Describes the input of {@link #images}, for a configuration that no model completes. */
+  static JsonArray imageInput(String name, int width, int height) {
+    return new JsonArray().add(tensor(name, "TYPE_FP32", 1, 3, height, width));
+  }
+
   private static JsonObject ensemble(
       int maxBatchSize, List<JsonObject> inputs, List<JsonObject> outputs, JsonObject... steps) {
     JsonArray all = new JsonArray();

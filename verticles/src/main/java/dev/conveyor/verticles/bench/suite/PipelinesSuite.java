@@ -8,6 +8,7 @@ import dev.conveyor.verticles.bench.load.LoadPoint;
 import dev.conveyor.verticles.bench.load.Payloads;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
@@ -35,6 +36,12 @@ final class PipelinesSuite implements Suite {
 
   @Override
   public List<SuiteRow> rows() {
+    List<SuiteRow> rows = new ArrayList<>(chains());
+    rows.addAll(new StreamsRows(lab).rows());
+    return rows;
+  }
+
+  private List<SuiteRow> chains() {
     return List.of(
         new SuiteRow(
             "ensemble of two identity models: rate / rate of the slower alone",
@@ -54,80 +61,84 @@ final class PipelinesSuite implements Suite {
             Target.atLeast(0.99, ""),
             () -> new FacesRow(lab).measure()),
         new SuiteRow(
-            "decode + resize throughput / plain OpenCV loop",
+            "decode + resize per CPU second / plain OpenCV loop",
             Target.atLeast(0.95, ""),
-            () -> {
-              throw new CannotMeasureException("there is no measurement of decoding alone yet");
-            }),
-        new SuiteRow(
-            "16 streams of 25 frames/s: order violations",
-            Target.atMost(0, ""),
-            () -> {
-              throw new CannotMeasureException("streams of frames are not built yet");
-            }));
+            () -> new DecodeRow(lab).measure()));
   }
 
   private Measured pair() throws Exception {
     try (HttpLoad load = HttpLoad.on(lab, server())) {
-      double first = rate(load, TWINS.get(0));
-      double second = rate(load, TWINS.get(1));
-      double both = rate(load, PAIR);
+      List<Turns.Amount> sides =
+          Turns.run(
+              lab, List.of(side(load, TWINS.get(0)), side(load, TWINS.get(1)), side(load, PAIR)));
+      double first = sides.get(0).rate();
+      double second = sides.get(1).rate();
+      double both = sides.get(2).rate();
       return new Measured(
           both / Math.min(first, second),
           String.format(
               Locale.ROOT,
-              "%s -c%d, binary FP32 [1,16], client on the same cores: alone %,.0f/s and %,.0f/s,"
-                  + " both in an ensemble %,.0f/s",
+              "%s -c%d, binary FP32 [1,16], client on the same cores, %d windows each by turns:"
+                  + " alone %,.0f/s and %,.0f/s, both in an ensemble %,.0f/s",
               load.client(),
               CONCURRENCY,
+              Turns.ROUNDS,
               first,
               second,
               both));
     }
   }
 
-  private double rate(HttpLoad load, String model) throws Exception {
-    return load.measure(List.of(model), CONCURRENCY).models().get(0).perSecond();
+  private static Turns.Side side(HttpLoad load, String model) {
+    return (warmup, duration) -> {
+      HttpLoad.Figures figures =
+          load.measure(List.of(model), CONCURRENCY, warmup, duration).models().get(0);
+      return new Turns.Amount(figures.requests(), figures.seconds());
+    };
   }
 
   private Measured tagger() throws Exception {
     try (HttpLoad load = HttpLoad.on(lab, server())) {
-      double alone = perCpuSecond(load, "squeezenet");
-      double chained = perCpuSecond(load, TAGGER);
-      double again = perCpuSecond(load, "squeezenet");
-      double stage = (alone + again) / 2;
+      List<Turns.Amount> sides =
+          Turns.run(lab, List.of(perCpuSecond(load, "squeezenet"), perCpuSecond(load, TAGGER)));
+      double stage = sides.get(0).rate();
+      double chained = sides.get(1).rate();
       return new Measured(
           chained / stage,
           String.format(
               Locale.ROOT,
-              "own client, 8 in flight, the JPEGs of the test data; decode + squeezenet as one"
-                  + " model, mean of before and after: %.1f per CPU second; with top-k as an"
-                  + " ensemble: %.1f",
+              "own client, 8 in flight, the JPEGs of the test data, %d windows each by turns; decode"
+                  + " + squeezenet as one model: %.1f per CPU second; with top-k as an ensemble:"
+                  + " %.1f",
+              Turns.ROUNDS,
               stage,
               chained));
     }
   }
 
-  private double perCpuSecond(HttpLoad load, String model) throws Exception {
+  private Turns.Side perCpuSecond(HttpLoad load, String model) throws Exception {
     Path images = lab.modelFile("squeezenet.onnx").resolveSibling("../images").normalize();
     List<InferPayload> payloads =
         Payloads.images(
             model, load.driver().inputs(model), List.of(), 1, Payloads.readImages(images));
-    LoadPoint point =
-        load.driver()
-            .run(
-                List.of(load.driver().lane(model, payloads)),
-                new LoadPlan(
-                    new LoadPattern.Closed(8),
-                    lab.warmup(),
-                    lab.duration(),
-                    server().cpu(),
-                    ProcFs.ownCpu(),
-                    1));
-    if (point.failures() > 0) {
-      throw new CannotMeasureException("requests failed: " + point.errors());
-    }
-    return point.inferences() / HttpLoad.required(point.serverCpuSeconds());
+    ServerProcess measured = server();
+    return (warmup, duration) -> {
+      LoadPoint point =
+          load.driver()
+              .run(
+                  List.of(load.driver().lane(model, payloads)),
+                  new LoadPlan(
+                      new LoadPattern.Closed(8),
+                      warmup,
+                      duration,
+                      measured.cpu(),
+                      ProcFs.ownCpu(),
+                      1));
+      if (point.failures() > 0) {
+        throw new CannotMeasureException("requests failed: " + point.errors());
+      }
+      return new Turns.Amount(point.inferences(), HttpLoad.required(point.serverCpuSeconds()));
+    };
   }
 
   private Measured copies() throws Exception {
