@@ -1,7 +1,9 @@
 package dev.conveyor.models.optimize;
 
+import com.google.protobuf.InvalidProtocolBufferException;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.onnx.OnnxSession;
+import dev.conveyor.models.onnx.proto.ModelProto;
 import dev.conveyor.models.optimize.data.DataSet;
 import dev.conveyor.models.optimize.data.DataSets;
 import dev.conveyor.models.optimize.evaluate.Evaluator;
@@ -9,6 +11,7 @@ import dev.conveyor.models.optimize.evaluate.Scores;
 import dev.conveyor.models.optimize.evaluate.Speed;
 import dev.conveyor.models.optimize.graph.Graph;
 import dev.conveyor.models.optimize.graph.OnnxFile;
+import dev.conveyor.models.optimize.graph.OnnxRules;
 import dev.conveyor.models.optimize.graph.Preparation;
 import dev.conveyor.models.optimize.precision.BrainWeights;
 import dev.conveyor.models.optimize.precision.HalfConverter;
@@ -200,6 +203,10 @@ public final class Optimizer {
 
   private VariantReport verdict(VariantReport report, @Nullable VariantKind kind) {
     List<String> failures = new ArrayList<>();
+    // What others made is compared as it is.
+    for (String problem : kind == null ? List.<String>of() : brokenRules(report.model())) {
+      failures.add("breaks a rule of ONNX: " + problem);
+    }
     // Written so that a NaN fails.
     if (!(report.drop() <= options.maxDrop())) {
       failures.add(
@@ -230,8 +237,21 @@ public final class Optimizer {
         report.notes());
   }
 
-  /** Opens a model to see whether ONNX Runtime takes it. */
+  /** Returns the rules of ONNX that a file breaks. */
+  private static List<String> brokenRules(byte[] model) {
+    try {
+      return OnnxRules.check(ModelProto.parseFrom(model));
+    } catch (InvalidProtocolBufferException e) {
+      return List.of("not an ONNX model: " + e.getMessage());
+    }
+  }
+
+  /** Sees whether a model keeps the rules of ONNX and ONNX Runtime takes it. */
   static void requireLoadable(String what, byte[] model) {
+    List<String> broken = brokenRules(model);
+    if (!broken.isEmpty()) {
+      throw new OptimizeException(what + ": not written: breaks the rules of ONNX: " + broken);
+    }
     try {
       new OnnxSession(what, model, OnnxSession.Options.threads(1)).close();
     } catch (ModelLoadException e) {

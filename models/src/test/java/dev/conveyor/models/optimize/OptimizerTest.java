@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.models.optimize.data.DataSet;
 import dev.conveyor.models.optimize.graph.OnnxFile;
+import dev.conveyor.models.optimize.graph.OnnxRules;
 import dev.conveyor.models.optimize.quantize.Target;
 import dev.conveyor.models.repository.ModelRepository;
 import java.io.IOException;
@@ -52,6 +53,7 @@ final class OptimizerTest {
       Path file = checked.resolve(variant.name().replace(':', '_') + ".onnx");
       RepositoryWriter.writeFile(file, variant.model());
       assertThat(OnnxFile.read(file).toByteArray()).isEqualTo(variant.model());
+      assertThat(OnnxRules.check(OnnxFile.read(file))).isEmpty();
     }
   }
 
@@ -106,6 +108,18 @@ final class OptimizerTest {
     try (Stream<Path> files = Files.list(dir.resolve("net"))) {
       assertThat(files).containsExactly(dir.resolve("net/1"));
     }
+  }
+
+  @Test
+  void shouldWriteNothingThatBreaksARuleOfOnnx() throws IOException {
+    Path file = dir.resolve("broken.onnx");
+    byte[] broken = TinyModels.classifier().node("Relu", "scores", "r1").model().toByteArray();
+
+    assertThatThrownBy(() -> RepositoryWriter.writeFile(file, broken))
+        .isInstanceOf(OptimizeException.class)
+        .hasMessageContaining("not written: breaks the rules of ONNX")
+        .hasMessageContaining("'r1' is defined again");
+    assertThat(file).doesNotExist();
   }
 
   @Test

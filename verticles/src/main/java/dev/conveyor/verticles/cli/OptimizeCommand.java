@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.cli;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.optimize.ModelSource;
@@ -11,6 +12,7 @@ import dev.conveyor.models.optimize.Report;
 import dev.conveyor.models.optimize.RepositoryWriter;
 import dev.conveyor.models.optimize.VariantKind;
 import dev.conveyor.models.optimize.VariantReport;
+import dev.conveyor.models.optimize.graph.OnnxFile;
 import dev.conveyor.models.optimize.quantize.Calibration;
 import dev.conveyor.models.optimize.quantize.Target;
 import dev.conveyor.models.repository.ModelDirectory;
@@ -18,9 +20,8 @@ import dev.conveyor.models.repository.RepositoryException;
 import dev.conveyor.verticles.cli.optimize.ProgressBar;
 import dev.conveyor.verticles.cli.optimize.ReportJson;
 import dev.conveyor.verticles.cli.optimize.ReportText;
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashSet;
@@ -195,9 +196,9 @@ final class OptimizeCommand implements Callable<Integer> {
       Optional<String> written = compare ? Optional.empty() : write(report, source);
       written.ifPresent(console::println);
       if (json != null) {
-        Files.writeString(
-            json,
-            ReportJson.of(report).put("written", written.orElse(null)).encodePrettily() + "\n");
+        String text =
+            ReportJson.of(report).put("written", written.orElse(null)).encodePrettily() + "\n";
+        OnnxFile.write(json, text.getBytes(StandardCharsets.UTF_8));
       }
       console.flush();
       return report.variants().stream().anyMatch(VariantReport::passes) ? 0 : 1;
@@ -205,7 +206,7 @@ final class OptimizeCommand implements Callable<Integer> {
         | RepositoryException
         | ConfigException
         | InferenceException
-        | IOException e) {
+        | ExecutionException e) {
       progress.finish();
       errors.println("conveyor: " + e.getMessage());
       return 1;
