@@ -218,7 +218,8 @@ EXPORT uint64_t cudaSimFigure(int device, const char *name) {
                  {"TAKEN_BYTES", sim.devices[device].allocated_bytes},
                  {"PINNED_BYTES", pinned_bytes()},
                  {"HOST_NS", host_now()},
-                 {"WAITERS", (uint64_t)sim.hanging}};
+                 {"WAITERS", (uint64_t)sim.hanging},
+                 {"LOST", (uint64_t)sim.devices[device].sticky}};
   uint64_t value = UINT64_MAX;
   for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
     if (!strcmp(figures[i].name, name)) {

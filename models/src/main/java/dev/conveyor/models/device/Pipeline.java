@@ -54,7 +54,8 @@ public final class Pipeline implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Allocates everything that batches need, on the calling thread, whose device must be set.
+   * Allocates everything that batches need. Every thread that uses it must have set the device:
+   * what CUDA answers also depends on how the device of the calling thread is.
    *
    * @param slots batches in flight, 2 or 3: one that computes and one or two that are copied
    * @param priority of its streams; 0 is the lowest

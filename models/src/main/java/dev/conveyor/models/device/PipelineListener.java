@@ -16,7 +16,7 @@ public interface PipelineListener {
 
   /**
    * The batch failed. After {@link Pipeline#abandon} the device may still read its inputs: their
-   * memory must not be used for anything else.
+   * memory may be used again, but must not be given back to the system.
    */
   void onFailure(List<? extends BatchRequest> requests, ExecutionException failure);
 }

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.memory.cuda.CudaLibraries;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.InstanceGroup;
 import dev.conveyor.models.config.InstanceRange;
@@ -30,8 +31,8 @@ public record InstancePlan(int instances, int threads, int min, int max) {
     for (InstanceGroup group : config.instanceGroups()) {
       if (group.kind() == InstanceGroup.Kind.KIND_GPU) {
         throw new ModelLoadException(
-            "instance_group.kind: KIND_GPU needs a GPU and none was found; KIND_AUTO takes what"
-                + " there is");
+            "instance_group.kind: KIND_GPU cannot be had: %s; KIND_AUTO takes what there is"
+                .formatted(whyNoGpu()));
       }
       instances += group.count();
     }
@@ -42,6 +43,11 @@ public record InstancePlan(int instances, int threads, int min, int max) {
     int configured = config.extensions().intraOpThreads();
     int threads = configured > 0 ? configured : Math.max(1, cores / max);
     return new InstancePlan(instances, threads, min, max);
+  }
+
+  private static String whyNoGpu() {
+    CudaLibraries.Found found = CudaLibraries.find();
+    return found.cuda() == null ? found.reason() : "no backend runs on the GPU that was found";
   }
 
   /** Returns true if instances come and go with the load. */

@@ -66,7 +66,9 @@ public final class CudaSimulator {
     /** The host's clock. */
     HOST_NS,
     /** Threads that wait for work which cannot end. */
-    WAITERS
+    WAITERS,
+    /** The error with which the device was lost; 0 if it was not. */
+    LOST
   }
 
   /**

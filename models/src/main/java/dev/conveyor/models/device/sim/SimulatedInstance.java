@@ -17,6 +17,8 @@ import dev.conveyor.models.device.PipelineListener;
  */
 public final class SimulatedInstance implements AutoCloseable {
 
+  private final Cuda cuda;
+  private final int device;
   private final DevicePool memory;
   private final Pipeline pipeline;
 
@@ -37,6 +39,8 @@ public final class SimulatedInstance implements AutoCloseable {
       MemoryBudget hostBudget,
       BufferPool pinned,
       PipelineListener listener) {
+    this.cuda = cuda;
+    this.device = device;
     DeviceLayout layout = model.layout();
     cuda.useDevice(device);
     memory =
@@ -60,13 +64,16 @@ public final class SimulatedInstance implements AutoCloseable {
     }
   }
 
+  /** Returns its pipeline, for a thread that then works on its device. */
   public Pipeline pipeline() {
+    cuda.useDevice(device);
     return pipeline;
   }
 
   /** Unloads it; an abandoned one keeps its memory, which is in the ledger still. */
   @Override
   public void close() {
+    cuda.useDevice(device);
     pipeline.close();
     if (!pipeline.isAbandoned()) {
       memory.close();

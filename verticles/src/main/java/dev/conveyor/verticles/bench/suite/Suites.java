@@ -19,6 +19,8 @@ public final class Suites {
           Map.of(
               "faults",
               FaultsSuite::new,
+              "gpu",
+              GpuSuite::new,
               "memory",
               MemorySuite::new,
               "optimization",
