@@ -25,6 +25,12 @@ final class ModelAdmission {
 
   private static final long SHED_AGAIN_NS = 1_000_000;
 
+  /** A tenant may be so much of a full batch ahead of its share, where others want theirs. */
+  private static final double WINDOW_BATCHES = 0.5;
+
+  /** Others want their share if they have used the model within so many objectives. */
+  private static final int LATELY_OBJECTIVES = 10;
+
   private final ModelState model;
   private final TenantShares shares;
   private final LatencyMargin margin = new LatencyMargin();
@@ -64,7 +70,11 @@ final class ModelAdmission {
     if (queue.requests() == 0 && model.running == 0) {
       return null;
     }
-    boolean canPredict = hasDeadline && !ModelLoads.isServable(model);
+    InferenceException overShare = overShare(request, nowNs);
+    if (overShare != null) {
+      return overShare;
+    }
+    boolean canPredict = hasDeadline && !ModelLoads.isServable(model, request);
     if (!canPredict && guard == null && model.plan.admission().maxQueueBytes() == 0) {
       return null;
     }
@@ -76,6 +86,23 @@ final class ModelAdmission {
       request.notes().predictedEndNs = nowNs + load.latencyNs(request.batchSize(), nowNs);
     }
     return refusal;
+  }
+
+  /**
+   * With an objective requests leave by deadline, whoever sent them. So that under overload not
+   * everybody loses the same part, who is ahead of his share by more than a window is held to half
+   * the objective: what he queues leaves the others time to meet theirs.
+   */
+  private @Nullable InferenceException overShare(InferenceRequest request, long nowNs) {
+    long objectiveNs = model.plan.serviceLevel().latencyObjective().toNanos();
+    if (!hasTenants || objectiveNs == 0) {
+      return null;
+    }
+    double windowNs = WINDOW_BATCHES * ModelLoads.itemNs(model) * model.plan.largestBatch();
+    double aheadNs = shares.aheadNs(request.tenant(), (double) LATELY_OBJECTIVES * objectiveNs);
+    return aheadNs > windowNs && ModelLoads.latencyNs(model, request, nowNs) > objectiveNs / 2
+        ? Refusals.overShare(model.plan, request, aheadNs - windowNs)
+        : null;
   }
 
   /** Gives a request its place among those of other tenants; called before it is queued. */

@@ -23,9 +23,24 @@ final class ModelLoads {
   private ModelLoads() {}
 
   static ModelLoad of(ModelState model, boolean full, long marginNs, long targetNs, long nowNs) {
+    return of(model, isServable(model), full, marginNs, targetNs, nowNs);
+  }
+
+  /** Returns when a request would be answered, as far as is known; 0 if nothing is. */
+  static long latencyNs(ModelState model, InferenceRequest request, long nowNs) {
+    ModelLoad load = of(model, false, false, 0, 0, nowNs);
+    return load.isKnown() ? load.latencyNs(request.batchSize(), nowNs) : 0;
+  }
+
+  private static ModelLoad of(
+      ModelState model,
+      boolean isServable,
+      boolean full,
+      long marginNs,
+      long targetNs,
+      long nowNs) {
     RequestQueue queue = model.batcher.queue();
     long maxQueueBytes = model.plan.admission().maxQueueBytes();
-    boolean isServable = isServable(model);
     boolean mayRefuse = !isServable || full || maxQueueBytes > 0;
     return new ModelLoad(
         queue.requests(),
@@ -49,6 +64,14 @@ final class ModelLoads {
    */
   static boolean isServable(ModelState model) {
     return model.batcher.queue().items() < model.servableItems();
+  }
+
+  /**
+   * Returns the same for one more request: what is of lower priority does not stand in its way, and
+   * is what will be dropped.
+   */
+  static boolean isServable(ModelState model, InferenceRequest request) {
+    return model.batcher.queue().itemsBefore(request) < model.servableItems();
   }
 
   /** Returns what {@link #isServable} compares with; 0 without an objective or a known cost. */

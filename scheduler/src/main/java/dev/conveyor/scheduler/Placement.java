@@ -16,6 +16,7 @@ final class Placement implements BatchCosts {
 
   private static final double SPARE = 1.1;
   private static final double TAIL = 0.99;
+  private static final long STALE_NS = 1_000_000_000;
 
   final ModelState model;
   final DeviceState device;
@@ -30,6 +31,8 @@ final class Placement implements BatchCosts {
   ModelProfile.Seed seed = ModelProfile.Seed.NONE;
 
   private int boundLevel;
+  private boolean hasRun;
+  private long ranNs;
   private boolean costsChanged = true;
   private long leastNs;
 
@@ -67,6 +70,24 @@ final class Placement implements BatchCosts {
     ServiceLevel level = model.plan.serviceLevel();
     return level.hasObjective()
         && SPARE * profile.predictNs(1, TAIL, concurrency) > level.latencyObjective().toNanos();
+  }
+
+  /**
+   * Learns from a batch that ended well.
+   *
+   * @param concurrency batches on the device meanwhile, on average
+   */
+  void ran(BatchOutcome outcome, int concurrency, long nowNs) {
+    boolean tooPessimistic = model.batcher.ran(outcome.busyNs(), boundNs(outcome.items()));
+    hasRun = !tooPessimistic;
+    ranNs = nowNs;
+    profile.record(outcome.items(), outcome.busyNs(), concurrency);
+    costsChanged();
+  }
+
+  @Override
+  public boolean isStale(long nowNs) {
+    return !hasRun || nowNs - ranNs >= STALE_NS;
   }
 
   /** Takes note that a run was learned from. */

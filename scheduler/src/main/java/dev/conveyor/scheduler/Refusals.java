@@ -36,6 +36,20 @@ final class Refusals {
         targetNs);
   }
 
+  static InferenceException overShare(ModelPlan plan, InferenceRequest request, double aheadNs) {
+    return new InferenceException(
+        ErrorCode.OVERLOADED,
+        "model '"
+            + plan.name()
+            + "' is overloaded: tenant '"
+            + request.tenant()
+            + "' is "
+            + Math.round(aheadNs / 1000)
+            + " us of device time ahead of its share",
+        RefusalReason.OVERLOADED,
+        Math.max(1, Math.round(aheadNs)));
+  }
+
   static InferenceException shuttingDown() {
     return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
   }

@@ -265,9 +265,8 @@ public final class Scheduler {
     if (outcome.succeeded() && outcome.items() > 0) {
       int concurrency = instance.concurrency(nowNs);
       instance.placement.device.occupancy.onOutcome(instance, outcome, concurrency, nowNs);
-      instance.placement.profile.record(outcome.items(), outcome.busyNs(), concurrency);
+      instance.placement.ran(outcome, concurrency, nowNs);
       instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
-      instance.placement.costsChanged();
     }
     instance.settle(outcome.busyNs(), nowNs);
     ModelState model = instance.placement.model;

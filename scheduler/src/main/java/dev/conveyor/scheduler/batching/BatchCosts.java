@@ -12,4 +12,9 @@ public interface BatchCosts {
    * 0 if nothing is known. A larger batch never takes less time.
    */
   long boundNs(int items);
+
+  /** Returns true if nothing has run here for so long that what is known may be out of date. */
+  default boolean isStale(long nowNs) {
+    return false;
+  }
 }

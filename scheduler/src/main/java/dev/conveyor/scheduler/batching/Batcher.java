@@ -156,6 +156,16 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
    */
   public abstract void setPlaces(int parallelism, long leastCostNs);
 
+  /**
+   * Tells what a batch took. Returns true if such a batch would not have been run by its prediction
+   * alone, and was in time.
+   *
+   * @param boundNs what it was to stay below
+   */
+  public boolean ran(long busyNs, long boundNs) {
+    return false;
+  }
+
   /** Returns why the batch cut last is not larger. */
   public final Limit limit() {
     return limit;

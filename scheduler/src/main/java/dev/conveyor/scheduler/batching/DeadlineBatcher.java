@@ -37,7 +37,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>If the profile says that no batch at all can meet the objective, nothing would run and the
  * profile could never learn otherwise. So after a second without a batch one request runs
- * regardless.
+ * regardless, also at a place that seems too slow while others serve; and if that was in time, the
+ * next at once, until the profile has learned that the model is faster again.
  */
 public final class DeadlineBatcher extends Batcher {
 
@@ -97,6 +98,13 @@ public final class DeadlineBatcher extends Batcher {
   }
 
   @Override
+  public boolean ran(long busyNs, long boundNs) {
+    boolean tooPessimistic = boundNs > objectiveNs && busyNs <= objectiveNs;
+    hasRun &= !tooPessimistic;
+    return tooPessimistic;
+  }
+
+  @Override
   public void expire(long nowNs, List<Rejection> rejected) {
     int before = rejected.size();
     if (queue.expire(nowNs, rejected) && rejected.size() > before) {
@@ -117,7 +125,7 @@ public final class DeadlineBatcher extends Batcher {
     // What is late at a slow place may make it at a faster one.
     return isInTime(nowNs, queue.cursorDeadlineNs(), costs.boundNs(head.batchSize()))
         || !byDeadline
-        || isProbing(nowNs)
+        || isProbing(nowNs, costs)
         || costs.boundNs(1) <= leastCostNs;
   }
 
@@ -166,7 +174,7 @@ public final class DeadlineBatcher extends Batcher {
       limitNs = nowNs + costs.boundNs(items[fit]) - tightestNs[fit];
       return fit;
     }
-    if (isProbing(nowNs)) {
+    if (isProbing(nowNs, costs)) {
       limit = Limit.PROBE;
       return 1;
     }
@@ -340,6 +348,11 @@ public final class DeadlineBatcher extends Batcher {
   @Override
   void changed() {
     // Nothing is kept.
+  }
+
+  /** Also a place that seems too slow for every request is tried, though others serve. */
+  private boolean isProbing(long nowNs, BatchCosts costs) {
+    return isProbing(nowNs) || (costs.boundNs(1) > objectiveNs && costs.isStale(nowNs));
   }
 
   private boolean isProbing(long nowNs) {

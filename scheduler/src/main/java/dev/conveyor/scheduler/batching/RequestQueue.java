@@ -34,6 +34,7 @@ public final class RequestQueue {
   private final long objectiveNs;
   private final long ageingNs;
   private final int[] waiting;
+  private final int[] itemsOfLevel;
   private int requests;
   private int items;
   private long bytes;
@@ -58,6 +59,7 @@ public final class RequestQueue {
     this.defaultLevel = levels == 1 ? 1 : batching.defaultPriorityLevel();
     this.laneOfLevel = new int[levels + 1];
     this.waiting = new int[levels + 1];
+    this.itemsOfLevel = new int[levels + 1];
     boolean byDeadline = objectiveNs > 0 && !batching.preserveOrdering();
     Lane[] created = new Lane[2 * levels];
     int n = 0;
@@ -90,6 +92,21 @@ public final class RequestQueue {
   /** Returns the sum of the batch sizes. */
   public int items() {
     return items;
+  }
+
+  /**
+   * Returns the sum of the batch sizes of what is of a request's priority level or a higher one.
+   */
+  public int itemsBefore(InferenceRequest request) {
+    int level = level(request);
+    if (level == itemsOfLevel.length - 1) {
+      return items;
+    }
+    int before = 0;
+    for (int higher = 1; higher <= level; higher++) {
+      before += itemsOfLevel[higher];
+    }
+    return before;
   }
 
   /** Returns the sum of the sizes of their inputs. */
@@ -135,6 +152,7 @@ public final class RequestQueue {
     onlyLonger =
         lanes.length == 1 && lane.request(0) != request && lane.earliestDueNs() == dueBeforeNs;
     waiting[level]++;
+    itemsOfLevel[level] += request.batchSize();
     requests++;
     items += request.batchSize();
     bytes += request.inputBytes();
@@ -382,7 +400,9 @@ public final class RequestQueue {
   }
 
   private void forget(InferenceRequest request) {
-    waiting[level(request)]--;
+    int level = level(request);
+    waiting[level]--;
+    itemsOfLevel[level] -= request.batchSize();
     requests--;
     items -= request.batchSize();
     bytes -= request.inputBytes();

@@ -71,6 +71,25 @@ public final class TenantShares {
     }
   }
 
+  /**
+   * Returns how far a tenant is ahead of what would be its share, in device time; 0 if nobody else
+   * has used the model lately, for whom that could be a loss.
+   *
+   * @param latelyNs device time that the others may have been away for
+   */
+  public double aheadNs(String tenant, double latelyNs) {
+    Share own = shares.containsKey(tenant) ? shares.get(tenant) : shares.get(REST);
+    if (own == null || own.finishNs <= virtualNs) {
+      return 0;
+    }
+    for (Share other : shares.values()) {
+      if (other != own && other.finishNs > virtualNs - latelyNs) {
+        return own.finishNs - virtualNs;
+      }
+    }
+    return 0;
+  }
+
   /** Returns the number of tenants that are told apart. */
   int tracked() {
     return shares.size() - (shares.containsKey(REST) ? 1 : 0);

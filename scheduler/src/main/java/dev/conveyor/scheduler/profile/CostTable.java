@@ -82,9 +82,6 @@ final class CostTable {
   private long relearned;
   private boolean stale;
 
-  /** Of the {@link #LEVELS}, those that were asked for so far, as bits; the others are not kept. */
-  private int asked = 1;
-
   /** Samples that the table does not know of yet. */
   private int pending;
 
@@ -123,13 +120,35 @@ final class CostTable {
 
   private void add(int items, long ns, SizeCost cost) {
     if (cost.isKnown()) {
-      spread.add(ns / Math.max(1, predict(items, 0)));
+      spread.add(Math.min(SizeCost.OUTLIER, ns / Math.max(1, predict(items, 0))));
     }
+    int bucket = SizeBuckets.of(items);
+    double beforeNs = medians[bucket];
     boolean changed = cost.record(atTop(items, ns));
+    added(bucket, cost, changed);
     if (changed) {
       relearned++;
+      if (medians[bucket] < beforeNs) {
+        speedUpOthers(bucket, medians[bucket] / beforeNs);
+      }
     }
-    added(SizeBuckets.of(items), cost, changed);
+  }
+
+  /**
+   * One size has become faster. Sizes that look too slow to meet a deadline do not run, and so
+   * would never show that they have, too: those that were not seen meanwhile are taken to have
+   * changed as much. If one has not, three runs tell.
+   */
+  private void speedUpOthers(int changed, double factor) {
+    for (int bucket = 0; bucket <= highest; bucket++) {
+      if (bucket != changed
+          && counts[bucket] > 0
+          && lastSeen[bucket] <= samples - SizeCost.FASTER_RUNS) {
+        ring(bucket).scale(factor);
+        medians[bucket] = ring(bucket).median();
+      }
+    }
+    spread.keepNewest(0);
   }
 
   /** Sizes that share a bucket are brought to its largest. */
@@ -191,7 +210,7 @@ final class CostTable {
 
   /** Returns the line of the medians. */
   LineFit line() {
-    refresh(0);
+    refresh();
     return line;
   }
 
@@ -211,7 +230,7 @@ final class CostTable {
           ? 0
           : Math.max(provisionalNs, provisionalNs * items / provisionalItems);
     }
-    refresh(level);
+    refresh();
     int bucket = SizeBuckets.of(items);
     if (bucket > highest) {
       return beyond(items, level);
@@ -255,19 +274,15 @@ final class CostTable {
     return cost;
   }
 
-  private void refresh(int level) {
-    boolean isNew = (asked & 1 << level) == 0;
-    asked |= 1 << level;
-    if (stale) {
-      stale = false;
-      pending = 0;
-      makeMedians();
-      for (int other = 1; other < LEVELS.length; other++) {
-        if ((asked & 1 << other) != 0) {
-          makeTail(other);
-        }
-      }
-    } else if (isNew) {
+  /** All levels are made from the same samples, so that none is below a lower one. */
+  private void refresh() {
+    if (!stale) {
+      return;
+    }
+    stale = false;
+    pending = 0;
+    makeMedians();
+    for (int level = 1; level < LEVELS.length; level++) {
       makeTail(level);
     }
   }

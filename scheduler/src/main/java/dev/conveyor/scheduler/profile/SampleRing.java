@@ -84,6 +84,14 @@ final class SampleRing {
     return some;
   }
 
+  /** Multiplies every sample. */
+  void scale(double factor) {
+    for (int i = 0; i < count; i++) {
+      arrived[i] *= factor;
+      sorted[i] *= factor;
+    }
+  }
+
   /** Forgets all but the newest {@code keep} samples. */
   void keepNewest(int keep) {
     double[] newest = new double[Math.min(keep, count)];

@@ -18,11 +18,14 @@ final class SizeCost {
   /** A run so many times the median is out of the ordinary. */
   private static final double UNUSUAL = 1.3;
 
+  /** More than so many times the median is not the cost of the batch, but of a stall beside it. */
+  static final double OUTLIER = 4;
+
   /** So many slow runs on end are a change; late answers make that urgent. */
   private static final int SLOWER_RUNS = 3;
 
   /** So many more fast runs than others; to believe a gain takes longer than to believe a loss. */
-  private static final int FASTER_RUNS = 8;
+  static final int FASTER_RUNS = 8;
 
   final SampleRing ring = new SampleRing(WINDOW);
 
@@ -50,7 +53,7 @@ final class SizeCost {
     slower = ns > UNUSUAL * median ? slower + 1 : 0;
     // One outlier does not disprove a gain; it only takes back one run.
     faster = ns * UNUSUAL < median ? faster + 1 : Math.max(0, faster - 1);
-    ring.add(ns);
+    ring.add(Math.min(ns, OUTLIER * median));
     int keep = slower == SLOWER_RUNS ? SLOWER_RUNS : faster == FASTER_RUNS ? FASTER_RUNS : 0;
     if (keep == 0) {
       return false;
