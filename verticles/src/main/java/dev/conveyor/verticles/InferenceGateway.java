@@ -14,4 +14,10 @@ public interface InferenceGateway {
 
   /** Sends the call. The handler owns the response. */
   ReplyTo infer(InferCall call, ReplyTo.Handler handler);
+
+  /**
+   * Tells the line that calls of this model were given up, so that it does not keep what they
+   * brought until their turn would have come.
+   */
+  default void onGivenUp(String model, String version) {}
 }

@@ -90,6 +90,17 @@ public final class LocalGateway implements InferenceGateway {
     return reply;
   }
 
+  @Override
+  public void onGivenUp(String model, String version) {
+    String key;
+    try {
+      key = catalog.find(model, version).key();
+    } catch (InferenceException unloaded) {
+      return; // then nothing of it is queued either
+    }
+    vertx.eventBus().send(Addresses.CANCELLED, key, LOCAL);
+  }
+
   private ReplyTo inferEnsemble(
       ServedModel found, InferCall call, long arrivalNs, Context context, ReplyTo.Handler handler) {
     ServedModel model = found;

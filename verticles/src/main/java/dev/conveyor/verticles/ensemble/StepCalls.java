@@ -12,8 +12,10 @@ import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.HandOver;
 import dev.conveyor.verticles.metrics.ModelStats;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -38,7 +40,7 @@ final class StepCalls {
   private final InferenceGateway gateway;
   private final StepStage stage;
   private final ReplyTo reply;
-  private final Set<ReplyTo> underWay = new HashSet<>();
+  private final Map<ReplyTo, PlannedStep> underWay = new HashMap<>();
   private boolean over;
 
   StepCalls(
@@ -70,9 +72,14 @@ final class StepCalls {
   /** The request is over: what still runs for it is called off. */
   void end() {
     over = true;
-    for (ReplyTo step : List.copyOf(underWay)) {
-      step.fail(new InferenceException(ErrorCode.CANCELLED, "the request is over"));
-    }
+    Set<PlannedStep> givenUp = new HashSet<>();
+    underWay.forEach(
+        (path, step) -> {
+          if (path.fail(new InferenceException(ErrorCode.CANCELLED, "the request is over"))) {
+            givenUp.add(step);
+          }
+        });
+    givenUp.forEach(step -> gateway.onGivenUp(step.model(), version(step)));
   }
 
   /**
@@ -159,11 +166,10 @@ final class StepCalls {
       List<Tensor> inputs,
       Consumer<List<Tensor>> done) {
     StepLimit limit = ensemble.limits().get(step.index());
-    String version = step.version() == EnsembleConfig.LATEST ? "" : Long.toString(step.version());
     InferCall inner =
         new InferCall(
             step.model(),
-            version,
+            version(step),
             inputs,
             call.priority(),
             timeoutMicros,
@@ -182,7 +188,7 @@ final class StepCalls {
                 deliver(response.outputs(), done);
               }
             });
-    underWay.add(path[0]);
+    underWay.put(path[0], step);
   }
 
   private void deliver(List<Tensor> outputs, Consumer<List<Tensor>> done) {
@@ -191,6 +197,10 @@ final class StepCalls {
     } else {
       done.accept(outputs);
     }
+  }
+
+  private static String version(PlannedStep step) {
+    return step.version() == EnsembleConfig.LATEST ? "" : Long.toString(step.version());
   }
 
   private static String where(PlannedStep step, int item) {
