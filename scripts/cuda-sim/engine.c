@@ -40,31 +40,6 @@ struct op *new_op(enum op_kind kind, enum engine engine, uint64_t cost_ns) {
   return op;
 }
 
-/* Late and out of step: each stream draws its own delays and durations. */
-void enqueue(struct stream *stream, struct op *op) {
-  uint64_t delay = 0;
-  if (sim.config.latency_ns) {
-    delay = next_random(&stream->random) % sim.config.latency_ns;
-  }
-  if (sim.config.jitter_percent && op->engine != ENGINE_NONE) {
-    uint64_t percent = 100 + next_random(&stream->random) % (unsigned)sim.config.jitter_percent;
-    op->cost_ns = op->cost_ns * percent / 100;
-    op->reads_early = next_random(&stream->random) >> 63 & 1;
-  }
-  op->enqueued_ns = host_now() + delay;
-  if (stream->tail) {
-    stream->tail->next = op;
-  } else {
-    stream->head = op;
-  }
-  stream->tail = op;
-  if (sim.config.real_time) {
-    pthread_cond_signal(&sim.work);
-  } else if (sim.hanging) {
-    pthread_cond_broadcast(&sim.progress);
-  }
-}
-
 static uint64_t max_ns(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* When the first operation of a stream starts or ends; NEVER if that is not known yet. */
@@ -87,6 +62,34 @@ static uint64_t due_ns(const struct stream *stream) {
     at = max_ns(at, sim.devices[stream->device].engines[op->engine].free_ns);
   }
   return at;
+}
+
+/* Late and out of step: each stream draws its own delays and durations. */
+void enqueue(struct stream *stream, struct op *op) {
+  uint64_t delay = 0;
+  if (sim.config.latency_ns) {
+    delay = next_random(&stream->random) % sim.config.latency_ns;
+  }
+  if (sim.config.jitter_percent && op->engine != ENGINE_NONE) {
+    uint64_t percent = 100 + next_random(&stream->random) % (unsigned)sim.config.jitter_percent;
+    op->cost_ns = op->cost_ns * percent / 100;
+    op->reads_early = next_random(&stream->random) >> 63 & 1;
+  }
+  op->enqueued_ns = host_now() + delay;
+  if (stream->tail) {
+    stream->tail->next = op;
+  } else {
+    stream->head = op;
+  }
+  stream->tail = op;
+  if (sim.config.real_time) {
+    /* The device need not be woken for what is not due before it wakes by itself. */
+    if (stream->head == op && due_ns(stream) < sim.wakes_ns) {
+      pthread_cond_signal(&sim.work);
+    }
+  } else if (sim.hanging) {
+    pthread_cond_broadcast(&sim.progress);
+  }
 }
 
 /* What a test kernel computes: of each item, from that item alone, wherever it lies in the batch. */
@@ -308,6 +311,7 @@ static void *device_thread(void *unused) {
     uint64_t next = NEVER;
     while (sim.config.real_time && step(host_now(), &next)) {
     }
+    sim.wakes_ns = sim.config.real_time ? next : NEVER;
     if (!sim.config.real_time || next == NEVER) {
       pthread_cond_wait(&sim.work, &sim.lock);
     } else {

@@ -117,6 +117,7 @@ struct sim {
   pthread_cond_t progress, work;
   struct config config;
   struct device devices[MAX_DEVICES];
+  uint64_t wakes_ns; /* when the device's thread wakes by itself */
   uint64_t host_ns, origin_ns, generation, calls, pageable_copies, async_copies, kernels, waits;
   int hanging;
 };
