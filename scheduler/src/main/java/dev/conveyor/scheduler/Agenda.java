@@ -19,6 +19,9 @@ import java.util.List;
  */
 final class Agenda {
 
+  /** Eleven days: longer than any deadline, short enough to keep nanoseconds in a double. */
+  private static final double OVERLOADED_LATER_NS = 1e15;
+
   private final IndexedHeap<ModelState> wakeUps = new IndexedHeap<>();
   private final List<ModelState> touched = new ArrayList<>();
   private final List<ModelState> longer = new ArrayList<>();
@@ -110,7 +113,7 @@ final class Agenda {
               : Batcher.NOT_READY;
       if (turnNs != Batcher.NOT_READY) {
         queued = true;
-        placement.device.put(placement, level, latestStart(turnNs));
+        placement.device.put(placement, level, latestStart(model, turnNs));
         continue;
       }
       placement.device.remove(placement);
@@ -161,8 +164,17 @@ final class Agenda {
     }
   }
 
-  private double latestStart(long latestNs) {
-    return latestNs == Batcher.NEVER ? Double.POSITIVE_INFINITY : sinceOrigin(latestNs);
+  /**
+   * An overloaded model is always about to miss a deadline. Were that urgent, it would push the
+   * others back by a whole fairness window; so it comes after those that keep up, and is ordered by
+   * its deadlines among its like.
+   */
+  private double latestStart(ModelState model, long latestNs) {
+    if (latestNs == Batcher.NEVER) {
+      return Double.POSITIVE_INFINITY;
+    }
+    double latest = sinceOrigin(latestNs);
+    return model.isOverloaded() ? latest + OVERLOADED_LATER_NS : latest;
   }
 
   private double sinceOrigin(long timeNs) {

@@ -49,6 +49,10 @@ final class ModelState {
   final RetryBudget retries = new RetryBudget();
 
   long refused;
+
+  /** Below this part of what made a model overloaded, it no longer is. */
+  private static final double OVERLOAD_ENDS = 0.5;
+
   long dispatchedRequests;
   long dispatchedBatches;
 
@@ -65,6 +69,7 @@ final class ModelState {
   private double servableItems;
   private boolean waiting;
   private long waitingSinceNs;
+  private boolean overloaded;
   private long expiredBefore;
   private long cancelledBefore;
 
@@ -99,6 +104,16 @@ final class ModelState {
 
   private long waitedNs(long nowNs) {
     return waiting ? Math.max(0, nowNs - waitingSinceNs) : 0;
+  }
+
+  /**
+   * Returns true from when more waits than can be served within the objective until a good part of
+   * it is gone: requests of the model are late by its own doing.
+   */
+  boolean isOverloaded() {
+    double most = servableItems();
+    overloaded = most > 0 && batcher.queue().items() >= (overloaded ? OVERLOAD_ENDS * most : most);
+    return overloaded;
   }
 
   /** Notes that there is something to run; until something did run, that is when it began. */

@@ -46,6 +46,40 @@ final class OverloadTest {
   }
 
   @Test
+  void shouldNotTakeTheLatenessOfAnOverloadedModelForUrgency() {
+    assertThat(firstWithBusyRequests(14)).as("1.5 x 100 / 10 are servable").isEqualTo("busy");
+    assertThat(firstWithBusyRequests(15)).isEqualTo("calm");
+  }
+
+  /** Returns what runs first: one request that has time, or so many that have little. */
+  private static String firstWithBusyRequests(int requests) {
+    Scheduler scheduler = new Scheduler(List.of(DeviceSpec.cpu("cpu", 1)));
+    int objectiveMs = 100;
+    for (String name : List.of("busy", "calm")) {
+      ServiceLevel level =
+          new ServiceLevel(
+              Duration.ofMillis(objectiveMs),
+              99,
+              ServiceLevel.PriorityClass.STANDARD,
+              Duration.ZERO);
+      ModelPlan plan =
+          new ModelPlan(name, "1", 1, Optional.of(DynamicBatching.DEFAULT), 1, 0, level);
+      scheduler.addModel(plan, T0);
+      scheduler.addInstance(new InstanceRef(plan.key(), 0, "cpu", 1), T0);
+      assertThat(scheduler.submit(request().model(name).arrivalNs(T0).build(), T0)).isNull();
+      scheduler.onOutcome(Objects.requireNonNull(scheduler.poll(T0)), ran(RUN_NS), T0 + MS);
+      objectiveMs *= 10;
+    }
+    for (int i = 0; i < requests; i++) {
+      assertThat(scheduler.submit(request().model("busy").arrivalNs(T0 + MS).build(), T0 + MS))
+          .isNull();
+    }
+    assertThat(scheduler.submit(request().model("calm").arrivalNs(T0 + MS).build(), T0 + MS))
+        .isNull();
+    return Objects.requireNonNull(scheduler.poll(T0 + MS)).batch().requests().get(0).model();
+  }
+
+  @Test
   void shouldSayWhenToComeAgainIfTheObjectiveCannotBeMet() {
     ModelPlan plan =
         new ModelPlan(

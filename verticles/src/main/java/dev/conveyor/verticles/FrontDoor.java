@@ -4,8 +4,10 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.config.Tenants;
+import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.admission.AdmissionRule;
+import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.TenantQuotas;
 import dev.conveyor.verticles.metrics.ModelStats;
 import java.util.Locale;
@@ -80,6 +82,32 @@ public final class FrontDoor {
     if (waitNs > 0) {
       String who = tenant.isEmpty() ? "clients without a tenant" : "tenant '" + tenant + "'";
       throw refused(model, overQuota(RefusalReason.TENANT_QUOTA, who, waitNs));
+    }
+  }
+
+  /**
+   * Lets a request go on that came in a while ago, before work is spent on it: under overload the
+   * cores are better used for requests that can still be answered in time.
+   *
+   * @param items its batch size
+   * @param deadlineNs when the client stops waiting
+   * @param arrivalNs when it came in; the model's objective counts from then
+   * @throws InferenceException if its answer would be late, with the reason and the time to wait
+   */
+  static void reconsider(ServedModel model, int items, long deadlineNs, long arrivalNs) {
+    ModelLoad load = model.door().load().get();
+    long untilNs = deadlineNs;
+    if (load.objectiveNs() > 0) {
+      long objectiveNs = arrivalNs + load.objectiveNs();
+      untilNs =
+          deadlineNs == InferenceRequest.NO_DEADLINE || objectiveNs - deadlineNs < 0
+              ? objectiveNs
+              : deadlineNs;
+    }
+    InferenceException refusal =
+        AdmissionRule.check(model.name(), load, items, 0, untilNs, System.nanoTime());
+    if (refusal != null) {
+      throw refused(model, refusal);
     }
   }
 

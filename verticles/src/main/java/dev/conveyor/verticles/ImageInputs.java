@@ -20,7 +20,8 @@ public interface ImageInputs {
         }
 
         @Override
-        public Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply) {
+        public Future<List<Tensor>> preprocess(
+            List<Tensor> inputs, ReplyTo reply, Runnable admission) {
           return Future.succeededFuture(inputs);
         }
       };
@@ -33,6 +34,7 @@ public interface ImageInputs {
    * and also when it fails. The future completes on the caller's context.
    *
    * @param reply work that nobody waits for any more is not begun
+   * @param admission called on a worker right before the work; what it throws is the failure
    */
-  Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply);
+  Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission);
 }

@@ -223,7 +223,10 @@ public final class LocalGateway implements InferenceGateway {
       ReplyTo reply) {
     model
         .images()
-        .preprocess(checked.inputs(), reply)
+        .preprocess(
+            checked.inputs(),
+            reply,
+            () -> FrontDoor.reconsider(model, checked.batchSize(), call.deadlineNs(), arrivalNs))
         .onComplete(
             tensors -> {
               long preprocessNs = System.nanoTime() - arrivalNs;

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.ModelSignature;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.LocalCodec;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
@@ -74,6 +76,30 @@ final class LocalGatewayTest {
     assertThat(told.get(60, TimeUnit.SECONDS)).isTrue();
   }
 
+  @Test
+  void shouldDecodeNothingThatWouldBeLateAnyway() throws Exception {
+    LocalCodec.registerAll(vertx);
+    ServedModel served = served();
+    catalog.publish("model", List.of(served));
+    CompletableFuture<InferenceException> refused = new CompletableFuture<>();
+    served.door().load().set(load(9)); // 90 ms of work, and 10 ms of its own
+    vertx.runOnContext(v -> gateway.infer(call(), (answer, failure) -> refused.complete(failure)));
+    assertThat(refused.get(60, TimeUnit.SECONDS).reason()).isEqualTo(RefusalReason.DEADLINE);
+
+    CompletableFuture<InferenceException> taken = new CompletableFuture<>();
+    served.door().load().set(load(0));
+    vertx.runOnContext(v -> gateway.infer(call(), (answer, failure) -> taken.complete(failure)));
+    decoded.fail(new InferenceException(ErrorCode.INVALID_REQUEST, "no image"));
+    assertThat(taken.get(60, TimeUnit.SECONDS).code()).isEqualTo(ErrorCode.INVALID_REQUEST);
+  }
+
+  /** A model with an objective of 100 ms whose batches of one take 10 ms. */
+  private static ModelLoad load(int queued) {
+    ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 10_000_000, 10_000_000);
+    long freeAtNs = System.nanoTime() + 10_000_000_000L;
+    return new ModelLoad(queued, queued, 0, queued, false, 0, speed, freeAtNs, 0, 0, 100_000_000);
+  }
+
   private static InferCall call() {
     return new InferCall("model", "", List.of(), 0, 0, InferenceRequest.NO_DEADLINE);
   }
@@ -87,7 +113,13 @@ final class LocalGatewayTest {
           }
 
           @Override
-          public Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply) {
+          public Future<List<Tensor>> preprocess(
+              List<Tensor> inputs, ReplyTo reply, Runnable admission) {
+            try {
+              admission.run();
+            } catch (InferenceException e) {
+              return Future.failedFuture(e);
+            }
             return decoded.future();
           }
         };

@@ -101,7 +101,7 @@ public final class ImageStage {
     }
 
     @Override
-    public Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply) {
+    public Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
       if (waiting.incrementAndGet() > MAX_WAITING) {
         waiting.decrementAndGet();
         inputs.forEach(Tensor::close);
@@ -110,16 +110,17 @@ public final class ImageStage {
                 ErrorCode.QUEUE_FULL, MAX_WAITING + " requests wait for image decoding already"));
       }
       return workers
-          .executeBlocking(() -> decode(inputs, reply), false)
+          .executeBlocking(() -> decode(inputs, reply, admission), false)
           .onComplete(done -> waiting.decrementAndGet());
     }
 
-    private List<Tensor> decode(List<Tensor> inputs, ReplyTo reply) {
+    private List<Tensor> decode(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
       List<Tensor> ready = new ArrayList<>(inputs.size());
       try {
         if (reply.isDone()) {
           throw new InferenceException(ErrorCode.CANCELLED, "cancelled before decoding");
         }
+        admission.run();
         for (Tensor tensor : inputs) {
           ready.add(takesImages(tensor) ? decode(tensor) : tensor);
         }

@@ -4,6 +4,7 @@ import dev.conveyor.verticles.bench.load.HttpPayload;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -31,6 +32,17 @@ final class Wrk {
     Path script = Files.createTempFile(directory, "wrk", ".lua");
     Files.writeString(script, script(payload.headBytes(), body));
     return script;
+  }
+
+  /**
+   * Makes a script wait before each request of a connection: wrk has no rate of its own, but many
+   * connections that each wait come close to one.
+   */
+  static void pace(Path script, Duration wait) throws IOException {
+    Files.writeString(
+        script,
+        "delay = function() return %d end\n".formatted(wait.toMillis()),
+        StandardOpenOption.APPEND);
   }
 
   static String script(int headBytes, Path body) {
