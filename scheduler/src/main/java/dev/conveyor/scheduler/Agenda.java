@@ -88,7 +88,7 @@ final class Agenda {
           refresh(model, nowNs, rejected);
           return;
         }
-        placement.device.setLatestStart(placement, latestStart(turnNs));
+        placement.device.setLatestStart(placement, latestStart(model, turnNs));
       }
     }
   }
