@@ -116,7 +116,7 @@ final class DecodeRow {
         vertx.runOnContext(
             v ->
                 images
-                    .preprocess(List.of(image), nobody)
+                    .preprocess(List.of(image), nobody, () -> {})
                     .onSuccess(
                         pixels -> {
                           pixels.forEach(Tensor::close);
