@@ -15,16 +15,20 @@ import dev.conveyor.models.optimize.graph.OnnxRules;
 import dev.conveyor.models.optimize.graph.Preparation;
 import dev.conveyor.models.optimize.precision.BrainWeights;
 import dev.conveyor.models.optimize.precision.HalfConverter;
+import dev.conveyor.models.optimize.precision.HalfStem;
 import dev.conveyor.models.optimize.quantize.Observations;
 import dev.conveyor.models.optimize.quantize.ProductQuantizer;
+import dev.conveyor.models.optimize.quantize.Sensitivity;
 import dev.conveyor.models.optimize.quantize.Target;
 import dev.conveyor.models.optimize.sparsity.ChannelPruning;
 import dev.conveyor.models.optimize.sparsity.Pruning;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -108,17 +112,40 @@ public final class Optimizer {
     DataSet few = DataSets.spread(calibration, 16);
     Map<String, Float> largest =
         Observations.of(prepared, values, few, options.threads(), progress).largest();
+    boolean half = kind.way() == VariantKind.Way.FP16_IO;
     HalfConverter.Result result =
         HalfConverter.convert(
-            prepared,
-            new HalfConverter.Options(
-                options.excluded(), kind.way() == VariantKind.Way.FP16_IO, largest));
-    return new Variant(
-        kind,
-        result.graph(),
+            prepared, new HalfConverter.Options(options.excluded(), half, largest));
+    List<String> notes = new ArrayList<>();
+    Set<String> stem = half ? Set.of() : HalfStem.of(prepared);
+    DataSet more = DataSets.spread(calibration, 64);
+    double plain = stem.isEmpty() ? 0 : halfError(prepared, result, more);
+    if (HalfStem.isWorthATry(plain)) {
+      Set<String> excluded = new LinkedHashSet<>(options.excluded());
+      excluded.addAll(stem);
+      HalfConverter.Result other =
+          HalfConverter.convert(prepared, new HalfConverter.Options(excluded, false, largest));
+      double with = halfError(prepared, other, more);
+      if (HalfStem.isWorthKeeping(plain, with)) {
+        result = other;
+        notes.add(
+            String.format(
+                Locale.ROOT,
+                "first layer %s left in float: worst relative difference %.4f instead of %.4f",
+                stem,
+                with,
+                plain));
+      }
+    }
+    notes.add(
         result.keptInFloat().isEmpty()
-            ? List.of("no value exceeds FP16 on %d items".formatted(few.size()))
-            : List.of("kept in float: " + result.keptInFloat()));
+            ? "no value exceeds FP16 on %d items".formatted(few.size())
+            : "kept in float: " + result.keptInFloat());
+    return new Variant(kind, result.graph(), notes);
+  }
+
+  private static double halfError(Graph prepared, HalfConverter.Result half, DataSet data) {
+    return Sensitivity.agreement(prepared, half.graph(), data).worstRelativeError();
   }
 
   private Variant products(VariantKind kind, Graph prepared) {
