@@ -365,6 +365,19 @@
     byId("lost").hidden = state !== "lost";
   }
 
+  function showPicture(picture) {
+    byId("picture-section").hidden = !picture;
+    if (picture) {
+      const image = byId("picture").querySelector("img");
+      const source = "/page/picture.jpg?" + picture.number;
+      if (image.getAttribute("src") !== source) {
+        image.src = source;
+        image.alt = picture.caption;
+        byId("picture").querySelector("figcaption").textContent = picture.caption;
+      }
+    }
+  }
+
   function onSample(sample) {
     connection("live", sample.server.ready ? "live" : "starting", sample.server.ready ? "good" : "busy");
     setText(byId("version"), sample.server.version);
@@ -373,6 +386,7 @@
     showModels(sample.models);
     showCosts(sample.costs || []);
     showDevices(sample.devices);
+    showPicture(sample.picture);
     root.dataset.events = String(++events);
   }
 

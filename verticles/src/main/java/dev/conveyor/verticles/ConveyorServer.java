@@ -272,6 +272,15 @@ public final class ConveyorServer {
             });
   }
 
+  /**
+   * Shows a picture on the live page until another one comes. Callable from any thread.
+   *
+   * @param jpeg never changed
+   */
+  public void show(byte[] jpeg, String caption) {
+    page.show(jpeg, caption);
+  }
+
   public Machine machine() {
     return machine;
   }

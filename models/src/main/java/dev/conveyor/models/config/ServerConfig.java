@@ -80,13 +80,13 @@ public record ServerConfig(
 
     public Limits {
       // Bodies and gRPC messages are counted in ints below the protocols.
-      requireWithin("max_message_bytes", 1, Integer.MAX_VALUE, maxMessageBytes);
-      requireWithin("max_image_pixels", 1, Long.MAX_VALUE, maxImagePixels);
-      requireWithin("max_queue_size", 1, Integer.MAX_VALUE, maxQueueSize);
-      requireWithin("max_connections", 1, Integer.MAX_VALUE, maxConnections);
-      requireWithin("max_header_bytes", 1024, Integer.MAX_VALUE, maxHeaderBytes);
-      requireWithin("request_memory_bytes", maxMessageBytes, Long.MAX_VALUE, requestMemoryBytes);
-      requireWithin("body_timeout_ms", 1, Integer.MAX_VALUE, bodyTimeout.toMillis());
+      Range.require("max_message_bytes", 1, Integer.MAX_VALUE, maxMessageBytes);
+      Range.require("max_image_pixels", 1, Long.MAX_VALUE, maxImagePixels);
+      Range.require("max_queue_size", 1, Integer.MAX_VALUE, maxQueueSize);
+      Range.require("max_connections", 1, Integer.MAX_VALUE, maxConnections);
+      Range.require("max_header_bytes", 1024, Integer.MAX_VALUE, maxHeaderBytes);
+      Range.require("request_memory_bytes", maxMessageBytes, Long.MAX_VALUE, requestMemoryBytes);
+      Range.require("body_timeout_ms", 1, Integer.MAX_VALUE, bodyTimeout.toMillis());
     }
   }
 
@@ -103,8 +103,8 @@ public record ServerConfig(
    */
   public record Cpu(int cores, long memoryBudgetBytes) {
     public Cpu {
-      requireWithin("cores", 0, Integer.MAX_VALUE, cores);
-      requireWithin("memory_budget_bytes", 0, Long.MAX_VALUE, memoryBudgetBytes);
+      Range.require("cores", 0, Integer.MAX_VALUE, cores);
+      Range.require("memory_budget_bytes", 0, Long.MAX_VALUE, memoryBudgetBytes);
     }
   }
 
@@ -134,7 +134,7 @@ public record ServerConfig(
     public static final Profiles DEFAULT = new Profiles(Duration.ofMillis(500), true);
 
     public Profiles {
-      requireWithin("warmup_ms", 0, 600_000, warmup.toMillis());
+      Range.require("warmup_ms", 0, 600_000, warmup.toMillis());
     }
   }
 
@@ -166,9 +166,12 @@ public record ServerConfig(
         logFormat);
   }
 
-  private static void requireWithin(String key, long min, long max, long value) {
-    if (value < min || value > max) {
-      throw new ConfigException(key, value < min ? min + " or more" : "at most " + max, value);
+  /** Apart, because what the parts check must not need the whole to be initialised. */
+  private static final class Range {
+    private static void require(String key, long min, long max, long value) {
+      if (value < min || value > max) {
+        throw new ConfigException(key, value < min ? min + " or more" : "at most " + max, value);
+      }
     }
   }
 }

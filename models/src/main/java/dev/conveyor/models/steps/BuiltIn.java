@@ -23,6 +23,7 @@ record BuiltIn(String name, Function<StepSettings, Step> maker) implements StepF
           new BuiltIn("resize", settings -> PixelSteps.resample(settings, false)),
           new BuiltIn("crop", settings -> PixelSteps.resample(settings, true)),
           new BuiltIn("mask_statistics", settings -> PixelSteps.maskStatistics()),
+          new BuiltIn("mask_regions", RegionStep::of),
           new BuiltIn("decode", DecodeStep::of),
           new BuiltIn("fit", FitSteps::fit),
           new BuiltIn("letterbox", FitSteps::letterbox),

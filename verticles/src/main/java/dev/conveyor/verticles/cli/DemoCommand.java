@@ -51,6 +51,13 @@ final class DemoCommand implements Callable<Integer> {
   private int rounds = 8;
 
   @Option(
+      names = "--output",
+      paramLabel = "DIR",
+      defaultValue = "${sys:java.io.tmpdir}/conveyor-demo",
+      description = "Directory for the annotated pictures. Default: ${DEFAULT-VALUE}.")
+  private Path output = Path.of("");
+
+  @Option(
       names = "--home",
       paramLabel = "DIR",
       defaultValue = Home.DEFAULT,
@@ -64,7 +71,7 @@ final class DemoCommand implements Callable<Integer> {
     Vertx server = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(Machine.eventLoops()));
     Vertx client = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
     try {
-      Demo demo = new Demo(new DemoPlan(home, images, rounds), new DemoReport(out));
+      Demo demo = new Demo(new DemoPlan(home, images, rounds, output), new DemoReport(out));
       return demo.run(server, client, new LoadFailures(err)) ? 0 : 1;
     } catch (DemoException | IllegalArgumentException e) {
       err.println("conveyor: the demo failed: " + e.getMessage());

@@ -7,10 +7,10 @@ import java.nio.charset.StandardCharsets;
  * Reads server-sent events out of the bytes of an answer, as they come (WHATWG HTML, 9.2.6). Not
  * thread-safe: owned by the event loop of the connection.
  */
-final class EventReader {
+public final class EventReader {
 
   /** Told each event; {@code id} is empty if the event has none of its own. */
-  interface Listener {
+  public interface Listener {
     void event(String name, String id, String data);
   }
 
@@ -22,11 +22,13 @@ final class EventReader {
   private String id = "";
   private final StringBuilder data = new StringBuilder();
 
-  EventReader(Listener listener) {
+  /** Creates a reader. */
+  public EventReader(Listener listener) {
     this.listener = listener;
   }
 
-  void accept(Buffer bytes) {
+  /** Takes the next bytes, and tells every event that ends in them. */
+  public void accept(Buffer bytes) {
     int from = 0;
     for (int i = 0; i < bytes.length(); i++) {
       if (bytes.getByte(i) == '\n') {

@@ -4,6 +4,7 @@ import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
@@ -40,6 +41,10 @@ public final class LivePage extends VerticleBase {
   private final AtomicInteger streamCount = new AtomicInteger();
   private volatile @Nullable Context owner;
   private @Nullable Buffer latest;
+  private volatile @Nullable Picture picture;
+
+  /** What is shown, and how many were before it: a browser asks for each by its number. */
+  private record Picture(Buffer jpeg, String caption, long number) {}
 
   /** Creates a page that samples every second. */
   public LivePage(PageSource source) {
@@ -72,7 +77,28 @@ public final class LivePage extends VerticleBase {
     asset(router, "/page/page.css", "page.css", "text/css; charset=utf-8");
     asset(router, "/page/page.js", "page.js", "text/javascript; charset=utf-8");
     asset(router, "/page/icon.svg", "icon.svg", "image/svg+xml");
+    router.get("/page/picture.jpg").handler(this::onPicture);
     router.get("/events").handler(this::onBrowser);
+  }
+
+  /** Shows a picture until another one comes. Callable from any thread. */
+  public synchronized void show(byte[] jpeg, String caption) {
+    Picture before = picture;
+    picture = new Picture(Buffer.buffer(jpeg), caption, before == null ? 1 : before.number() + 1);
+  }
+
+  private void onPicture(RoutingContext routing) {
+    Picture shown = picture;
+    if (shown == null) {
+      routing.response().setStatusCode(404).end();
+      return;
+    }
+    routing
+        .response()
+        .putHeader("Content-Type", "image/jpeg")
+        .putHeader("Cache-Control", "no-store")
+        .putHeader("X-Content-Type-Options", "nosniff")
+        .end(shown.jpeg().slice());
   }
 
   int streamCount() {
@@ -81,7 +107,14 @@ public final class LivePage extends VerticleBase {
 
   private void tick() {
     try {
-      Buffer event = EventStream.event("sample", source.sample().encode());
+      JsonObject sample = source.sample();
+      Picture shown = picture;
+      if (shown != null) {
+        sample.put(
+            "picture",
+            new JsonObject().put("number", shown.number()).put("caption", shown.caption()));
+      }
+      Buffer event = EventStream.event("sample", sample.encode());
       latest = event;
       streams.forEach(stream -> stream.send(event));
     } catch (RuntimeException e) {

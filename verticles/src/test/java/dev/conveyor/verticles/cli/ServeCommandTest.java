@@ -16,7 +16,7 @@ class ServeCommandTest {
   void shouldFindNothingWrongWithTheModelsThatComeAlong() {
     Line line = Line.execute(new ServeCommand(), "--validate", "--home", TestHome.REAL.toString());
 
-    assertThat(line.out()).endsWith("3 models, 0 findings%n".formatted());
+    assertThat(line.out()).endsWith("4 models, 0 findings%n".formatted());
     assertThat(line.exitCode()).isZero();
   }
 
@@ -46,7 +46,7 @@ class ServeCommandTest {
                     && text.contains("surface_classifier"))
         .last()
         .asString()
-        .endsWith("3 models, 3 findings");
+        .endsWith("4 models, 4 findings");
   }
 
   @Test
@@ -60,7 +60,7 @@ class ServeCommandTest {
     Line line = Line.execute(new ServeCommand(), file.toString(), "--validate");
 
     assertThat(line.out())
-        .isEqualTo("%s: 3 models, 0 findings%n".formatted(directory.resolve("conf/models")));
+        .isEqualTo("%s: 4 models, 0 findings%n".formatted(directory.resolve("conf/models")));
     assertThat(line.exitCode()).isZero();
   }
 

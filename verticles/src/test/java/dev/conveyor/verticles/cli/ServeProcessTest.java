@@ -53,7 +53,7 @@ class ServeProcessTest {
     }
 
     assertThat(process.exitValue()).isZero();
-    assertThat(lines).anyMatch(line -> line.startsWith("ready    3 models")).endsWith("stopped");
+    assertThat(lines).anyMatch(line -> line.startsWith("ready    4 models")).endsWith("stopped");
   }
 
   @Test

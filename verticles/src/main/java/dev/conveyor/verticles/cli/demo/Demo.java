@@ -57,6 +57,7 @@ public final class Demo {
       report.started(server, plan.models(), System.nanoTime() - startNs);
       List<Inspector> inspectors = inspectors(server, clientVertx, labels);
       boolean accurate = inspect(images, inspectors);
+      sendThroughTheLine(images, server, clientVertx, labels);
       if (plan.rounds() > 0) {
         measure(images, inspectors, clientVertx);
       }
@@ -85,7 +86,7 @@ public final class Demo {
   }
 
   private static void requireModels(ConveyorServer server) {
-    for (String model : List.of(Inspector.CLASSIFIER, Inspector.SEGMENTER)) {
+    for (String model : List.of(Inspector.CLASSIFIER, Inspector.SEGMENTER, InspectionLine.MODEL)) {
       if (server.catalog().all().stream().noneMatch(served -> served.name().equals(model))) {
         throw new DemoException("the server does not serve " + model + ", see above");
       }
@@ -119,6 +120,26 @@ public final class Demo {
     boolean accurate = correct >= DemoPlan.REQUIRED_ACCURACY * inspections.size();
     report.inspected(inspections, correct, accurate);
     return accurate;
+  }
+
+  /** Has the ensemble look at every picture in one stream, and keeps what it saw. */
+  private void sendThroughTheLine(
+      List<DemoImage> images, ConveyorServer server, Vertx vertx, List<String> labels)
+      throws InterruptedException {
+    InspectionLine line = new InspectionLine(vertx, HOST, server.httpPort(), labels);
+    List<LineVerdict> verdicts = await(line.inspect(images));
+    try {
+      Files.createDirectories(plan.output());
+      for (int i = 0; i < images.size(); i++) {
+        byte[] picture = Annotator.draw(images.get(i), verdicts.get(i));
+        Files.write(plan.output().resolve(images.get(i).file()), picture);
+        server.show(picture, Annotator.caption(images.get(i), verdicts.get(i)));
+      }
+    } catch (IOException e) {
+      throw new DemoException("cannot write the annotated pictures: " + e);
+    }
+    report.annotated(verdicts, plan.output());
+    await(line.close());
   }
 
   private void measure(List<DemoImage> images, List<Inspector> inspectors, Vertx vertx)

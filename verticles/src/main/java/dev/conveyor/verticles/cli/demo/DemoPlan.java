@@ -9,8 +9,9 @@ import java.nio.file.Path;
  * @param maxImages at most so many of the images are sent
  * @param rounds how often every image is sent in a measurement, and in the warm-up before it; 0
  *     leaves the measurements out
+ * @param output directory for the annotated pictures; made if it is not there
  */
-public record DemoPlan(Path home, int maxImages, int rounds) {
+public record DemoPlan(Path home, int maxImages, int rounds, Path output) {
 
   /** Accuracy below this is a failure. */
   public static final double REQUIRED_ACCURACY = 0.95;

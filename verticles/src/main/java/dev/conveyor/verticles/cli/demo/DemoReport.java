@@ -52,6 +52,15 @@ public final class DemoReport {
         accurate ? "" : ": TOO LOW");
   }
 
+  void annotated(List<LineVerdict> verdicts, Path output) {
+    long rejected = verdicts.stream().filter(verdict -> !verdict.passes()).count();
+    int regions = verdicts.stream().mapToInt(verdict -> verdict.regions().size()).sum();
+    print(
+        "%ninspection line, one stream: %d passed, %d rejected, %d defects cropped and looked at"
+            + " again%n  annotated pictures: %s%n",
+        verdicts.size() - rejected, rejected, regions, output);
+  }
+
   void measured(PassResult alone, PassResult together) {
     print(
         "%nthe same images through both models, %d each way after as many to warm up:%n%n",
