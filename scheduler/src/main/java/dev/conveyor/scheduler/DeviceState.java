@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Not thread-safe: owned by the {@link Scheduler}.
  *
- * <p>Invariant: {@code used} is the sum of the units of its running batches and at most the
- * capacity.
+ * <p>Invariant: {@code used} is the sum of the units of its running batches, but for those whose
+ * room was lent, and at most the capacity.
  */
 final class DeviceState {
 

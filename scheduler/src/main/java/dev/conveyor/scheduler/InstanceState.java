@@ -21,6 +21,9 @@ final class InstanceState {
   /** Of the batch before, as long as the instance may wait awake for another. */
   @Nullable Linger lingering;
 
+  /** Its batch runs on, but the device counts it no more. */
+  private boolean lent;
+
   double chargedNs;
   private long startedNs;
   private long batchNsBefore;
@@ -35,6 +38,7 @@ final class InstanceState {
 
   /** Notes that a batch starts, and with it this instance's time on the device. */
   void started(long nowNs) {
+    lent = false;
     startedNs = nowNs;
     batchNsBefore = placement.device.batchNs(nowNs);
   }
@@ -76,10 +80,29 @@ final class InstanceState {
   void settle(long busyNs, long nowNs) {
     double actualNs = (double) Math.max(0, busyNs) * units;
     placement.device.runQueue.complete(placement.entry, chargedNs, actualNs);
-    placement.device.giveBack(units, nowNs);
-    placement.device.ended(this);
+    returnRoom(nowNs);
     placement.model.running--;
     running = null;
+  }
+
+  /**
+   * Lets others have the room of a batch that takes longer than its profile explains; the instance
+   * itself stays busy with it.
+   *
+   * @return false if that was done before
+   */
+  boolean lend(long nowNs) {
+    boolean first = !lent;
+    returnRoom(nowNs);
+    lent = true;
+    return first;
+  }
+
+  private void returnRoom(long nowNs) {
+    if (!lent) {
+      placement.device.giveBack(units, nowNs);
+      placement.device.ended(this);
+    }
   }
 
   /** Takes the instance for dead, in the middle of a batch or not. */

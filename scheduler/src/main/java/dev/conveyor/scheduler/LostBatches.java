@@ -17,7 +17,12 @@ import java.util.function.Supplier;
 final class LostBatches {
 
   /** How often running executions are looked at. */
-  static final long LOOK_EVERY_MS = 50;
+  static final long LOOK_EVERY_MS = 10;
+
+  private static final long STALL_NS = 200_000_000;
+
+  /** A batch that would pass its limit before the cut could be felt is cut already. */
+  private static final long MARGIN_NS = 50_000_000;
 
   private final Scheduler scheduler;
   private final Supplier<EventBus> bus;
@@ -68,14 +73,17 @@ final class LostBatches {
   }
 
   /** Takes out the instances whose batches run longer than their profiles explain. */
-  void cutOverdue() {
+  void lendAndCutOverdue() {
     long nowNs = clock.nanoTime();
-    if (nowNs - lookedNs > 4 * LOOK_EVERY_MS * 1_000_000) {
+    if (nowNs - lookedNs > STALL_NS) {
       // We stood still ourselves, and so, perhaps, did everything: nothing is overdue for that.
       stallEndNs = nowNs;
     }
     lookedNs = nowNs;
-    for (Assignment overdue : scheduler.overdue(nowNs, stallEndNs, LOOK_EVERY_MS * 1_000_000)) {
+    if (scheduler.lendOverdue(nowNs, stallEndNs)) {
+      dispatchSoon.run();
+    }
+    for (Assignment overdue : scheduler.overdue(nowNs, stallEndNs, MARGIN_NS)) {
       long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
       giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");
     }

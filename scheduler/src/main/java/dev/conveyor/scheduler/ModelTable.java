@@ -92,4 +92,25 @@ final class ModelTable {
     }
     return overdue;
   }
+
+  /**
+   * Lets others have the room of batches that take longer than {@link ExecutionLimit#patienceNs};
+   * returns how many those are that still had it.
+   */
+  int lendOverdue(long nowNs, long sinceNs) {
+    int lent = 0;
+    for (ModelState model : all) {
+      for (InstanceState instance : model.instances.values()) {
+        Assignment running = instance.running;
+        if (running != null) {
+          Batch batch = running.batch();
+          long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - sinceNs);
+          boolean due =
+              ageNs >= ExecutionLimit.patienceNs(instance.placement.profile, batch.items());
+          lent += due && instance.lend(nowNs) ? 1 : 0;
+        }
+      }
+    }
+    return lent;
+  }
 }

@@ -322,6 +322,16 @@ public final class Scheduler {
     return models.overdue(nowNs, sinceNs, marginNs);
   }
 
+  /**
+   * Lets others have the room of batches that take much longer than their profile explains, until
+   * they end or are cut. Returns true if there is more room now.
+   *
+   * @param sinceNs time before this does not count
+   */
+  public boolean lendOverdue(long nowNs, long sinceNs) {
+    return models.lendOverdue(nowNs, sinceNs) > 0;
+  }
+
   /** Returns every batch that runs now. */
   public List<Assignment> running() {
     return models.running();

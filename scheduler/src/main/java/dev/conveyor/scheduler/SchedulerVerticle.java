@@ -109,7 +109,7 @@ public final class SchedulerVerticle extends VerticleBase {
                 message.reply(
                     scheduler.decisions().find(message.body(), clock.nanoTime()), runOptions)));
     lost.begin();
-    watchdog = vertx.setPeriodic(LostBatches.LOOK_EVERY_MS, id -> lost.cutOverdue());
+    watchdog = vertx.setPeriodic(LostBatches.LOOK_EVERY_MS, id -> lost.lendAndCutOverdue());
     List<Future<Void>> registered = new ArrayList<>();
     for (MessageConsumer<?> consumer : consumers) {
       registered.add(consumer.completion());

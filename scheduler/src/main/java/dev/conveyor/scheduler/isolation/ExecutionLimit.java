@@ -16,7 +16,21 @@ public final class ExecutionLimit {
   private static final long LEAST_NS = 1_000_000_000L;
   private static final long FACTOR = 10;
 
+  private static final long LEAST_PATIENCE_NS = 20_000_000L;
+  private static final long PATIENCE = 3;
+
   private ExecutionLimit() {}
+
+  /**
+   * Returns how long an execution of so many items may keep its room on the device to itself. Most
+   * that take longer are slow and end; but one that is stopped or sleeps uses no core, and one that
+   * does costs the others less than waiting until it is cut.
+   */
+  public static long patienceNs(CostProfile profile, int items) {
+    return profile.isKnown()
+        ? Math.max(LEAST_PATIENCE_NS, PATIENCE * profile.predictTailNs(items))
+        : UNKNOWN_NS;
+  }
 
   /** Returns the limit of one execution of so many items. */
   public static long ns(CostProfile profile, int items) {
