@@ -29,6 +29,7 @@ public final class ThreadPriority {
   private static final int PRIO_PROCESS = 0; // a thread, if the number is a thread's
   private static final int NORMAL = 0;
   private static final int LOWEST = 19;
+  private static final int MOST_PASSES = 8;
 
   private static final @Nullable LibC LIBC = load();
   private static final boolean CAN_RAISE = LIBC != null && canRaise(LIBC);
@@ -67,6 +68,29 @@ public final class ThreadPriority {
     }
   }
 
+  /**
+   * Sets the threads of a process back that was started with a niceness of its own, once the work
+   * is done that it was lowered for. Does nothing without the permission to.
+   */
+  public static void restore(long pid, int niceness) {
+    LibC libc = LIBC;
+    if (libc == null || !CAN_RAISE) {
+      return;
+    }
+    Path tasks = Path.of("/proc", Long.toString(pid), "task");
+    boolean found = true;
+    // A thread that is started meanwhile has the priority of the one that starts it.
+    for (int pass = 0; found && pass < MOST_PASSES; pass++) {
+      found = false;
+      for (int thread : threads(tasks)) {
+        if (libc.getpriority(PRIO_PROCESS, thread) == niceness) {
+          set(libc, thread, NORMAL);
+          found = true;
+        }
+      }
+    }
+  }
+
   /** Returns the niceness of this thread, -20 to 19; 0 where there is none. */
   public static int current() {
     return LIBC == null ? NORMAL : LIBC.getpriority(PRIO_PROCESS, LIBC.gettid());
@@ -78,8 +102,12 @@ public final class ThreadPriority {
   }
 
   private static Set<Integer> threads() {
+    return threads(TASKS);
+  }
+
+  private static Set<Integer> threads(Path directory) {
     Set<Integer> threads = new HashSet<>();
-    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(TASKS)) {
+    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(directory)) {
       for (Path task : tasks) {
         threads.add(Integer.parseInt(String.valueOf(task.getFileName())));
       }

@@ -1,9 +1,13 @@
 package dev.conveyor.memory;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -47,5 +51,27 @@ final class ThreadPriorityTest {
         .hasMessage("fails");
     assumeTrue(ThreadPriority.canRaise(), "needs the permission to raise a priority");
     assertThat(ThreadPriority.current()).isZero();
+  }
+
+  @Test
+  void shouldSetBackEveryThreadOfAnotherProcess() throws Exception {
+    assumeTrue(ThreadPriority.canRaise(), "needs the permission to raise a priority");
+    Process process = new ProcessBuilder("nice", "-n", "10", "cat").start();
+    try {
+      process.outputWriter(UTF_8).append("here\n").flush();
+      assertThat(process.inputReader(UTF_8).readLine()).as("it is cat by now").isEqualTo("here");
+      assertThat(niceness(process)).isEqualTo(10);
+      ThreadPriority.restore(process.pid(), 9);
+      assertThat(niceness(process)).as("of another niceness").isEqualTo(10);
+      ThreadPriority.restore(process.pid(), 10);
+      assertThat(niceness(process)).isZero();
+    } finally {
+      process.destroyForcibly().waitFor();
+    }
+  }
+
+  private static int niceness(Process process) throws IOException {
+    String stat = Files.readString(Path.of("/proc", Long.toString(process.pid()), "stat"));
+    return Integer.parseInt(stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[16]);
   }
 }

@@ -2,6 +2,7 @@ package dev.conveyor.models.process;
 
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.MemoryBudget.Reservation;
+import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.LoadOptions;
@@ -91,6 +92,7 @@ final class LoadedWorker implements AutoCloseable {
       long bytes = bytes(answer.expect(MessageType.DONE), options);
       reservation.close();
       reservation = options.budget().reserve(options.owner() + "/worker", bytes);
+      ThreadPriority.restore(process.pid(), WorkerCommand.STARTING_NICENESS);
     } catch (IOException e) {
       throw process.lost(e);
     }

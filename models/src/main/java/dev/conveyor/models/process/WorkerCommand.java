@@ -1,5 +1,6 @@
 package dev.conveyor.models.process;
 
+import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.backend.Backend;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -14,6 +15,12 @@ import java.util.stream.Collectors;
  * <p>Limits are set by a shell that becomes the worker, so that none of it runs without them.
  */
 final class WorkerCommand {
+
+  /**
+   * Of a worker until it is ready: to start takes a second of a core, while others serve. Not the
+   * lowest, so that it gets somewhere on a machine that is busy throughout.
+   */
+  static final int STARTING_NICENESS = 10;
 
   private static final int KIB = 1024;
 
@@ -49,6 +56,9 @@ final class WorkerCommand {
       String owner) {
     List<String> command = new ArrayList<>();
     limits(limits, command);
+    if (ThreadPriority.canRaise()) {
+      command.addAll(List.of("nice", "-n", Integer.toString(STARTING_NICENESS)));
+    }
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(SMALL_AND_QUICK);
     command.add("-XX:ErrorFile=" + errors);
