@@ -81,7 +81,7 @@ class BenchCommandTest {
         "--model a --rate 0|a rate is above 0",
         "--model a --plot x.gif|a plot ends with .svg or .png",
         "--model a --concurrency x|'x' is not an int",
-        "--suite nothing|unknown suite \"nothing\", there is: faults, memory, optimization"
+        "--suite nothing|unknown suite \"nothing\", there is: faults, gpu, memory, optimization"
       })
   void shouldSayWhatIsWrongWithTheCommandLine(String arguments, String message) {
     assertThat(run(arguments)).isEqualTo(2);
