@@ -17,6 +17,8 @@ public final class Rows {
   private final Shape shape;
 
   /** Where each row begins, and where the last one ends. */
+  private static final int MOST_EMPTY_ROWS = 65_536;
+
   private final int[] offsets;
 
   private Rows(Tensor tensor, int[] offsets) {
@@ -32,11 +34,17 @@ public final class Rows {
    * @throws InferenceException if data and shape do not agree
    */
   public static Rows of(Tensor tensor) {
-    int count = Math.toIntExact(tensor.shape().dim(0));
+    long rows = tensor.shape().dim(0);
+    // A shape with a zero in it may name any number of rows without a single byte.
+    if (rows > Math.max(MOST_EMPTY_ROWS, tensor.sizeBytes())) {
+      throw InferenceException.invalid(
+          "%d rows without data in them, at most %d are taken".formatted(rows, MOST_EMPTY_ROWS));
+    }
+    int count = (int) rows;
     int[] offsets = new int[count + 1];
     offsets[count] = tensor.sizeBytes();
-    if (tensor.type() == DataType.BYTES) {
-      int perRow = Math.toIntExact(tensor.shape().withFirst(1).elements());
+    if (count > 0 && tensor.type() == DataType.BYTES) {
+      int perRow = (int) (tensor.shape().elements() / rows);
       BytesTensors.forEach(
           tensor,
           (index, data, offset, lengthBytes) -> {

@@ -20,6 +20,20 @@ final class RowsTest {
   private static final TensorSpec SPEC = new TensorSpec("all", DataType.FP32, Shape.of(-1, -1, 2));
 
   @Test
+  void shouldRefuseRowsWithoutDataThatWouldTakeMoreThanTheyHold() {
+    for (DataType type : List.of(DataType.FP32, DataType.BYTES)) {
+      for (long rows : new long[] {65_537, 2_000_000_000L, 3_000_000_000L}) {
+        Tensor empty = Tensor.of("x", type, Shape.of(rows, 0, 3), ByteBuffer.allocate(0));
+        assertThatThrownBy(() -> Rows.of(empty)).hasMessageContaining(rows + " rows without data");
+      }
+      Tensor few = Tensor.of("x", type, Shape.of(65_536, 0), ByteBuffer.allocate(0));
+      assertThat(Rows.of(few).count()).isEqualTo(65_536);
+      Tensor none = Tensor.of("x", type, Shape.of(0, 3_000_000_000L), ByteBuffer.allocate(0));
+      assertThat(Rows.of(none).count()).isZero();
+    }
+  }
+
+  @Test
   void shouldShareRowsAndGiveTheMemoryBackWithTheLastOfThem() {
     try (BufferPool pool = new BufferPool(BlockAllocator.host(), 1 << 20)) {
       Lease lease = pool.tryAcquire(24).orElseThrow();

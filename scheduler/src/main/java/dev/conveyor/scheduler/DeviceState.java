@@ -29,6 +29,10 @@ final class DeviceState {
   /** Sum of the weights of the models that have something to run or running here. */
   private double demand;
 
+  /** Batches whose room was lent so far, and those of them that run still. */
+  private long lendings;
+
+  private int lentNow;
   private int used;
   private int running;
   private long busyUnitNs;
@@ -128,6 +132,22 @@ final class DeviceState {
     changedNs = nowNs;
     used += units;
     running += Integer.signum(units);
+  }
+
+  /** Notes that a batch runs on whose room is given back. */
+  void lent() {
+    lendings++;
+    lentNow++;
+  }
+
+  /** Notes the end of such a batch. */
+  void lentEnded() {
+    lentNow--;
+  }
+
+  /** Returns a number that changes whenever room is lent, and is negative while some is. */
+  long lendings() {
+    return lentNow > 0 ? -1 - lendings : lendings;
   }
 
   void giveBack(int units, long nowNs) {

@@ -24,6 +24,8 @@ final class InstanceState {
   /** Its batch runs on, but the device counts it no more. */
   private boolean lent;
 
+  private long lendingsBefore;
+
   double chargedNs;
   private long startedNs;
   private long batchNsBefore;
@@ -39,6 +41,7 @@ final class InstanceState {
   /** Notes that a batch starts, and with it this instance's time on the device. */
   void started(long nowNs) {
     lent = false;
+    lendingsBefore = placement.device.lendings();
     startedNs = nowNs;
     batchNsBefore = placement.device.batchNs(nowNs);
   }
@@ -80,6 +83,9 @@ final class InstanceState {
   void settle(long busyNs, long nowNs) {
     double actualNs = (double) Math.max(0, busyNs) * units;
     placement.device.runQueue.complete(placement.entry, chargedNs, actualNs);
+    if (lent) {
+      placement.device.lentEnded();
+    }
     returnRoom(nowNs);
     placement.model.running--;
     running = null;
@@ -94,8 +100,16 @@ final class InstanceState {
   boolean lend(long nowNs) {
     boolean first = !lent;
     returnRoom(nowNs);
+    if (first) {
+      placement.device.lent();
+    }
     lent = true;
     return first;
+  }
+
+  /** Returns false if more ran beside it for a time than the device counts. */
+  boolean isCountedRight() {
+    return lendingsBefore >= 0 && placement.device.lendings() == lendingsBefore;
   }
 
   private void returnRoom(long nowNs) {

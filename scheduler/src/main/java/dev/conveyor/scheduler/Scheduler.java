@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  * it is as full as it can be. The device with the smallest part in use goes first; on it, the model
  * that its {@link dev.conveyor.scheduler.fairness.RunQueue} says: strict classes with ageing, fair
  * shares of device time, deadlines inside the fairness window. What is cut from that model's queue
- * is the {@link Batcher}'s decision. Cores of a CPU are never oversubscribed: the threads of the
- * running batches add up to at most its capacity.
+ * is the {@link Batcher}'s decision. Cores of a CPU are not oversubscribed: the threads of the
+ * running batches add up to at most its capacity, but for batches that take far longer than their
+ * profile explains, whose room others have until they end or are cut.
  *
  * <p>Every request that was taken comes out exactly once: in an {@link Assignment} or in a {@link
  * Rejection}. Taking a request looks at its model only; a decision looks at what has changed since
@@ -264,7 +265,11 @@ public final class Scheduler {
     // Requests that were cancelled on the way did not run; perhaps none did.
     if (outcome.succeeded() && outcome.items() > 0) {
       int concurrency = instance.concurrency(nowNs);
-      instance.placement.device.occupancy.onOutcome(instance, outcome, concurrency, nowNs);
+      if (instance.isCountedRight()) {
+        instance.placement.device.occupancy.onOutcome(instance, outcome, concurrency, nowNs);
+      } else {
+        concurrency++; // for what runs in lent room
+      }
       instance.placement.ran(outcome, concurrency, nowNs);
       instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
     }

@@ -141,7 +141,12 @@ public final class LocalGateway implements InferenceGateway {
       refuse(entered, reply, e, arrivalNs);
       return reply;
     }
-    run.start(checked.inputs(), checked.batchSize(), reply);
+    try {
+      run.start(checked.inputs(), checked.batchSize(), reply);
+    } catch (RuntimeException e) {
+      // Whatever it was: a request without an answer would keep the ensemble from ever stopping.
+      reply.fail(new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(e)));
+    }
     return reply;
   }
 

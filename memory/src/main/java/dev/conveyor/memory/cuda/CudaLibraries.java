@@ -83,6 +83,9 @@ public final class CudaLibraries {
     String given = System.getProperty(PATH_PROPERTY);
     if (given != null) {
       directories.add(Path.of(given));
+      if (Files.exists(Path.of(given, RUNTIME))) {
+        return directories; // To ask the system for its own would open that one first.
+      }
     }
     if (canLoad(RUNTIME)) {
       return directories; // The system knows where it is.

@@ -155,11 +155,14 @@ final class CudaRuntime implements Cuda {
       props.maxSize(maxBytes);
       PoolArgument made = arguments.get().pool.at(0);
       check("cudaMemPoolCreate", cudaMemPoolCreate(made, props));
+      long pool = made.address();
       threshold.put(Long.MAX_VALUE); // Keep what is freed, until trimPool.
-      check(
-          "cudaMemPoolSetAttribute",
-          cudaMemPoolSetAttribute(made, cudaMemPoolAttrReleaseThreshold, threshold));
-      return made.address();
+      int status = cudaMemPoolSetAttribute(made, cudaMemPoolAttrReleaseThreshold, threshold);
+      if (status != cudaSuccess) {
+        int unused = cudaMemPoolDestroy(made);
+      }
+      check("cudaMemPoolSetAttribute", status);
+      return pool;
     }
   }
 

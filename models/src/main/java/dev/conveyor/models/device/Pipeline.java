@@ -156,11 +156,16 @@ public final class Pipeline implements AutoCloseable {
     }
     try {
       slot.outputs = pinned.acquire(layout.outputBytes());
-    } catch (CudaException e) {
-      throw failedToEnqueue(slot, e);
     } catch (BudgetExceededException | OutOfMemoryError e) {
       giveBack(slot);
       throw new ExecutionException(Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
+    } catch (RuntimeException e) {
+      // Nothing was enqueued, so there is nothing to wait for.
+      if (e instanceof CudaException cause && cause.isSticky()) {
+        lost = cause.getMessage();
+      }
+      giveBack(slot);
+      throw failed(e);
     }
     slot.requests = requests;
     slot.items = items;

@@ -15,6 +15,8 @@ import java.util.concurrent.Semaphore;
  */
 public final class PipelinedInstance implements AutoCloseable {
 
+  private static final long LOOK_EVERY_MS = 50;
+
   private final Pipeline pipeline;
   private final Cuda cuda;
   private final int device;
@@ -79,8 +81,8 @@ public final class PipelinedInstance implements AutoCloseable {
   public void shutDown() throws InterruptedException {
     closing = true;
     submitted.release();
-    if (!pipeline.isAbandoned()) {
-      waiter.join();
+    while (waiter.isAlive() && !pipeline.isAbandoned()) {
+      waiter.join(LOOK_EVERY_MS); // It may be abandoned meanwhile; the waiter then never returns.
     }
     pipeline.close();
   }

@@ -26,7 +26,7 @@ import java.util.function.Consumer;
  */
 public final class SuccessiveHalving {
 
-  private static final int FEWEST_RUNS = 4;
+  public static final int FEWEST_RUNS = 4;
   private static final int FINAL_RUNS = 2;
 
   private final Objective objective;

@@ -59,8 +59,12 @@ public final class TunedConfig {
     }
   }
 
-  /** Returns the configuration's text with this setting. */
+  /** Returns the configuration's text with this setting, serving its version alone. */
   public String text(Setting setting) {
+    return text(setting, true);
+  }
+
+  private String text(Setting setting, boolean pinned) {
     ObjectNode tuned = base.deepCopy();
     setBatching(tuned, setting);
     setInstances(tuned, setting);
@@ -69,9 +73,11 @@ public final class TunedConfig {
     // They would move the number of instances away from what was found.
     ours.remove("min_count");
     ours.remove("max_count");
-    ObjectNode specific = JSON.createObjectNode();
-    specific.putArray("versions").add(setting.version());
-    tuned.set("version_policy", JSON.createObjectNode().set("specific", specific));
+    if (pinned) {
+      ObjectNode specific = JSON.createObjectNode();
+      specific.putArray("versions").add(setting.version());
+      tuned.set("version_policy", JSON.createObjectNode().set("specific", specific));
+    }
     setProvider(tuned, setting.provider());
     try {
       return JSON.writeValueAsString(tuned) + "\n";
@@ -81,12 +87,14 @@ public final class TunedConfig {
   }
 
   /**
-   * Writes the configuration with this setting: whole or not at all.
+   * Writes the configuration with this setting: whole or not at all. Which versions serve stays as
+   * it was, unless the setting is of another one.
    *
+   * @param servedVersion the version that serves by the configuration as it was
    * @throws ConfigException if the text is not a configuration; the file is then as it was
    */
-  public void write(Path file, String modelName, Setting setting) {
-    String text = text(setting);
+  public void write(Path file, String modelName, Setting setting, long servedVersion) {
+    String text = text(setting, setting.version() != servedVersion);
     ModelConfigReader.read(modelName, text);
     OnnxFile.write(file, text.getBytes(StandardCharsets.UTF_8));
   }
@@ -106,6 +114,20 @@ public final class TunedConfig {
         }
       }
       batching.set("preferred_batch_size", within);
+    }
+    trimWarmup(tuned, setting.maxBatchSize());
+  }
+
+  /** A model does not load with a warm-up of more than its largest batch. */
+  private static void trimWarmup(ObjectNode tuned, int maxBatchSize) {
+    if (tuned.get("model_warmup") instanceof ArrayNode warmups) {
+      ArrayNode within = JSON.createArrayNode();
+      for (JsonNode warmup : warmups) {
+        if (warmup.path("batch_size").asInt(0) <= Math.max(1, maxBatchSize)) {
+          within.add(warmup);
+        }
+      }
+      tuned.set("model_warmup", within);
     }
   }
 

@@ -19,12 +19,14 @@ class TunedConfigTest {
 
   private static final Setting SETTING = new Setting(3, 2, 4, 500, 2, "dnnl");
 
+  private static final long SERVED = 1;
+
   @TempDir private Path directory;
 
   private ModelConfig written(String text, Setting setting) throws IOException {
     Files.writeString(directory.resolve("config.json"), text);
     Path file = directory.resolve("config.json");
-    TunedConfig.of(directory, true).write(file, "m", setting);
+    TunedConfig.of(directory, true).write(file, "m", setting, SERVED);
     try (var files = Files.list(directory)) {
       assertThat(files).containsExactly(file);
     }
@@ -70,7 +72,7 @@ class TunedConfigTest {
   @Test
   void shouldMakeAConfigurationWhereThereWasNone() {
     Path file = directory.resolve("best.json");
-    TunedConfig.of(directory, false).write(file, "m", SETTING);
+    TunedConfig.of(directory, false).write(file, "m", SETTING, SERVED);
     ModelConfig tuned = ModelConfigReader.read("m", read(file));
     assertThat(tuned.maxBatchSize()).isEqualTo(ModelConfig.UNSET);
     assertThat(tuned.dynamicBatching()).isEmpty();
@@ -83,10 +85,35 @@ class TunedConfigTest {
     Files.writeString(file, "{}");
     TunedConfig config = TunedConfig.of(directory, true);
     Setting impossible = new Setting(1, -1, 1, 0, 1, "cpu");
-    assertThatThrownBy(() -> config.write(file, "m", impossible))
+    assertThatThrownBy(() -> config.write(file, "m", impossible, SERVED))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("intra_op_threads");
     assertThat(file).hasContent("{}");
+  }
+
+  @Test
+  void shouldLeaveTheChoiceOfVersionsIfTheBestOneServes() throws IOException {
+    Path file = directory.resolve("config.json");
+    Files.writeString(file, "{\"version_policy\": {\"all\": {}}}");
+    TunedConfig config = TunedConfig.of(directory, true);
+    config.write(file, "m", SETTING, SETTING.version());
+    assertThat(ModelConfigReader.read("m", read(file)).versionPolicy())
+        .isEqualTo(new VersionPolicy.All());
+    assertThat(ModelConfigReader.read("m", config.text(SETTING)).versionPolicy())
+        .as("for a measurement")
+        .isEqualTo(new VersionPolicy.Specific(List.of(2L)));
+  }
+
+  @Test
+  void shouldLeaveOutWarmUpsThatAreLargerThanTheBatches() throws IOException {
+    ModelConfig tuned =
+        written(
+            """
+            {"model_warmup": [{"name": "four", "batch_size": 4}, {"name": "five", "batch_size": 5}]}
+            """,
+            SETTING);
+    assertThat(tuned.warmups()).hasSize(1);
+    assertThat(tuned.warmups().get(0).name()).isEqualTo("four");
   }
 
   private static String read(Path file) {

@@ -20,6 +20,9 @@ public final class RolloutGuard {
 
   static final int JUDGE_EVERY = 16;
 
+  /** A judgment sorts the windows, so wide ones are judged less often. */
+  private static final int JUDGMENTS_PER_WINDOW = 64;
+
   private static final int WINDOW = 1024;
   private static final double GOLDEN = 0.6180339887498949;
   private static final double SHADOW_OFFSET = 0.5;
@@ -75,9 +78,12 @@ public final class RolloutGuard {
     CANARY
   }
 
+  private final int judgeEvery;
+
   public RolloutGuard(Rollout rollout) {
     this.rollout = rollout;
     int window = Math.max(WINDOW, rollout.minRequests());
+    this.judgeEvery = Math.max(JUDGE_EVERY, window / JUDGMENTS_PER_WINDOW);
     this.stable = new OutcomeWindow(window);
     this.candidate = new OutcomeWindow(window);
   }
@@ -171,7 +177,7 @@ public final class RolloutGuard {
   @GuardedBy("this")
   private Optional<String> judgeSometimes() {
     outcomes++;
-    boolean due = outcomes % JUDGE_EVERY == 0 || candidate.size() == rollout.minRequests();
+    boolean due = outcomes % judgeEvery == 0 || outcomes == rollout.minRequests();
     return due ? judge() : Optional.empty();
   }
 

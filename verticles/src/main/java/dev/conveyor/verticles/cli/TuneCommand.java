@@ -9,6 +9,7 @@ import dev.conveyor.models.repository.RepositoryException;
 import dev.conveyor.models.tune.LoadShape;
 import dev.conveyor.models.tune.Objective;
 import dev.conveyor.models.tune.SearchSpace;
+import dev.conveyor.models.tune.SuccessiveHalving;
 import dev.conveyor.models.tune.TuneResult;
 import dev.conveyor.verticles.bench.load.Payloads;
 import dev.conveyor.verticles.bench.report.Plot;
@@ -153,6 +154,10 @@ final class TuneCommand implements Callable<Integer> {
       if (!(seconds > 0)) {
         throw new IllegalArgumentException("--duration: expected more than 0 s, found " + seconds);
       }
+      if (runs < SuccessiveHalving.FEWEST_RUNS) {
+        throw new IllegalArgumentException(
+            "--runs: expected %d or more, found %d".formatted(SuccessiveHalving.FEWEST_RUNS, runs));
+      }
       return tune(load, objective, console, errors);
     } catch (IllegalArgumentException e) {
       errors.println("conveyor: " + e.getMessage());
@@ -190,24 +195,30 @@ final class TuneCommand implements Callable<Integer> {
             });
     TuneReport report = new TuneReport(session.model(), load, objective, result);
     console.print(report.text());
-    if (json != null) {
-      Files.writeString(json, report.json().encodePrettily() + "\n");
-    }
-    if (plot != null) {
-      Plot.write(report.figure(), plot);
-    }
     boolean improves = result.improves(objective);
     if (improves) {
       write(session, result, console);
     } else if (write || out != null) {
       console.println("nothing written");
     }
+    if (json != null) {
+      Files.writeString(json, report.json().encodePrettily() + "\n");
+    }
+    if (plot != null) {
+      Plot.write(report.figure(), plot);
+    }
     return improves || objective.holds(result.baseline()) ? 0 : 1;
   }
 
   private void write(TuneSession session, TuneResult result, PrintWriter console) {
     for (Path file : targets()) {
-      session.tunedConfig().write(file, session.model(), result.best().setting());
+      session
+          .tunedConfig()
+          .write(
+              file,
+              session.model(),
+              result.best().setting(),
+              result.baseline().setting().version());
       console.println("written to " + file);
     }
   }

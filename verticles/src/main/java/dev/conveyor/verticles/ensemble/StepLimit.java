@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 public final class StepLimit {
 
   /** Requests that wait for one step. */
-  static final int MAX_WAITING = 2048;
+  static final int MAX_WAITING = 2048 * Items.WINDOW;
 
   /** What became of a request that wants in. */
   enum Entry {

@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class StepStage {
 
   /** Steps that wait for a worker or are on one. */
-  static final int MAX_WAITING = 1024;
+  static final int MAX_WAITING = 1024 * Items.WINDOW;
 
   private final WorkerExecutor workers;
   private final AtomicInteger waiting = new AtomicInteger();

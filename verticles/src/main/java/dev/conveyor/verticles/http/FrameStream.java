@@ -3,7 +3,6 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
-import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.stream.Frame;
@@ -12,7 +11,6 @@ import dev.conveyor.verticles.stream.FramePump;
 import dev.conveyor.verticles.stream.FrameSplitter;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
-import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.nio.ByteBuffer;
@@ -30,8 +28,6 @@ import java.util.function.Consumer;
  * instead, while as many frames as may be are under way.
  */
 final class FrameStream implements FramePump.Effects<StreamFrame> {
-
-  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
   private final HttpServices services;
@@ -135,7 +131,7 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
     }
     try {
       ServedModel served = services.catalog().find(source.model().name(), source.version());
-      long deadlineNs = source.deadlineNs(System.nanoTime());
+      long deadlineNs = source.deadlineNs(frame.arrivedNs());
       services.door().enter(served, source.tenant(), frame.sizeBytes(), deadlineNs);
       List<Tensor> inputs = List.of(source.tensor(element));
       InferCall call =
@@ -160,7 +156,7 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
   public void abandon(StreamFrame frame) {
     if (frame.abandon(
         new InferenceException(ErrorCode.CANCELLED, "the client closed the connection"))) {
-      vertx.eventBus().send(Addresses.CANCELLED, source.model().key(), LOCAL);
+      services.gateway().onGivenUp(source.model().name(), source.version());
     }
   }
 

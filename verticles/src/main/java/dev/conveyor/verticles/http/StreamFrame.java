@@ -28,6 +28,7 @@ final class StreamFrame implements ReplyTo.Handler {
   private final StreamSource source;
   private final Frame frame;
   private final Settled settled;
+  private final long arrivedNs = System.nanoTime();
   private @Nullable ReplyTo replyTo;
   private Buffer event = Buffer.buffer();
   private boolean good;
@@ -47,6 +48,11 @@ final class StreamFrame implements ReplyTo.Handler {
 
   void number(long assigned) {
     number = assigned;
+  }
+
+  /** Returns when its last byte had come. */
+  long arrivedNs() {
+    return arrivedNs;
   }
 
   /** Returns the bytes as an element of a tensor; null if they were refused. */

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.rollout;
 
 import dev.conveyor.models.Tensor;
+import dev.conveyor.models.optimize.precision.Float16;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.function.IntToDoubleFunction;
@@ -45,6 +46,18 @@ public final class OutputComparison {
       case FP32 -> close(a.limit() / 4, i -> a.getFloat(4 * i), i -> b.getFloat(4 * i), tolerance);
       case FP64 ->
           close(a.limit() / 8, i -> a.getDouble(8 * i), i -> b.getDouble(8 * i), tolerance);
+      case FP16 ->
+          close(
+              a.limit() / 2,
+              i -> Float16.fromHalf(a.getShort(2 * i)),
+              i -> Float16.fromHalf(b.getShort(2 * i)),
+              tolerance);
+      case BF16 ->
+          close(
+              a.limit() / 2,
+              i -> Float16.fromBfloat16(a.getShort(2 * i)),
+              i -> Float16.fromBfloat16(b.getShort(2 * i)),
+              tolerance);
       default -> a.duplicate().rewind().equals(b.duplicate().rewind());
     };
   }

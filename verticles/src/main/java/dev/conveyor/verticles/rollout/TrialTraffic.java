@@ -60,12 +60,16 @@ public final class TrialTraffic {
     return switch (guard.route(isWaiting(call.model(), guard))) {
       case STABLE -> versions.infer(call, stable(guard, arrivalNs, handler));
       case CANARY ->
-          versions.infer(
-              to(candidate(guard), call, call.inputs(), call.priority(), call.deadlineNs()),
-              (response, failure) -> {
-                tell(call.model(), guard, judged(guard, failure, System.nanoTime() - arrivalNs));
-                handler.handle(response, failure);
-              });
+          // It may be about to come, or gone already, while the other version serves.
+          !isThere(call.model(), guard)
+              ? versions.infer(call, stable(guard, arrivalNs, handler))
+              : versions.infer(
+                  to(candidate(guard), call, call.inputs(), call.priority(), call.deadlineNs()),
+                  (response, failure) -> {
+                    tell(
+                        call.model(), guard, judged(guard, failure, System.nanoTime() - arrivalNs));
+                    handler.handle(response, failure);
+                  });
       case SHADOWED -> shadowed(guard, call, arrivalNs, handler);
     };
   }
@@ -150,6 +154,15 @@ public final class TrialTraffic {
           BODY_TIMEOUT ->
           false;
     };
+  }
+
+  private boolean isThere(String model, RolloutGuard guard) {
+    try {
+      ServedModel unused = catalog.find(model, candidate(guard));
+      return true;
+    } catch (InferenceException e) {
+      return false;
+    }
   }
 
   private boolean isWaiting(String model, RolloutGuard guard) {

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class FrameBuffer {
 
   private static final int PREFIX_BYTES = Integer.BYTES;
-  private static final int FIRST_BYTES = 32 * 1024;
+  private static final int FIRST_BYTES = 256;
 
   private final BufferPool pool;
   private final int maxBytes;

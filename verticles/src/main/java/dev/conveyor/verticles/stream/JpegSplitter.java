@@ -39,6 +39,10 @@ public final class JpegSplitter implements FrameSplitter {
   private State state = State.BETWEEN;
   private int marker;
   private int left;
+
+  /** Padding between pictures is not that long. */
+  private static final int MAX_JUNK_BYTES = 64 * 1024;
+
   private long junk;
 
   /**
@@ -116,6 +120,9 @@ public final class JpegSplitter implements FrameSplitter {
     if (state != State.BETWEEN && state != State.BETWEEN_FF) {
       frame.append(bytes, runStart, bytes.length - runStart);
       frame.tellRefusal(frames);
+    } else if (junk > MAX_JUNK_BYTES) {
+      throw InferenceException.invalid(
+          "%d bytes that are no JPEG: a picture begins with FF D8".formatted(junk));
     }
   }
 

@@ -52,8 +52,10 @@ public final class MultipartSplitter implements FrameSplitter {
    * @param maxBytes largest part
    */
   public MultipartSplitter(String boundary, BufferPool pool, int maxBytes) {
-    // Some cameras name the boundary with the dashes that belong to the delimiter.
-    String bare = boundary.startsWith("--") ? boundary.substring(2) : boundary;
+    // Some cameras name the boundary with the two dashes that belong to the delimiter; more of them
+    // are part of the name, as curl and browsers have it.
+    boolean doubled = boundary.startsWith("--") && !boundary.startsWith("---");
+    String bare = doubled ? boundary.substring(2) : boundary;
     this.delimiter = ("\n--" + bare).getBytes(ISO_8859_1);
     this.frame = new FrameBuffer(pool, maxBytes, 1);
   }

@@ -7,6 +7,7 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.verticles.server.Requests;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -21,11 +22,12 @@ class OutputComparisonTest {
   }
 
   private static Tensor bytes(DataType type, int... values) {
-    ByteBuffer data = ByteBuffer.allocate(values.length);
+    ByteBuffer data = ByteBuffer.allocate(values.length).order(ByteOrder.LITTLE_ENDIAN);
     for (int value : values) {
       data.put((byte) value);
     }
-    return Tensor.of("y", type, Shape.of(values.length), data.flip());
+    int width = type == DataType.FP16 || type == DataType.BF16 ? 2 : 1;
+    return Tensor.of("y", type, Shape.of(values.length / width), data.flip());
   }
 
   @Test
@@ -40,6 +42,17 @@ class OutputComparisonTest {
     assertThat(agree(row(Float.NaN, 1), row(Float.NaN, 1))).isTrue();
     assertThat(agree(row(1, 1), row(Float.NaN, 1))).isFalse();
     assertThat(agree(row(Float.NaN, 1), row(1, 1))).isFalse();
+  }
+
+  @Test
+  void shouldMeasureShortFloatsAsFloats() {
+    // 1 and the next number above it: 0x3C00 and 0x3C01 in half, 0x3F80 and 0x3F81 in bfloat16.
+    Tensor half = bytes(DataType.FP16, 0x00, 0x3C);
+    assertThat(agree(half, bytes(DataType.FP16, 0x01, 0x3C))).isTrue();
+    assertThat(agree(half, bytes(DataType.FP16, 0x00, 0x40))).as("2").isFalse();
+    Tensor brain = bytes(DataType.BF16, 0x80, 0x3F);
+    assertThat(agree(brain, bytes(DataType.BF16, 0x81, 0x3F))).isTrue();
+    assertThat(agree(brain, bytes(DataType.BF16, 0x00, 0x40))).as("2").isFalse();
   }
 
   @Test

@@ -3,8 +3,11 @@ package dev.conveyor.verticles.stream;
 import static dev.conveyor.verticles.stream.SplitterFixture.MAX_BYTES;
 import static dev.conveyor.verticles.stream.SplitterFixture.concat;
 import static dev.conveyor.verticles.stream.SplitterFixture.jpeg;
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.conveyor.models.InferenceException;
 import java.awt.Color;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
@@ -52,6 +55,13 @@ class JpegSplitterTest {
 
       assertThat(each.frames).as("pieces of %d bytes", piece).containsExactly(cut, RED);
     }
+  }
+
+  @Test
+  void shouldEndAStreamThatIsNoJpeg() {
+    assertThatThrownBy(() -> splitter.accept("x".repeat(1 << 17).getBytes(US_ASCII), frame -> {}))
+        .isInstanceOf(InferenceException.class)
+        .hasMessageContaining("FF D8");
   }
 
   @Test

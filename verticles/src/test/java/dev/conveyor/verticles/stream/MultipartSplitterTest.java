@@ -44,6 +44,20 @@ class MultipartSplitterTest {
   }
 
   @Test
+  void shouldTakeDashesForAPartOfTheNameUnlessACameraMeansTheDelimiters() {
+    for (String boundary : new String[] {"------------------------4f", "----WebKitForm", "--cam"}) {
+      String written = boundary.equals("--cam") ? boundary : "--" + boundary;
+      SplitterFixture each = new SplitterFixture();
+      each.feed(
+          new MultipartSplitter(boundary, each.pool, MAX_BYTES),
+          17,
+          concat(written + "\r\n\r\n", RED, "\r\n" + written + "--\r\n"));
+      assertThat(each.refusals).as(boundary).isEmpty();
+      assertThat(each.frames).as(boundary).containsExactly(RED);
+    }
+  }
+
+  @Test
   void shouldHandAPartOverWithItsLastByteIfItsLengthIsKnown() {
     seen.pieces(splitter, 50, concat(head(RED.length), RED));
     assertThat(seen.frames).containsExactly(RED);

@@ -22,6 +22,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps one instance on the simulated device busy with full batches of single requests, whose
@@ -39,6 +40,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
   private final Semaphore ended = new Semaphore(0);
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private volatile long waiter;
+  private volatile @Nullable ExecutionException failed;
 
   /**
    * What a batch costs the host, on average.
@@ -86,7 +88,15 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
 
   @Override
   public void onFailure(List<? extends BatchRequest> batch, ExecutionException failure) {
-    throw failure;
+    failed = failure;
+    ended.release();
+  }
+
+  private void refuseFailed() {
+    ExecutionException failure = failed;
+    if (failure != null) {
+      throw failure;
+    }
   }
 
   /** Waits only when every slot is in flight. */
@@ -99,7 +109,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
       pipeline.submit(requests);
     }
     while (pipeline.await()) {
-      // Until all have ended.
+      refuseFailed();
     }
   }
 
@@ -109,6 +119,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
     submit(running, batches, model.slots());
     ended.acquire(model.slots());
     running.close();
+    refuseFailed();
   }
 
   /** Returns the median of windows of so many batches, after as many to warm up. */
@@ -122,6 +133,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
     }
     ended.acquire(model.slots());
     running.close();
+    refuseFailed();
     costs.sort(Comparator.comparingDouble(Cost::cpuNs));
     return costs.get(windows / 2);
   }
@@ -150,6 +162,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
     for (int i = 0; i < batches; i++) {
       if (i >= free) {
         ended.acquire();
+        refuseFailed();
       }
       running.submit(requests);
     }

@@ -35,7 +35,7 @@ final class VictimRow {
   private static final int MAX_BATCH_SIZE = 4;
 
   /** More than ten times, because a connection also waits for its answers. */
-  private static final double PACED = 14;
+  private static final double PACED = 20;
 
   private static final long VICTIM_OBJECTIVE_US = 100_000;
   private static final long NEIGHBOUR_OBJECTIVE_US = 200_000;

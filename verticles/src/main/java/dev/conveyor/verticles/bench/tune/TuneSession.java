@@ -74,6 +74,10 @@ public final class TuneSession {
               "ensemble_scheduling", "an ensemble has no settings of its own; tune its models")
           .in(path.toString(), 0);
     }
+    if (!written.extensions().rollout().isNone()) {
+      throw new ConfigException("conveyor.rollout", "a version is on trial; end that before tuning")
+          .in(path.toString(), 0);
+    }
     List<Long> served = directory.served(written);
     Path file = directory.modelFile(served.get(served.size() - 1), written);
     Backend backend = new OnnxBackend();
