@@ -39,8 +39,20 @@ public final class LoadRun {
   /** Starts a run on an event loop of {@code vertx}. */
   public static Future<LoadPoint> start(Vertx vertx, List<Lane> lanes, LoadPlan plan) {
     LoadRun run = new LoadRun(vertx, plan);
-    vertx.getOrCreateContext().runOnContext(v -> run.begin(lanes));
+    vertx.getOrCreateContext().runOnContext(v -> run.orFail(() -> run.begin(lanes)));
     return run.done.future();
+  }
+
+  /**
+   * Nobody would hear of what is thrown on an event loop; who waits would, after its time limit.
+   */
+  private void orFail(Runnable step) {
+    try {
+      step.run();
+    } catch (RuntimeException | Error e) {
+      done.tryFail(e);
+      throw e;
+    }
   }
 
   private void begin(List<Lane> models) {
@@ -48,7 +60,7 @@ public final class LoadRun {
       lanes.add(
           LaneRun.start(vertx, models.get(i), plan.pattern(), plan.seed() + i, this::drained));
     }
-    vertx.setTimer(Math.max(1, plan.warmup().toMillis()), t -> open());
+    vertx.setTimer(Math.max(1, plan.warmup().toMillis()), t -> orFail(this::open));
   }
 
   private void open() {
@@ -56,7 +68,7 @@ public final class LoadRun {
     clientCpu = plan.clientCpu().seconds();
     openNs = System.nanoTime();
     lanes.forEach(lane -> lane.recorder().open(openNs));
-    vertx.setTimer(Math.max(1, plan.duration().toMillis()), t -> close());
+    vertx.setTimer(Math.max(1, plan.duration().toMillis()), t -> orFail(this::close));
   }
 
   private void close() {
@@ -66,13 +78,13 @@ public final class LoadRun {
     windowNs = nowNs - openNs;
     stopped = true;
     lanes.forEach(lane -> lane.stop(nowNs));
-    graceTimer = vertx.setTimer(GRACE.toMillis(), t -> finish());
+    graceTimer = vertx.setTimer(GRACE.toMillis(), t -> orFail(this::finish));
     drained();
   }
 
   private void drained() {
     if (stopped && lanes.stream().allMatch(lane -> lane.inFlight() == 0)) {
-      finish();
+      orFail(this::finish);
     }
   }
 
