@@ -32,6 +32,16 @@ class GrpcStreamTest {
   private final GrpcClientRequest<ModelInferRequest, ModelStreamInferResponse> stream =
       await(server.client.request(server.address, GRPCInferenceServiceGrpcClient.ModelStreamInfer));
 
+  /** Listens before anything is sent: the first answer may come with the head of the response. */
+  private final Future<GrpcClientResponse<ModelInferRequest, ModelStreamInferResponse>> opening =
+      stream
+          .response()
+          .map(
+              opened -> {
+                opened.handler(answers::add);
+                return opened;
+              });
+
   @AfterEach
   void close() {
     server.close();
@@ -267,16 +277,7 @@ class GrpcStreamTest {
   }
 
   private GrpcClientResponse<ModelInferRequest, ModelStreamInferResponse> open() {
-    GrpcClientResponse<ModelInferRequest, ModelStreamInferResponse> response =
-        await(
-            stream
-                .response()
-                .map(
-                    opened -> {
-                      opened.handler(answers::add);
-                      return opened;
-                    }));
-    return response;
+    return await(opening);
   }
 
   private ModelStreamInferResponse next() {
