@@ -8,6 +8,7 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -81,7 +82,10 @@ public final class MetricsFrontEnd extends VerticleBase {
   private Future<Buffer> render() {
     Future<Buffer> shared = rendering;
     if (shared == null) {
-      shared = vertx.executeBlocking(() -> Buffer.buffer(report.get()), false);
+      shared =
+          vertx
+              .executeBlocking(() -> Buffer.buffer(report.get()), false)
+              .map(Objects::requireNonNull);
       // In this order: a report that is done already clears the field at once.
       rendering = shared;
       shared.onComplete(done -> rendering = null);

@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -52,12 +53,14 @@ final class EnsembleKeeper {
 
   /** Tells whether this is an ensemble; false if that cannot be told. */
   Future<Boolean> isEnsemble(String name, @Nullable String configJson) {
-    return loaders.executeBlocking(() -> loader.isEnsemble(name, configJson), false);
+    return loaders
+        .executeBlocking(() -> loader.isEnsemble(name, configJson), false)
+        .map(Objects::requireNonNull);
   }
 
   /** Returns the ensembles among the models, those that others are made of first. */
   Future<List<String>> inOrder(List<String> names) {
-    return loaders.executeBlocking(() -> loader.inOrder(names), false);
+    return loaders.executeBlocking(() -> loader.inOrder(names), false).map(Objects::requireNonNull);
   }
 
   boolean contains(String name) {
