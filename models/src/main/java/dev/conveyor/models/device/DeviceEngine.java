@@ -16,6 +16,15 @@ public interface DeviceEngine extends AutoCloseable {
    */
   void enqueue(int items, DeviceBatch batch, long stream);
 
+  /**
+   * Returns whether {@link #enqueue} only enqueues kernels and copies that are the same every time
+   * for the same number of items in the same place, so that it may be captured once in a CUDA graph
+   * and replayed from then on without being called.
+   */
+  default boolean isCapturable() {
+    return false;
+  }
+
   /** Releases what it holds. Nothing it enqueued is still running. */
   @Override
   void close();
