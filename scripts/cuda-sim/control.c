@@ -1,4 +1,5 @@
 /* What tests call: settings, faults, the test kernel, and what was found out. */
+#include "hardware.h"
 #include "sim.h"
 
 #include <stdarg.h>
@@ -77,17 +78,9 @@ int injected(const char *call, int *hangs, int *fails) {
   return SUCCESS;
 }
 
-static uint64_t setting(const char *text, const char *key, uint64_t otherwise) {
-  size_t length = strlen(key);
-  for (const char *at = text; (at = strstr(at, key)); at += length) {
-    if ((at == text || at[-1] == ' ') && at[length] == '=') {
-      return strtoull(at + length + 1, NULL, 10);
-    }
-  }
-  return otherwise;
-}
+static size_t used_bytes(int device) { return sim.devices[device].allocated_bytes; }
 
-/* Begins anew, as a new process would. Settings are "key=number", separated by spaces. */
+/* Begins anew, as a new process would. Settings are "key=value", separated by spaces. */
 EXPORT void cudaSimReset(const char *settings) {
   pthread_mutex_lock(&sim.lock);
   sim.generation++;
@@ -96,20 +89,19 @@ EXPORT void cudaSimReset(const char *settings) {
   forget_violations();
   fault_count = 0;
   sim.config = (struct config){
-      .seed = setting(settings, "seed", 1),
-      .devices = (int)setting(settings, "devices", 1),
-      .device_bytes = setting(settings, "device_bytes", 1u << 30),
-      .real_time = (int)setting(settings, "real_time", 0),
-      .latency_ns = setting(settings, "latency_ns", 0),
-      .jitter_percent = (int)setting(settings, "jitter_percent", 0),
-      .call_ns = setting(settings, "call_ns", 0),
-      .copy_ns = setting(settings, "copy_ns", 0),
-      .to_device_mb_s = setting(settings, "to_device_mb_s", 0),
-      .to_host_mb_s = setting(settings, "to_host_mb_s", 0),
-      .no_data = (int)setting(settings, "no_data", 0)};
-  if (sim.config.devices > MAX_DEVICES) {
-    sim.config.devices = MAX_DEVICES;
-  }
+      .seed = cudaSimSetting(settings, "seed", 1),
+      .device_bytes = cudaSimSetting(settings, "device_bytes", 1u << 30),
+      .real_time = (int)cudaSimSetting(settings, "real_time", 0),
+      .latency_ns = cudaSimSetting(settings, "latency_ns", 0),
+      .jitter_percent = (int)cudaSimSetting(settings, "jitter_percent", 0),
+      .call_ns = cudaSimSetting(settings, "call_ns", 0),
+      .copy_ns = cudaSimSetting(settings, "copy_ns", 0),
+      .to_device_mb_s = cudaSimSetting(settings, "to_device_mb_s", 0),
+      .to_host_mb_s = cudaSimSetting(settings, "to_host_mb_s", 0),
+      .no_data = (int)cudaSimSetting(settings, "no_data", 0)};
+  cudaSimFindHardware(settings, sim.config.device_bytes);
+  cudaSimHardware()->used_bytes = used_bytes;
+  sim.config.devices = cudaSimHardware()->visible_count;
   memset(sim.devices, 0, sizeof sim.devices);
   sim.host_ns = sim.calls = sim.pageable_copies = sim.async_copies = sim.kernels = sim.waits = 0;
   struct timespec t;

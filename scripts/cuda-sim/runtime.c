@@ -1,7 +1,10 @@
 /* The calls of the CUDA runtime, as libcudart exports them: devices, streams, events. */
 #include "calls.h"
+#include "hardware.h"
 
 #include <stdlib.h>
+
+enum { RUNTIME_VERSION = 13010 };
 
 int enter(const char *call, int *hangs, int *fails) {
   pthread_mutex_lock(&sim.lock);
@@ -43,7 +46,8 @@ struct event *event_of(void *handle, const char *call) {
 EXPORT int cudaGetDeviceCount(int *count) {
   int hangs, fails, error = enter("cudaGetDeviceCount", &hangs, &fails);
   *count = sim.config.devices;
-  return leave(error ? error : sim.config.devices ? SUCCESS : NO_DEVICE);
+  int driver = cudaSimHardware()->driver < RUNTIME_VERSION / 1000 * 1000 ? INSUFFICIENT_DRIVER : SUCCESS;
+  return leave(error ? error : driver ? driver : sim.config.devices ? SUCCESS : NO_DEVICE);
 }
 
 EXPORT int cudaSetDevice(int device) {
@@ -59,11 +63,14 @@ EXPORT int cudaGetDevice(int *device) {
 }
 
 EXPORT int cudaDriverGetVersion(int *version) {
-  *version = 13010;
+  *version = cudaSimHardware()->driver;
   return SUCCESS;
 }
 
-EXPORT int cudaRuntimeGetVersion(int *version) { return cudaDriverGetVersion(version); }
+EXPORT int cudaRuntimeGetVersion(int *version) {
+  *version = RUNTIME_VERSION;
+  return SUCCESS;
+}
 
 EXPORT int cudaDeviceGetAttribute(int *value, int attribute, int device) {
   CALL("cudaDeviceGetAttribute");
@@ -72,8 +79,8 @@ EXPORT int cudaDeviceGetAttribute(int *value, int attribute, int device) {
     return leave(INVALID_DEVICE);
   }
   switch (attribute) {
-    case CAPABILITY_MAJOR: *value = 9; break;
-    case CAPABILITY_MINOR: *value = 0; break;
+    case CAPABILITY_MAJOR: *value = cudaSimHardware()->capability / 10; break;
+    case CAPABILITY_MINOR: *value = cudaSimHardware()->capability % 10; break;
     case POOLS_SUPPORTED: *value = 1; break;
     default: return leave(NOT_SUPPORTED);
   }
@@ -104,6 +111,7 @@ EXPORT const char *cudaGetErrorName(int error) {
     case INVALID_VALUE: return "cudaErrorInvalidValue";
     case OUT_OF_MEMORY: return "cudaErrorMemoryAllocation";
     case INVALID_DEVICE_POINTER: return "cudaErrorInvalidDevicePointer";
+    case INSUFFICIENT_DRIVER: return "cudaErrorInsufficientDriver";
     case NO_DEVICE: return "cudaErrorNoDevice";
     case INVALID_DEVICE: return "cudaErrorInvalidDevice";
     case INVALID_HANDLE: return "cudaErrorInvalidResourceHandle";

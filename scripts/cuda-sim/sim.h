@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAX_DEVICES 8
+#define MAX_DEVICES 8 /* MAX_UNITS of the hardware */
 #define EXPORT __attribute__((visibility("default")))
 
 /* The numbers of driver_types.h. */
@@ -28,6 +28,7 @@ enum {
   INVALID_VALUE = 1,
   OUT_OF_MEMORY = 2,
   INVALID_DEVICE_POINTER = 17,
+  INSUFFICIENT_DRIVER = 35,
   NO_DEVICE = 100,
   INVALID_DEVICE = 101,
   INVALID_HANDLE = 400,

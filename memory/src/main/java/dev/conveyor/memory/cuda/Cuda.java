@@ -25,6 +25,15 @@ public interface Cuda {
   /** Returns the compute capability, 10 * major + minor. */
   int computeCapability(int device);
 
+  /** Returns the device's UUID without the prefix that tells GPUs and slices apart. */
+  String uuid(int device);
+
+  /** Returns the name of the product. */
+  String name(int device);
+
+  /** Returns the bytes of a device. */
+  long totalBytes(int device);
+
   /** Returns the bytes of the thread's device that nobody has taken. */
   long freeBytes();
 

@@ -25,6 +25,10 @@ public final class CudaLibraries {
   public static final String PATH_PROPERTY = "conveyor.cuda.path";
 
   private static final String DRIVER = "libcuda.so.1";
+
+  /** Version of the runtime that the binding is made for, 1000 * major + 10 * minor. */
+  private static final int NEEDED = 13_010;
+
   private static final String RUNTIME = "libcudart.so.13";
 
   private CudaLibraries() {}
@@ -51,6 +55,12 @@ public final class CudaLibraries {
     try {
       String unused = Loader.load(org.bytedeco.cuda.global.cudart.class);
       Cuda cuda = new CudaRuntime();
+      int driver = cuda.driverVersion();
+      if (driver < NEEDED / 1000 * 1000) {
+        return none(
+            "the driver is too old: it is for CUDA %d.%d, CUDA %d.0 or newer is needed"
+                .formatted(driver / 1000, driver % 1000 / 10, NEEDED / 1000));
+      }
       return cuda.deviceCount() > 0 ? new Found(cuda, "") : none("the driver shows no device");
     } catch (CudaException e) {
       return none("the driver cannot be used: " + e.getMessage());

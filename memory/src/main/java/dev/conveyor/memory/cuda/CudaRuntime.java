@@ -2,9 +2,13 @@ package dev.conveyor.memory.cuda;
 
 import static org.bytedeco.cuda.global.cudart.*;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.UUID;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUmemPoolHandle_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.cuda.cudart.CUuuid;
 import org.bytedeco.cuda.cudart.cudaMemPoolProps;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.LongPointer;
@@ -52,6 +56,36 @@ final class CudaRuntime implements Cuda {
     int[] value = new int[1];
     check("cudaDeviceGetAttribute", cudaDeviceGetAttribute(value, attribute, device));
     return value[0];
+  }
+
+  @Override
+  public String uuid(int device) {
+    try (CUuuid uuid = new CUuuid()) {
+      check("cuDeviceGetUuid", cuDeviceGetUuid(uuid, device));
+      byte[] bytes = new byte[16];
+      uuid.bytes().get(bytes);
+      ByteBuffer big = ByteBuffer.wrap(bytes);
+      return new UUID(big.getLong(), big.getLong()).toString();
+    }
+  }
+
+  @Override
+  public String name(int device) {
+    byte[] name = new byte[256];
+    check("cuDeviceGetName", cuDeviceGetName(name, name.length, device));
+    int length = 0;
+    while (length < name.length && name[length] != 0) {
+      length++;
+    }
+    return new String(name, 0, length, StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public long totalBytes(int device) {
+    try (SizeTPointer bytes = new SizeTPointer(1)) {
+      check("cuDeviceTotalMem", cuDeviceTotalMem(bytes, device));
+      return bytes.get();
+    }
   }
 
   @Override

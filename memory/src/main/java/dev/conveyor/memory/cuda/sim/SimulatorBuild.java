@@ -10,7 +10,8 @@ import java.util.List;
 /** Builds the simulated runtime. Thread-safe: no state. */
 final class SimulatorBuild {
 
-  static final List<String> LIBRARIES = List.of("libcuda.so.1", "libcudart.so.13");
+  static final List<String> LIBRARIES =
+      List.of("libcuda.so.1", "libnvidia-ml.so.1", "libcudart.so.13");
 
   private SimulatorBuild() {}
 
