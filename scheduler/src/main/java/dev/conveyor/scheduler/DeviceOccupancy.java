@@ -22,6 +22,7 @@ import java.util.function.IntPredicate;
  */
 final class DeviceOccupancy {
 
+  private final int capacity;
   private final StretchTable stretches;
   private final ConcurrencyController controller;
   private final List<Placement> placements;
@@ -36,6 +37,7 @@ final class DeviceOccupancy {
    * @param placements the models on the device, as they come and go
    */
   DeviceOccupancy(int capacity, List<Placement> placements) {
+    this.capacity = capacity;
     this.placements = placements;
     this.stretches = new StretchTable(CostProfile.MAX_CONCURRENCY);
     this.controller = new ConcurrencyController(stretches, capacity, capacity);
@@ -72,9 +74,12 @@ final class DeviceOccupancy {
    * @param concurrency batches on the device meanwhile, on average
    */
   void onOutcome(InstanceState instance, BatchOutcome outcome, int concurrency, long nowNs) {
+    if (capacity == 1) {
+      return; // nothing ever runs beside anything
+    }
     Placement placement = instance.placement;
     stretches.record(
-        placement.model.plan.key(),
+        placement.model.key,
         instance.beside(),
         concurrency,
         outcome.busyNs(),
@@ -115,7 +120,7 @@ final class DeviceOccupancy {
     }
     Map<String, Double> beside = new TreeMap<>();
     for (Placement neighbour : neighbours) {
-      String other = neighbour.model.plan.key();
+      String other = neighbour.model.key;
       double stretch = stretches.stretch(key, other);
       if (stretch > 0) {
         beside.put(other, stretch);

@@ -54,7 +54,7 @@ final class InstanceState {
 
   /** Notes that another batch runs at the same time, for a while at least. */
   void meets(InstanceState other) {
-    String key = other.placement.model.plan.key();
+    String key = other.placement.model.key;
     besideSeveral |= beside != null && !beside.equals(key);
     beside = key;
   }

@@ -26,6 +26,14 @@ final class ModelState {
 
   final ModelAdmission admission;
 
+  /** Name and version, which no new plan changes. */
+  final String key;
+
+  final String version;
+
+  /** Another version of the same model, which was there before this one. */
+  @Nullable ModelState olderVersion;
+
   ModelPlan plan;
   Batcher batcher;
   int running;
@@ -75,6 +83,8 @@ final class ModelState {
 
   ModelState(ModelPlan plan, Tenants tenants) {
     this.plan = plan;
+    this.key = plan.key();
+    this.version = plan.version();
     this.ageingNs = plan.serviceLevel().ageing().toNanos();
     this.batcher = plan.newBatcher();
     this.admission = new ModelAdmission(this, tenants);
@@ -216,13 +226,13 @@ final class ModelState {
                     placement.device.spec.name(),
                     placement.seed,
                     placement.profile.snapshot(),
-                    placement.device.occupancy.snapshot(plan.key(), placement.device.placements)))
+                    placement.device.occupancy.snapshot(key, placement.device.placements)))
         .toList();
   }
 
   SchedulerSnapshot.Model snapshot() {
     return new SchedulerSnapshot.Model(
-        plan.key(),
+        key,
         batcher.queue().requests(),
         batcher.queue().items(),
         running,

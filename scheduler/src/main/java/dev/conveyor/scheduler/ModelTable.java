@@ -14,23 +14,18 @@ import org.jspecify.annotations.Nullable;
  */
 final class ModelTable {
 
-  /** The versions of one model; usually there is one, and it is found without a second look. */
-  private static final class Versions {
-    final Map<String, ModelState> all = new HashMap<>(2);
-    @Nullable ModelState newest;
-    @Nullable String newestVersion;
-  }
+  /** Of each model the version added last; it knows the one before. */
+  private final Map<String, ModelState> newest = new HashMap<>();
 
-  private final Map<String, Versions> byName = new HashMap<>();
   private final Map<String, ModelState> byKey = new HashMap<>();
   private final List<ModelState> all = new ArrayList<>();
 
   @Nullable ModelState find(String name, String version) {
-    Versions versions = byName.get(name);
-    if (versions == null) {
-      return null;
+    ModelState model = newest.get(name);
+    while (model != null && !model.version.equals(version)) {
+      model = model.olderVersion;
     }
-    return version.equals(versions.newestVersion) ? versions.newest : versions.all.get(version);
+    return model;
   }
 
   @Nullable ModelState find(String key) {
@@ -43,28 +38,28 @@ final class ModelTable {
   }
 
   void add(ModelState model) {
-    Versions versions = byName.computeIfAbsent(model.plan.name(), name -> new Versions());
-    versions.all.put(model.plan.version(), model);
-    versions.newest = model;
-    versions.newestVersion = model.plan.version();
-    byKey.put(model.plan.key(), model);
+    model.olderVersion = newest.put(model.plan.name(), model);
+    byKey.put(model.key, model);
     all.add(model);
   }
 
   void remove(ModelState model) {
-    Versions versions = byName.get(model.plan.name());
-    if (versions != null) {
-      versions.all.remove(model.plan.version());
-      if (versions.newest == model) {
-        versions.newest = null;
-        versions.newestVersion = null;
-      }
-      if (versions.all.isEmpty()) {
-        byName.remove(model.plan.name());
+    newest.computeIfPresent(model.plan.name(), (name, first) -> without(model, first));
+    byKey.remove(model.key);
+    all.remove(model);
+  }
+
+  /** Returns the versions from {@code first} on, less one. */
+  private static @Nullable ModelState without(ModelState model, ModelState first) {
+    if (first == model) {
+      return model.olderVersion;
+    }
+    for (ModelState one = first; one != null; one = one.olderVersion) {
+      if (one.olderVersion == model) {
+        one.olderVersion = model.olderVersion;
       }
     }
-    byKey.remove(model.plan.key());
-    all.remove(model);
+    return first;
   }
 
   /** Returns every batch that runs now. */

@@ -35,9 +35,20 @@ public final class Replies {
     won.clear();
   }
 
+  /** What one handler throws is its own request's affair: the others are answered all the same. */
   private static void deliver(List<ReplyTo> replies) {
     for (int i = 0; i < replies.size(); i++) {
-      replies.get(i).deliver();
+      ReplyTo replyTo = replies.get(i);
+      try {
+        replyTo.deliver();
+      } catch (RuntimeException | Error e) {
+        replyTo
+            .context()
+            .runOnContext(
+                v -> {
+                  throw e; // for the context's exception handler, or the log
+                });
+      }
     }
   }
 

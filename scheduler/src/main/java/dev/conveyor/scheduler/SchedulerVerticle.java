@@ -44,6 +44,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SchedulerVerticle extends VerticleBase {
 
+  /**
+   * What the system calls the thread meanwhile; it shows 15 characters. Where the server has one
+   * event loop, the front ends are on it, too.
+   */
+  public static final String THREAD_NAME = "loop-scheduler";
+
   /** Something that was asked for and is answered once a condition holds. */
   private record Pending(BooleanSupplier isDone, Message<?> message) {}
 
@@ -67,6 +73,7 @@ public final class SchedulerVerticle extends VerticleBase {
   private long watchdog;
   private @Nullable Timer wakeUp;
   private long wakeUpAtNs;
+  private String threadNameBefore = "";
 
   /**
    * Creates the actor.
@@ -90,6 +97,8 @@ public final class SchedulerVerticle extends VerticleBase {
 
   @Override
   public Future<?> start() {
+    threadNameBefore = Thread.currentThread().getName();
+    Thread.currentThread().setName(THREAD_NAME);
     EventBus bus = vertx.eventBus();
     consumers.add(bus.<InferenceRequest>localConsumer(Addresses.SUBMIT, this::onSubmit));
     consumers.add(bus.<String>localConsumer(Addresses.CANCELLED, this::onCancelled));
@@ -119,6 +128,7 @@ public final class SchedulerVerticle extends VerticleBase {
 
   @Override
   public Future<?> stop() {
+    Thread.currentThread().setName(threadNameBefore);
     List<Future<Void>> unregistered = new ArrayList<>();
     for (MessageConsumer<?> consumer : consumers) {
       unregistered.add(consumer.unregister());

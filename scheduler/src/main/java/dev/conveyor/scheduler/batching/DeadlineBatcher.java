@@ -44,6 +44,9 @@ public final class DeadlineBatcher extends Batcher {
 
   private static final long PROBE_NS = 1_000_000_000;
 
+  /** Latest starts that differ by less than this part of the objective are the same. */
+  private static final long SAME_START = 32;
+
   private final long objectiveNs;
   private final boolean byDeadline;
   private int parallelism = 1;
@@ -296,8 +299,9 @@ public final class DeadlineBatcher extends Batcher {
 
   /**
    * A request behind the head makes the next batch longer, so that it must start earlier. That is
-   * worked out anew for each of the first few, and then whenever a quarter more has come: among
-   * models a latest start that is a little out changes nothing that can be measured.
+   * worked out anew for each of the first few, and then whenever a quarter more has come, or twice
+   * as much where that hardly makes the batch longer: among models a latest start that is a little
+   * out changes nothing that can be measured.
    */
   @Override
   public boolean isNews() {
@@ -311,8 +315,15 @@ public final class DeadlineBatcher extends Batcher {
 
   private long wholeNs(BatchCosts costs) {
     int items = Math.min(queue.items(), maxItems);
-    nextStep = items >= maxItems ? Integer.MAX_VALUE : items + 1 + items / 4;
-    return costs.boundNs(items);
+    long wholeNs = costs.boundNs(items);
+    if (items >= maxItems) {
+      nextStep = Integer.MAX_VALUE;
+    } else {
+      int twice = 2 * items + 2;
+      boolean same = costs.boundNs(Math.min(twice, maxItems)) - wholeNs <= objectiveNs / SAME_START;
+      nextStep = same ? twice : items + 1 + items / 4;
+    }
+    return wholeNs;
   }
 
   @Override

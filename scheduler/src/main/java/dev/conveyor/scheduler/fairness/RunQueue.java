@@ -117,7 +117,10 @@ public final class RunQueue<T> {
   /** Tells that the batch of an entry that is ready must start at another time. */
   public void setLatestStart(Entry<T> entry, double latestStart) {
     entry.latestStart = latestStart;
-    update(entry);
+    Width<T> width = entry.width;
+    if (width != null) {
+      width.setTurn(entry, fair);
+    }
   }
 
   /** Tells that an entry has nothing ready. */
@@ -206,6 +209,11 @@ public final class RunQueue<T> {
     void set(Entry<T> entry, StartTimeFairQueue fair) {
       double tag = fair.startTag(entry.flow);
       byTag.set(entry.byTag, tag, 0);
+      setTurn(entry, fair);
+    }
+
+    void setTurn(Entry<T> entry, StartTimeFairQueue fair) {
+      double tag = fair.startTag(entry.flow);
       if (entry.eligible) {
         eligible.set(entry.byTurn, entry.latestStart, tag);
       } else {

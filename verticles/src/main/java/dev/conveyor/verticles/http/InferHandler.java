@@ -186,7 +186,9 @@ final class InferHandler {
       response.putHeader(HttpHeaders.CONTENT_TYPE, encoded.binary().isEmpty() ? JSON : BINARY);
       ByteBuf bytes = Compression.deflate(request, response, join(encoded));
       response.end(Chunks.wrap(bytes));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | OutOfMemoryError e) {
+      // The memory that ran out may be that of network buffers, in which this answer was one of
+      // many.
       JsonReply.fail(response, e);
     } finally {
       answer.close();

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,8 +39,14 @@ public final class ConveyorPolicy implements Policy {
   private static final double PERCENTILE = 99;
   private static final int WARM_UP_RUNS = 3;
 
+  /** Where an instance is, and what it runs, by index. */
+  private record Place(int device, int model) {}
+
   private final Scheduler core;
-  private final Map<String, Integer> deviceByName = new HashMap<>();
+
+  /** By the object that came in: comparing the names costs more than deciding. */
+  private final IdentityHashMap<InstanceRef, Place> places = new IdentityHashMap<>();
+
   private final Map<String, Integer> modelByName = new HashMap<>();
   private final List<List<InstanceRef>> instancesOn = new ArrayList<>();
 
@@ -51,18 +58,19 @@ public final class ConveyorPolicy implements Policy {
   public ConveyorPolicy(Scenario scenario, DynamicBatching batching) {
     List<DeviceSpec> specs = new ArrayList<>();
     for (Scenario.Device device : scenario.devices()) {
-      deviceByName.put(device.name(), specs.size());
       specs.add(DeviceSpec.gpu(device.name(), device.slots()));
       instancesOn.add(new ArrayList<>());
     }
     core = new Scheduler(specs);
     for (Scenario.Model model : scenario.models()) {
-      modelByName.put(model.name(), modelByName.size());
-      add(scenario, model, batching);
+      int index = modelByName.size();
+      modelByName.put(model.name(), index);
+      add(scenario, index, batching);
     }
   }
 
-  private void add(Scenario scenario, Scenario.Model model, DynamicBatching batching) {
+  private void add(Scenario scenario, int which, DynamicBatching batching) {
+    Scenario.Model model = scenario.models().get(which);
     ModelPlan plan =
         new ModelPlan(
             model.name(),
@@ -87,6 +95,7 @@ public final class ConveyorPolicy implements Policy {
       for (int slot = 0; slot < on.slots(); slot++) {
         InstanceRef ref = new InstanceRef(plan.key(), index++, on.name(), 1);
         instancesOn.get(device).add(ref);
+        places.put(ref, new Place(device, which));
         core.addInstance(ref, 0);
       }
     }
@@ -115,12 +124,8 @@ public final class ConveyorPolicy implements Policy {
   public void decide(long nowNs, Machine machine) {
     Assignment next = core.poll(nowNs);
     while (next != null) {
-      List<InferenceRequest> requests = next.batch().requests();
-      machine.start(
-          find(deviceByName, next.instance().device()),
-          find(modelByName, requests.get(0).model()),
-          requests,
-          next);
+      Place place = find(places, next.instance());
+      machine.start(place.device(), place.model(), next.batch().requests(), next);
       next = core.poll(nowNs);
     }
     List<Rejection> rejected = core.takeRejected();
@@ -130,12 +135,12 @@ public final class ConveyorPolicy implements Policy {
     }
   }
 
-  private static int find(Map<String, Integer> indexByName, String name) {
-    Integer index = indexByName.get(name);
-    if (index == null) {
-      throw new IllegalStateException("unknown " + name);
+  private static <K, V> V find(Map<K, V> all, K key) {
+    V value = all.get(key);
+    if (value == null) {
+      throw new IllegalStateException("unknown " + key);
     }
-    return index;
+    return value;
   }
 
   @Override

@@ -55,6 +55,27 @@ public final class ProcFs {
     }
   }
 
+  /**
+   * Returns the time on a core of all threads of a process that the system knows by this name, in
+   * seconds; empty if there is none.
+   */
+  public OptionalDouble threadCpuSeconds(long pid, String name) {
+    long ns = 0;
+    boolean found = false;
+    try (DirectoryStream<Path> threads = Files.newDirectoryStream(process(pid).resolve("task"))) {
+      for (Path thread : threads) {
+        if (Files.readString(thread.resolve("comm")).strip().equals(name)) {
+          String[] times = Files.readString(thread.resolve("schedstat")).split(" ", -1);
+          ns += Long.parseLong(times[0]);
+          found = true;
+        }
+      }
+    } catch (IOException | RuntimeException e) {
+      return OptionalDouble.empty();
+    }
+    return found ? OptionalDouble.of(ns / 1e9) : OptionalDouble.empty();
+  }
+
   /** Returns the physical memory a process occupies. */
   public OptionalLong residentBytes(long pid) {
     try {

@@ -19,6 +19,7 @@ public final class LoadDriver implements AutoCloseable {
 
   private static final Duration CONNECT_LIMIT = Duration.ofMinutes(2);
   private static final Duration SLACK = Duration.ofMinutes(1);
+  private static final long SLICE_MS = 1000;
 
   private final Vertx vertx;
   private final LoadConnection connection;
@@ -33,7 +34,8 @@ public final class LoadDriver implements AutoCloseable {
       throws TimeoutException {
     Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(true));
     try {
-      return new LoadDriver(vertx, await(protocol.connect(vertx, target), CONNECT_LIMIT));
+      return new LoadDriver(
+          vertx, await(protocol.connect(vertx, target), CONNECT_LIMIT, "to connect"));
     } catch (RuntimeException | TimeoutException e) {
       vertx.close();
       throw e;
@@ -42,7 +44,7 @@ public final class LoadDriver implements AutoCloseable {
 
   /** Asks for the inputs of a model. */
   public List<TensorSpec> inputs(String model) throws TimeoutException {
-    return await(connection.inputs(model), CONNECT_LIMIT);
+    return await(connection.inputs(model), CONNECT_LIMIT, "to ask for the inputs of " + model);
   }
 
   /** Prepares a model to be put under load with these requests. */
@@ -53,7 +55,9 @@ public final class LoadDriver implements AutoCloseable {
   /** Measures one point. */
   public LoadPoint run(List<Lane> lanes, LoadPlan plan) throws TimeoutException {
     return await(
-        LoadRun.start(vertx, lanes, plan), plan.warmup().plus(plan.duration()).plus(SLACK));
+        LoadRun.start(vertx, lanes, plan),
+        plan.warmup().plus(plan.duration()).plus(SLACK),
+        "the load");
   }
 
   /** Sends this many requests, so many at a time; fails with the first that fails. */
@@ -63,19 +67,39 @@ public final class LoadDriver implements AutoCloseable {
     vertx
         .getOrCreateContext()
         .runOnContext(v -> new CountedRun(lane.client(), requests, done).start(concurrency));
-    await(done.future(), limit);
+    await(done.future(), limit, requests + " requests");
   }
 
   @Override
   public void close() {
     try {
-      await(connection.close().eventually(vertx::close), SLACK);
+      await(connection.close().eventually(vertx::close), SLACK, "to close");
     } catch (TimeoutException e) {
       throw new IllegalStateException("the client did not close within " + SLACK, e);
     }
   }
 
-  private static <T> T await(Future<T> future, Duration limit) throws TimeoutException {
-    return future.await(limit.toMillis(), TimeUnit.MILLISECONDS);
+  /** Only time in which this process ran counts: being stopped for a while is not waiting. */
+  private static <T> T await(Future<T> future, Duration limit, String what)
+      throws TimeoutException {
+    long leftMs = limit.toMillis();
+    while (leftMs > SLICE_MS) {
+      try {
+        return future.await(SLICE_MS, TimeUnit.MILLISECONDS);
+      } catch (TimeoutException e) {
+        if (future.isComplete()) {
+          throw e; // that is how it failed
+        }
+        leftMs -= SLICE_MS;
+      }
+    }
+    try {
+      return future.await(leftMs, TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      if (future.isComplete()) {
+        throw e;
+      }
+      throw new TimeoutException("%s took more than %d s".formatted(what, limit.toSeconds()));
+    }
   }
 }

@@ -156,6 +156,10 @@ final class RealRows implements AutoCloseable {
       lanes.add(driver.lane(model.name(), List.of(load.payload(model.name()))));
     }
     LoadPoint point = driver.run(lanes, plan(target, new LoadPattern.Open(perModel)));
+    if (point.windowNs() > 2 * lab.duration().toNanos()) {
+      throw new CannotMeasureException(
+          text("the client stood still: its window took %.1f s", point.windowNs() / 1e9));
+    }
     long answered = 0;
     long late = 0;
     for (int i = 0; i < MODELS.size(); i++) {

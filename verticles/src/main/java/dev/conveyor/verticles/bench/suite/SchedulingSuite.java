@@ -29,6 +29,7 @@ final class SchedulingSuite implements Suite {
             Target.atMost(1.15, ""),
             MemorySuite::misses));
     rows.addAll(DecisionRows.rows());
+    rows.addAll(new SchedulerCpuRows(lab).rows());
     rows.addAll(real.rows());
     rows.add(new VictimRow(lab).row());
     return rows;

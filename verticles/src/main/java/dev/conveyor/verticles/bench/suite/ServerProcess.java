@@ -87,6 +87,12 @@ final class ServerProcess implements AutoCloseable {
     return ProcFs.cpuOf(process.pid());
   }
 
+  /** Returns the CPU time of the threads with a name. */
+  CpuClock threadCpu(String name) {
+    ProcFs proc = ProcFs.system();
+    return () -> proc.threadCpuSeconds(process.pid(), name);
+  }
+
   OptionalLong residentBytes() {
     return ProcFs.system().residentBytes(process.pid());
   }

@@ -24,6 +24,20 @@ class ProcFsTest {
   }
 
   @Test
+  void shouldAddTheTimesOfThreadsWithAName() throws IOException {
+    write("7/task/8/comm", "loop-scheduler\n");
+    write("7/task/8/schedstat", "1500000000 30 40\n");
+    write("7/task/9/comm", "loop-scheduler\n");
+    write("7/task/9/schedstat", "250000000 1 2\n");
+    write("7/task/10/comm", "java\n");
+    write("7/task/10/schedstat", "9000000000 1 2\n");
+
+    assertThat(new ProcFs(root).threadCpuSeconds(7, "loop-scheduler")).hasValue(1.75);
+    assertThat(new ProcFs(root).threadCpuSeconds(7, "none")).isEmpty();
+    assertThat(new ProcFs(root).threadCpuSeconds(6, "java")).isEmpty();
+  }
+
+  @Test
   void shouldReadResidentMemory() throws IOException {
     write("7/status", "Name:\tjava\nVmHWM:\t  2048 kB\nVmRSS:\t    1024 kB\n");
 
