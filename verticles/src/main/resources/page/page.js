@@ -258,6 +258,13 @@
       setText(device.name, d.name);
       const about = d.name.startsWith(d.kind) ? [] : [d.kind];
       if (d.cores > 0) about.push(d.cores + (d.cores === 1 ? " core" : " cores"));
+      if (d.gpu) {
+        about.push(d.gpu.product);
+        if (d.gpu.lost) about.push("LOST: " + d.gpu.lost);
+        if (d.gpu.utilization !== undefined) about.push(percent(d.gpu.utilization) + " utilised");
+        if (d.gpu.powerWatts !== undefined) about.push(d.gpu.powerWatts + " W");
+        if (d.gpu.temperatureCelsius !== undefined) about.push(d.gpu.temperatureCelsius + " °C");
+      }
       setText(device.kind, about.join(", "));
       setMeter(device.busy, d.busyFraction, percent(d.busyFraction));
       device.fill.style.width = percent(d.busyFraction).replace(" ", "");

@@ -1,12 +1,13 @@
 package dev.conveyor.verticles;
 
-import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ServerConfig;
+import dev.conveyor.models.device.GpuBackends;
+import dev.conveyor.models.device.GpuPlace;
 import dev.conveyor.models.process.Workers;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.scheduler.Addresses;
@@ -37,6 +38,7 @@ import dev.conveyor.verticles.profile.ProfileKeeper;
 import dev.conveyor.verticles.profile.ProfileSnapshots;
 import dev.conveyor.verticles.profile.ProfileStore;
 import dev.conveyor.verticles.supervisor.CountedEvents;
+import dev.conveyor.verticles.supervisor.DeviceLoads;
 import dev.conveyor.verticles.supervisor.ModelLoader;
 import dev.conveyor.verticles.supervisor.ModelSupervisor;
 import dev.conveyor.verticles.supervisor.ProcessLoads;
@@ -47,6 +49,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.eventbus.DeliveryOptions;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -72,6 +75,7 @@ public final class ConveyorServer {
   private final Machine machine;
   private final ModelCatalog catalog = new ModelCatalog();
   private final MemoryBudget budget;
+  private final GpuPlaces gpus;
   private final BufferPool requestMemory;
   private final WorkerExecutor loaders;
   private final Workers workers = new Workers();
@@ -103,8 +107,8 @@ public final class ConveyorServer {
     this.config = config;
     this.machine = Machine.find(config.devices().cpu());
     this.budget = new MemoryBudget(CPU, machine.memoryBudgetBytes());
-    this.requestMemory =
-        new BufferPool(BlockAllocator.host(), config.limits().requestMemoryBytes());
+    this.gpus = new GpuPlaces(config.devices().gpu(), budget);
+    this.requestMemory = new BufferPool(gpus.requestMemory(), config.limits().requestMemoryBytes());
     this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
     this.images =
         new ImageStage(vertx, machine.cores(), requestMemory, config.limits().maxImagePixels());
@@ -113,7 +117,8 @@ public final class ConveyorServer {
         new IsolationJournal(
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));
     this.supervisor = supervisor(events);
-    this.system = new SystemSnapshots(vertx, catalog, budget, machine);
+    gpus.onLost(supervisor::onDeviceLost);
+    this.system = new SystemSnapshots(vertx, catalog, budget, machine, gpus);
     this.profiles = new ProfileSnapshots(vertx, catalog);
     this.overloads =
         new OverloadEvents(
@@ -142,7 +147,11 @@ public final class ConveyorServer {
                 supervisor,
                 door,
                 requestMemory,
-                new MemoryReport(budget, requestMemory, supervisor)),
+                new MemoryReport(
+                    budget,
+                    gpus.all().stream().map(GpuPlace::budget).toList(),
+                    requestMemory,
+                    supervisor)),
             new HttpFrontEndOptions(
                 config.http().host(),
                 config.http().port(),
@@ -182,6 +191,7 @@ public final class ConveyorServer {
             new ProcessLoads(backend(), workers),
             budget,
             machine.cores(),
+            new DeviceLoads(gpus.all(), gpus.notes(), GpuBackends.find(), CPU, machine.cores()),
             images::of);
     return new ModelSupervisor(
         vertx,
@@ -212,11 +222,7 @@ public final class ConveyorServer {
   /** Opens the ports; the server is live, not ready. */
   public Future<Void> listen() {
     SchedulerVerticle scheduler =
-        new SchedulerVerticle(
-            List.of(DeviceSpec.cpu(CPU, machine.cores())),
-            config.tenants(),
-            NanoClock.SYSTEM,
-            EXECUTION_TIMEOUT_MS);
+        new SchedulerVerticle(devices(), config.tenants(), NanoClock.SYSTEM, EXECUTION_TIMEOUT_MS);
     return vertx
         .deployVerticle(scheduler)
         .onSuccess(frontEnds::addLast)
@@ -229,6 +235,14 @@ public final class ConveyorServer {
         .onSuccess(v -> system.start())
         .onSuccess(v -> profiles.start())
         .onSuccess(v -> overloads.start());
+  }
+
+  private List<DeviceSpec> devices() {
+    List<DeviceSpec> devices = new ArrayList<>();
+    devices.add(DeviceSpec.cpu(CPU, machine.cores()));
+    int inFlight = config.devices().gpu().batchesInFlight();
+    gpus.all().forEach(place -> devices.add(DeviceSpec.gpu(place.gpu().device(), inFlight)));
+    return devices;
   }
 
   /** Loads the models of the repository. */
@@ -269,6 +283,7 @@ public final class ConveyorServer {
               workers.close();
               report.close();
               requestMemory.close();
+              gpus.close();
             });
   }
 
@@ -283,6 +298,10 @@ public final class ConveyorServer {
 
   public Machine machine() {
     return machine;
+  }
+
+  public GpuPlaces gpus() {
+    return gpus;
   }
 
   public ModelCatalog catalog() {

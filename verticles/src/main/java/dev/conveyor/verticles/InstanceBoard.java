@@ -31,6 +31,7 @@ public final class InstanceBoard {
   public record Line(int index, int slot, State state, String reason) {}
 
   private final Supplier<String> needs;
+  private volatile List<String> devices = List.of();
   private final ConcurrentSkipListMap<Integer, Line> lines = new ConcurrentSkipListMap<>();
 
   public InstanceBoard() {
@@ -44,6 +45,17 @@ public final class InstanceBoard {
    */
   public InstanceBoard(Supplier<String> needs) {
     this.needs = needs;
+  }
+
+  /** Notes where the instances run, by slot; what has more slots goes on with the last. */
+  public void place(List<String> devicesBySlot) {
+    devices = List.copyOf(devicesBySlot);
+  }
+
+  /** Returns where the instance of a slot runs; {@code otherwise} if that was not said. */
+  public String device(int slot, String otherwise) {
+    List<String> known = devices;
+    return known.isEmpty() ? otherwise : known.get(Math.min(slot, known.size() - 1));
   }
 
   /** Adds an instance or changes its line. */

@@ -8,6 +8,7 @@ import io.vertx.core.Future;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -21,8 +22,19 @@ public final class MemoryReport {
   private final MemoryBudget budget;
   private final BufferPool requestMemory;
   private final RepositoryControl repository;
+  private final List<MemoryBudget> gpus;
 
-  public MemoryReport(MemoryBudget budget, BufferPool requestMemory, RepositoryControl repository) {
+  /**
+   * Creates the report of a server.
+   *
+   * @param gpus ledgers of its GPUs
+   */
+  public MemoryReport(
+      MemoryBudget budget,
+      List<MemoryBudget> gpus,
+      BufferPool requestMemory,
+      RepositoryControl repository) {
+    this.gpus = List.copyOf(gpus);
     this.budget = budget;
     this.requestMemory = requestMemory;
     this.repository = repository;
@@ -43,18 +55,34 @@ public final class MemoryReport {
             .put("budget_bytes", budget.capacityBytes())
             .put("reserved_bytes", budget.reservedBytes())
             .put("available_bytes", budget.availableBytes())
-            .put("models", models(memory))
+            .put("models", models(budget, memory))
             .put("cold_starts", memory.coldStarts())
             .put("evictions", memory.evictions());
+    JsonArray devices = new JsonArray().add(device);
+    for (MemoryBudget gpu : gpus) {
+      devices.add(
+          new JsonObject()
+              .put("name", gpu.device())
+              .put("budget_bytes", gpu.capacityBytes())
+              .put("reserved_bytes", gpu.reservedBytes())
+              .put("available_bytes", gpu.availableBytes())
+              .put("models", holders(gpu)));
+    }
     return new JsonObject()
-        .put("devices", new JsonArray().add(device))
+        .put("devices", devices)
         .put("requests", new JsonObject().put("leased_bytes", requestMemory.leasedBytes()))
         .put("process", new JsonObject().put("native_bytes", HostMemory.nativeBytes()));
   }
 
-  private JsonArray models(RepositoryControl.Memory memory) {
+  private static JsonArray holders(MemoryBudget gpu) {
+    JsonArray models = new JsonArray();
+    held(gpu).forEach((name, kinds) -> models.add(model(name, kinds, null)));
+    return models;
+  }
+
+  private static Map<String, Map<String, Long>> held(MemoryBudget ledger) {
     Map<String, Map<String, Long>> held = new TreeMap<>();
-    budget
+    ledger
         .holders()
         .forEach(
             (owner, bytes) -> {
@@ -62,6 +90,11 @@ public final class MemoryReport {
               String kind = owner.substring(owner.lastIndexOf('/') + 1);
               held.computeIfAbsent(model, m -> new TreeMap<>()).merge(kind, bytes, Long::sum);
             });
+    return held;
+  }
+
+  private static JsonArray models(MemoryBudget ledger, RepositoryControl.Memory memory) {
+    Map<String, Map<String, Long>> held = held(ledger);
     Map<String, ResidencyTable.Line> lines = new HashMap<>();
     memory
         .models()

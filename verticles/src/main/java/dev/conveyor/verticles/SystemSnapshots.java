@@ -1,6 +1,9 @@
 package dev.conveyor.verticles;
 
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Gpu;
+import dev.conveyor.memory.cuda.GpuFigures;
+import dev.conveyor.models.device.GpuPlace;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerSnapshot;
 import dev.conveyor.verticles.metrics.SystemSnapshot;
@@ -10,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -26,15 +30,18 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
   private final ModelCatalog catalog;
   private final MemoryBudget budget;
   private final Machine machine;
+  private final GpuPlaces gpus;
   private volatile SystemSnapshot latest = SystemSnapshot.EMPTY;
   private @Nullable SchedulerSnapshot before;
   private long timer = -1;
 
-  SystemSnapshots(Vertx vertx, ModelCatalog catalog, MemoryBudget budget, Machine machine) {
+  SystemSnapshots(
+      Vertx vertx, ModelCatalog catalog, MemoryBudget budget, Machine machine, GpuPlaces gpus) {
     this.vertx = vertx;
     this.catalog = catalog;
     this.budget = budget;
     this.machine = machine;
+    this.gpus = gpus;
   }
 
   void start() {
@@ -74,7 +81,7 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
                   served.name(),
                   served.version(),
                   i,
-                  budget.device(),
+                  served.instances().device(i, budget.device()),
                   i < model.running() ? "BUSY" : "IDLE"));
         }
       }
@@ -84,15 +91,34 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
   }
 
   private List<SystemSnapshot.Device> devices(SchedulerSnapshot now) {
-    double busy = before == null ? 0 : now.busyFraction(budget.device(), before);
-    return List.of(
-        new SystemSnapshot.Device(
-            budget.device(),
-            "CPU",
-            machine.cores(),
-            Math.max(0, Math.min(1, busy)),
-            budget.reservedBytes(),
-            budget.capacityBytes(),
-            budget.holders()));
+    List<SystemSnapshot.Device> devices = new ArrayList<>();
+    devices.add(device(now, budget, "CPU", machine.cores(), null));
+    Map<Gpu, GpuFigures> figures = gpus.watch().latest();
+    for (GpuPlace place : gpus.all()) {
+      String lost = place.lost();
+      SystemSnapshot.GpuLine line =
+          new SystemSnapshot.GpuLine(
+              place.gpu(), Optional.ofNullable(figures.get(place.gpu())), lost == null ? "" : lost);
+      devices.add(device(now, place.budget(), "GPU", 0, line));
+    }
+    return devices;
+  }
+
+  private SystemSnapshot.Device device(
+      SchedulerSnapshot now,
+      MemoryBudget ledger,
+      String kind,
+      int cores,
+      SystemSnapshot.@Nullable GpuLine gpu) {
+    double busy = before == null ? 0 : now.busyFraction(ledger.device(), before);
+    return new SystemSnapshot.Device(
+        ledger.device(),
+        kind,
+        cores,
+        Math.max(0, Math.min(1, busy)),
+        ledger.reservedBytes(),
+        ledger.capacityBytes(),
+        ledger.holders(),
+        gpu);
   }
 }

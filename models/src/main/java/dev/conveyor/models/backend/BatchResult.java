@@ -13,4 +13,12 @@ import java.util.List;
  * @param copyOutNs time to scatter the outputs
  */
 public record BatchResult(
-    List<List<Tensor>> outputs, long copyInNs, long computeNs, long copyOutNs) {}
+    List<List<Tensor>> outputs, long copyInNs, long computeNs, long copyOutNs) {
+
+  /** Gives back the memory of outputs that nobody is to have. */
+  public void discard() {
+    for (List<Tensor> answer : outputs) {
+      answer.forEach(Tensor::close);
+    }
+  }
+}

@@ -91,8 +91,29 @@ public record ServerConfig(
   }
 
   /** The devices that models may use. */
-  public record Devices(Cpu cpu) {
-    public static final Devices DEFAULT = new Devices(new Cpu(0, 0));
+  public record Devices(Cpu cpu, Gpu gpu) {
+    public static final Devices DEFAULT = new Devices(new Cpu(0, 0), Gpu.DEFAULT);
+  }
+
+  /**
+   * The GPUs as devices.
+   *
+   * @param enabled false looks for none
+   * @param minComputeCapability 10 * major + minor; GPUs below are not used
+   * @param memoryBudgetBytes memory of all models on each; 0 derives it from the GPU's memory
+   * @param batchesInFlight batches of all models that one GPU has at once, in copies or computing
+   */
+  public record Gpu(
+      boolean enabled, int minComputeCapability, long memoryBudgetBytes, int batchesInFlight) {
+
+    /** CUDA 13 runs on nothing older. */
+    public static final Gpu DEFAULT = new Gpu(true, 75, 0, 6);
+
+    public Gpu {
+      Range.require("min_compute_capability", 0, 990, minComputeCapability);
+      Range.require("memory_budget_bytes", 0, Long.MAX_VALUE, memoryBudgetBytes);
+      Range.require("batches_in_flight", 1, 1024, batchesInFlight);
+    }
   }
 
   /**

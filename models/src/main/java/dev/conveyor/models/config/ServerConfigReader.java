@@ -55,7 +55,9 @@ public final class ServerConfigReader {
         under("grpc", () -> listener(settings.getGrpc(), DEFAULT.grpc())),
         under("metrics", () -> listener(settings.getMetrics(), DEFAULT.metrics())),
         under("limits", () -> limits(settings.getLimits())),
-        under("devices.cpu", () -> devices(settings.getDevices().getCpu())),
+        new ServerConfig.Devices(
+            under("devices.cpu", () -> cpu(settings.getDevices().getCpu())),
+            under("devices.gpu", () -> gpu(settings.getDevices().getGpu()))),
         under("event_bus", () -> eventBus(settings.getEventBus())),
         under("tenants", () -> AdmissionMapper.tenants(settings.getTenants())),
         under("profiles", () -> profiles(settings.getProfiles())),
@@ -101,14 +103,32 @@ public final class ServerConfigReader {
             : defaults.bodyTimeout());
   }
 
-  private static ServerConfig.Devices devices(ServerSettings.Cpu cpu) {
+  private static ServerConfig.Cpu cpu(ServerSettings.Cpu cpu) {
     ServerConfig.Cpu defaults = DEFAULT.devices().cpu();
-    return new ServerConfig.Devices(
-        new ServerConfig.Cpu(
-            cpu.hasCores() ? cpu.getCores() : defaults.cores(),
-            cpu.hasMemoryBudgetBytes()
-                ? cpu.getMemoryBudgetBytes()
-                : defaults.memoryBudgetBytes()));
+    return new ServerConfig.Cpu(
+        cpu.hasCores() ? cpu.getCores() : defaults.cores(),
+        cpu.hasMemoryBudgetBytes() ? cpu.getMemoryBudgetBytes() : defaults.memoryBudgetBytes());
+  }
+
+  private static ServerConfig.Gpu gpu(ServerSettings.Gpu gpu) {
+    ServerConfig.Gpu defaults = ServerConfig.Gpu.DEFAULT;
+    return new ServerConfig.Gpu(
+        gpu.hasEnabled() ? gpu.getEnabled() : defaults.enabled(),
+        gpu.hasMinComputeCapability()
+            ? capability(gpu.getMinComputeCapability())
+            : defaults.minComputeCapability(),
+        gpu.hasMemoryBudgetBytes() ? gpu.getMemoryBudgetBytes() : defaults.memoryBudgetBytes(),
+        gpu.hasBatchesInFlight() ? gpu.getBatchesInFlight() : defaults.batchesInFlight());
+  }
+
+  /** As NVIDIA writes it, 8.9 for example; kept as ten times that. */
+  private static int capability(double version) {
+    long tenfold = Math.round(version * 10);
+    if (!(version >= 0) || version >= 100 || Math.abs(version * 10 - tenfold) > 1e-6) {
+      throw new ConfigException(
+          "min_compute_capability", "a version such as 7.5", Double.toString(version));
+    }
+    return (int) tenfold;
   }
 
   private static ServerConfig.EventBus eventBus(ServerSettings.EventBus bus) {

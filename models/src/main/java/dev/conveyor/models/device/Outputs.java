@@ -56,10 +56,4 @@ final class Outputs {
         Math.toIntExact(layout.outputOffset(output) + first * itemBytes),
         Math.toIntExact(size * itemBytes));
   }
-
-  static void close(BatchResult result) {
-    for (List<Tensor> answer : result.outputs()) {
-      answer.forEach(Tensor::close);
-    }
-  }
 }

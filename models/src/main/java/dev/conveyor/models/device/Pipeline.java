@@ -285,7 +285,7 @@ public final class Pipeline implements AutoCloseable {
     }
     List<? extends BatchRequest> requests = slot.requests;
     if (!inFlight.remove(slot)) {
-      Outputs.close(result);
+      result.discard();
       return false; // Abandoned meanwhile.
     }
     giveBack(slot);

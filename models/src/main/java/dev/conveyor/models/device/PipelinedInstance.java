@@ -4,6 +4,8 @@ import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.models.backend.BatchRequest;
 import java.util.List;
 import java.util.concurrent.Semaphore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A {@link Pipeline} and the thread that waits for its batches.
@@ -15,6 +17,7 @@ import java.util.concurrent.Semaphore;
  */
 public final class PipelinedInstance implements AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(PipelinedInstance.class);
   private static final long LOOK_EVERY_MS = 50;
 
   private final Pipeline pipeline;
@@ -61,15 +64,30 @@ public final class PipelinedInstance implements AutoCloseable {
   }
 
   private void run() {
-    cuda.useDevice(device);
+    try {
+      cuda.useDevice(device);
+    } catch (RuntimeException e) {
+      // Nobody would ever hear of a batch: so whoever submits one is told at once.
+      pipeline.abandon("the device cannot be used: " + e.getMessage());
+      return;
+    }
     for (submitted.acquireUninterruptibly(); !closing; submitted.acquireUninterruptibly()) {
-      if (spins) {
-        while (!pipeline.poll() && pipeline.inFlight() > 0) {
-          Thread.onSpinWait();
-        }
-      } else {
-        boolean unused = pipeline.await();
+      try {
+        awaitOne();
+      } catch (RuntimeException | Error e) {
+        // The listener's, about a batch that has been told of: the next ones are still waited for.
+        LOG.error("{}: told of a batch, the listener failed", waiter.getName(), e);
       }
+    }
+  }
+
+  private void awaitOne() {
+    if (spins) {
+      while (!pipeline.poll() && pipeline.inFlight() > 0) {
+        Thread.onSpinWait();
+      }
+    } else {
+      boolean unused = pipeline.await();
     }
   }
 

@@ -230,7 +230,7 @@ class SchemaTest {
         "{'limits': {'max_message_bytes': '1024', 'max_queue_size': 1, 'body_timeout_ms': 1}}",
         "{'tenants': {'max_tracked': 1, 'others': {'weight': 2}, 'named': {'a': {}, 'b': {"
             + "'weight': 0.5, 'quota': {'requests_per_second': 10, 'burst': 1}}}}}",
-        "{'devices': {'cpu': {'cores': 2, 'memory_budget_bytes': '0'}}, 'log_format': 'json'}",
+        "{'devices': {'cpu': {'cores': 2, 'memory_budget_bytes': '0'}, 'gpu': {'min_compute_capability': 8.6}}, 'log_format': 'json'}",
         "{'event_bus': {'enabled': false, 'address_prefix': 'a'}, 'shutdown_grace_ms': 0}",
         "{'profiles': {'warmup_ms': 0, 'stored': false}}",
       })
@@ -258,6 +258,7 @@ class SchemaTest {
         "{'limits': {'max_connections': 0}}",
         "{'limits': {'max_image_pixels': '-1'}}",
         "{'devices': {'cpu': {'cores': -1}}}",
+        "{'devices': {'gpu': {'batches_in_flight': 0}}}",
         "{'devices': {'cpus': {}}}",
         "{'profiles': {'warmup_ms': -1}}",
         "{'profiles': {'warmup_ms': 600001}}",

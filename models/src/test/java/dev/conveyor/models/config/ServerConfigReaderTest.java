@@ -47,7 +47,11 @@ class ServerConfigReaderTest {
                 "max_connections": 11, "max_header_bytes": 2048, "request_memory_bytes": "4096",
                 "body_timeout_ms": 1500
               },
-              "devices": {"cpu": {"cores": 3, "memory_budget_bytes": 123456789012}},
+              "devices": {
+                "cpu": {"cores": 3, "memory_budget_bytes": 123456789012},
+                "gpu": {"enabled": false, "min_compute_capability": 8.9,
+                        "memory_budget_bytes": 4294967296, "batches_in_flight": 9}
+              },
               "event_bus": {"enabled": false, "address_prefix": "shop"},
               "profiles": {"warmup_ms": 0, "stored": false},
               "tenants": {
@@ -67,7 +71,9 @@ class ServerConfigReaderTest {
                 new ServerConfig.Listener("127.0.0.1", 9001),
                 new ServerConfig.Listener("::1", 8002),
                 new ServerConfig.Limits(1024, 100, 10, 11, 2048, 4096, Duration.ofMillis(1500)),
-                new ServerConfig.Devices(new ServerConfig.Cpu(3, 123_456_789_012L)),
+                new ServerConfig.Devices(
+                    new ServerConfig.Cpu(3, 123_456_789_012L),
+                    new ServerConfig.Gpu(false, 89, 4_294_967_296L, 9)),
                 new ServerConfig.EventBus(false, "shop"),
                 new Tenants(
                     7,
@@ -101,6 +107,8 @@ class ServerConfigReaderTest {
         "{'limits': {'max_message_bytes': 0}} | limits.max_message_bytes | found 0",
         "{'limits': {'max_message_bytes': 10, 'request_memory_bytes': 9}} | limits.request_memory_bytes | expected 10 or more, found 9",
         "{'devices': {'cpu': {'cores': -1}}} | devices.cpu.cores | expected 0 or more",
+        "{'devices': {'gpu': {'min_compute_capability': 8.95}}} | devices.gpu.min_compute_capability | expected a version",
+        "{'devices': {'gpu': {'batches_in_flight': 0}}} | devices.gpu.batches_in_flight | expected 1 or more",
         "{'log_format': 'xml'} | log_format | expected \"text\" or \"json\", found \"xml\"",
         "{'profiles': {'warmup_ms': -1}} | profiles.warmup_ms | found -1",
         "{'profiles': {'warmup_ms': 600001}} | profiles.warmup_ms | at most 600000",

@@ -1,6 +1,9 @@
 package dev.conveyor.verticles.cli;
 
+import dev.conveyor.memory.cuda.Gpu;
+import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.models.config.ServerConfig;
+import dev.conveyor.models.device.GpuPlace;
 import dev.conveyor.verticles.ConveyorServer;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.ServerInfo;
@@ -8,6 +11,7 @@ import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import java.io.PrintStream;
 import java.util.Locale;
+import java.util.TreeSet;
 
 /**
  * Prints what a server found and how loading goes, a line each. Thread-safe: the stream is the only
@@ -24,6 +28,21 @@ final class StartupLog implements SupervisorEvents {
   static void printAddresses(PrintStream out, ConveyorServer server, ServerConfig config) {
     out.printf("%s %s%n", ServerInfo.NAME, ServerInfo.VERSION);
     out.printf("device   %s%n", server.machine());
+    for (GpuPlace place : server.gpus().all()) {
+      Gpu gpu = place.gpu();
+      out.printf(
+          Locale.ROOT,
+          "device   %s: %s, compute capability %s, %.1f GiB, %.1f GiB for models, %s%n",
+          gpu.device(),
+          gpu.name(),
+          Gpus.version(gpu.computeCapability()),
+          gpu.totalBytes() / 0x1p30,
+          place.budget().capacityBytes() / 0x1p30,
+          gpu.uuid());
+    }
+    for (String note : server.gpus().notes()) {
+      out.printf("gpu      %s%n", note);
+    }
     out.printf("models   %s%n", config.modelRepository());
     out.printf(
         "http     http://%s:%d  (live page at /)%n", config.http().host(), server.httpPort());
@@ -59,13 +78,14 @@ final class StartupLog implements SupervisorEvents {
     }
     out.printf(
         Locale.ROOT,
-        "loaded   %s version %s: %d instance%s x %d thread%s, %.1f MiB weights, %.0f ms%n",
+        "loaded   %s version %s: %d instance%s x %d thread%s on %s, %.1f MiB weights, %.0f ms%n",
         model,
         version,
         plan.instances(),
         plan.instances() == 1 ? "" : "s",
         plan.threads(),
         plan.threads() == 1 ? "" : "s",
+        String.join(", ", new TreeSet<>(plan.devices())),
         reservedBytes / 0x1p20,
         tookNs / 1e6);
   }

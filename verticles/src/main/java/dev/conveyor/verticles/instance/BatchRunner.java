@@ -2,6 +2,7 @@ package dev.conveyor.verticles.instance;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ExecutionException.Kind;
@@ -249,8 +250,13 @@ final class BatchRunner {
     clock.start(beginNs); // After that, so that who looks at the clock sees it.
     try {
       BatchResult result = executor.execute(requests);
-      stopIfCancelled();
-      outputs.check(requests, result);
+      try {
+        stopIfCancelled();
+        outputs.check(requests, result);
+      } catch (RuntimeException e) {
+        result.discard();
+        throw e;
+      }
       scatter(requests, result);
       return Result.SUCCEEDED;
     } catch (ExecutionException e) {
@@ -298,6 +304,7 @@ final class BatchRunner {
       if (problem == null) {
         answers.succeed(request, result.outputs().get(i), startNs, endNs);
       } else {
+        result.outputs().get(i).forEach(Tensor::close);
         decided(Decision.OUTPUT_REFUSED, "non_finite", problem);
         answers.fail(request, failed(new ExecutionException(Kind.RUN, problem)), endNs);
       }

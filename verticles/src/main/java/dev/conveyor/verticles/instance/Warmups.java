@@ -5,6 +5,7 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.BatchRequest;
+import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
@@ -100,7 +101,12 @@ public final class Warmups {
 
   private static void execute(ServedModel served, ModelExecutor executor, Request request) {
     List<Request> batch = List.of(request);
-    new OutputCheck(served.signature()).check(batch, executor.execute(batch));
+    BatchResult result = executor.execute(batch);
+    try {
+      new OutputCheck(served.signature()).check(batch, result);
+    } finally {
+      result.discard();
+    }
   }
 
   private static void run(

@@ -64,7 +64,9 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
   public String get() {
     PrometheusText out = new PrometheusText();
     new ModelFamilies(catalog.all(), out).write();
-    SystemFamilies.write(system.get(), out);
+    SystemSnapshot now = system.get();
+    SystemFamilies.write(now, out);
+    GpuFamilies.write(now, out);
     out.counter(
         "conveyor_isolation_decisions_total", "Decisions that kept a fault small, with the reason");
     for (IsolationJournal.Count count : decisions.get()) {

@@ -1,7 +1,11 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.memory.cuda.Gpu;
+import dev.conveyor.memory.cuda.GpuFigures;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** What the scheduler and the memory ledgers hold at one moment. Immutable. */
 public record SystemSnapshot(List<Model> models, List<Instance> instances, List<Device> devices) {
@@ -13,6 +17,14 @@ public record SystemSnapshot(List<Model> models, List<Instance> instances, List<
     instances = List.copyOf(instances);
     devices = List.copyOf(devices);
   }
+
+  /**
+   * A GPU and how it is.
+   *
+   * @param figures empty if NVML does not tell
+   * @param lost why it is lost to this process; empty if it is not
+   */
+  public record GpuLine(Gpu gpu, Optional<GpuFigures> figures, String lost) {}
 
   /** The line of one version of a model. */
   public record Model(String name, String version, int queuedRequests, int runningBatches) {}
@@ -31,6 +43,7 @@ public record SystemSnapshot(List<Model> models, List<Instance> instances, List<
    * @param cores that may compute at the same time; 0 if that means nothing for this kind
    * @param busyFraction of its time, lately; within 0 and 1
    * @param holderBytes memory reserved, by owner
+   * @param gpu what the driver tells of a GPU; null for a CPU
    */
   public record Device(
       String name,
@@ -39,10 +52,31 @@ public record SystemSnapshot(List<Model> models, List<Instance> instances, List<
       double busyFraction,
       long memoryReservedBytes,
       long memoryCapacityBytes,
-      Map<String, Long> holderBytes) {
+      Map<String, Long> holderBytes,
+      @Nullable GpuLine gpu) {
 
     public Device {
       holderBytes = Map.copyOf(holderBytes);
+    }
+
+    /** A CPU. */
+    public Device(
+        String name,
+        String kind,
+        int cores,
+        double busyFraction,
+        long memoryReservedBytes,
+        long memoryCapacityBytes,
+        Map<String, Long> holderBytes) {
+      this(
+          name,
+          kind,
+          cores,
+          busyFraction,
+          memoryReservedBytes,
+          memoryCapacityBytes,
+          holderBytes,
+          null);
     }
   }
 }

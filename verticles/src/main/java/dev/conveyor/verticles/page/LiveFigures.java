@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.page;
 
+import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.verticles.ModelCatalog;
@@ -189,9 +190,13 @@ public final class LiveFigures implements PageSource {
                       new JsonObject()
                           .put("owner", holder.getKey())
                           .put("bytes", holder.getValue())));
+      JsonObject row = new JsonObject();
+      SystemSnapshot.GpuLine gpu = device.gpu();
+      if (gpu != null) {
+        row.put("gpu", gpu(gpu));
+      }
       devices.add(
-          new JsonObject()
-              .put("name", device.name())
+          row.put("name", device.name())
               .put("kind", device.kind())
               .put("cores", device.cores())
               .put("busyFraction", round(device.busyFraction()))
@@ -200,6 +205,25 @@ public final class LiveFigures implements PageSource {
               .put("holders", holders));
     }
     return devices;
+  }
+
+  private static JsonObject gpu(SystemSnapshot.GpuLine line) {
+    JsonObject json =
+        new JsonObject()
+            .put("uuid", line.gpu().uuid())
+            .put("product", line.gpu().name())
+            .put("computeCapability", Gpus.version(line.gpu().computeCapability()))
+            .put("lost", line.lost());
+    line.figures()
+        .ifPresent(
+            now -> {
+              now.utilization().ifPresent(v -> json.put("utilization", round(v)));
+              now.memoryUsedBytes().ifPresent(v -> json.put("memoryUsedBytes", v));
+              now.memoryTotalBytes().ifPresent(v -> json.put("memoryTotalBytes", v));
+              now.powerWatts().ifPresent(v -> json.put("powerWatts", Math.round(v)));
+              now.temperatureCelsius().ifPresent(v -> json.put("temperatureCelsius", v));
+            });
+    return json;
   }
 
   /** Orders by name, then by version as a number. */

@@ -27,12 +27,10 @@ final class CostSeeds {
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
-  private final String device;
   private final ProfileKeeper profiles;
 
-  CostSeeds(Vertx vertx, String device, ProfileKeeper profiles) {
+  CostSeeds(Vertx vertx, ProfileKeeper profiles) {
     this.vertx = vertx;
-    this.device = device;
     this.profiles = profiles;
   }
 
@@ -45,21 +43,25 @@ final class CostSeeds {
    * Makes a warm executor; called on the instance's thread. While others are served, at the lowest
    * priority: nobody waits for this one so urgently.
    */
-  ModelExecutor warmExecutor(Crew crew, int index, Warm warm, boolean serving) {
+  ModelExecutor warmExecutor(Crew crew, int slot, int index, Warm warm, boolean serving) {
     ServedModel served = crew.version.served();
     // A worker process would keep the priority for good.
     boolean lowered = serving && served.config().isolation() != Isolation.PROCESS;
     return lowered
-        ? ThreadPriority.lowered(false, () -> warmUp(crew, index, warm, serving))
-        : warmUp(crew, index, warm, serving);
+        ? ThreadPriority.lowered(false, () -> warmUp(crew, slot, index, warm, serving))
+        : warmUp(crew, slot, index, warm, serving);
   }
 
-  private ModelExecutor warmUp(Crew crew, int index, Warm warm, boolean serving) {
+  private ModelExecutor warmUp(Crew crew, int slot, int index, Warm warm, boolean serving) {
     LoadedVersion version = crew.version;
     ServedModel served = version.served();
     final long startNs = System.nanoTime();
     ModelExecutor executor =
-        Warmups.run(served, version.weights(), version.warmupFiles(), crew.isolation);
+        Warmups.run(
+            served,
+            version.weights().on(version.plan().device(slot)),
+            version.warmupFiles(),
+            crew.isolation);
     if (index == 0) {
       final long warmNs = System.nanoTime();
       try {
@@ -79,7 +81,7 @@ final class CostSeeds {
   }
 
   /** Tells the scheduler what was learned. */
-  Future<Void> seed(ServedModel served, Warm warm) {
+  Future<Void> seed(ServedModel served, String device, Warm warm) {
     Seeds seeds = warm.seeds;
     return seeds.samples().isEmpty()
         ? Future.succeededFuture()

@@ -42,6 +42,7 @@ final class Crew {
     this.isolation = isolation;
     this.backoffs = new Backoff[version.plan().max()];
     this.hung = new int[backoffs.length];
+    board().place(version.plan().devices());
     for (int i = 0; i < backoffs.length; i++) {
       backoffs[i] = new Backoff();
     }

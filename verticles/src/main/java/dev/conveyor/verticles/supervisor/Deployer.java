@@ -69,8 +69,8 @@ final class Deployer {
     this.log = log;
     this.maxQueueSize = maxQueueSize;
     this.saver = new ProfileSaver(vertx, context, loaders, profiles);
-    CostSeeds costs = new CostSeeds(vertx, budget.device(), profiles);
-    this.keeper = new InstanceKeeper(vertx, context, budget.device(), log, costs);
+    CostSeeds costs = new CostSeeds(vertx, profiles);
+    this.keeper = new InstanceKeeper(vertx, context, log, costs);
     this.scaling = new InstanceScaling(vertx, context, keeper, budget, events);
   }
 

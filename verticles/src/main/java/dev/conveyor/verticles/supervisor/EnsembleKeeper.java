@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class EnsembleKeeper {
 
-  private static final InstancePlan NO_INSTANCES = new InstancePlan(0, 0, 0, 0);
+  private static final InstancePlan NO_INSTANCES = new InstancePlan(0, 0, 0, 0, List.of());
 
   private final Context context;
   private final WorkerExecutor loaders;

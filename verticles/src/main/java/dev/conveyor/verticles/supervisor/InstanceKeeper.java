@@ -53,16 +53,14 @@ final class InstanceKeeper {
 
   private final Vertx vertx;
   private final Context context;
-  private final String device;
   private final IsolationLog log;
   private final CostSeeds costs;
   private final Map<String, Crew> crews = new HashMap<>();
   private final List<MessageConsumer<?>> consumers;
 
-  InstanceKeeper(Vertx vertx, Context context, String device, IsolationLog log, CostSeeds costs) {
+  InstanceKeeper(Vertx vertx, Context context, IsolationLog log, CostSeeds costs) {
     this.vertx = vertx;
     this.context = context;
-    this.device = device;
     this.log = log;
     this.costs = costs;
     this.consumers =
@@ -132,7 +130,7 @@ final class InstanceKeeper {
         new InstanceVerticle(
             served,
             index,
-            () -> costs.warmExecutor(crew, index, warm, serving),
+            () -> costs.warmExecutor(crew, slot, index, warm, serving),
             executor -> Warmups.probe(served, executor, version.warmupFiles()),
             crew.isolation,
             breaker);
@@ -146,13 +144,16 @@ final class InstanceKeeper {
           }
           crew.add(new Crew.Member(index, slot, id, instance));
           return costs
-              .seed(served, warm)
+              .seed(served, version.plan().device(slot), warm)
               .compose(
                   v ->
                       control(
                           new SchedulerCommand.InstanceReady(
                               new InstanceRef(
-                                  served.key(), index, device, version.plan().threads()))));
+                                  served.key(),
+                                  index,
+                                  version.plan().device(slot),
+                                  version.plan().threads()))));
         });
   }
 

@@ -1,10 +1,8 @@
 package dev.conveyor.verticles.supervisor;
 
-import dev.conveyor.memory.cuda.CudaLibraries;
-import dev.conveyor.models.backend.ModelLoadException;
-import dev.conveyor.models.config.InstanceGroup;
 import dev.conveyor.models.config.InstanceRange;
 import dev.conveyor.models.config.ModelConfig;
+import java.util.List;
 
 /**
  * How many instances a model has and how many threads one execution takes.
@@ -18,36 +16,42 @@ import dev.conveyor.models.config.ModelConfig;
  *     instances there can be
  * @param min fewest instances there can be
  * @param max most instances there can be
+ * @param devices where the instances run, by slot; what has more slots goes on with the last
  */
-public record InstancePlan(int instances, int threads, int min, int max) {
+public record InstancePlan(int instances, int threads, int min, int max, List<String> devices) {
 
-  /**
-   * Plans a model on a machine without GPUs.
-   *
-   * @throws ModelLoadException if the model insists on a GPU
-   */
-  public static InstancePlan onCpu(ModelConfig config, int cores) {
-    int instances = 0;
-    for (InstanceGroup group : config.instanceGroups()) {
-      if (group.kind() == InstanceGroup.Kind.KIND_GPU) {
-        throw new ModelLoadException(
-            "instance_group.kind: KIND_GPU cannot be had: %s; KIND_AUTO takes what there is"
-                .formatted(whyNoGpu()));
-      }
-      instances += group.count();
-    }
-    InstanceRange range = config.extensions().instances();
-    instances = range.clamp(Math.max(1, instances));
-    int max = range.isFixed() ? instances : range.max();
-    int min = range.isFixed() ? instances : range.min();
-    int configured = config.extensions().intraOpThreads();
-    int threads = configured > 0 ? configured : Math.max(1, cores / max);
-    return new InstancePlan(instances, threads, min, max);
+  public InstancePlan {
+    devices = List.copyOf(devices);
   }
 
-  private static String whyNoGpu() {
-    CudaLibraries.Found found = CudaLibraries.find();
-    return found.cuda() == null ? found.reason() : "no backend runs on the GPU that was found";
+  /** Creates a plan of instances that all run on one device. */
+  static InstancePlan onCpu(ModelConfig config, int instances, int cores, String device) {
+    InstanceRange range = config.extensions().instances();
+    int begin = range.clamp(Math.max(1, instances));
+    int max = range.isFixed() ? begin : range.max();
+    int min = range.isFixed() ? begin : range.min();
+    return new InstancePlan(begin, threads(config, cores, max), min, max, List.of(device));
+  }
+
+  /**
+   * Creates a plan of instances on several devices; their number is fixed.
+   *
+   * @param cpuInstances how many of them share the cores
+   */
+  static InstancePlan on(ModelConfig config, List<String> devices, int cpuInstances, int cores) {
+    int instances = devices.size();
+    int threads = threads(config, cores, Math.max(1, cpuInstances));
+    return new InstancePlan(instances, threads, instances, instances, devices);
+  }
+
+  private static int threads(ModelConfig config, int cores, int instances) {
+    int configured = config.extensions().intraOpThreads();
+    return configured > 0 ? configured : Math.max(1, cores / instances);
+  }
+
+  /** Returns where the instance of a slot runs. */
+  String device(int slot) {
+    return devices.get(Math.min(slot, devices.size() - 1));
   }
 
   /** Returns true if instances come and go with the load. */

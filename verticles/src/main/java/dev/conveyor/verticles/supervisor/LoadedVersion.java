@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.supervisor;
 
-import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.profile.ProfileKey;
 import java.nio.file.Path;
@@ -16,7 +15,7 @@ import java.util.Optional;
  */
 record LoadedVersion(
     ServedModel served,
-    LoadedModel weights,
+    DeviceWeights weights,
     InstancePlan plan,
     Map<String, Path> warmupFiles,
     Optional<ProfileKey> profileKey,

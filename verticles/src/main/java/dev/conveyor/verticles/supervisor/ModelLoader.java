@@ -48,11 +48,13 @@ public final class ModelLoader {
   private final ProcessLoads backends;
   private final MemoryBudget budget;
   private final int cores;
+  private final DeviceLoads devices;
   private final Function<ModelConfig, ImageInputs> images;
 
   /**
    * Creates a loader.
    *
+   * @param devices where models run
    * @param images makes the preprocessing of a model from its completed configuration
    */
   public ModelLoader(
@@ -60,11 +62,13 @@ public final class ModelLoader {
       ProcessLoads backends,
       MemoryBudget budget,
       int cores,
+      DeviceLoads devices,
       Function<ModelConfig, ImageInputs> images) {
     this.repository = repository;
     this.backends = backends;
     this.budget = budget;
     this.cores = cores;
+    this.devices = devices;
     this.images = images;
   }
 
@@ -124,7 +128,7 @@ public final class ModelLoader {
     if (residency == ModelMemory.Residency.PINNED) {
       return new Survey(residency, bytes, List.of());
     }
-    InstancePlan plan = InstancePlan.onCpu(config, cores);
+    InstancePlan plan = devices.cpuPlan(config);
     List<ServedModel> cold = new ArrayList<>();
     for (long version : versions) {
       Declared declared = declared(directory.modelFile(version, config), config);
@@ -171,16 +175,15 @@ public final class ModelLoader {
       MemoryBudget memory,
       boolean background) {
     Path file = directory.modelFile(version, config);
-    InstancePlan plan = InstancePlan.onCpu(config, cores);
-    LoadOptions options =
-        new LoadOptions(
-            directory.name() + "/" + version, plan.threads(), memory, config.parameters());
-    // A process keeps the priority that it was born with; it would serve at it.
-    boolean lowered = background && config.isolation() != Isolation.PROCESS;
-    LoadedModel weights =
-        lowered
-            ? ThreadPriority.lowered(plan.threads() > 1, () -> backends.load(file, config, options))
-            : backends.load(file, config, options);
+    DeviceLoads.Loaded loaded =
+        devices.load(
+            file,
+            config,
+            directory.name() + "/" + version,
+            plan ->
+                onCpu(file, config, directory.name() + "/" + version, plan, memory, background));
+    InstancePlan plan = loaded.plan();
+    DeviceWeights weights = loaded.weights();
     try {
       Completed completed = directory.complete(config, weights.inputs(), weights.outputs());
       return new LoadedVersion(
@@ -196,7 +199,26 @@ public final class ModelLoader {
     }
   }
 
+  private LoadedModel onCpu(
+      Path file,
+      ModelConfig config,
+      String owner,
+      InstancePlan plan,
+      MemoryBudget memory,
+      boolean background) {
+    LoadOptions options = new LoadOptions(owner, plan.threads(), memory, config.parameters());
+    // A process keeps the priority that it was born with; it would serve at it.
+    boolean lowered = background && config.isolation() != Isolation.PROCESS;
+    return lowered
+        ? ThreadPriority.lowered(plan.threads() > 1, () -> backends.load(file, config, options))
+        : backends.load(file, config, options);
+  }
+
+  /** Costs on a GPU are not kept: they are another device's on the next start, perhaps. */
   private Optional<ProfileKey> profileKey(Path file, InstancePlan plan, ModelConfig config) {
+    if (!plan.devices().stream().allMatch(budget.device()::equals)) {
+      return Optional.empty();
+    }
     try {
       return Optional.of(
           ProfileKey.onCpu(

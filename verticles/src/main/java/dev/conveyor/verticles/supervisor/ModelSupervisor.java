@@ -192,6 +192,23 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     return ready && (all.isEmpty() || all.stream().anyMatch(ServedModel::isReady));
   }
 
+  /**
+   * Has the models that run on a device loaded anew, which leaves it out, because it is lost. What
+   * insists on it stays, without an instance, and says why. From any thread.
+   */
+  public void onDeviceLost(String device, String reason) {
+    context.runOnContext(
+        v -> {
+          for (Map.Entry<String, List<Deployment>> model : Map.copyOf(deployed).entrySet()) {
+            if (model.getValue().stream().anyMatch(d -> d.plan().devices().contains(device))) {
+              String name = model.getKey();
+              Future<Void> unused =
+                  changes.run(name, () -> doLoad(name, configs.get(name))).otherwiseEmpty();
+            }
+          }
+        });
+  }
+
   /** Makes {@link #isReady} false: the server is stopping. */
   public void stopping() {
     ready = false;

@@ -1,0 +1,127 @@
+package dev.conveyor.models.device;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.memory.BudgetExceededException;
+import dev.conveyor.memory.cuda.CudaException;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.backend.ModelLoadException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model on a GPU. Thread-safe.
+ *
+ * <p>Each executor is a lane of an instance: the first executors share one instance, as many as it
+ * may have batches in flight, the next ones another. So an instance of {@code instance_group} is
+ * several executors here.
+ */
+public final class GpuModel implements LoadedModel {
+
+  /** Batches that an instance has in flight: one is copied in, one computes, one is copied out. */
+  public static final int LANES = 3;
+
+  private final Path file;
+  private final GpuPlace place;
+  private final DeviceModel model;
+  private final String owner;
+  private final int priority;
+
+  @GuardedBy("this")
+  private @Nullable LaneGroup filling;
+
+  private GpuModel(Path file, GpuPlace place, DeviceModel model, String owner, int priority) {
+    this.file = file;
+    this.place = place;
+    this.model = model;
+    this.owner = owner;
+    this.priority = priority;
+  }
+
+  /**
+   * Loads a model with the first backend that can.
+   *
+   * @param backends the best first; at least one
+   * @param options of the same device as {@code place}
+   * @param priority of its streams; 0 is the lowest
+   * @throws ModelLoadException if none can; nothing stays allocated
+   */
+  public static GpuModel load(
+      Path file, GpuPlace place, List<GpuBackend> backends, GpuLoadOptions options, int priority) {
+    List<String> reasons = new ArrayList<>();
+    for (GpuBackend backend : backends) {
+      try {
+        place.use();
+        DeviceModel loaded = backend.load(file, options);
+        return new GpuModel(file, place, loaded, options.owner(), priority);
+      } catch (CudaException e) {
+        if (e.isSticky()) {
+          place.markLost(String.valueOf(e.getMessage()));
+          throw lost(file, place, String.valueOf(e.getMessage()));
+        }
+        reasons.add(backend.name() + ": " + e.getMessage());
+      } catch (ModelLoadException | BudgetExceededException e) {
+        reasons.add(backend.name() + ": " + e.getMessage());
+      }
+    }
+    throw new ModelLoadException(
+        "%s on %s: %s".formatted(file, place.gpu().device(), String.join("; ", reasons)));
+  }
+
+  private static ModelLoadException lost(Path file, GpuPlace place, String why) {
+    return new ModelLoadException(
+        "%s: %s is lost to this process: %s".formatted(file, place.gpu().device(), why));
+  }
+
+  @Override
+  public List<TensorSpec> inputs() {
+    return model.inputs();
+  }
+
+  @Override
+  public List<TensorSpec> outputs() {
+    return model.outputs();
+  }
+
+  @Override
+  public long reservedBytes() {
+    return model.reservedBytes();
+  }
+
+  @Override
+  public synchronized ModelExecutor newExecutor(int maxBatchSize) {
+    String why = place.lost();
+    if (why != null) {
+      throw lost(file, place, why);
+    }
+    try {
+      place.use();
+      LaneGroup group = filling;
+      Lane lane = group == null ? null : group.newLane();
+      if (lane == null) {
+        DeviceLayout layout = new DeviceLayout(inputs(), outputs(), maxBatchSize);
+        group = new LaneGroup(place, model, layout, LANES, priority, owner);
+        filling = group;
+        lane = group.newLane();
+      }
+      if (lane == null) {
+        throw lost(file, place, "the instance was lost as it was made");
+      }
+      return lane;
+    } catch (CudaException | BudgetExceededException | IllegalArgumentException e) {
+      throw new ModelLoadException(
+          "%s: no instance on %s for batches of up to %d: %s"
+              .formatted(file, place.gpu().device(), Math.max(1, maxBatchSize), e.getMessage()),
+          e);
+    }
+  }
+
+  @Override
+  public void close() {
+    place.use();
+    model.close();
+  }
+}

@@ -1,0 +1,89 @@
+package dev.conveyor.models.device;
+
+import dev.conveyor.memory.BlockAllocator;
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.Gpu;
+import dev.conveyor.memory.cuda.PinnedAllocator;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One GPU as models see it: its ledger, pinned memory for what comes and goes, and whether it is
+ * lost. Thread-safe; lives as long as the server.
+ *
+ * <p>A GPU is lost to the whole process at once ({@link
+ * dev.conveyor.memory.cuda.CudaException#isSticky}): nothing is loaded on it any more.
+ */
+public final class GpuPlace {
+
+  private final Cuda cuda;
+  private final Gpu gpu;
+  private final MemoryBudget budget;
+  private final MemoryBudget hostBudget;
+  private final BufferPool pinned;
+  private final BiConsumer<GpuPlace, String> onLost;
+  private final AtomicReference<@Nullable String> lost = new AtomicReference<>();
+
+  /**
+   * Creates the place.
+   *
+   * @param budget ledger of its memory; its name is that of the device
+   * @param hostBudget ledger of the host, for staging memory
+   * @param pinned lends pinned memory for outputs
+   * @param onLost told once, on any thread, that the device is lost, and why
+   */
+  public GpuPlace(
+      Cuda cuda,
+      Gpu gpu,
+      MemoryBudget budget,
+      MemoryBudget hostBudget,
+      BufferPool pinned,
+      BiConsumer<GpuPlace, String> onLost) {
+    this.cuda = cuda;
+    this.gpu = gpu;
+    this.budget = budget;
+    this.hostBudget = hostBudget;
+    this.pinned = pinned;
+    this.onLost = onLost;
+  }
+
+  public Cuda cuda() {
+    return cuda;
+  }
+
+  public Gpu gpu() {
+    return gpu;
+  }
+
+  public MemoryBudget budget() {
+    return budget;
+  }
+
+  BufferPool pinned() {
+    return pinned;
+  }
+
+  BlockAllocator staging(String owner) {
+    return new PinnedAllocator(cuda, hostBudget, owner);
+  }
+
+  /** Has the calling thread work on this device. */
+  void use() {
+    cuda.useDevice(gpu.ordinal());
+  }
+
+  /** Notes that the device is lost to this process. */
+  public void markLost(String reason) {
+    if (lost.compareAndSet(null, reason)) {
+      onLost.accept(this, reason);
+    }
+  }
+
+  /** Returns why nothing can run here any more; null if it can. */
+  public @Nullable String lost() {
+    return lost.get();
+  }
+}

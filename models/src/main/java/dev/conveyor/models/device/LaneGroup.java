@@ -1,0 +1,169 @@
+package dev.conveyor.models.device;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.CudaException;
+import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.models.backend.BatchRequest;
+import dev.conveyor.models.backend.BatchResult;
+import dev.conveyor.models.backend.ExecutionException;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One instance on a GPU: a {@link PipelinedInstance} with its memory, and the lanes that submit to
+ * it.
+ *
+ * <p>Thread-safe: lanes belong to threads of their own, and one at a time submits. Closed by the
+ * last lane that leaves. An instance that was abandoned keeps its memory, in the ledger too.
+ */
+final class LaneGroup implements PipelineListener {
+
+  /** Memory pools hand out more than they are asked for, and no more than their cap. */
+  private static final long POOL_SLACK_BYTES = 2L << 20;
+
+  private final GpuPlace place;
+  private final int lanesAtMost;
+  private final List<Lane> lanes = new CopyOnWriteArrayList<>();
+  private final DevicePool pool;
+  private final Pipeline pipeline;
+  private final PipelinedInstance instance;
+  private final Releases releases = new Releases();
+
+  @GuardedBy("this")
+  private int taken;
+
+  @GuardedBy("this")
+  private int left;
+
+  /**
+   * Allocates everything that its batches need; on a thread that has set the device.
+   *
+   * @throws CudaException if the device has no room; nothing stays allocated
+   * @throws dev.conveyor.memory.BudgetExceededException likewise
+   */
+  LaneGroup(
+      GpuPlace place,
+      DeviceModel model,
+      DeviceLayout layout,
+      int lanes,
+      int priority,
+      String owner) {
+    this.place = place;
+    this.lanesAtMost = lanes;
+    Cuda cuda = place.cuda();
+    try {
+      long bytes = lanes * layout.slabBytes() + model.scratchBytes(layout) + POOL_SLACK_BYTES;
+      pool = new DevicePool(cuda, place.gpu().ordinal(), bytes, place.budget(), owner + "/slabs");
+      releases.add(pool::close);
+      long stream = cuda.newStream(0);
+      releases.add(() -> cuda.destroyStream(stream));
+      releases.add(() -> cuda.awaitStream(stream));
+      DeviceEngine engine =
+          model.newEngine(new EngineSite(cuda, place.gpu().ordinal(), layout, pool, stream));
+      pipeline =
+          new Pipeline(
+              cuda,
+              layout,
+              lanes,
+              priority,
+              pool,
+              place.staging(owner + "/staging"),
+              place.pinned(),
+              engine,
+              this);
+      instance =
+          new PipelinedInstance("device-" + owner, cuda, place.gpu().ordinal(), pipeline, false);
+    } catch (RuntimeException | Error e) {
+      noteLost(e);
+      try {
+        releases.close();
+      } catch (RuntimeException alsoFailed) {
+        e.addSuppressed(alsoFailed);
+      }
+      throw e;
+    }
+  }
+
+  /** Returns a lane of it, or null if all are taken or it can run nothing any more. */
+  synchronized @Nullable Lane newLane() {
+    if (taken == lanesAtMost || pipeline.lost() != null || (taken > 0 && left == taken)) {
+      return null;
+    }
+    taken++;
+    Lane lane = new Lane(this);
+    lanes.add(lane);
+    return lane;
+  }
+
+  String device() {
+    return place.gpu().device();
+  }
+
+  synchronized void submit(List<? extends BatchRequest> requests) {
+    try {
+      instance.submit(requests);
+    } catch (ExecutionException e) {
+      noteLostPipeline();
+      throw e;
+    }
+  }
+
+  void abandon(String why) {
+    instance.abandon(why);
+  }
+
+  @Override
+  public void onResult(List<? extends BatchRequest> requests, BatchResult result) {
+    for (Lane lane : lanes) {
+      if (lane.runs(requests)) {
+        lane.end(result, null);
+        return;
+      }
+    }
+    result.discard();
+  }
+
+  @Override
+  public void onFailure(List<? extends BatchRequest> requests, ExecutionException failure) {
+    noteLostPipeline();
+    for (Lane lane : lanes) {
+      if (lane.runs(requests)) {
+        lane.end(null, failure);
+        return;
+      }
+    }
+  }
+
+  /** A pipeline that nobody gave up is lost because its device is. */
+  private void noteLostPipeline() {
+    String why = pipeline.lost();
+    if (why != null && !pipeline.isAbandoned()) {
+      place.markLost(why);
+    }
+  }
+
+  private void noteLost(Throwable failure) {
+    if (failure instanceof CudaException e && e.isSticky()) {
+      place.markLost(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** The last one out gives everything back; on that lane's thread. */
+  synchronized void leave(Lane lane) {
+    lanes.remove(lane);
+    left++;
+    if (left == taken) {
+      instance.close();
+      if (!pipeline.isAbandoned()) {
+        releases.close();
+      }
+    }
+  }
+
+  /** Gives idle memory of its pool back to the device. */
+  void trim() {
+    pool.trim();
+  }
+}

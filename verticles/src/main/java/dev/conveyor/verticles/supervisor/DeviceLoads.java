@@ -1,0 +1,197 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.InstanceGroup;
+import dev.conveyor.models.config.InstanceGroup.Kind;
+import dev.conveyor.models.config.Isolation;
+import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.device.GpuBackends;
+import dev.conveyor.models.device.GpuLoadOptions;
+import dev.conveyor.models.device.GpuModel;
+import dev.conveyor.models.device.GpuPlace;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Decides which devices a model's instances run on, and loads its weights there. Thread-safe: no
+ * state of its own; {@link #load} blocks.
+ *
+ * <p>{@code KIND_GPU} takes the GPUs it names, or all, and fails without them. {@code KIND_AUTO}
+ * takes all GPUs that work if a backend runs the model there, otherwise the CPU, and says why.
+ */
+public final class DeviceLoads {
+
+  private static final Logger LOG = LoggerFactory.getLogger(DeviceLoads.class);
+
+  private final List<GpuPlace> gpus;
+  private final List<String> notes;
+  private final GpuBackends backends;
+  private final String cpu;
+  private final int cores;
+
+  /**
+   * Creates it for a machine.
+   *
+   * @param notes why GPUs are not used, for messages
+   * @param cpu name of the CPU's device
+   */
+  public DeviceLoads(
+      List<GpuPlace> gpus, List<String> notes, GpuBackends backends, String cpu, int cores) {
+    this.gpus = List.copyOf(gpus);
+    this.notes = List.copyOf(notes);
+    this.backends = backends;
+    this.cpu = cpu;
+    this.cores = cores;
+  }
+
+  /** The devices of a version and its weights there. */
+  record Loaded(InstancePlan plan, DeviceWeights weights) {}
+
+  /** Returns the plan of a model that runs on the CPU only, as far as that is known beforehand. */
+  InstancePlan cpuPlan(ModelConfig config) {
+    int instances = config.instanceGroups().stream().mapToInt(InstanceGroup::count).sum();
+    return InstancePlan.onCpu(config, instances, cores, cpu);
+  }
+
+  /**
+   * Loads a version; everywhere or nowhere.
+   *
+   * @param owner {@code model/version}
+   * @param onCpu loads it on the CPU with so many threads
+   * @throws ModelLoadException if a device that it insists on cannot be had
+   */
+  Loaded load(
+      Path file, ModelConfig config, String owner, Function<InstancePlan, LoadedModel> onCpu) {
+    Map<String, LoadedModel> weights = new LinkedHashMap<>();
+    try {
+      List<String> devices = new ArrayList<>();
+      int cpuInstances = 0;
+      for (InstanceGroup group : groups(config)) {
+        List<GpuPlace> places = places(file, config, group, owner, weights);
+        for (GpuPlace place : places) {
+          for (int i = 0; i < group.count() * GpuModel.LANES; i++) {
+            devices.add(place.gpu().device());
+          }
+        }
+        for (int i = 0; places.isEmpty() && i < group.count(); i++) {
+          devices.add(cpu);
+          cpuInstances++;
+        }
+      }
+      InstancePlan plan =
+          weights.isEmpty()
+              ? InstancePlan.onCpu(config, cpuInstances, cores, cpu)
+              : InstancePlan.on(config, devices, cpuInstances, cores);
+      if (cpuInstances > 0) {
+        weights.put(cpu, onCpu.apply(plan));
+      }
+      return new Loaded(plan, new DeviceWeights(weights));
+    } catch (RuntimeException | Error e) {
+      weights.values().forEach(LoadedModel::close);
+      throw e;
+    }
+  }
+
+  private static List<InstanceGroup> groups(ModelConfig config) {
+    return config.instanceGroups().isEmpty()
+        ? List.of(InstanceGroup.DEFAULT)
+        : config.instanceGroups();
+  }
+
+  /** Loads onto the GPUs of a group; returns none if it is to run on the CPU. */
+  private List<GpuPlace> places(
+      Path file,
+      ModelConfig config,
+      InstanceGroup group,
+      String owner,
+      Map<String, LoadedModel> weights) {
+    if (group.kind() == Kind.KIND_CPU || (group.kind() == Kind.KIND_AUTO && gpus.isEmpty())) {
+      return List.of();
+    }
+    List<String> loadedHere = new ArrayList<>();
+    try {
+      List<GpuPlace> places = wanted(group, config);
+      GpuBackends.Choice choice = backends.choose(file, config);
+      if (choice.usable().isEmpty()) {
+        throw new ModelLoadException(choice.reason());
+      }
+      for (GpuPlace place : places) {
+        String device = place.gpu().device();
+        if (!weights.containsKey(device)) {
+          weights.put(device, load(file, config, owner, place, choice));
+          loadedHere.add(device);
+        }
+      }
+      return places;
+    } catch (ModelLoadException e) {
+      if (group.kind() == Kind.KIND_GPU) {
+        throw new ModelLoadException(
+            "instance_group.kind: KIND_GPU cannot be had: %s; KIND_AUTO takes what there is"
+                .formatted(e.getMessage()),
+            e);
+      }
+      for (String device : loadedHere) {
+        LoadedModel loaded = weights.remove(device);
+        if (loaded != null) {
+          loaded.close();
+        }
+      }
+      LOG.info("{} runs on the CPU: {}", owner, e.getMessage());
+      return List.of();
+    }
+  }
+
+  private static LoadedModel load(
+      Path file, ModelConfig config, String owner, GpuPlace place, GpuBackends.Choice choice) {
+    long limit = config.extensions().memory().limitBytes();
+    MemoryBudget budget =
+        limit > 0 ? place.budget().part("model '" + config.name() + "'", limit) : place.budget();
+    GpuLoadOptions options =
+        new GpuLoadOptions(owner, place.cuda(), place.gpu().ordinal(), budget, config);
+    return GpuModel.load(file, place, choice.usable(), options, 0);
+  }
+
+  private List<GpuPlace> wanted(InstanceGroup group, ModelConfig config) {
+    if (config.isolation() == Isolation.PROCESS) {
+      throw new ModelLoadException("instances in processes of their own run on the CPU only");
+    }
+    if (gpus.isEmpty()) {
+      throw new ModelLoadException(notes.isEmpty() ? "there is no GPU" : String.join("; ", notes));
+    }
+    List<GpuPlace> wanted = new ArrayList<>();
+    List<Integer> ordinals =
+        group.gpus().isEmpty()
+            ? gpus.stream().map(place -> place.gpu().ordinal()).toList()
+            : group.gpus();
+    for (int ordinal : ordinals) {
+      GpuPlace place =
+          gpus.stream()
+              .filter(each -> each.gpu().ordinal() == ordinal)
+              .findFirst()
+              .orElseThrow(
+                  () ->
+                      new ModelLoadException(
+                          "gpus: there is no GPU %d, only %s"
+                              .formatted(
+                                  ordinal, gpus.stream().map(g -> g.gpu().ordinal()).toList())));
+      String lost = place.lost();
+      if (lost == null) {
+        wanted.add(place);
+      } else if (!group.gpus().isEmpty() || ordinals.size() == 1) {
+        throw new ModelLoadException(place.gpu().device() + " is lost to this process: " + lost);
+      }
+    }
+    if (wanted.isEmpty()) {
+      throw new ModelLoadException("every GPU is lost to this process");
+    }
+    return wanted;
+  }
+}
