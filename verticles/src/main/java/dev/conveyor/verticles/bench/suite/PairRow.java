@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.bench.suite;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
@@ -37,20 +38,35 @@ final class PairRow {
     }
     try (ServerProcess server = lab.startServer(repository, List.of());
         HttpLoad load = HttpLoad.on(lab, server)) {
-      double firstAlone = alone(load, FIRST);
-      double secondAlone = alone(load, SECOND);
-      List<HttpLoad.Figures> together = load.measure(List.of(FIRST, SECOND), CONCURRENCY).models();
-      double first = together.get(0).perSecond();
-      double second = together.get(1).perSecond();
+      List<Turns.Amount> together = new ArrayList<>();
+      List<Turns.Amount> sums =
+          Turns.run(
+              lab,
+              List.of(
+                  (warmup, duration) ->
+                      alone(load.measure(List.of(FIRST), CONCURRENCY, warmup, duration)),
+                  (warmup, duration) ->
+                      alone(load.measure(List.of(SECOND), CONCURRENCY, warmup, duration)),
+                  (warmup, duration) -> {
+                    HttpLoad.Window both =
+                        load.measure(List.of(FIRST, SECOND), CONCURRENCY, warmup, duration);
+                    together.add(amount(both.models().get(1)));
+                    return amount(both.models().get(0));
+                  }));
+      double firstAlone = sums.get(0).rate();
+      double secondAlone = sums.get(1).rate();
+      double first = sums.get(2).rate();
+      double second = together.stream().reduce(Turns.Amount::plus).orElseThrow().rate();
       return new Measured(
           first / firstAlone + second / secondAlone,
           String.format(
               Locale.ROOT,
-              "%s -c%d per model, %d instances x 1 thread each; alone %s %.1f/s, %s %.1f/s;"
+              "%s -c%d per model, %d instances x 1 thread each, %d windows of each by turns; alone %s %.1f/s, %s %.1f/s;"
                   + " together %.1f/s and %.1f/s; value = %.1f/%.1f + %.1f/%.1f",
               load.client(),
               CONCURRENCY,
               lab.cores(),
+              Turns.ROUNDS,
               FIRST,
               firstAlone,
               SECOND,
@@ -64,7 +80,11 @@ final class PairRow {
     }
   }
 
-  private static double alone(HttpLoad load, String model) throws Exception {
-    return load.measure(List.of(model), CONCURRENCY).models().get(0).perSecond();
+  private static Turns.Amount alone(HttpLoad.Window window) {
+    return amount(window.models().get(0));
+  }
+
+  private static Turns.Amount amount(HttpLoad.Figures figures) {
+    return new Turns.Amount(figures.requests(), figures.seconds());
   }
 }
