@@ -109,6 +109,14 @@ final class HttpLoad implements AutoCloseable {
     return window;
   }
 
+  /** Puts a model under load until the server's JIT compiler is quiet. */
+  Settling settle(String model, int concurrency) throws Exception {
+    return Settling.await(
+        length -> measure(List.of(model), concurrency, Duration.ZERO, length),
+        server.compiler(),
+        lab.warmup());
+  }
+
   @Override
   public void close() {
     driver.close();

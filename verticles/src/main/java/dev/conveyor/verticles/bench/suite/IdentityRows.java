@@ -50,20 +50,22 @@ final class IdentityRows {
 
   private Measured httpPerCpuSecond() throws Exception {
     try (HttpLoad load = HttpLoad.on(lab, server.get())) {
-      HttpLoad.Window window = load.measure(List.of(MODEL), 8, coldWarmup(), lab.duration());
+      Settling settling = load.settle(MODEL, 8);
+      HttpLoad.Window window = load.measure(List.of(MODEL), 8, Duration.ZERO, lab.duration());
       HttpLoad.Figures figures = window.models().get(0);
       return new Measured(
           window.requestsPerCpuSecond(),
           String.format(
               Locale.ROOT,
               "%s -c8, binary FP32 [1,16]: %,d inferences in %.2f s (%,.0f/s, p50 %.0f µs),"
-                  + " server CPU %.2f s",
+                  + " server CPU %.2f s; %s",
               load.client(),
               figures.requests(),
               figures.seconds(),
               figures.perSecond(),
               figures.p50Micros(),
-              window.cpuSeconds()));
+              window.cpuSeconds(),
+              settling.how()));
     }
   }
 

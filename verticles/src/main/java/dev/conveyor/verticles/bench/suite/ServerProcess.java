@@ -93,6 +93,11 @@ final class ServerProcess implements AutoCloseable {
     return () -> proc.threadCpuSeconds(process.pid(), name);
   }
 
+  /** Returns the CPU time of the JVM's optimising compiler, whose name the kernel cuts. */
+  CpuClock compiler() {
+    return threadCpu("C2 CompilerThre");
+  }
+
   OptionalLong residentBytes() {
     return ProcFs.system().residentBytes(process.pid());
   }

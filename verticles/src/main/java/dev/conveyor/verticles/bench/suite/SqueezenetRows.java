@@ -16,9 +16,6 @@ final class SqueezenetRows {
 
   private static final int CONCURRENCY = 8;
 
-  /** The path of large bodies is compiled late at a few hundred requests per second. */
-  private static final int LONG_WARMUPS = 3;
-
   private final Lab lab;
   private final ServingServer server;
   private @Nullable Comparison comparison;
@@ -30,7 +27,7 @@ final class SqueezenetRows {
 
   /** The numbers behind both rows. */
   private record Comparison(
-      InProcess direct, HttpLoad.Window server, String setting, String client) {
+      InProcess direct, HttpLoad.Window server, Settling settling, String setting, String client) {
 
     double serverCpuSecondsPerInference() {
       return server.cpuSeconds() / server.models().get(0).requests();
@@ -41,7 +38,7 @@ final class SqueezenetRows {
           Locale.ROOT,
           "in-process (child JVM, %d threads x 1 intra-op, mean of before and after): %.1f inf/s,"
               + " %.3f CPU ms each; server (%s, %s -c%d, FP32 [1,3,224,224] binary): %.1f inf/s,"
-              + " %.3f CPU ms each",
+              + " %.3f CPU ms each; %s",
           threads,
           direct.perSecond(),
           direct.cpuSecondsPerInference() * 1e3,
@@ -49,7 +46,8 @@ final class SqueezenetRows {
           client,
           CONCURRENCY,
           server.models().get(0).perSecond(),
-          serverCpuSecondsPerInference() * 1e3);
+          serverCpuSecondsPerInference() * 1e3,
+          settling.how());
     }
   }
 
@@ -90,6 +88,7 @@ final class SqueezenetRows {
         new Comparison(
             InProcess.mean(before, after),
             served.window(),
+            served.settling(),
             "best setting: " + server.squeezenets().get(served.model()),
             served.client());
     comparison = made;
@@ -97,14 +96,17 @@ final class SqueezenetRows {
   }
 
   /** What the server did with the best of the settings. */
-  private record Served(HttpLoad.Window window, String model, String client) {}
+  private record Served(HttpLoad.Window window, Settling settling, String model, String client) {}
 
   private Served serve() throws Exception {
     try (HttpLoad load = HttpLoad.on(lab, server.get())) {
       String best = best(load, List.copyOf(server.squeezenets().keySet()));
-      Duration warmup = lab.warmup().multipliedBy(LONG_WARMUPS);
+      Settling settling = load.settle(best, CONCURRENCY);
       return new Served(
-          load.measure(List.of(best), CONCURRENCY, warmup, lab.duration()), best, load.client());
+          load.measure(List.of(best), CONCURRENCY, Duration.ZERO, lab.duration()),
+          settling,
+          best,
+          load.client());
     }
   }
 
