@@ -133,6 +133,11 @@ public final class ModelCatalog {
     models.remove(name);
   }
 
+  /** Forgets why a model is not there: it is unknown from here on. */
+  public void forget(String name) {
+    unavailable.remove(name);
+  }
+
   private void publishTrial(String name, NavigableMap<Long, ServedModel> versions) {
     Rollout rollout = versions.lastEntry().getValue().config().extensions().rollout();
     ServedModel candidate = versions.get(rollout.candidate());

@@ -3,6 +3,7 @@ package dev.conveyor.verticles;
 import dev.conveyor.scheduler.residency.ResidencyTable;
 import io.vertx.core.Future;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Lists, loads and unloads models while the server runs. Thread-safe; never blocks. */
@@ -23,14 +24,31 @@ public interface RepositoryControl {
   Future<List<Entry>> index();
 
   /**
-   * Loads or reloads a model; the old version serves until the new one is ready.
+   * Loads or reloads a model, from what the request brings as far as it brings something; the old
+   * version serves until the new one is ready.
+   */
+  Future<Void> load(String name, ModelOverride override);
+
+  /**
+   * Loads or reloads a model from the repository.
    *
    * @param configJson replaces the model's configuration file for this load; null reads the file
    */
-  Future<Void> load(String name, @Nullable String configJson);
+  default Future<Void> load(String name, @Nullable String configJson) {
+    return load(name, new ModelOverride(configJson, Map.of()));
+  }
 
-  /** Stops serving a model: queued requests are answered first. */
-  Future<Void> unload(String name);
+  /**
+   * Stops serving a model: queued requests are answered first.
+   *
+   * @param dependents and, if it is an ensemble, the models that no other ensemble is made of
+   */
+  Future<Void> unload(String name, boolean dependents);
+
+  /** Stops serving a model. */
+  default Future<Void> unload(String name) {
+    return unload(name, false);
+  }
 
   /**
    * The models that may be evicted.

@@ -15,10 +15,12 @@ public final class ServerInfo {
       List.of(
           "classification",
           "model_repository",
+          "model_repository(unload_dependents)",
           "model_configuration",
           "statistics",
           "binary_tensor_data",
-          "schedule_policy");
+          "schedule_policy",
+          "parameters");
 
   private ServerInfo() {}
 

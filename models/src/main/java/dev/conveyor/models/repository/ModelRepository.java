@@ -70,7 +70,7 @@ public final class ModelRepository {
   }
 
   /** A hidden name is none, which includes the names of the directory itself and its parent. */
-  static boolean isPlainName(String name) {
+  public static boolean isPlainName(String name) {
     return !name.isEmpty()
         && name.length() <= MAX_NAME_LENGTH
         && name.charAt(0) != '.'

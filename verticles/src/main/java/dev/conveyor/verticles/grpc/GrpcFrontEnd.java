@@ -15,10 +15,11 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.grpc.common.GrpcHeaderNames;
-import io.vertx.grpc.reflection.ReflectionService;
 import io.vertx.grpc.server.GrpcProtocol;
 import io.vertx.grpc.server.GrpcServer;
 import io.vertx.grpc.server.GrpcServerOptions;
+import io.vertx.grpc.server.Service;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -81,12 +82,14 @@ public final class GrpcFrontEnd extends VerticleBase {
     GrpcHealth watched = new GrpcHealth(vertx, catalog, repository);
     health = watched;
     GrpcServer grpc = GrpcServer.server(vertx, grpcOptions());
-    grpc.addService(
-        InferenceService.create(
-            new InferRoute(vertx, gateway, door, memory, catalog, options),
-            new ServerApi(catalog, repository, configWriter)));
-    grpc.addService(watched.service());
-    grpc.addService(ReflectionService.v1());
+    List<Service> services =
+        List.of(
+            InferenceService.create(
+                new InferRoute(vertx, gateway, door, memory, catalog, options),
+                new ServerApi(catalog, repository, configWriter)),
+            watched.service());
+    services.forEach(grpc::addService);
+    GrpcReflection.of(services).forEach(grpc::addService);
     HttpServer http = vertx.createHttpServer(httpOptions());
     server = http;
     http.connectionHandler(this::onConnection).requestHandler(request -> handle(grpc, request));

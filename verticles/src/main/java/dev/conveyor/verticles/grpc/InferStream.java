@@ -13,8 +13,8 @@ import io.vertx.grpc.server.GrpcServerResponse;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One {@code ModelStreamInfer} call: many inferences, answered as they are ready, or in the order
- * of their requests where the client asks for that.
+ * One {@code ModelStreamInfer} call: many inferences, answered in the order of their requests, as
+ * Triton does, or as they are ready where the client asks for that.
  *
  * <p>Not thread-safe: owned by the event loop of its connection. An inference that fails is
  * answered by an {@code error_message}; the stream goes on. A message that cannot be parsed ends

@@ -2,10 +2,13 @@ package dev.conveyor.verticles.grpc;
 
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.proto.CudaSharedMemoryRegisterRequest;
 import dev.conveyor.verticles.proto.CudaSharedMemoryStatusRequest;
 import dev.conveyor.verticles.proto.CudaSharedMemoryStatusResponse;
 import dev.conveyor.verticles.proto.CudaSharedMemoryUnregisterRequest;
+import dev.conveyor.verticles.proto.CudaSharedMemoryUnregisterResponse;
 import dev.conveyor.verticles.proto.GrpcServiceProto;
 import dev.conveyor.verticles.proto.LogSettingsRequest;
 import dev.conveyor.verticles.proto.ModelConfigRequest;
@@ -25,6 +28,7 @@ import dev.conveyor.verticles.proto.SystemSharedMemoryRegisterRequest;
 import dev.conveyor.verticles.proto.SystemSharedMemoryStatusRequest;
 import dev.conveyor.verticles.proto.SystemSharedMemoryStatusResponse;
 import dev.conveyor.verticles.proto.SystemSharedMemoryUnregisterRequest;
+import dev.conveyor.verticles.proto.SystemSharedMemoryUnregisterResponse;
 import dev.conveyor.verticles.proto.TraceSettingRequest;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcMessageEncoder;
@@ -94,22 +98,41 @@ final class InferenceService {
     bind(
         "SystemSharedMemoryStatus",
         SystemSharedMemoryStatusRequest.parser(),
-        request -> Future.succeededFuture(SystemSharedMemoryStatusResponse.getDefaultInstance()));
+        request ->
+            noRegions(
+                "system",
+                request.getName(),
+                SystemSharedMemoryStatusResponse.getDefaultInstance()));
     bind(
         "CudaSharedMemoryStatus",
         CudaSharedMemoryStatusRequest.parser(),
-        request -> Future.succeededFuture(CudaSharedMemoryStatusResponse.getDefaultInstance()));
-    refuse(
-        "SystemSharedMemoryRegister", SystemSharedMemoryRegisterRequest.parser(), NO_SHARED_MEMORY);
-    refuse(
+        request ->
+            noRegions(
+                "cuda", request.getName(), CudaSharedMemoryStatusResponse.getDefaultInstance()));
+    // Clients clear what they may have left behind before they begin.
+    bind(
         "SystemSharedMemoryUnregister",
         SystemSharedMemoryUnregisterRequest.parser(),
-        NO_SHARED_MEMORY);
-    refuse("CudaSharedMemoryRegister", CudaSharedMemoryRegisterRequest.parser(), NO_SHARED_MEMORY);
+        request ->
+            Future.succeededFuture(SystemSharedMemoryUnregisterResponse.getDefaultInstance()));
+    bind(
+        "CudaSharedMemoryUnregister",
+        CudaSharedMemoryUnregisterRequest.parser(),
+        request -> Future.succeededFuture(CudaSharedMemoryUnregisterResponse.getDefaultInstance()));
     refuse(
-        "CudaSharedMemoryUnregister", CudaSharedMemoryUnregisterRequest.parser(), NO_SHARED_MEMORY);
+        "SystemSharedMemoryRegister", SystemSharedMemoryRegisterRequest.parser(), NO_SHARED_MEMORY);
+    refuse("CudaSharedMemoryRegister", CudaSharedMemoryRegisterRequest.parser(), NO_SHARED_MEMORY);
     refuse("TraceSetting", TraceSettingRequest.parser(), "trace settings are not supported");
     refuse("LogSettings", LogSettingsRequest.parser(), "log settings are not supported");
+  }
+
+  private static <R> Future<R> noRegions(String kind, String region, R none) {
+    return region.isEmpty()
+        ? Future.succeededFuture(none)
+        : Future.failedFuture(
+            new InferenceException(
+                ErrorCode.NOT_FOUND,
+                "Unable to find " + kind + " shared memory region: '" + region + "'"));
   }
 
   private <Q> void refuse(String method, Parser<Q> parser, String reason) {

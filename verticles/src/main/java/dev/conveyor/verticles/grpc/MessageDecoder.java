@@ -15,11 +15,13 @@ import io.vertx.grpc.common.GrpcMessageDecoder;
 import io.vertx.grpc.common.WireFormat;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.zip.GZIPInputStream;
+import java.util.zip.InflaterInputStream;
 
 /**
- * Parses messages without copying their bytes fields, and inflates gzip only up to the limit that
- * holds for plain messages: the library's own decoder copies, and inflates without limit.
+ * Parses messages without copying their bytes fields, and inflates only up to the limit that holds
+ * for plain messages: the library's own decoder copies, and inflates without limit.
  *
  * <p>Thread-safe. A parsed message refers to the memory it was received in, which the transport
  * allocates on the heap for each message and does not use again.
@@ -44,11 +46,13 @@ final class MessageDecoder<T> implements GrpcMessageDecoder<T> {
     ByteString bytes =
         switch (message.encoding()) {
           case "identity" -> view(message.payload());
-          case "gzip" -> inflate(message.payload());
+          case "gzip", "deflate" -> inflate(message.encoding(), message.payload());
           default ->
               throw new InferenceException(
                   ErrorCode.UNSUPPORTED,
-                  "grpc-encoding '" + message.encoding() + "' is not supported, gzip is");
+                  "grpc-encoding '"
+                      + message.encoding()
+                      + "' is not supported, gzip and deflate are");
         };
     try {
       CodedInputStream in = bytes.newCodedInput();
@@ -74,9 +78,12 @@ final class MessageDecoder<T> implements GrpcMessageDecoder<T> {
         : UnsafeByteOperations.unsafeWrap(payload.getBytes());
   }
 
-  private ByteString inflate(Buffer payload) {
-    try (GZIPInputStream in =
-        new GZIPInputStream(new ByteArrayInputStream(payload.getBytes()), 8192)) {
+  private ByteString inflate(String encoding, Buffer payload) {
+    ByteArrayInputStream deflated = new ByteArrayInputStream(payload.getBytes());
+    try (InputStream in =
+        encoding.equals("gzip")
+            ? new GZIPInputStream(deflated, 8192)
+            : new InflaterInputStream(deflated)) {
       byte[] inflated = in.readNBytes(maxMessageBytes);
       if (in.read() != -1) {
         throw new InferenceException(
@@ -85,7 +92,7 @@ final class MessageDecoder<T> implements GrpcMessageDecoder<T> {
       }
       return UnsafeByteOperations.unsafeWrap(inflated);
     } catch (IOException e) {
-      throw InferenceException.invalid("malformed gzip: " + e.getMessage());
+      throw InferenceException.invalid("malformed " + encoding + ": " + e.getMessage());
     }
   }
 }

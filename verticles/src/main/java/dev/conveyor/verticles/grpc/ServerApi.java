@@ -7,6 +7,7 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.ServerInfo;
 import dev.conveyor.verticles.proto.ModelConfigRequest;
 import dev.conveyor.verticles.proto.ModelConfigResponse;
 import dev.conveyor.verticles.proto.ModelMetadataRequest;
@@ -14,8 +15,6 @@ import dev.conveyor.verticles.proto.ModelMetadataResponse;
 import dev.conveyor.verticles.proto.ModelMetadataResponse.TensorMetadata;
 import dev.conveyor.verticles.proto.ModelReadyRequest;
 import dev.conveyor.verticles.proto.ModelReadyResponse;
-import dev.conveyor.verticles.proto.ModelRepositoryParameter;
-import dev.conveyor.verticles.proto.ModelRepositoryParameter.ParameterChoiceCase;
 import dev.conveyor.verticles.proto.ModelStatisticsRequest;
 import dev.conveyor.verticles.proto.ModelStatisticsResponse;
 import dev.conveyor.verticles.proto.RepositoryIndexRequest;
@@ -30,9 +29,7 @@ import dev.conveyor.verticles.proto.ServerMetadataResponse;
 import dev.conveyor.verticles.proto.ServerReadyResponse;
 import io.vertx.core.Future;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Every RPC that is not an inference, as a function from request to answer. Thread-safe; never
@@ -42,13 +39,9 @@ final class ServerApi {
 
   private static final ServerMetadataResponse METADATA =
       ServerMetadataResponse.newBuilder()
-          .setName("conveyor")
-          .setVersion("0.1.0")
-          .addExtensions("classification")
-          .addExtensions("model_repository")
-          .addExtensions("model_configuration")
-          .addExtensions("schedule_policy")
-          .addExtensions("statistics")
+          .setName(ServerInfo.NAME)
+          .setVersion(ServerInfo.VERSION)
+          .addAllExtensions(ServerInfo.EXTENSIONS)
           .build();
 
   private final ModelCatalog catalog;
@@ -137,21 +130,16 @@ final class ServerApi {
   Future<RepositoryModelLoadResponse> load(RepositoryModelLoadRequest request) {
     requireOnlyRepository(request.getRepositoryName());
     return repository
-        .load(request.getModelName(), configOverride(request.getParametersMap()))
+        .load(request.getModelName(), RepositoryParameters.load(request.getParametersMap()))
         .map(done -> RepositoryModelLoadResponse.getDefaultInstance());
   }
 
   Future<RepositoryModelUnloadResponse> unload(RepositoryModelUnloadRequest request) {
     requireOnlyRepository(request.getRepositoryName());
-    for (Map.Entry<String, ModelRepositoryParameter> entry :
-        request.getParametersMap().entrySet()) {
-      // Clients send it with every unload; no model here has dependents.
-      if (!entry.getKey().equals("unload_dependents") || entry.getValue().getBoolParam()) {
-        throw unsupportedParameter("unload", entry.getKey());
-      }
-    }
     return repository
-        .unload(request.getModelName())
+        .unload(
+            request.getModelName(),
+            RepositoryParameters.unloadDependents(request.getParametersMap()))
         .map(done -> RepositoryModelUnloadResponse.getDefaultInstance());
   }
 
@@ -187,27 +175,6 @@ final class ServerApi {
       metadata.addShape(shape.dim(i));
     }
     return metadata.build();
-  }
-
-  private static @Nullable String configOverride(Map<String, ModelRepositoryParameter> parameters) {
-    String config = null;
-    for (Map.Entry<String, ModelRepositoryParameter> entry : parameters.entrySet()) {
-      if (!entry.getKey().equals("config")) {
-        throw unsupportedParameter("load", entry.getKey());
-      }
-      ModelRepositoryParameter value = entry.getValue();
-      if (value.getParameterChoiceCase() != ParameterChoiceCase.STRING_PARAM) {
-        throw InferenceException.invalid(
-            "invalid value type for load parameter 'config', expected string_param.");
-      }
-      config = value.getStringParam();
-    }
-    return config;
-  }
-
-  private static InferenceException unsupportedParameter(String rpc, String name) {
-    return new InferenceException(
-        ErrorCode.UNSUPPORTED, rpc + " parameter '" + name + "' is not supported");
   }
 
   private static void requireOnlyRepository(String repositoryName) {

@@ -31,8 +31,8 @@ final class StreamSettings {
     this.inFlight =
         either(metadata, StreamTerms.IN_FLIGHT_HEADER, parameters, StreamTerms.IN_FLIGHT);
     this.order = either(metadata, StreamTerms.ORDER_HEADER, parameters, StreamTerms.ORDER);
-    // Without a word it is the stream that the field's clients know.
-    StreamTerms usual = new StreamTerms(FramePolicy.BLOCK, maxInFlight, false);
+    // Without a word it is the stream that the field's clients know: Triton answers in order.
+    StreamTerms usual = new StreamTerms(FramePolicy.BLOCK, maxInFlight, true);
     this.terms = StreamTerms.of(policy, inFlight, order, usual);
   }
 

@@ -19,6 +19,7 @@ import dev.conveyor.verticles.oip.InferHead;
 import dev.conveyor.verticles.oip.InferRequestParser;
 import dev.conveyor.verticles.oip.InferResponseWriter;
 import dev.conveyor.verticles.oip.InferResponseWriter.Encoded;
+import dev.conveyor.verticles.oip.RawRequest;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Vertx;
@@ -45,6 +46,12 @@ final class InferHandler {
 
   /** Up to here one buffer is cheaper to write than several. */
   private static final int COPY_UP_TO_BYTES = 16 * 1024;
+
+  /** The body is JSON only. */
+  private static final int NO_HEAD = -1;
+
+  /** The body is the data of the only input, without a head. */
+  private static final int RAW = 0;
 
   private static final String CANCELLED = "the client closed the connection";
 
@@ -89,12 +96,12 @@ final class InferHandler {
           request,
           terms,
           limits,
-          headLength,
+          headLength == RAW ? NO_HEAD : headLength,
           (body, failure) -> {
             if (body == null) {
               early.midway(request, failure);
             } else {
-              onBody(request, served, version, terms, body);
+              onBody(request, served, version, terms, body, headLength == RAW);
             }
           });
     } catch (InferenceException e) {
@@ -107,10 +114,11 @@ final class InferHandler {
       ServedModel served,
       String version,
       RequestTerms terms,
-      Body body) {
+      Body body,
+      boolean raw) {
     InferHead head;
     try {
-      head = parse(body);
+      head = raw ? RawRequest.read(served, body.heap()) : parse(body);
     } catch (RuntimeException e) {
       body.closeShare();
       JsonReply.fail(request.response(), e);
@@ -218,17 +226,17 @@ final class InferHandler {
   private static int headLength(HttpServerRequest request) {
     String value = request.getHeader(HEAD_LENGTH);
     if (value == null) {
-      return -1;
+      return NO_HEAD;
     }
     try {
       int length = Integer.parseInt(value);
-      if (length > 0) {
+      if (length >= RAW) {
         return length;
       }
     } catch (NumberFormatException e) {
       // Falls through to the same refusal.
     }
     throw InferenceException.invalid(
-        "Inference-Header-Content-Length must be a positive integer, was '" + value + "'");
+        "Inference-Header-Content-Length must be an integer, zero or more, was '" + value + "'");
   }
 }

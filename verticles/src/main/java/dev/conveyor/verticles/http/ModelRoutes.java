@@ -1,34 +1,28 @@
 package dev.conveyor.verticles.http;
 
-import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.verticles.InstanceBoard;
-import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.ServerInfo;
 import dev.conveyor.verticles.metrics.StatisticsJson;
 import dev.conveyor.verticles.profile.ProfileJson;
 import io.vertx.core.Vertx;
-import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
-import io.vertx.ext.web.handler.BodyHandler;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Everything of the protocol that is not inference: health, metadata, configuration, statistics and
- * the model repository. Thread-confined to the event loop of its front end.
+ * Everything of the protocol that is not inference: health, metadata, configuration, statistics.
+ * Thread-confined to the event loop of its front end.
  */
 final class ModelRoutes {
 
@@ -57,10 +51,8 @@ final class ModelRoutes {
     router.get("/v2/models/stats").handler(this::allStatistics);
     mountModel(router, "/v2/models/:model");
     mountModel(router, "/v2/models/:model/versions/:version");
-    BodyHandler body = BodyHandler.create(false).setBodyLimit(options.maxMessageBytes());
-    router.post("/v2/repository/index").handler(body).handler(this::index);
-    router.post("/v2/repository/models/:model/load").handler(body).handler(this::load);
-    router.post("/v2/repository/models/:model/unload").handler(body).handler(this::unload);
+    new RepositoryRoutes(services.repository(), options.maxMessageBytes()).mount(router);
+    AbsentRoutes.mount(router);
     Route infer = router.post("/v2/models/:model/infer");
     InferHandler handler =
         new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
@@ -81,7 +73,7 @@ final class ModelRoutes {
   }
 
   private void mountModel(Router router, String path) {
-    router.get(path).handler(context -> model(context, this::metadata));
+    router.get(path).handler(context -> ok(context, metadata(find(context), versions(context))));
     router.get(path + "/ready").handler(this::modelReady);
     router
         .get(path + "/config")
@@ -93,7 +85,7 @@ final class ModelRoutes {
     router.get(path + "/instances").handler(context -> model(context, ModelRoutes::instances));
     router
         .get(path + "/stats")
-        .handler(context -> model(context, served -> StatisticsJson.of(List.of(served))));
+        .handler(context -> ok(context, StatisticsJson.of(versions(context))));
   }
 
   private interface View {
@@ -158,9 +150,17 @@ final class ModelRoutes {
         .put("instances", lines);
   }
 
-  private JsonObject metadata(ServedModel served) {
+  /** Returns the version that the path names, or every version of its model. */
+  private List<ServedModel> versions(RoutingContext context) {
+    ServedModel served = find(context);
+    return version(context).isEmpty()
+        ? services.catalog().versions(served.name())
+        : List.of(served);
+  }
+
+  private static JsonObject metadata(ServedModel served, List<ServedModel> all) {
     JsonArray versions = new JsonArray();
-    services.catalog().versions(served.name()).forEach(v -> versions.add(v.version()));
+    all.forEach(each -> versions.add(each.version()));
     return new JsonObject()
         .put("name", served.name())
         .put("versions", versions)
@@ -187,75 +187,6 @@ final class ModelRoutes {
 
   private void allStatistics(RoutingContext context) {
     ok(context, StatisticsJson.of(services.catalog().all()));
-  }
-
-  private void index(RoutingContext context) {
-    JsonObject request = body(context);
-    boolean readyOnly = request != null && request.getBoolean("ready", false);
-    services
-        .repository()
-        .index()
-        .onComplete(
-            entries -> JsonReply.send(context.response(), index(entries, readyOnly)),
-            context::fail);
-  }
-
-  private static Buffer index(List<RepositoryControl.Entry> entries, boolean readyOnly) {
-    JsonArray array = new JsonArray();
-    for (RepositoryControl.Entry entry : entries) {
-      if (!readyOnly || entry.state().equals("READY")) {
-        array.add(
-            new JsonObject()
-                .put("name", entry.name())
-                .put("version", entry.version())
-                .put("state", entry.state())
-                .put("reason", entry.reason()));
-      }
-    }
-    return array.toBuffer();
-  }
-
-  private void load(RoutingContext context) {
-    JsonObject request = body(context);
-    JsonObject parameters = request == null ? null : request.getJsonObject("parameters");
-    String config = parameters == null ? null : config(parameters);
-    services
-        .repository()
-        .load(param(context, "model"), config)
-        .onComplete(v -> context.response().end(), context::fail);
-  }
-
-  private static @Nullable String config(JsonObject parameters) {
-    for (String key : parameters.fieldNames()) {
-      if (!key.equals("config")) {
-        throw new InferenceException(
-            ErrorCode.UNSUPPORTED, "load parameter '" + key + "' is not supported");
-      }
-    }
-    Object config = parameters.getValue("config");
-    if (config == null || config instanceof String) {
-      return (String) config;
-    }
-    throw InferenceException.invalid("load parameter 'config' must be a string of JSON");
-  }
-
-  private void unload(RoutingContext context) {
-    services
-        .repository()
-        .unload(param(context, "model"))
-        .onComplete(v -> context.response().end(), context::fail);
-  }
-
-  private static @Nullable JsonObject body(RoutingContext context) {
-    Buffer body = context.body().buffer();
-    if (body == null || body.length() == 0) {
-      return null;
-    }
-    try {
-      return body.toJsonObject();
-    } catch (DecodeException | ClassCastException e) {
-      throw InferenceException.invalid("failed to parse the request JSON: " + e.getMessage());
-    }
   }
 
   private static void ok(RoutingContext context, JsonObject json) {

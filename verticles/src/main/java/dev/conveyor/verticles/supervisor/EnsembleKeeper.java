@@ -1,13 +1,11 @@
 package dev.conveyor.verticles.supervisor;
 
-import dev.conveyor.models.config.EnsembleConfig;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.WorkerExecutor;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -140,13 +138,33 @@ final class EnsembleKeeper {
     Map<String, Optional<String>> affected = new TreeMap<>(waiting);
     serving.forEach(
         (name, served) -> {
-          List<EnsembleConfig.Step> steps = new ArrayList<>();
-          served.config().ensemble().ifPresent(ensemble -> steps.addAll(ensemble.steps()));
-          if (steps.stream().anyMatch(step -> step.model().equals(model))) {
+          if (models(served).contains(model)) {
             affected.put(name, configs.getOrDefault(name, Optional.empty()));
           }
         });
     affected.remove(model);
     return affected;
+  }
+
+  /** Returns the models that this ensemble is made of and no other; none if it is no ensemble. */
+  Set<String> madeOfAlone(String name) {
+    ServedModel ensemble = serving.get(name);
+    Set<String> models = ensemble == null ? new HashSet<>() : models(ensemble);
+    serving.forEach(
+        (other, served) -> {
+          if (!other.equals(name)) {
+            models.removeAll(models(served));
+          }
+        });
+    return models;
+  }
+
+  private static Set<String> models(ServedModel ensemble) {
+    Set<String> models = new HashSet<>();
+    ensemble
+        .config()
+        .ensemble()
+        .ifPresent(config -> config.steps().forEach(step -> models.add(step.model())));
+    return models;
   }
 }

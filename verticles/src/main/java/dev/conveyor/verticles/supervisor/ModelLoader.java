@@ -38,13 +38,15 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The slow part of bringing a model into service: reads its directory, opens its weights, completes
- * its configuration from them. Thread-safe: no state; every method blocks.
+ * its configuration from them. Thread-safe: no state but which models have files of their own;
+ * every method blocks.
  */
 public final class ModelLoader {
 
   private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
 
   private final ModelRepository repository;
+  private final Overrides overrides = new Overrides();
   private final ProcessLoads backends;
   private final MemoryBudget budget;
   private final int cores;
@@ -152,13 +154,24 @@ public final class ModelLoader {
             });
   }
 
+  /** Returns whether the repository has a model of this name, loadable or not. */
+  boolean isInRepository(String name) {
+    return repository.list().contains(name);
+  }
+
+  /** Returns the models that are not loaded from the repository. */
+  Overrides overrides() {
+    return overrides;
+  }
+
   private ModelDirectory open(String name) {
-    if (!repository.list().contains(name)) {
+    ModelRepository source = overrides.of(name, repository);
+    if (!source.list().contains(name)) {
       throw new InferenceException(
           ErrorCode.NOT_FOUND,
           "failed to load '" + name + "': there is no such model in the repository");
     }
-    return repository.open(name);
+    return source.open(name);
   }
 
   private static ModelConfig config(ModelDirectory directory, @Nullable String configJson) {

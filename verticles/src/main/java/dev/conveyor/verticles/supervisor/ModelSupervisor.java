@@ -4,8 +4,10 @@ import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.ModelMemory.Residency;
+import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.verticles.ModelActivator;
 import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.isolation.IsolationLog;
@@ -54,6 +56,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   private final Residents residents;
   private final MemoryBudget budget;
   private final BringUp bringUp;
+  private final FileLoads fileLoads;
   private final EnsembleKeeper ensembles;
   private final RepositoryIndex index;
   private boolean stopping;
@@ -87,6 +90,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
         new Deployer(vertx, context, loaders, budget, maxQueueSize, profiles, log, events);
     this.residents = new Residents(vertx, budget, changes::isBusy, this::evict);
     this.bringUp = new BringUp(loaders, loader, deployer, residents);
+    this.fileLoads = new FileLoads(loaders, loader, this::forgetIfGone);
     this.ensembles =
         new EnsembleKeeper(context, loaders, loader.ensembles(catalog), catalog, events);
     this.index = new RepositoryIndex(deployed, ensembles, residents, busy, failures);
@@ -167,7 +171,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     return onContext(
         () ->
             stopping
-                ? Future.failedFuture(shuttingDown())
+                ? Future.failedFuture(LoadErrors.shuttingDown())
                 : deployed.containsKey(name)
                     ? Future.succeededFuture()
                     : coldStarts.await(name, deadlineNs));
@@ -215,13 +219,31 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   @Override
-  public Future<Void> load(String name, @Nullable String configJson) {
-    return onContext(() -> changes.run(name, () -> doLoad(name, configJson)));
+  public Future<Void> load(String name, ModelOverride override) {
+    return fileLoads
+        .write(name, override)
+        .compose(
+            files -> onContext(() -> changes.run(name, () -> loadFrom(files, name, override))));
+  }
+
+  private Future<Void> loadFrom(
+      @Nullable ModelRepository files, String name, ModelOverride override) {
+    return fileLoads.from(files, name, () -> doLoad(name, override.configJson()));
   }
 
   @Override
-  public Future<Void> unload(String name) {
-    return onContext(() -> changes.run(name, () -> doUnload(name)));
+  public Future<Void> unload(String name, boolean dependents) {
+    return onContext(
+        () -> {
+          Set<String> models = dependents ? ensembles.madeOfAlone(name) : Set.of();
+          return changes.run(name, () -> doUnload(name)).compose(v -> unloadAlso(models));
+        });
+  }
+
+  private Future<Void> unloadAlso(Set<String> models) {
+    List<Future<Void>> unloading =
+        models.stream().filter(this::isKnown).map(model -> unload(model, true)).toList();
+    return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
   }
 
   /**
@@ -256,7 +278,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
 
   private Future<Void> doLoad(String name, @Nullable String configJson) {
     if (stopping) {
-      return Future.failedFuture(shuttingDown());
+      return Future.failedFuture(LoadErrors.shuttingDown());
     }
     busy.put(name, "LOADING");
     events.onLoading(name);
@@ -275,7 +297,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
             failure -> {
               busy.remove(name);
               String reason = String.valueOf(failure.getMessage());
-              if (isNotFound(failure)) {
+              if (LoadErrors.isNotFound(failure)) {
                 // Clients may ask for any name; nothing is kept of those that do not exist.
                 failures.remove(name);
               } else {
@@ -286,7 +308,14 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
               }
               events.onLoadFailed(name, reason);
             })
-        .recover(failure -> Future.failedFuture(asClientError(name, failure)));
+        .recover(failure -> Future.failedFuture(LoadErrors.forClient(name, failure)));
+  }
+
+  private void forgetIfGone(String name) {
+    if (!isKnown(name)) {
+      failures.remove(name);
+      catalog.forget(name);
+    }
   }
 
   private boolean isKnown(String name) {
@@ -382,6 +411,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     return ensembles
         .stop(name)
         .compose(v -> deployer.retireAll(running == null ? List.of() : running))
+        .eventually(() -> fileLoads.forget(name))
         .onComplete(
             done -> {
               busy.remove(name);
@@ -393,20 +423,5 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     Promise<T> promise = Promise.promise();
     context.runOnContext(v -> task.get().onComplete(promise));
     return promise.future();
-  }
-
-  private static InferenceException shuttingDown() {
-    return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
-  }
-
-  private static boolean isNotFound(Throwable failure) {
-    return failure instanceof InferenceException e && e.code() == ErrorCode.NOT_FOUND;
-  }
-
-  private static Throwable asClientError(String name, Throwable failure) {
-    return failure instanceof InferenceException
-        ? failure
-        : InferenceException.invalid(
-            "failed to load '%s': %s".formatted(name, failure.getMessage()));
   }
 }

@@ -43,6 +43,26 @@ final class EnsembleTest {
   }
 
   @Test
+  void shouldTakeTheModelsThatNoOtherEnsembleNeedsAlong() {
+    models.unary("alone", 1, "Abs", DataType.FP32, "batch", 4);
+    models.config("lonely", chain("'alone' x", "'negate' OUT"));
+    try (TestServer server = TestServer.start(models)) {
+      String unload = "/v2/repository/models/lonely/unload";
+      Answer wrong =
+          server.http().post(unload, "{\"parameters\": {\"unload_dependents\": \"yes\"}}");
+      assertThat(wrong.status()).isEqualTo(400);
+      assertThat(wrong.error()).contains("unload_dependents");
+
+      Answer answer = server.http().post(unload, "{\"parameters\": {\"unload_dependents\": true}}");
+      assertThat(answer.status()).as(answer::text).isEqualTo(200);
+      assertThat(server.http().get("/v2/models/lonely/ready").status()).isEqualTo(503);
+      assertThat(server.http().get("/v2/models/alone/ready").status()).isEqualTo(503);
+      assertThat(server.http().get("/v2/models/negate/ready").status()).isEqualTo(200);
+      assertThat(server.http().infer("both", row()).status()).isEqualTo(200);
+    }
+  }
+
+  @Test
   void shouldServeAnEnsembleAsOneModelOnHttpAndOnTheBus() {
     try (TestServer server = TestServer.start(models)) {
       Answer answer = server.http().infer("both", row());

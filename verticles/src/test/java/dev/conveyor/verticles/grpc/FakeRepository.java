@@ -1,11 +1,11 @@
 package dev.conveyor.verticles.grpc;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
 import io.vertx.core.Future;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import org.jspecify.annotations.Nullable;
 
 /** A repository that writes down what it is asked. Thread-safe. */
 final class FakeRepository implements RepositoryControl {
@@ -22,17 +22,18 @@ final class FakeRepository implements RepositoryControl {
   }
 
   @Override
-  public Future<Void> load(String name, @Nullable String configJson) {
+  public Future<Void> load(String name, ModelOverride override) {
     if (name.equals("broken")) {
       return Future.failedFuture(InferenceException.invalid("failed to load 'broken'"));
     }
-    asked.add("load " + name + " " + configJson);
+    String files = override.files().isEmpty() ? "" : " " + override.files().keySet();
+    asked.add("load " + name + " " + override.configJson() + files);
     return Future.succeededFuture();
   }
 
   @Override
-  public Future<Void> unload(String name) {
-    asked.add("unload " + name);
+  public Future<Void> unload(String name, boolean dependents) {
+    asked.add("unload " + name + (dependents ? " and what it is made of" : ""));
     return Future.succeededFuture();
   }
 

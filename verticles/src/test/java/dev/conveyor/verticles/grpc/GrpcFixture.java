@@ -28,6 +28,7 @@ import io.vertx.grpc.client.GrpcClient;
 import io.vertx.grpc.client.GrpcClientOptions;
 import io.vertx.grpc.client.GrpcClientRequest;
 import io.vertx.grpc.client.GrpcClientResponse;
+import io.vertx.grpc.common.GrpcMessage;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.util.List;
@@ -127,6 +128,11 @@ final class GrpcFixture implements AutoCloseable {
 
   <Q, R> Future<Answer<R>> start(GrpcClientRequest<Q, R> call, Q request) {
     return call.end(request).compose(sent -> call.response()).compose(GrpcFixture::answer);
+  }
+
+  /** Sends a message that is encoded already. */
+  <Q, R> Future<Answer<R>> startMessage(GrpcClientRequest<Q, R> call, GrpcMessage message) {
+    return call.endMessage(message).compose(sent -> call.response()).compose(GrpcFixture::answer);
   }
 
   /** Returns the outcome of a call, whose status the client tells by failing the end. */

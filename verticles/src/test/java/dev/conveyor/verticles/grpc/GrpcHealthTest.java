@@ -3,8 +3,6 @@ package dev.conveyor.verticles.grpc;
 import static dev.conveyor.verticles.grpc.GrpcFixture.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
-import com.google.protobuf.InvalidProtocolBufferException;
 import dev.conveyor.verticles.grpc.GrpcFixture.Answer;
 import io.vertx.grpc.client.GrpcClientRequest;
 import io.vertx.grpc.common.GrpcMessageDecoder;
@@ -17,13 +15,9 @@ import io.vertx.grpc.health.v1.HealthCheckResponse;
 import io.vertx.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.vertx.grpc.health.v1.HealthListRequest;
 import io.vertx.grpc.health.v1.HealthListResponse;
-import io.vertx.grpc.reflection.v1.ServerReflectionRequest;
-import io.vertx.grpc.reflection.v1.ServerReflectionResponse;
-import io.vertx.grpc.reflection.v1.ServiceResponse;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -41,13 +35,6 @@ class GrpcHealthTest {
           "List",
           GrpcMessageEncoder.encoder(),
           GrpcMessageDecoder.decoder(HealthListResponse.newBuilder()));
-  private static final ServiceMethod<ServerReflectionResponse, ServerReflectionRequest> REFLECTION =
-      ServiceMethod.client(
-          ServiceName.create("grpc.reflection.v1", "ServerReflection"),
-          "ServerReflectionInfo",
-          GrpcMessageEncoder.encoder(),
-          GrpcMessageDecoder.decoder(ServerReflectionResponse.newBuilder()));
-
   private final GrpcFixture server = new GrpcFixture();
 
   @AfterEach
@@ -97,28 +84,6 @@ class GrpcHealthTest {
     GrpcStatus end =
         await(watch.response().compose(response -> response.end().map(ended -> response.status())));
     assertThat(end).isEqualTo(GrpcStatus.OK);
-  }
-
-  @Test
-  void shouldReflectEveryServiceAndItsFile() throws InvalidProtocolBufferException {
-    ServerReflectionResponse list = reflect(request -> request.setListServices(""));
-    assertThat(list.getListServicesResponse().getServiceList())
-        .extracting(ServiceResponse::getName)
-        .contains("inference.GRPCInferenceService", "grpc.health.v1.Health");
-
-    ServerReflectionResponse file =
-        reflect(request -> request.setFileContainingSymbol("inference.GRPCInferenceService"));
-    FileDescriptorProto descriptor =
-        FileDescriptorProto.parseFrom(file.getFileDescriptorResponse().getFileDescriptorProto(0));
-    assertThat(descriptor.getPackage()).isEqualTo("inference");
-    assertThat(descriptor.getService(0).getMethodList()).hasSize(20);
-  }
-
-  private ServerReflectionResponse reflect(
-      UnaryOperator<ServerReflectionRequest.Builder> question) {
-    return server
-        .call(REFLECTION, question.apply(ServerReflectionRequest.newBuilder()).build())
-        .body();
   }
 
   private Answer<HealthCheckResponse> check(String service) {

@@ -30,6 +30,7 @@ import dev.conveyor.verticles.proto.ServerMetadataResponse;
 import dev.conveyor.verticles.proto.ServerReadyRequest;
 import dev.conveyor.verticles.proto.SystemSharedMemoryRegisterRequest;
 import dev.conveyor.verticles.proto.SystemSharedMemoryStatusRequest;
+import dev.conveyor.verticles.proto.SystemSharedMemoryStatusResponse;
 import dev.conveyor.verticles.proto.SystemSharedMemoryUnregisterRequest;
 import dev.conveyor.verticles.proto.TraceSettingRequest;
 import io.vertx.grpc.common.GrpcStatus;
@@ -41,6 +42,9 @@ class GrpcServerApiTest {
 
   private static final ModelRepositoryParameter CONFIG =
       ModelRepositoryParameter.newBuilder().setStringParam("{\"max_batch_size\": 4}").build();
+
+  private static final ModelRepositoryParameter FILE =
+      ModelRepositoryParameter.newBuilder().setBytesParam(ByteString.copyFromUtf8("x")).build();
 
   private final GrpcFixture server = new GrpcFixture();
 
@@ -181,9 +185,37 @@ class GrpcServerApiTest {
                 ModelRepositoryParameter.newBuilder().setBoolParam(false).build())
             .build();
     await(server.api.repositoryModelUnload(unload));
+    await(
+        server.api.repositoryModelUnload(
+            unload.toBuilder()
+                .putParameters(
+                    "unload_dependents",
+                    ModelRepositoryParameter.newBuilder().setBoolParam(true).build())
+                .build()));
 
     assertThat(server.repository.asked)
-        .containsExactly("load m null", "load m {\"max_batch_size\": 4}", "unload m");
+        .containsExactly(
+            "load m null",
+            "load m {\"max_batch_size\": 4}",
+            "unload m",
+            "unload m and what it is made of");
+  }
+
+  @Test
+  void shouldPassOnTheFilesOfALoad() {
+    RepositoryModelLoadRequest.Builder load =
+        RepositoryModelLoadRequest.newBuilder()
+            .setModelName("m")
+            .putParameters("file:1/model.onnx", FILE);
+    Answer<RepositoryModelLoadResponse> alone = load(load);
+    assertThat(alone.status()).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
+    assertThat(alone.message()).contains("'config'").contains("'file:1/model.onnx'");
+
+    assertThat(load(load.putParameters("config", CONFIG)).status()).isEqualTo(GrpcStatus.OK);
+    assertThat(server.repository.asked)
+        .containsExactly("load m {\"max_batch_size\": 4} [1/model.onnx]");
+    assertThat(load(load.putParameters("file:1/model.onnx", CONFIG)).status())
+        .isEqualTo(GrpcStatus.INVALID_ARGUMENT);
   }
 
   @Test
@@ -193,24 +225,15 @@ class GrpcServerApiTest {
     assertThat(broken.status()).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
     assertThat(broken.message()).isEqualTo("failed to load 'broken'");
 
-    ModelRepositoryParameter file =
-        ModelRepositoryParameter.newBuilder().setBytesParam(ByteString.EMPTY).build();
-    Answer<RepositoryModelLoadResponse> files =
-        load(RepositoryModelLoadRequest.newBuilder().putParameters("file:1/model.onnx", file));
-    assertThat(files.status()).isEqualTo(GrpcStatus.UNIMPLEMENTED);
-    assertThat(files.message()).contains("'file:1/model.onnx'");
-    assertThat(load(RepositoryModelLoadRequest.newBuilder().putParameters("config", file)).status())
+    Answer<RepositoryModelLoadResponse> unknown =
+        load(RepositoryModelLoadRequest.newBuilder().putParameters("fast", FILE));
+    assertThat(unknown.status()).isEqualTo(GrpcStatus.UNIMPLEMENTED);
+    assertThat(unknown.message()).contains("'fast'");
+    assertThat(load(RepositoryModelLoadRequest.newBuilder().putParameters("config", FILE)).status())
         .isEqualTo(GrpcStatus.INVALID_ARGUMENT);
-    assertThat(
-            server
-                .call(
-                    GRPCInferenceServiceGrpcClient.RepositoryModelUnload,
-                    RepositoryModelUnloadRequest.newBuilder()
-                        .putParameters(
-                            "unload_dependents",
-                            ModelRepositoryParameter.newBuilder().setBoolParam(true).build())
-                        .build())
-                .status())
+    RepositoryModelUnloadRequest unload =
+        RepositoryModelUnloadRequest.newBuilder().putParameters("gently", FILE).build();
+    assertThat(server.call(GRPCInferenceServiceGrpcClient.RepositoryModelUnload, unload).status())
         .isEqualTo(GrpcStatus.UNIMPLEMENTED);
   }
 
@@ -232,14 +255,21 @@ class GrpcServerApiTest {
         GRPCInferenceServiceGrpcClient.SystemSharedMemoryRegister,
         SystemSharedMemoryRegisterRequest.getDefaultInstance());
     assertUnsupported(
-        GRPCInferenceServiceGrpcClient.SystemSharedMemoryUnregister,
-        SystemSharedMemoryUnregisterRequest.getDefaultInstance());
-    assertUnsupported(
         GRPCInferenceServiceGrpcClient.CudaSharedMemoryRegister,
         CudaSharedMemoryRegisterRequest.getDefaultInstance());
-    assertUnsupported(
-        GRPCInferenceServiceGrpcClient.CudaSharedMemoryUnregister,
-        CudaSharedMemoryUnregisterRequest.getDefaultInstance());
+    // What clients do before they begin: there is nothing to clear, and that is no failure.
+    await(
+        server.api.systemSharedMemoryUnregister(
+            SystemSharedMemoryUnregisterRequest.getDefaultInstance()));
+    await(
+        server.api.cudaSharedMemoryUnregister(
+            CudaSharedMemoryUnregisterRequest.getDefaultInstance()));
+    Answer<SystemSharedMemoryStatusResponse> region =
+        server.call(
+            GRPCInferenceServiceGrpcClient.SystemSharedMemoryStatus,
+            SystemSharedMemoryStatusRequest.newBuilder().setName("r").build());
+    assertThat(region.status()).isEqualTo(GrpcStatus.NOT_FOUND);
+    assertThat(region.message()).isEqualTo("Unable to find system shared memory region: 'r'");
     assertUnsupported(
         GRPCInferenceServiceGrpcClient.TraceSetting, TraceSettingRequest.getDefaultInstance());
     assertUnsupported(

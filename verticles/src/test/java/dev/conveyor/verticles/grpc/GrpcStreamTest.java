@@ -49,8 +49,9 @@ class GrpcStreamTest {
   }
 
   @Test
-  void shouldAnswerInTheOrderOfCompletion() {
+  void shouldAnswerInTheOrderOfCompletionWhereTheClientWantsThat() {
     server.gateway.hold();
+    stream.headers().set("x-answer-order", "as_completed");
     stream.write(request("first"));
     stream.write(request("second"));
     GrpcClientResponse<ModelInferRequest, ModelStreamInferResponse> response = open();
@@ -168,9 +169,8 @@ class GrpcStreamTest {
   }
 
   @Test
-  void shouldAnswerInTheOrderOfRequestsWhereTheClientWantsThat() {
+  void shouldAnswerInTheOrderOfRequestsAsTritonDoes() {
     server.gateway.hold();
-    stream.headers().set("x-answer-order", "in_order");
     for (String id : List.of("first", "second", "third")) {
       stream.write(request(id));
     }

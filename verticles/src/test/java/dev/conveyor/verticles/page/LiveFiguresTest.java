@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.profile.CostProfile;
 import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
@@ -157,12 +158,12 @@ final class LiveFiguresTest {
     }
 
     @Override
-    public Future<Void> load(String name, String configJson) {
+    public Future<Void> load(String name, ModelOverride override) {
       return Future.failedFuture("not here");
     }
 
     @Override
-    public Future<Void> unload(String name) {
+    public Future<Void> unload(String name, boolean dependents) {
       return Future.failedFuture("not here");
     }
 
