@@ -17,19 +17,28 @@ public final class Linger {
     limitNs = ns;
   }
 
+  /** Returns whether requests come alone, so that it pays to wait awake. */
+  public boolean isAllowed() {
+    return limitNs > 0;
+  }
+
   /** Says that the next batch is on its way. */
   void end() {
     ended = true;
   }
 
-  /** Waits awake for the next batch, at most as long as is allowed; usually not at all. */
+  /**
+   * Waits awake for the next batch, at most as long as is allowed; usually not at all. Others that
+   * need this core get it.
+   */
+  @SuppressWarnings("ThreadPriorityCheck") // what depends on the scheduler is the time it takes
   public void await() {
     if (limitNs <= 0 || ended) {
       return;
     }
     long start = System.nanoTime();
     while (!ended && System.nanoTime() - start < limitNs) {
-      Thread.onSpinWait();
+      Thread.yield();
     }
   }
 }

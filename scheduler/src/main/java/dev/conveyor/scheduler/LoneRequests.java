@@ -28,9 +28,9 @@ final class LoneRequests {
     streak = batches == 1 && requests == 1 && running == 1 ? streak + 1 : 0;
   }
 
-  /** Takes note of how long an execution took. */
-  void onOutcome(long busyNs) {
-    if (busyNs > SHORT_NS) {
+  /** Takes note of how long an execution computed, without what it waited. */
+  void onOutcome(long computeNs) {
+    if (computeNs > SHORT_NS) {
       streak = 0;
     }
   }

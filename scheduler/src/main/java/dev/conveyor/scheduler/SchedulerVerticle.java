@@ -235,7 +235,11 @@ public final class SchedulerVerticle extends VerticleBase {
     }
   }
 
-  /** Where it pays, stays awake for the answer to the only request there is. */
+  /**
+   * Where it pays, stays awake for the answer to the only request there is. Others that need this
+   * core get it: it may be the one that the answer is waiting for.
+   */
+  @SuppressWarnings("ThreadPriorityCheck") // what depends on the scheduler is the time it takes
   private void awaitLoneRequest(int batches, List<InferenceRequest> requests) {
     lone.onDispatch(batches, requests.size(), running);
     if (!lone.isHabit()) {
@@ -244,7 +248,7 @@ public final class SchedulerVerticle extends VerticleBase {
     ReplyTo replyTo = requests.get(0).replyTo();
     long start = System.nanoTime();
     while (!replyTo.isDone() && System.nanoTime() - start < AWAKE_FOR_ANSWER_NS) {
-      Thread.onSpinWait();
+      Thread.yield();
     }
   }
 
@@ -261,7 +265,7 @@ public final class SchedulerVerticle extends VerticleBase {
         .onComplete(
             reply -> {
               running--;
-              lone.onOutcome(reply.body().busyNs());
+              lone.onOutcome(reply.body().computeNs());
               scheduler.onOutcome(assignment, reply.body(), clock.nanoTime());
               scheduleDispatch();
             },

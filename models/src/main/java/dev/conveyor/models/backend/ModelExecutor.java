@@ -20,6 +20,12 @@ public interface ModelExecutor extends AutoCloseable {
   BatchResult execute(List<? extends BatchRequest> requests);
 
   /**
+   * Says whether requests come alone, one after the other, so that cores are idle while the next
+   * runs wait for something: then it pays to wait awake. Executors that wait for nothing ignore it.
+   */
+  default void stayAwake(boolean awake) {}
+
+  /**
    * Asks the run in progress to end soon, with a failure; there may be none. The executor is not
    * used for another run afterwards. Unlike everything else here, callable from any thread, at any
    * time, also after {@link #close}. Backends that cannot interrupt a run ignore it.

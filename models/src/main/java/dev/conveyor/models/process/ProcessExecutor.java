@@ -24,6 +24,9 @@ import java.util.function.Consumer;
  */
 final class ProcessExecutor implements ModelExecutor {
 
+  /** Longer than a small execution, or a client on the same machine that comes back, takes. */
+  private static final long AWAKE_NS = 100_000;
+
   private final LoadedWorker worker;
   private final WorkerProcess process;
   private final boolean batches;
@@ -31,6 +34,7 @@ final class ProcessExecutor implements ModelExecutor {
   private final TensorSlab slab;
   private final OutputReader outputs;
   private long number;
+  private long awakeNs;
 
   ProcessExecutor(LoadedWorker worker, int maxBatchSize) throws WorkerLostException {
     this.worker = worker;
@@ -55,13 +59,18 @@ final class ProcessExecutor implements ModelExecutor {
       long outputsAt = layout.place(requests);
       slab.ensure(outputsAt + layout.outputBytesFor(items));
       ControlChannel message = process.begin(MessageType.EXECUTE);
-      message.putLong(++number).putInt(items).putLong(outputsAt).putInt(layout.inputs());
+      message
+          .putLong(++number)
+          .putLong(awakeNs)
+          .putInt(items)
+          .putLong(outputsAt)
+          .putInt(layout.inputs());
       for (int i = 0; i < layout.inputs(); i++) {
         slab.gather(requests, i, layout.offset(i), layout.bytes(i));
         message.putBlock(shape(requests, i, items), layout.offset(i), layout.bytes(i));
       }
       final long gathered = System.nanoTime();
-      Message answer = process.call();
+      Message answer = process.call(awakeNs);
       if (answer.type() == MessageType.GROW) {
         answer = grow(answer.readLong());
       }
@@ -116,6 +125,11 @@ final class ProcessExecutor implements ModelExecutor {
   private Shape shape(List<? extends BatchRequest> requests, int index, int items) {
     Shape first = requests.get(0).inputs().get(index).shape();
     return batches ? first.withFirst(items) : first;
+  }
+
+  @Override
+  public void stayAwake(boolean awake) {
+    awakeNs = awake ? AWAKE_NS : 0;
   }
 
   /** Kills the worker; a run in progress fails. */

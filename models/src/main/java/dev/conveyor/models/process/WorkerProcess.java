@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -40,6 +41,7 @@ final class WorkerProcess implements AutoCloseable {
   private final String token;
   private final OutputTail output;
   private final AtomicReference<@Nullable Loss> verdict = new AtomicReference<>();
+  private final CompletableFuture<Loss> lost = new CompletableFuture<>();
   private @Nullable ControlChannel channel;
 
   private WorkerProcess(
@@ -84,7 +86,7 @@ final class WorkerProcess implements AutoCloseable {
       WorkerProcess worker =
           new WorkerProcess(process, page, listener, socket, note, errors, token);
       // Ends the wait for a connection that will not come.
-      var unused = process.onExit().thenRun(worker::closeListener);
+      var unused = process.onExit().thenRun(worker::onExit);
       return worker;
     } catch (IOException | RuntimeException e) {
       listener.close();
@@ -97,9 +99,9 @@ final class WorkerProcess implements AutoCloseable {
   /** Waits until the process has connected and said who it is. */
   void awaitHello() throws WorkerLostException {
     try {
-      ControlChannel accepted = new ControlChannel(listener.accept());
+      ControlChannel accepted = new ControlChannel(listener.accept(), page.serverBell());
       channel = accepted;
-      Message hello = accepted.receive().expect(MessageType.HELLO);
+      Message hello = accepted.receive(0).expect(MessageType.HELLO);
       int version = hello.readInt();
       if (version != ControlChannel.VERSION) {
         throw new ProtocolException(
@@ -133,9 +135,18 @@ final class WorkerProcess implements AutoCloseable {
     return ProcessFiles.residentBytes(process.pid());
   }
 
-  /** Tells how the process ended, on any thread, once it has; also if it has already. */
+  /**
+   * Tells how the process ended, on any thread, once it has or was killed; also if it has already.
+   * To tear down the memory of one that was killed takes the system tens of milliseconds, which
+   * nobody needs to wait for.
+   */
   void whenLost(Consumer<Loss> listener) {
-    var unused = process.onExit().thenRun(() -> listener.accept(loss()));
+    var unused = lost.thenAccept(listener);
+  }
+
+  private void onExit() {
+    closeListener();
+    lost.complete(loss());
   }
 
   /** Returns how the process was lost, in one word; empty while that is not known. */
@@ -146,8 +157,9 @@ final class WorkerProcess implements AutoCloseable {
 
   /** Kills the process; the first verdict stays. */
   void kill(Loss why) {
-    verdict.compareAndSet(null, why);
+    Loss first = verdict.compareAndExchange(null, why);
     process.destroyForcibly();
+    lost.complete(first == null ? why : first);
   }
 
   /** Begins a message. */
@@ -156,16 +168,22 @@ final class WorkerProcess implements AutoCloseable {
     return channel.begin(type);
   }
 
+  /** As {@link #call(long)}, asleep. */
+  Message call() throws WorkerLostException {
+    return call(0);
+  }
+
   /**
    * Sends what was begun and waits for the answer, which is valid until the next call.
    *
+   * @param awakeNs how long to wait awake
    * @throws WorkerLostException if the process is gone, or had to be killed for what it said
    */
   @SuppressWarnings("NullAway") // as above
-  Message call() throws WorkerLostException {
+  Message call(long awakeNs) throws WorkerLostException {
     try {
       channel.send();
-      return channel.receive();
+      return channel.receive(awakeNs);
     } catch (IOException e) {
       throw lost(e);
     }

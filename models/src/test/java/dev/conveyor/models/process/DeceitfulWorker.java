@@ -38,7 +38,7 @@ public final class DeceitfulWorker {
     heart.setDaemon(true);
     heart.start();
     SocketChannel socket = SocketChannel.open(UnixDomainSocketAddress.of(arguments[0]));
-    ControlChannel channel = new ControlChannel(socket);
+    ControlChannel channel = new ControlChannel(socket, page.workerBell());
     channel
         .begin(MessageType.HELLO)
         .putInt(ControlChannel.VERSION)
@@ -46,7 +46,7 @@ public final class DeceitfulWorker {
         .send();
     String lie = "";
     while (true) {
-      Message message = channel.receive();
+      Message message = channel.receive(0);
       switch (message.type()) {
         case LOAD -> {
           lie = Files.readString(Path.of(message.readString()));

@@ -99,6 +99,30 @@ final class WorkerFaultTest {
   }
 
   @Test
+  void shouldTellThatAWorkerIsLostWhenItIsKilledAndNotWhenItIsGone() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      CompletableFuture<String> lost = new CompletableFuture<>();
+      executor.whenLost(lost::complete);
+      executor.cancel();
+      assertThat(lost).isCompletedWithValueMatching(why -> why.contains("was told to stop"));
+    }
+  }
+
+  @Test
+  void shouldAnswerWhileItWaitsAwake() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      executor.stayAwake(true);
+      for (float i = 20; i < 40; i++) {
+        assertThat(run(executor, i)).containsExactly(i);
+      }
+      executor.stayAwake(false);
+      assertThat(run(executor, 5)).containsExactly(5);
+    }
+  }
+
+  @Test
   void shouldSayWithWhatCodeAWorkerExited() {
     try (LoadedModel model = load();
         ModelExecutor executor = model.newExecutor(4)) {

@@ -58,6 +58,14 @@ public final class ChaosCommand implements Callable<Integer> {
       description = "Of the random mix.")
   private long seed;
 
+  @Option(
+      names = "--patience",
+      paramLabel = "SECONDS",
+      defaultValue = "20",
+      description =
+          "How long to wait for an answer until it counts as lost. Default: ${DEFAULT-VALUE}.")
+  private int patience;
+
   @Option(names = "--list", description = "List the faults and exit.")
   private boolean list;
 
@@ -75,7 +83,8 @@ public final class ChaosCommand implements Callable<Integer> {
     if (seconds < 10) {
       throw new CommandLine.ParameterException(line, "--seconds must be at least 10");
     }
-    ChaosRun run = new ChaosRun(faults(line), Duration.ofSeconds(seconds), seed);
+    ChaosRun run = new ChaosRun(
+            faults(line), Duration.ofSeconds(seconds), seed, Duration.ofSeconds(patience));
     out.printf(
         ROW,
         "fault",

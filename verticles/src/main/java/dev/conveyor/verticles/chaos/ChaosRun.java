@@ -32,14 +32,22 @@ public final class ChaosRun {
 
   private static final double MOST_PER_SECOND = 3000;
   private static final int CALIBRATION_CLIENTS = 8;
+  /** How long to wait for an answer until it counts as lost, usually. */
+  public static final Duration PATIENCE = Duration.ofSeconds(20);
+
   private static final Duration LONGEST_RECOVERY = Duration.ofSeconds(30);
   private static final Duration SHORTEST_MIX = Duration.ofSeconds(2);
   private static final int MIX_PAUSE_MS = 500;
+
+  /** What a long run has left is for the mix. */
+  private static final long LONGEST_WINDOW_MS = 3_000;
+
   private static final long AFTER_MS = 100;
 
   private final List<Fault> faults;
   private final Duration duration;
   private final long seed;
+  private final Duration patience;
 
   /**
    * Plans a run.
@@ -47,8 +55,10 @@ public final class ChaosRun {
    * @param faults each is injected alone once, then at random
    * @param duration of the whole, about; a run takes longer if faults do
    * @param seed of the random order
+   * @param patience how long to wait for an answer until it counts as lost
    */
-  public ChaosRun(List<Fault> faults, Duration duration, long seed) {
+  public ChaosRun(List<Fault> faults, Duration duration, long seed, Duration patience) {
+    this.patience = patience;
     this.faults = faults;
     this.duration = duration;
     this.seed = seed;
@@ -66,8 +76,8 @@ public final class ChaosRun {
   /** Runs; {@code progress} is told each result as it comes. */
   public Report run(Consumer<FaultResult> progress) throws IOException, InterruptedException {
     Path scratch = Files.createTempDirectory("conveyor-chaos");
-    try (ChaosServer server = ChaosServer.start(scratch, MODELS, Set.copyOf(ISOLATED))) {
-      Traffic traffic = new Traffic(server.httpPort());
+    try (ChaosServer server = ChaosServer.start(scratch, MODELS, Set.copyOf(ISOLATED), patience)) {
+      Traffic traffic = new Traffic(server.httpPort(), patience);
       double perSecond = Math.min(MOST_PER_SECOND, LOAD * calibrate(traffic));
       List<FaultResult> results = new ArrayList<>();
       try (LoadLoop load = LoadLoop.start(traffic, MODELS, WITHIN, perSecond)) {
@@ -91,7 +101,8 @@ public final class ChaosRun {
       ChaosServer server, Traffic traffic, LoadLoop load, Consumer<FaultResult> results)
       throws IOException, InterruptedException {
     final long endNs = System.nanoTime() + duration.toNanos();
-    long windowMs = Math.max(500, duration.toMillis() / (3L * faults.size() + 6));
+    long windowMs =
+        Math.min(LONGEST_WINDOW_MS, Math.max(500, duration.toMillis() / (3L * faults.size() + 6)));
     Injector injector = new Injector(server, traffic);
     int children = 0;
     for (Fault fault : faults) {

@@ -33,20 +33,23 @@ final class ChaosServer implements AutoCloseable {
   private static final long READY_LIMIT_NS = TimeUnit.MINUTES.toNanos(3);
   private static final long WORKER_BYTES = 768L << 20;
   private static final int WORKER_SILENCE_MS = 1000;
-  private static final Duration CALL_LIMIT = Duration.ofSeconds(60);
+  private static final int CALL_PATIENCE = 3;
 
   private final Process process;
   private final Path models;
   private final int httpPort;
   private final int metricsPort;
+  private final Duration callLimit;
   private final HttpClient client =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-  private ChaosServer(Process process, Path models, int httpPort, int metricsPort) {
+  private ChaosServer(
+      Process process, Path models, int httpPort, int metricsPort, Duration callLimit) {
     this.process = process;
     this.models = models;
     this.httpPort = httpPort;
     this.metricsPort = metricsPort;
+    this.callLimit = callLimit;
   }
 
   /**
@@ -54,8 +57,10 @@ final class ChaosServer implements AutoCloseable {
    *
    * @param names of the models, all the same
    * @param isolated those that run in processes of their own
+   * @param patience of clients
    */
-  static ChaosServer start(Path scratch, List<String> names, Set<String> isolated)
+  static ChaosServer start(
+      Path scratch, List<String> names, Set<String> isolated, Duration patience)
       throws IOException, InterruptedException {
     Path models = Files.createDirectory(scratch.resolve("models"));
     for (String name : names) {
@@ -88,7 +93,9 @@ final class ChaosServer implements AutoCloseable {
             .redirectErrorStream(true)
             .redirectOutput(scratch.resolve("server.log").toFile())
             .start();
-    ChaosServer server = new ChaosServer(process, models, ports[0], ports[2]);
+    Signal.prepare();
+    ChaosServer server = new ChaosServer(
+            process, models, ports[0], ports[2], patience.multipliedBy(CALL_PATIENCE));
     try {
       server.awaitReady(scratch.resolve("server.log"));
     } catch (IOException | InterruptedException | RuntimeException e) {
@@ -107,20 +114,16 @@ final class ChaosServer implements AutoCloseable {
     return models.resolve(model).resolve("1").resolve("model.onnx");
   }
 
-  /** Sends a signal, by its name without SIG. */
-  void signal(String name) throws IOException, InterruptedException {
-    signal(name, process.pid());
-  }
-
-  private static void signal(String name, long pid) throws IOException, InterruptedException {
-    new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start().waitFor();
+  /** Sends a signal. */
+  void signal(Signal signal) {
+    signal.to(process.pid());
   }
 
   /** Sends a signal to the worker processes of a model. */
-  void signalWorkers(String model, String name) throws IOException, InterruptedException {
+  void signalWorkers(String model, Signal signal) {
     for (ProcessHandle worker : process.children().toList()) {
       if (owner(worker).startsWith(model + "/")) {
-        signal(name, worker.pid());
+        signal.to(worker.pid());
       }
     }
   }
@@ -159,7 +162,7 @@ final class ChaosServer implements AutoCloseable {
         .send(
             HttpRequest.newBuilder(
                     uri(httpPort, "/v2/repository/models/%s/%s".formatted(model, action)))
-                .timeout(CALL_LIMIT)
+                .timeout(callLimit)
                 .POST(HttpRequest.BodyPublishers.ofString("{}"))
                 .build(),
             HttpResponse.BodyHandlers.ofString())
@@ -194,7 +197,7 @@ final class ChaosServer implements AutoCloseable {
 
   private HttpResponse<String> get(int port, String path) throws IOException, InterruptedException {
     return client.send(
-        HttpRequest.newBuilder(uri(port, path)).timeout(CALL_LIMIT).build(),
+        HttpRequest.newBuilder(uri(port, path)).timeout(callLimit).build(),
         HttpResponse.BodyHandlers.ofString());
   }
 

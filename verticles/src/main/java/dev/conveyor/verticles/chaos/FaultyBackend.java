@@ -96,6 +96,11 @@ public final class FaultyBackend implements Backend {
     }
 
     @Override
+    public void stayAwake(boolean awake) {
+      executor.stayAwake(awake);
+    }
+
+    @Override
     public void cancel() {
       executor.cancel();
     }

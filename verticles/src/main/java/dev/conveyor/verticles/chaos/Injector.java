@@ -61,18 +61,18 @@ final class Injector {
       }
       case DISCONNECTS -> disconnect();
       case SLOW_LORIS -> trickle();
-      case SIGKILL -> server.signalWorkers(victim, "KILL");
-      case SIGSEGV -> server.signalWorkers(victim, "SEGV");
-      case SIGSTOP -> server.signalWorkers(victim, "STOP");
+      case SIGKILL -> server.signalWorkers(victim, Signal.KILL);
+      case SIGSEGV -> server.signalWorkers(victim, Signal.SEGV);
+      case SIGSTOP -> server.signalWorkers(victim, Signal.STOP);
       case GARBAGE -> poison(tally, Poison.GARBAGE, 0, "may be sent again");
       case CHILD_MEMORY -> poison(tally, Poison.MEMORY, 0, "may be sent again");
       case CHILD_FILE -> withAnotherFile(this::killAndAwaitTheReason);
       case FULL_DISK -> fillDisk();
       case BLOCKED_LOOP -> poison(tally, Poison.BLOCKED_LOOP, BLOCK_MS, null);
       case PAUSE -> {
-        server.signal("STOP");
+        server.signal(Signal.STOP);
         TimeUnit.MILLISECONDS.sleep(500);
-        server.signal("CONT");
+        server.signal(Signal.CONT);
       }
     }
   }
@@ -113,7 +113,7 @@ final class Injector {
   /** The worker that would replace the one that is killed must not serve another file. */
   private void killAndAwaitTheReason(Path file) throws IOException, InterruptedException {
     Files.writeString(file, "no model");
-    server.signalWorkers(victim, "KILL");
+    server.signalWorkers(victim, Signal.KILL);
     TimeUnit.MILLISECONDS.sleep(500);
   }
 

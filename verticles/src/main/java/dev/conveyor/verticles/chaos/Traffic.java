@@ -26,14 +26,20 @@ final class Traffic {
 
   private static final String HEAD_LENGTH = "Inference-Header-Content-Length";
   private static final int TEXT_LENGTH = 300;
-  private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
   private final HttpClient client =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   private final String base;
   private final byte[] head;
+  private final Duration patience;
 
-  Traffic(int port) {
+  /**
+   * Prepares requests.
+   *
+   * @param patience how long to wait for an answer until it counts as lost
+   */
+  Traffic(int port, Duration patience) {
+    this.patience = patience;
     this.base = "http://127.0.0.1:" + port + "/v2/models/";
     JsonObject input =
         new JsonObject()
@@ -116,7 +122,7 @@ final class Traffic {
     }
     return client.sendAsync(
         HttpRequest.newBuilder(URI.create(base + model + "/infer"))
-            .timeout(TIMEOUT)
+            .timeout(patience)
             .header(HEAD_LENGTH, Integer.toString(head.length))
             .POST(HttpRequest.BodyPublishers.ofByteArray(body.array()))
             .build(),

@@ -97,6 +97,7 @@ final class BatchRunner {
   BatchOutcome run(Batch batch, long nowNs) {
     begin(batch, nowNs);
     List<InferenceRequest> live = stillWanted(batch.requests());
+    executor.stayAwake(batch.linger().isAllowed());
     try {
       int allowed = cap.items(nowNs);
       boolean plain =

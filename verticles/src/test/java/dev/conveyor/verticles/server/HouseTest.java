@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.server;
 
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
 import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
@@ -9,6 +10,7 @@ import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.sli
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -17,6 +19,18 @@ final class HouseTest {
 
   private static final String SHELL =
       "dev\\.conveyor\\.scheduler\\.(SchedulerVerticle|LostBatches|Replies|ReplyTo|LocalCodec)(\\$.*)?";
+
+  private static final Set<String> WALL_CLOCKS =
+      Set.of(
+          "java.lang.System.currentTimeMillis",
+          "java.time.Instant.now",
+          "java.time.LocalDateTime.now",
+          "java.time.ZonedDateTime.now",
+          "java.time.OffsetDateTime.now",
+          "java.time.Clock.systemUTC",
+          "java.time.Clock.systemDefaultZone",
+          "java.util.Date.<init>",
+          "java.util.concurrent.locks.LockSupport.parkUntil");
 
   private static JavaClasses house;
 
@@ -83,6 +97,24 @@ final class HouseTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("io.vertx..", "io.netty..")
+        .check(house);
+  }
+
+  /**
+   * The wall clock jumps: it is set, and leaps with the machine's. Only what people read may show
+   * it; the time of the last inference is all that does.
+   */
+  @Test
+  void shouldDecideNothingByTheWallClock() {
+    noClasses()
+        .that(not(nameMatching(".*\\.RecordingModelStats")))
+        .should()
+        .accessTargetWhere(
+            describe(
+                "it reads the wall clock",
+                access ->
+                    WALL_CLOCKS.contains(
+                        access.getTargetOwner().getName() + "." + access.getTarget().getName())))
         .check(house);
   }
 

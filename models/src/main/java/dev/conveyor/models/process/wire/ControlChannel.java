@@ -20,7 +20,7 @@ import java.util.List;
 public final class ControlChannel implements AutoCloseable {
 
   /** What both sides must agree on; raised with every change of a message. */
-  public static final int VERSION = 1;
+  public static final int VERSION = 2;
 
   /** No message is larger, magic number and all. */
   public static final int MAX_FRAME_BYTES = 256 * 1024;
@@ -30,11 +30,13 @@ public final class ControlChannel implements AutoCloseable {
   private static final int MAX_STRING_BYTES = 16 * 1024;
 
   private final SocketChannel channel;
+  private final Doorbell bell;
   private final ByteBuffer out = buffer();
   private final ByteBuffer in = buffer();
 
-  public ControlChannel(SocketChannel channel) {
+  public ControlChannel(SocketChannel channel, Doorbell bell) {
     this.channel = channel;
+    this.bell = bell;
     in.limit(0);
   }
 
@@ -97,15 +99,20 @@ public final class ControlChannel implements AutoCloseable {
     while (out.hasRemaining()) {
       channel.write(out);
     }
+    bell.ring();
   }
 
   /**
    * Waits for the next message. It is valid until the next call.
    *
+   * @param awakeNs how long to wait awake before this thread goes to sleep over it
    * @throws EOFException if the other side is gone
    * @throws ProtocolException if what came is no message
    */
-  public Message receive() throws IOException {
+  public Message receive(long awakeNs) throws IOException {
+    if (awakeNs > 0 && !in.hasRemaining()) {
+      bell.await(awakeNs);
+    }
     fill(HEADER_BYTES);
     int magic = in.getInt();
     if (magic != MAGIC) {
@@ -119,6 +126,7 @@ public final class ControlChannel implements AutoCloseable {
     fill(length);
     ByteBuffer payload = in.slice(in.position(), length).order(ByteOrder.LITTLE_ENDIAN);
     in.position(in.position() + length);
+    bell.answer();
     return new Message(type, payload);
   }
 

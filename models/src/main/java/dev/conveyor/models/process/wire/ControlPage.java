@@ -8,7 +8,8 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 
 /**
- * A page of memory in which a worker counts up as long as it lives.
+ * A page of memory in which a worker counts up as long as it lives, and both sides count the
+ * messages that they have sent.
  *
  * <p>Thread-safe: single words, read and written whole. A worker that computes still counts; one
  * that was stopped does not.
@@ -19,6 +20,11 @@ public final class ControlPage {
       MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
   private static final int BYTES = 4096;
   private static final int BEAT = 0;
+
+  /** Words that two cores write lie in lines of their own. */
+  private static final int TO_WORKER = 128;
+
+  private static final int TO_SERVER = 256;
 
   private final SharedFile file;
   private final ByteBuffer bytes;
@@ -43,6 +49,16 @@ public final class ControlPage {
 
   public long beats() {
     return (long) LONG.getVolatile(bytes, BEAT);
+  }
+
+  /** Returns the server's end of the count of messages. */
+  public Doorbell serverBell() {
+    return new Doorbell(bytes, TO_SERVER, TO_WORKER);
+  }
+
+  /** Returns the worker's end of the count of messages. */
+  public Doorbell workerBell() {
+    return new Doorbell(bytes, TO_WORKER, TO_SERVER);
   }
 
   /**

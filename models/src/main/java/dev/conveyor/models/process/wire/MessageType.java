@@ -14,7 +14,10 @@ public enum MessageType {
   MAP(5),
   /** Worker: reserved bytes (long). Done as told. */
   DONE(6),
-  /** Server: number (long), batch size (int), offset for outputs (long), inputs (blocks). */
+  /**
+   * Server: number (long), how long to wait awake for the next one in ns (long), batch size (int),
+   * offset for outputs (long), inputs (blocks).
+   */
   EXECUTE(7),
   /** Worker: number (long), three durations in ns (longs), outputs (blocks). */
   RESULT(8),

@@ -48,6 +48,7 @@ final class WorkerLoop {
   private @Nullable SharedFile slab;
   private @Nullable BatchResult waiting;
   private long number;
+  private long awakeNs;
 
   WorkerLoop(ControlChannel channel, Backend backend) {
     this.channel = channel;
@@ -57,7 +58,7 @@ final class WorkerLoop {
   /** Answers messages until the server closes the channel, which ends it by an exception. */
   void run() throws IOException {
     while (true) {
-      Message message = channel.receive();
+      Message message = channel.receive(awakeNs);
       try {
         answer(message);
       } catch (RuntimeException | OutOfMemoryError e) {
@@ -131,6 +132,7 @@ final class WorkerLoop {
       throw new IllegalStateException("no executor is prepared");
     }
     number = message.readLong();
+    awakeNs = message.readLong();
     int items = message.readInt();
     long outputsAt = message.readLong();
     int count = message.readCount();

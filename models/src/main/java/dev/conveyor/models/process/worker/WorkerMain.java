@@ -32,7 +32,7 @@ public final class WorkerMain {
     daemon("heartbeat", () -> beat(page));
     daemon("server-watch", WorkerMain::awaitEndOfServer);
     SocketChannel socket = SocketChannel.open(UnixDomainSocketAddress.of(arguments[0]));
-    ControlChannel channel = new ControlChannel(socket);
+    ControlChannel channel = new ControlChannel(socket, page.workerBell());
     channel
         .begin(MessageType.HELLO)
         .putInt(ControlChannel.VERSION)
