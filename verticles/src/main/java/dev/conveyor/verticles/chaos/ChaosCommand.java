@@ -83,8 +83,8 @@ public final class ChaosCommand implements Callable<Integer> {
     if (seconds < 10) {
       throw new CommandLine.ParameterException(line, "--seconds must be at least 10");
     }
-    ChaosRun run = new ChaosRun(
-            faults(line), Duration.ofSeconds(seconds), seed, Duration.ofSeconds(patience));
+    ChaosRun run =
+        new ChaosRun(faults(line), Duration.ofSeconds(seconds), seed, Duration.ofSeconds(patience));
     out.printf(
         ROW,
         "fault",

@@ -32,6 +32,7 @@ public final class ChaosRun {
 
   private static final double MOST_PER_SECOND = 3000;
   private static final int CALIBRATION_CLIENTS = 8;
+
   /** How long to wait for an answer until it counts as lost, usually. */
   public static final Duration PATIENCE = Duration.ofSeconds(20);
 

@@ -94,8 +94,8 @@ final class ChaosServer implements AutoCloseable {
             .redirectOutput(scratch.resolve("server.log").toFile())
             .start();
     Signal.prepare();
-    ChaosServer server = new ChaosServer(
-            process, models, ports[0], ports[2], patience.multipliedBy(CALL_PATIENCE));
+    ChaosServer server =
+        new ChaosServer(process, models, ports[0], ports[2], patience.multipliedBy(CALL_PATIENCE));
     try {
       server.awaitReady(scratch.resolve("server.log"));
     } catch (IOException | InterruptedException | RuntimeException e) {

@@ -31,7 +31,8 @@ final class ChaosTest {
             Fault.FILE_DELETED,
             Fault.DISCONNECTS);
 
-    ChaosRun.Report report = new ChaosRun(faults, Duration.ofSeconds(10), 1, ChaosRun.PATIENCE).run(told::add);
+    ChaosRun.Report report =
+        new ChaosRun(faults, Duration.ofSeconds(10), 1, ChaosRun.PATIENCE).run(told::add);
 
     assertThat(told).isEqualTo(report.results()).hasSizeGreaterThanOrEqualTo(faults.size());
     assertThat(report.results()).flatExtracting(FaultResult::surprises).isEmpty();

@@ -93,7 +93,8 @@ final class FaultsSuite implements Suite {
       // Its server would take a little of the two cores even when idle.
       isolation.close();
       Duration duration = lab.duration().multipliedBy(FACTOR);
-      done = new ChaosRun(Arrays.asList(Fault.values()), duration, SEED, ChaosRun.PATIENCE)
+      done =
+          new ChaosRun(Arrays.asList(Fault.values()), duration, SEED, ChaosRun.PATIENCE)
               .run(result -> {});
       report = done;
     }
