@@ -9,6 +9,7 @@ import dev.conveyor.models.optimize.evaluate.Speed;
 import dev.conveyor.models.optimize.graph.Graph;
 import dev.conveyor.models.optimize.graph.Node;
 import dev.conveyor.models.optimize.quantize.Calibration;
+import dev.conveyor.models.optimize.quantize.ChannelEqualization;
 import dev.conveyor.models.optimize.quantize.Int8Quantizer;
 import dev.conveyor.models.optimize.quantize.Observations;
 import dev.conveyor.models.optimize.quantize.QuantizationPlan;
@@ -36,21 +37,22 @@ final class Int8Variant {
   private static final int COMPARED_ITEMS = 32;
   private static final int COLOURS = 3;
   private static final int SENSITIVITY_ITEMS = 4;
+  private static final int EQUALIZED_ITEMS = 64;
   private static final Duration STEM_TIMING = Duration.ofMillis(600);
 
   private final Graph prepared;
   private final DataSet calibration;
   private final OptimizeOptions options;
   private final Progress progress;
-  private final Int8Quantizer.Options quantizer;
   private final List<String> notes = new ArrayList<>();
   private final Set<String> excluded;
+  private Int8Quantizer.Options quantizer;
 
   Int8Variant(Graph prepared, DataSet calibration, OptimizeOptions options, Progress progress) {
-    this.prepared = prepared;
     this.calibration = calibration;
     this.options = options;
     this.progress = progress;
+    this.prepared = equalized(prepared, calibration, options.threads(), progress, notes);
     this.excluded = new HashSet<>(options.excluded());
     boolean narrow = options.target() == Target.CPU && !Vnni.isHere();
     this.quantizer = new Int8Quantizer.Options(options.target(), narrow ? 64 : 127);
@@ -69,6 +71,7 @@ final class Int8Variant {
     }
     Observations observations =
         Observations.of(prepared, plan.values(), calibration, options.threads(), progress);
+    quantizer = quantizer.correcting(observations.channelMeans());
     Map<String, Range> ranges = ranges(plan, observations);
     keepStemIfFaster(plan, ranges);
     plan = QuantizationPlan.of(prepared, excluded);
@@ -78,7 +81,8 @@ final class Int8Variant {
     int tried = 1;
     while (drop > options.maxDrop() && excludedLayers(plan) < allowed(plan)) {
       costly = costly.isEmpty() ? costliest(plan, ranges) : costly;
-      int more = Math.min(tried, costly.size());
+      int left = allowed(plan) - excludedLayers(plan);
+      int more = Math.min(Math.min(tried, left), costly.size());
       if (more == 0) {
         break;
       }
@@ -97,6 +101,21 @@ final class Int8Variant {
       notes.add("operators in float: " + plan.floatOperators());
     }
     return new Variant(new VariantKind(VariantKind.Way.INT8, 0), quantised, notes);
+  }
+
+  private static Graph equalized(
+      Graph original, DataSet data, int threads, Progress progress, List<String> notes) {
+    Set<String> values = ChannelEqualization.values(original);
+    if (values.isEmpty()) {
+      return original;
+    }
+    Graph graph = original.copy();
+    DataSet few = DataSets.spread(data, EQUALIZED_ITEMS);
+    Observations seen = Observations.of(graph, values, few, threads, progress);
+    notes.add(
+        "values whose channels were equalised, before depthwise convolutions: "
+            + ChannelEqualization.apply(graph, seen));
+    return graph;
   }
 
   private double drop(Evaluator evaluator, Graph graph) {

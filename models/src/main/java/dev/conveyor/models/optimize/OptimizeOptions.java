@@ -15,6 +15,7 @@ import java.util.Set;
  * @param calibration empty tries all and keeps the one that loses least
  * @param calibrationItems how much of the data calibrates; the rest evaluates
  * @param maxDrop most points of accuracy that a variant may lose
+ * @param minScore from which on what a detector finds counts, where nobody marked the objects
  * @param minSpeedUp least speed-up of a variant that is meant to be faster here
  * @param excluded nodes or operators that stay in float, or are not pruned
  * @param threads of the runs that are timed
@@ -27,6 +28,7 @@ public record OptimizeOptions(
     Optional<Calibration> calibration,
     int calibrationItems,
     double maxDrop,
+    double minScore,
     double minSpeedUp,
     Set<String> excluded,
     int threads,
@@ -44,6 +46,9 @@ public record OptimizeOptions(
       throw new OptimizeException(
           "calibration items, threads and batch sizes must be 1 or more: %d, %d, %s"
               .formatted(calibrationItems, threads, batches));
+    }
+    if (!(minScore >= 0 && minScore < 1)) {
+      throw new OptimizeException("the least score must be from 0 to below 1, was " + minScore);
     }
     if (!(maxDrop >= 0)) {
       throw new OptimizeException("the largest drop must be 0 points or more, was " + maxDrop);

@@ -6,6 +6,7 @@ import dev.conveyor.models.onnx.OnnxSession;
 import dev.conveyor.models.onnx.proto.ModelProto;
 import dev.conveyor.models.optimize.data.DataSet;
 import dev.conveyor.models.optimize.data.DataSets;
+import dev.conveyor.models.optimize.evaluate.Agreement;
 import dev.conveyor.models.optimize.evaluate.Evaluator;
 import dev.conveyor.models.optimize.evaluate.Scores;
 import dev.conveyor.models.optimize.evaluate.Speed;
@@ -56,7 +57,8 @@ public final class Optimizer {
     Preparation.Prepared prepared = Preparation.prepare(OnnxFile.read(source.file()));
     DataSets.Split split = DataSets.split(source.data(), options.calibrationItems());
     Evaluator evaluator =
-        new Evaluator(source.bytes(), split.evaluation(), options.threads(), progress);
+        new Evaluator(
+            source.bytes(), split.evaluation(), options.threads(), options.minScore(), progress);
     List<Variant> variants = new ArrayList<>();
     for (VariantKind kind : options.variants()) {
       variants.add(make(kind, prepared.graph(), split.calibration(), evaluator));
@@ -78,7 +80,8 @@ public final class Optimizer {
    */
   public Report compare(ModelSource teacher, ModelSource student) {
     Evaluator evaluator =
-        new Evaluator(teacher.bytes(), teacher.data(), options.threads(), progress);
+        new Evaluator(
+            teacher.bytes(), teacher.data(), options.threads(), options.minScore(), progress);
     Map<String, byte[]> models = new LinkedHashMap<>();
     models.put("student", student.bytes());
     String data = evaluator.items() + " items for evaluation";
@@ -118,23 +121,26 @@ public final class Optimizer {
             prepared, new HalfConverter.Options(options.excluded(), half, largest));
     List<String> notes = new ArrayList<>();
     Set<String> stem = half ? Set.of() : HalfStem.of(prepared);
-    DataSet more = DataSets.spread(calibration, 64);
-    double plain = stem.isEmpty() ? 0 : halfError(prepared, result, more);
-    if (HalfStem.isWorthATry(plain)) {
+    if (!stem.isEmpty()) {
       Set<String> excluded = new LinkedHashSet<>(options.excluded());
       excluded.addAll(stem);
       HalfConverter.Result other =
           HalfConverter.convert(prepared, new HalfConverter.Options(excluded, false, largest));
-      double with = halfError(prepared, other, more);
-      if (HalfStem.isWorthKeeping(plain, with)) {
+      DataSet more = DataSets.spread(calibration, 64);
+      Agreement plain = Sensitivity.agreement(prepared, result.graph(), more);
+      Agreement with = Sensitivity.agreement(prepared, other.graph(), more);
+      if (HalfStem.isWorthKeeping(plain.sqnrDb(), with.sqnrDb())) {
         result = other;
         notes.add(
             String.format(
                 Locale.ROOT,
-                "first layer %s left in float: worst relative difference %.4f instead of %.4f",
+                "first layer %s left in float: signal to noise %.1f dB instead of %.1f,"
+                    + " worst relative difference %.4f instead of %.4f",
                 stem,
-                with,
-                plain));
+                with.sqnrDb(),
+                plain.sqnrDb(),
+                with.worstRelativeError(),
+                plain.worstRelativeError()));
       }
     }
     notes.add(
@@ -142,10 +148,6 @@ public final class Optimizer {
             ? "no value exceeds FP16 on %d items".formatted(few.size())
             : "kept in float: " + result.keptInFloat());
     return new Variant(kind, result.graph(), notes);
-  }
-
-  private static double halfError(Graph prepared, HalfConverter.Result half, DataSet data) {
-    return Sensitivity.agreement(prepared, half.graph(), data).worstRelativeError();
   }
 
   private Variant products(VariantKind kind, Graph prepared) {

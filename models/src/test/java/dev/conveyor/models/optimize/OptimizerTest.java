@@ -173,6 +173,7 @@ final class OptimizerTest {
         Optional.empty(),
         8,
         maxDrop,
+        0.5,
         minSpeedUp,
         Set.of(),
         1,

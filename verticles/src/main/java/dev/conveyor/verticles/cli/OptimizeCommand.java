@@ -6,33 +6,28 @@ import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.optimize.ModelSource;
 import dev.conveyor.models.optimize.OptimizeException;
-import dev.conveyor.models.optimize.OptimizeOptions;
 import dev.conveyor.models.optimize.Optimizer;
 import dev.conveyor.models.optimize.Report;
 import dev.conveyor.models.optimize.RepositoryWriter;
-import dev.conveyor.models.optimize.VariantKind;
 import dev.conveyor.models.optimize.VariantReport;
 import dev.conveyor.models.optimize.graph.OnnxFile;
-import dev.conveyor.models.optimize.quantize.Calibration;
-import dev.conveyor.models.optimize.quantize.Target;
 import dev.conveyor.models.repository.ModelDirectory;
 import dev.conveyor.models.repository.RepositoryException;
 import dev.conveyor.verticles.cli.optimize.ProgressBar;
 import dev.conveyor.verticles.cli.optimize.ReportJson;
 import dev.conveyor.verticles.cli.optimize.ReportText;
+import dev.conveyor.verticles.cli.optimize.VariantOptions;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -85,76 +80,7 @@ final class OptimizeCommand implements Callable<Integer> {
       description = "Directory with the config.json of a model outside of a repository.")
   private @Nullable Path config;
 
-  @Option(
-      names = "--variants",
-      split = ",",
-      paramLabel = "NAME",
-      defaultValue = "int8,fp16",
-      description =
-          "fp16, fp16-io, bf16, int8, int8-dynamic, int8-weights, sparse-2:4, unstructured:SHARE,"
-              + " channels:SHARE. Default: ${DEFAULT-VALUE}.")
-  private List<String> variants = List.of();
-
-  @Option(
-      names = "--for",
-      defaultValue = "cpu",
-      description = "Integer kernels to write for: ${COMPLETION-CANDIDATES}. Default: cpu.")
-  private Target target = Target.CPU;
-
-  @Option(
-      names = "--calibration",
-      description = "${COMPLETION-CANDIDATES}. Default: whichever loses least.")
-  private @Nullable Calibration calibration;
-
-  @Option(
-      names = "--calibration-items",
-      paramLabel = "N",
-      defaultValue = "200",
-      description = "So much of the data calibrates, the rest evaluates. Default: 200.")
-  private int calibrationItems = 200;
-
-  @Option(
-      names = "--max-drop",
-      paramLabel = "POINTS",
-      defaultValue = "0.5",
-      description = "Most points of accuracy that a variant may lose. Default: 0.5.")
-  private double maxDrop = 0.5;
-
-  @Option(
-      names = "--min-speed-up",
-      paramLabel = "X",
-      defaultValue = "1.0",
-      description = "Least speed-up of a variant made for speed on this CPU. Default: 1.0.")
-  private double minSpeedUp = 1;
-
-  @Option(
-      names = "--keep-float",
-      split = ",",
-      paramLabel = "NAME",
-      description = "Nodes or operators to leave as they are.")
-  private List<String> keepFloat = List.of();
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "1",
-      description = "Threads of a run. Default: 1.")
-  private int threads = 1;
-
-  @Option(
-      names = "--batch",
-      split = ",",
-      paramLabel = "N",
-      defaultValue = "1,8",
-      description = "Batch sizes to measure. Default: 1,8.")
-  private List<Integer> batches = List.of();
-
-  @Option(
-      names = "--duration",
-      paramLabel = "SECONDS",
-      defaultValue = "3",
-      description = "Time to measure at each batch size. Default: 3.")
-  private double seconds = 3;
+  @Mixin private VariantOptions variants = new VariantOptions();
 
   @Option(
       names = "--write",
@@ -185,7 +111,7 @@ final class OptimizeCommand implements Callable<Integer> {
         return 2;
       }
       ModelSource source = ModelSource.open(models.get(0), Optional.ofNullable(config), data);
-      Optimizer optimizer = new Optimizer(options(), progress);
+      Optimizer optimizer = new Optimizer(variants.options(), progress);
       Report report =
           compare
               ? optimizer.compare(
@@ -211,21 +137,6 @@ final class OptimizeCommand implements Callable<Integer> {
       errors.println("conveyor: " + e.getMessage());
       return 1;
     }
-  }
-
-  private OptimizeOptions options() {
-    Set<String> excluded = new LinkedHashSet<>(keepFloat);
-    return new OptimizeOptions(
-        variants.stream().map(VariantKind::parse).toList(),
-        target,
-        Optional.ofNullable(calibration),
-        calibrationItems,
-        maxDrop,
-        minSpeedUp,
-        excluded,
-        threads,
-        batches,
-        Duration.ofMillis(Math.round(seconds * 1000)));
   }
 
   private Optional<String> write(Report report, ModelSource source) {

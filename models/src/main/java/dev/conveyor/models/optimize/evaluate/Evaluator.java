@@ -20,6 +20,7 @@ public final class Evaluator {
 
   private final DataSet data;
   private final int threads;
+  private final float minScore;
   private final Progress progress;
   private final List<List<Tensor>> reference = new ArrayList<>();
   private final Scores original;
@@ -27,14 +28,17 @@ public final class Evaluator {
   /**
    * Runs the original over the data.
    *
+   * @param minScore from which on what a detector finds counts, where nobody marked the objects
    * @throws OptimizeException if there is no data, or it contradicts the model
    */
-  public Evaluator(byte[] originalModel, DataSet data, int threads, Progress progress) {
+  public Evaluator(
+      byte[] originalModel, DataSet data, int threads, double minScore, Progress progress) {
     if (data.size() == 0) {
       throw new OptimizeException("no data to evaluate with");
     }
     this.data = data;
     this.threads = threads;
+    this.minScore = (float) minScore;
     this.progress = progress;
     this.original = evaluate("original", originalModel);
   }
@@ -57,6 +61,7 @@ public final class Evaluator {
   public Scores evaluate(String name, byte[] model) {
     boolean first = reference.size() < data.size();
     Agreement agreement = new Agreement();
+    DetectionAgreement detections = null;
     Accuracy accuracy = null;
     try (OnnxSession session = new OnnxSession(name, model, OnnxSession.Options.threads(threads))) {
       for (int i = 0; i < data.size(); i++) {
@@ -69,9 +74,15 @@ public final class Evaluator {
         accuracy = accuracy == null ? metricFor(sample.truth(), outputs) : accuracy;
         if (accuracy != null) {
           accuracy.add(sample, outputs);
+        } else if (Detections.areIn(outputs)) {
+          detections = detections == null ? new DetectionAgreement(minScore) : detections;
+          detections.add(reference.get(i), outputs);
         }
         progress.at("evaluating " + name, i + 1, data.size());
       }
+    }
+    if (accuracy == null && detections != null) {
+      return new Scores("same detections", detections.percent(), false, Map.of(), agreement);
     }
     return scores(accuracy, agreement);
   }

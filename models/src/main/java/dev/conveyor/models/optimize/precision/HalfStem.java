@@ -19,10 +19,8 @@ public final class HalfStem {
   /** Part of all weights above which layers are not worth keeping in float. */
   static final double MOST_WEIGHTS = 0.01;
 
-  /** Worst relative error that is not looked into. */
-  private static final double FINE = 5e-3;
-
-  private static final double LEAST_GAIN = 0.75;
+  /** A quarter off the noise's amplitude. */
+  private static final double LEAST_GAIN_DB = 2.5;
 
   private HalfStem() {}
 
@@ -44,14 +42,12 @@ public final class HalfStem {
     return held <= MOST_WEIGHTS * all ? stem : Set.of();
   }
 
-  /** Says whether an error is large enough to look for a smaller one. */
-  public static boolean isWorthATry(double worstRelativeError) {
-    return worstRelativeError > FINE;
-  }
-
-  /** Says whether the error without the stem in float is so much larger than with it. */
-  public static boolean isWorthKeeping(double without, double with) {
-    return with <= LEAST_GAIN * without;
+  /**
+   * Says whether the outputs gain enough with the stem in float. Of signal and noise over all
+   * numbers, since the worst of a few items says little about the worst of many.
+   */
+  public static boolean isWorthKeeping(double sqnrDbWithout, double sqnrDbWith) {
+    return sqnrDbWith - sqnrDbWithout >= LEAST_GAIN_DB;
   }
 
   private static long elements(@Nullable TensorProto weight) {

@@ -36,8 +36,25 @@ public final class Int8Quantizer {
    * How to quantise.
    *
    * @param largestWeight integer: 127, or 64 for CPUs without VNNI, whose 16-bit sums saturate
+   * @param channelMeans of the values that layers read, by which their biases are corrected; where
+   *     they are not known, biases stay as they are
    */
-  public record Options(Target target, int largestWeight) {}
+  public record Options(Target target, int largestWeight, Map<String, double[]> channelMeans) {
+
+    public Options {
+      channelMeans = Map.copyOf(channelMeans);
+    }
+
+    /** Leaves biases as they are. */
+    public Options(Target target, int largestWeight) {
+      this(target, largestWeight, Map.of());
+    }
+
+    /** Returns the same with biases corrected. */
+    public Options correcting(Map<String, double[]> means) {
+      return new Options(target, largestWeight, means);
+    }
+  }
 
   private Int8Quantizer(QuantizationPlan plan, Map<String, Range> ranges, Options options) {
     this.plan = plan;
@@ -151,8 +168,17 @@ public final class Int8Quantizer {
   /** Follows nodes that keep the scale to the value that has one of its own. */
   private Scale scale(String value, Set<String> seen) {
     Node maker = producers.get(value);
-    if (maker != null && seen.add(value) && plan.isQuantised(maker) && plan.keepsScale(maker)) {
+    boolean first = seen.add(value);
+    if (first && maker != null && plan.isQuantised(maker) && plan.keepsScale(maker)) {
       return scale(maker.input(0), seen);
+    }
+    Node concat = first ? plan.concatOf(value) : null;
+    if (concat != null) {
+      Scale joint = scale(concat.output(), seen);
+      // A ReLU that became the lower end of the integers needs that end at zero.
+      if (joint.zeroPoint() == 0 || !plan.isRectified(value)) {
+        return joint;
+      }
     }
     Range range = ranges.get(value);
     if (range == null) {
@@ -171,16 +197,30 @@ public final class Int8Quantizer {
         original.is("Conv") || (original.is("Gemm") && original.intAttribute("transB", 0) == 1)
             ? 0
             : 1;
+    boolean cpu = options.target() == Target.CPU;
     float inputScale = scale(original.input(0), new HashSet<>()).scale();
     TensorProto biasTensor = graph.weight(original.input(2));
-    float @Nullable [] bias =
-        biasTensor == null || options.target() != Target.CPU ? null : Weights.floats(biasTensor);
+    float @Nullable [] bias = biasTensor == null ? null : Weights.floats(biasTensor);
     QuantizedWeights quantised =
-        QuantizedWeights.of(weight, axis, options.largestWeight(), bias, inputScale);
+        QuantizedWeights.of(weight, axis, options.largestWeight(), cpu ? bias : null, inputScale);
     node.inputs()
         .set(1, dequantised(original.input(1), quantised.tensor(), axis, quantised.scales()));
-    if (bias != null) {
-      node.inputs().set(2, integerBias(original.input(2), bias, quantised.scales(), inputScale));
+    double[] means = options.channelMeans().get(original.input(0));
+    boolean corrects = means != null && original.is("Conv", "Gemm");
+    if (means != null && corrects) {
+      int groups = (int) original.intAttribute("group", 1);
+      bias = BiasCorrection.corrected(Weights.floats(weight), quantised, groups, means, bias);
+    }
+    if (bias != null && (cpu || corrects)) {
+      String name = biasTensor == null ? original.output() + "_bias" : original.input(2);
+      String made =
+          cpu
+              ? integerBias(name, bias, quantised.scales(), inputScale)
+              : graph.addWeight(name, Weights.ofFloats(new long[] {bias.length}, bias));
+      while (node.inputs().size() < 3) {
+        node.inputs().add("");
+      }
+      node.inputs().set(2, made);
     }
   }
 

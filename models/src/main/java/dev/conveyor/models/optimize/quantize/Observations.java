@@ -27,6 +27,7 @@ import java.util.Set;
 public final class Observations {
 
   private final Map<String, Histogram> histograms = new LinkedHashMap<>();
+  private final Map<String, ChannelStatistics> channels = new HashMap<>();
 
   private Observations() {}
 
@@ -58,7 +59,7 @@ public final class Observations {
         for (Map.Entry<String, Tensor> seen : run(session, sample).entrySet()) {
           Histogram histogram = result.histograms.get(seen.getKey());
           if (histogram != null) {
-            see(histogram, seen.getValue(), sample, first);
+            result.see(histogram, seen.getValue(), sample, first);
           }
         }
         progress.at("calibrating", i + 1, total);
@@ -67,11 +68,16 @@ public final class Observations {
     return result;
   }
 
-  private static void see(Histogram histogram, Tensor tensor, Sample sample, boolean first) {
+  private void see(Histogram histogram, Tensor tensor, Sample sample, boolean first) {
     float[] values = Weights.floats(tensor);
     if (!first) {
       histogram.count(values);
-    } else if (!histogram.widen(values)) {
+      return;
+    }
+    channels
+        .computeIfAbsent(tensor.name(), name -> new ChannelStatistics())
+        .add(tensor.shape(), values);
+    if (!histogram.widen(values)) {
       throw new OptimizeException(
           "%s: '%s' is not a finite number somewhere; data with NaN or infinity cannot calibrate"
               .formatted(sample.name(), tensor.name()));
@@ -109,5 +115,18 @@ public final class Observations {
     Map<String, Float> largest = new HashMap<>();
     histograms.forEach((name, histogram) -> largest.put(name, histogram.limit()));
     return largest;
+  }
+
+  /** Returns the mean of every channel, the second dimension, of every observed value. */
+  public Map<String, double[]> channelMeans() {
+    Map<String, double[]> means = new HashMap<>();
+    channels.forEach((name, statistics) -> means.put(name, statistics.means()));
+    return means;
+  }
+
+  /** Returns the largest magnitude in every channel of a value; empty if it was not observed. */
+  float[] channelLargest(String value) {
+    ChannelStatistics statistics = channels.get(value);
+    return statistics == null ? new float[0] : statistics.largest();
   }
 }

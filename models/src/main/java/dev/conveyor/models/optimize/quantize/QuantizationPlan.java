@@ -148,6 +148,29 @@ public final class QuantizationPlan {
     return activation == null ? node.output() : activation.output();
   }
 
+  /**
+   * Returns the concatenation that is all that a quantised value is for, or null. With the scale of
+   * its result its operands are copied, not computed anew, and rounded once instead of twice.
+   */
+  @Nullable Node concatOf(String value) {
+    List<Node> readers = consumers.getOrDefault(value, List.of());
+    Node maker = producers.get(value);
+    boolean clipped = maker != null && maker.is("Clip");
+    return readers.size() == 1
+            && readers.get(0).is("Concat")
+            && quantised.contains(readers.get(0))
+            && !pinned.contains(value)
+            && !clipped
+        ? readers.get(0)
+        : null;
+  }
+
+  /** Returns whether a value comes out of a ReLU. */
+  boolean isRectified(String value) {
+    Node maker = producers.get(value);
+    return maker != null && maker.is("Relu");
+  }
+
   /** Returns whether a node's result goes on as integers; the last product may give float. */
   boolean quantisesResult(Node node) {
     return !node.is("Gemm", "MatMul")

@@ -72,6 +72,27 @@ final class MetricsTest {
   }
 
   @Test
+  void shouldSayHowMuchOfWhatTwoDetectorsFindIsTheSame() {
+    DetectionAgreement agreement = new DetectionAgreement(0.7f);
+    agreement.add(detections(0.8f, 0.9f), detections(0.9f, 0.75f));
+    assertThat(agreement.percent()).isEqualTo(100);
+    agreement.add(detections(0.69f, 0.9f), detections(0.71f, 0.9f));
+    // 3 boxes against 4, of which 3 are the same.
+    assertThat(agreement.percent()).isCloseTo(100 * 2 * 3 / 7.0, within(1e-6));
+    agreement.add(detections(0.6f, 0.6f), detections(0.5f, 0.5f));
+    assertThat(agreement.percent()).isCloseTo(100 * 2 * 3 / 7.0, within(1e-6));
+    assertThat(new DetectionAgreement(0.7f).percent()).isEqualTo(100);
+  }
+
+  /** Two boxes far apart. */
+  private static List<Tensor> detections(float first, float second) {
+    return List.of(
+        Weights.tensor("scores", Shape.of(1, 2, 2), new float[] {0, first, 0, second}),
+        Weights.tensor(
+            "boxes", Shape.of(1, 2, 4), new float[] {0, 0, 0.4f, 0.4f, 0.6f, 0.6f, 1, 1}));
+  }
+
+  @Test
   void shouldAverageThePrecisionOverTheRecall() {
     MeanAveragePrecision map = new MeanAveragePrecision();
     Box first = new Box(1, 0, 0, 0.4f, 0.4f);

@@ -25,10 +25,11 @@ class HalfStemTest {
   }
 
   @Test
-  void shouldLookForLessOfALargeErrorAndKeepWhatHelps() {
-    assertThat(HalfStem.isWorthATry(5e-3)).isFalse();
-    assertThat(HalfStem.isWorthATry(5.1e-3)).isTrue();
-    assertThat(HalfStem.isWorthKeeping(8e-3, 6e-3)).isTrue();
-    assertThat(HalfStem.isWorthKeeping(8e-3, 6.1e-3)).isFalse();
+  void shouldKeepTheStemInFloatWhereThatTakesAQuarterOffTheNoise() {
+    assertThat(HalfStem.isWorthKeeping(60, 62.5)).isTrue();
+    assertThat(HalfStem.isWorthKeeping(60, 62.4)).isFalse();
+    assertThat(HalfStem.isWorthKeeping(60, Double.POSITIVE_INFINITY)).isTrue();
+    assertThat(HalfStem.isWorthKeeping(Double.POSITIVE_INFINITY, Double.POSITIVE_INFINITY))
+        .isFalse();
   }
 }

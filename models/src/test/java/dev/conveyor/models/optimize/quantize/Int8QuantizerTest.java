@@ -101,6 +101,57 @@ final class Int8QuantizerTest {
   }
 
   @Test
+  void shouldGiveOperandsOfAConcatenationTheScaleOfItsResultUnlessTheyGoElsewhereToo() {
+    TinyModels fire =
+        branches()
+            .node("Conv", "image,w2", "c2")
+            .node("Relu", "c2", "r2")
+            .node("Concat", "r1,r2", "both", TinyModels.integer("axis", 1))
+            .node("Conv", "both,w3", "y");
+
+    Graph quantised = quantise(fire.graph(), Target.CPU, Set.of());
+
+    assertThat(scale(quantised, "r1")).isEqualTo(scale(quantised, "both"));
+    assertThat(scale(quantised, "r2")).isEqualTo(scale(quantised, "both"));
+    assertThat(Sensitivity.agreement(fire.graph(), quantised, items).sqnrDb()).isGreaterThan(30);
+
+    Graph shared = quantise(fire.output("r1", -1, 8, 8, 8).graph(), Target.CPU, Set.of());
+    assertThat(scale(shared, "r1")).isNotEqualTo(scale(shared, "both"));
+  }
+
+  /** The weights of two branches, and the first of them. */
+  private static TinyModels branches() {
+    return TinyModels.opset(13)
+        .input("image", -1, 4, 8, 8)
+        .output("y", -1, 4, 8, 8)
+        .weight("w1", 0.2, 8, 4, 1, 1)
+        .weight("w2", 0.6, 8, 4, 1, 1)
+        .weight("w3", 0.1, 4, 16, 1, 1)
+        .node("Conv", "image,w1", "c1")
+        .node("Relu", "c1", "r1");
+  }
+
+  private static float scale(Graph graph, String value) {
+    return Weights.floats(weight(graph, value + "_scale"))[0];
+  }
+
+  @Test
+  void shouldNotGiveWhatAReluCutOffAScaleThatGoesBelowZero() {
+    Graph mixed =
+        branches()
+            .node("Conv", "image,w2", "c2")
+            .node("Concat", "r1,c2", "both", TinyModels.integer("axis", 1))
+            .node("Conv", "both,w3", "y")
+            .graph();
+
+    Graph quantised = quantise(mixed, Target.CPU, Set.of());
+
+    assertThat(weight(quantised, "r1_zero_point").getRawData().byteAt(0)).isZero();
+    assertThat(weight(quantised, "c2_zero_point").getRawData().byteAt(0)).isNotZero();
+    assertThat(Sensitivity.agreement(mixed, quantised, items).sqnrDb()).isGreaterThan(30);
+  }
+
+  @Test
   void shouldNameTheLayerThatCostsMost() {
     QuantizationPlan plan = QuantizationPlan.of(graph, Set.of());
     Map<String, Range> ranges = new HashMap<>(observe(plan).ranges(Calibration.MINMAX));
@@ -162,13 +213,17 @@ final class Int8QuantizerTest {
   }
 
   private Graph quantise(Target target, Set<String> excluded) {
-    QuantizationPlan plan = QuantizationPlan.of(graph, excluded);
+    return quantise(graph, target, excluded);
+  }
+
+  private Graph quantise(Graph model, Target target, Set<String> excluded) {
+    QuantizationPlan plan = QuantizationPlan.of(model, excluded);
     return Int8Quantizer.quantize(
         plan, observe(plan).ranges(Calibration.MINMAX), new Int8Quantizer.Options(target, 127));
   }
 
   private Observations observe(QuantizationPlan plan) {
-    return Observations.of(graph, plan.values(), items, 1, Progress.NONE);
+    return Observations.of(plan.graph(), plan.values(), items, 1, Progress.NONE);
   }
 
   private Agreement agreement(Graph candidate) {

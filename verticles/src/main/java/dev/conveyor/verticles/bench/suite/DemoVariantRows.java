@@ -142,6 +142,7 @@ final class DemoVariantRows {
         Optional.empty(),
         CALIBRATION,
         0.5,
+        0.5,
         1,
         Set.of(),
         1,
