@@ -24,14 +24,15 @@ public record Objective(double p99Ns) {
   }
 
   /**
-   * Returns what a setting is worth: its throughput less the latency's share, if it meets the
-   * objective; else a negative number, nearer to 0 the less it exceeds the limit.
+   * Returns what a setting is worth: its throughput, had the run been alone on the machine, less
+   * the latency's share, if it meets the objective; else a negative number, nearer to 0 the less it
+   * exceeds the limit.
    */
   public double worth(Measurement run) {
     if (!run.isSound()) {
       return Double.NEGATIVE_INFINITY;
     }
     double part = run.p99Ns() / p99Ns;
-    return part <= 1 ? run.perSecond() * (1 - LATENCY_WORTH * part) : -part;
+    return part <= 1 ? run.undisturbedPerSecond() * (1 - LATENCY_WORTH * part) : -part;
   }
 }

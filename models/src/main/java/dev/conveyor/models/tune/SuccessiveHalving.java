@@ -3,6 +3,7 @@ package dev.conveyor.models.tune;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -34,6 +35,7 @@ public final class SuccessiveHalving {
   private final Duration shortest;
   private final Consumer<Measurement> progress;
   private final Map<Setting, Measurement> last = new LinkedHashMap<>();
+  private final Map<Setting, List<Measurement>> all = new HashMap<>();
   private int runs;
 
   /**
@@ -79,7 +81,11 @@ public final class SuccessiveHalving {
     Setting winner = climb(alive.get(0), settings, prior, length, maxRuns - FINAL_RUNS);
     Measurement before = measure(baseline, length);
     Measurement best = winner.equals(baseline) ? before : measure(winner, length);
-    return new TuneResult(best, before, List.copyOf(last.values()), runs, settings.size());
+    List<Measurement> tries = all.getOrDefault(winner, List.of());
+    boolean heldBefore =
+        tries.stream().limit(Math.max(0, tries.size() - 1L)).anyMatch(objective::holds);
+    return new TuneResult(
+        best, heldBefore, before, List.copyOf(last.values()), runs, settings.size());
   }
 
   /** Moves to better neighbours while there are runs, the prior's favourite first. */
@@ -96,7 +102,8 @@ public final class SuccessiveHalving {
       if (next.isEmpty()) {
         break;
       }
-      if (objective.worth(measure(next.get(), length)) > worth(winner)) {
+      measure(next.get(), length);
+      if (worth(next.get()) > worth(winner)) {
         winner = next.get();
       }
     }
@@ -146,15 +153,29 @@ public final class SuccessiveHalving {
     return new ArrayList<>(chosen);
   }
 
+  /** Returns the mean over a setting's runs by their length, while the last meets the objective. */
   private double worth(Setting setting) {
     Measurement run = last.get(setting);
-    return run == null ? Double.NEGATIVE_INFINITY : objective.worth(run);
+    if (run == null || !objective.holds(run)) {
+      return run == null ? Double.NEGATIVE_INFINITY : objective.worth(run);
+    }
+    double sum = 0;
+    double seconds = 0;
+    for (Measurement one : all.getOrDefault(setting, List.of())) {
+      if (objective.holds(one)) {
+        double length = Math.max(1e-3, one.length().toMillis() / 1e3);
+        sum += length * objective.worth(one);
+        seconds += length;
+      }
+    }
+    return sum / seconds;
   }
 
   private Measurement measure(Setting setting, Duration length) throws Exception {
     Measurement run = meter.measure(setting, length);
     runs++;
     last.put(setting, run);
+    all.computeIfAbsent(setting, s -> new ArrayList<>()).add(run);
     progress.accept(run);
     return run;
   }

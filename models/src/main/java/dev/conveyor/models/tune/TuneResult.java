@@ -6,13 +6,19 @@ import java.util.List;
  * What a search found.
  *
  * @param best the winner's last run
+ * @param heldBefore whether the winner met the objective in a run before its last
  * @param baseline the last run of the settings as they were
  * @param measured the last run of every setting that was tried, in the order of trying
  * @param runs how many runs were made
  * @param settings how many settings there were to choose from
  */
 public record TuneResult(
-    Measurement best, Measurement baseline, List<Measurement> measured, int runs, int settings) {
+    Measurement best,
+    boolean heldBefore,
+    Measurement baseline,
+    List<Measurement> measured,
+    int runs,
+    int settings) {
 
   /** Less of a gain is not told from noise. */
   public static final double LEAST_GAIN = 1.02;

@@ -2,6 +2,7 @@ package dev.conveyor.models.tune;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.time.Duration;
 import java.util.List;
@@ -51,7 +52,20 @@ class ObjectiveTest {
   }
 
   private static boolean improves(Measurement best, Measurement baseline) {
-    return new TuneResult(best, baseline, List.of(), 2, 2).improves(OBJECTIVE);
+    return new TuneResult(best, false, baseline, List.of(), 2, 2).improves(OBJECTIVE);
+  }
+
+  @Test
+  void shouldGiveARunWhatOthersTookOfACpuThatWasNeverIdle() {
+    assertThat(Undisturbed.perSecond(100, 1, 1, 2, 2)).isEqualTo(200);
+    assertThat(Undisturbed.perSecond(100, 1.5, 0.5, 2, 4)).isCloseTo(133.3, within(0.1));
+    // One thread would not have used the other core.
+    assertThat(Undisturbed.perSecond(100, 1, 1, 2, 1)).isEqualTo(100);
+    assertThat(Undisturbed.perSecond(100, 0.5, 1.5, 2, 1)).isEqualTo(200);
+    // Idle time was there for the taking; a little company does not matter.
+    assertThat(Undisturbed.perSecond(100, 1, 0.5, 2, 2)).isEqualTo(100);
+    assertThat(Undisturbed.perSecond(100, 1.95, 0.05, 2, 2)).isEqualTo(100);
+    assertThat(Undisturbed.perSecond(100, 0, 2, 2, 2)).isEqualTo(100);
   }
 
   @Test

@@ -8,12 +8,12 @@ import dev.conveyor.models.optimize.OptimizeException;
 import dev.conveyor.models.repository.RepositoryException;
 import dev.conveyor.models.tune.LoadShape;
 import dev.conveyor.models.tune.Objective;
-import dev.conveyor.models.tune.SearchSpace;
 import dev.conveyor.models.tune.SuccessiveHalving;
 import dev.conveyor.models.tune.TuneResult;
 import dev.conveyor.verticles.bench.load.Payloads;
 import dev.conveyor.verticles.bench.report.Plot;
 import dev.conveyor.verticles.bench.tune.TuneSession;
+import dev.conveyor.verticles.cli.tune.SpaceOptions;
 import dev.conveyor.verticles.cli.tune.TuneReport;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
@@ -26,6 +26,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -98,35 +99,7 @@ final class TuneCommand implements Callable<Integer> {
       description = "Length of the shortest runs; doubles from round to round. Default: 1.")
   private double seconds = 1;
 
-  @Option(names = "--instances", split = ",", paramLabel = "N", description = "Numbers to try.")
-  private @Nullable List<Integer> instances;
-
-  @Option(names = "--threads", split = ",", paramLabel = "N", description = "Numbers to try.")
-  private @Nullable List<Integer> threads;
-
-  @Option(names = "--batch", split = ",", paramLabel = "N", description = "Largest batches to try.")
-  private @Nullable List<Integer> batches;
-
-  @Option(
-      names = "--delay",
-      split = ",",
-      paramLabel = "US",
-      description = "Queue delays to try, in microseconds.")
-  private @Nullable List<Long> delays;
-
-  @Option(
-      names = "--versions",
-      split = ",",
-      paramLabel = "N",
-      description = "Versions to try, which may differ in precision. Default: all there are.")
-  private @Nullable List<Long> versions;
-
-  @Option(
-      names = "--providers",
-      split = ",",
-      paramLabel = "NAME",
-      description = "Providers to try: cpu, dnnl. Default: both.")
-  private @Nullable List<String> providers;
+  @Mixin private SpaceOptions space = new SpaceOptions();
 
   @Option(names = "--plot", paramLabel = "FILE", description = "Draw the front; .svg or .png.")
   private @Nullable Path plot;
@@ -183,7 +156,7 @@ final class TuneCommand implements Callable<Integer> {
     List<Buffer> sent = images == null ? List.of() : Payloads.readImages(images);
     TuneResult result =
         session.search(
-            space(session.usualSpace()),
+            space.of(session.usualSpace()),
             objective,
             load,
             sent,
@@ -248,16 +221,5 @@ final class TuneCommand implements Callable<Integer> {
     return rate != null
         ? new LoadShape.Open(rate)
         : new LoadShape.Closed(concurrency == null ? 8 : concurrency);
-  }
-
-  private SearchSpace space(SearchSpace usual) {
-    return new SearchSpace(
-        instances == null ? usual.instances() : instances,
-        threads == null ? usual.threads() : threads,
-        batches == null ? usual.maxBatchSizes() : batches,
-        delays == null ? usual.maxQueueDelayMicros() : delays,
-        versions == null ? usual.versions() : versions,
-        providers == null ? usual.providers() : providers,
-        usual.cores());
   }
 }

@@ -42,6 +42,28 @@ public final class ProcFs {
     return () -> proc.cpuSeconds(pid);
   }
 
+  /** Returns the CPU time of the whole machine, with what its host took from it. */
+  public static CpuClock machineCpu() {
+    return system()::busySeconds;
+  }
+
+  /**
+   * Returns the time that the processors were not idle so far, in seconds, all of them together.
+   */
+  public OptionalDouble busySeconds() {
+    try {
+      String[] fields = Files.readAllLines(root.resolve("stat")).get(0).trim().split("\\s+", -1);
+      long ticks = 0;
+      // user, nice, system, idle, iowait, irq, softirq, steal; guests are part of user.
+      for (int i = 1; i <= 8; i++) {
+        ticks += i == 4 || i == 5 ? 0 : Long.parseLong(fields[i]);
+      }
+      return OptionalDouble.of(ticks / TICKS_PER_SECOND);
+    } catch (IOException | RuntimeException e) {
+      return OptionalDouble.empty();
+    }
+  }
+
   /** Returns the user and system time of a process so far, in seconds, in steps of 10 ms. */
   public OptionalDouble cpuSeconds(long pid) {
     try {

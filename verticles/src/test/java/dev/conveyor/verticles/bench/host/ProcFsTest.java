@@ -38,6 +38,14 @@ class ProcFsTest {
   }
 
   @Test
+  void shouldCountTheTimeTheMachineWasNotIdle() throws IOException {
+    assertThat(new ProcFs(root).busySeconds()).isEmpty();
+    write("stat", "cpu  100 20 30 9999 888 4 5 41 7 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n");
+
+    assertThat(new ProcFs(root).busySeconds()).hasValue(2.0);
+  }
+
+  @Test
   void shouldReadResidentMemory() throws IOException {
     write("7/status", "Name:\tjava\nVmHWM:\t  2048 kB\nVmRSS:\t    1024 kB\n");
 
