@@ -7,6 +7,7 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.function.BiConsumer;
 
 /** Steps along the last dimension of scores, trailing dimensions of 1 not counted. Stateless. */
 final class ClassSteps {
@@ -20,8 +21,9 @@ final class ClassSteps {
     Specs.require(x, DataType.FP32, 1, MOST_RANK);
   }
 
-  /** {@code y = exp(x - max) / sum}; rows with a NaN are NaN. */
-  static Step softmax() {
+  /** A step whose one result has the shape of what it reads. */
+  private static Step sameShape(
+      String output, DataType type, BiConsumer<Tensor, ByteBuffer> computation) {
     return new Step() {
       @Override
       public List<String> inputs() {
@@ -31,21 +33,31 @@ final class ClassSteps {
       @Override
       public List<TensorSpec> outputs(List<TensorSpec> inputs) {
         require(inputs.get(0));
-        return List.of(new TensorSpec("y", DataType.FP32, inputs.get(0).shape()));
+        return List.of(new TensorSpec(output, type, inputs.get(0).shape()));
       }
 
       @Override
       public List<Tensor> run(List<Tensor> inputs) {
         Tensor x = inputs.get(0);
-        Shape rows = Specs.squeezed(x.shape());
-        ByteBuffer y = Specs.allocate(x.shape(), DataType.FP32);
-        int row = Math.toIntExact(4 * rows.dim(rows.rank() - 1));
-        for (int from = 0; row > 0 && from < y.limit(); from += row) {
-          softmax(x.data(), y, from, from + row);
-        }
-        return List.of(Tensor.of("y", DataType.FP32, x.shape(), y));
+        ByteBuffer y = Specs.allocate(x.shape(), type);
+        computation.accept(x, y);
+        return List.of(Tensor.of(output, type, x.shape(), y));
       }
     };
+  }
+
+  /** {@code y = exp(x - max) / sum}; rows with a NaN are NaN. */
+  static Step softmax() {
+    return sameShape(
+        "y",
+        DataType.FP32,
+        (x, y) -> {
+          Shape rows = Specs.squeezed(x.shape());
+          int row = Math.toIntExact(4 * rows.dim(rows.rank() - 1));
+          for (int from = 0; row > 0 && from < y.limit(); from += row) {
+            softmax(x.data(), y, from, from + row);
+          }
+        });
   }
 
   private static void softmax(ByteBuffer x, ByteBuffer y, int from, int to) {
@@ -130,27 +142,13 @@ final class ClassSteps {
 
   /** 1 where a value is at least {@code at}, else 0; 0 for NaN. */
   static Step threshold(float at) {
-    return new Step() {
-      @Override
-      public List<String> inputs() {
-        return INPUT;
-      }
-
-      @Override
-      public List<TensorSpec> outputs(List<TensorSpec> inputs) {
-        require(inputs.get(0));
-        return List.of(new TensorSpec("mask", DataType.UINT8, inputs.get(0).shape()));
-      }
-
-      @Override
-      public List<Tensor> run(List<Tensor> inputs) {
-        Tensor x = inputs.get(0);
-        ByteBuffer mask = Specs.allocate(x.shape(), DataType.UINT8);
-        for (int i = 0; i < mask.limit(); i++) {
-          mask.put(i, (byte) (x.data().getFloat(4 * i) >= at ? 1 : 0));
-        }
-        return List.of(Tensor.of("mask", DataType.UINT8, x.shape(), mask));
-      }
-    };
+    return sameShape(
+        "mask",
+        DataType.UINT8,
+        (x, mask) -> {
+          for (int i = 0; i < mask.limit(); i++) {
+            mask.put(i, (byte) (x.data().getFloat(4 * i) >= at ? 1 : 0));
+          }
+        });
   }
 }

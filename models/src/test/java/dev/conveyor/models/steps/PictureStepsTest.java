@@ -1,5 +1,9 @@
 package dev.conveyor.models.steps;
 
+import static dev.conveyor.models.steps.StepRuns.floats;
+import static dev.conveyor.models.steps.StepRuns.little;
+import static dev.conveyor.models.steps.StepRuns.run;
+import static dev.conveyor.models.steps.StepRuns.values;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -8,14 +12,11 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
-import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -259,43 +260,8 @@ final class PictureStepsTest {
     return floats("image", Shape.of(1, channels, height, width), values);
   }
 
-  private static List<Tensor> run(String name, Map<String, String> settings, Tensor... inputs) {
-    Step step = Steps.onClassPath().create("conveyor." + name, new StepSettings(3, settings));
-    List<TensorSpec> given = new ArrayList<>();
-    for (int i = 0; i < inputs.length; i++) {
-      assertThat(inputs[i].name()).isEqualTo(step.inputs().get(i));
-      given.add(new TensorSpec(inputs[i].name(), inputs[i].type(), inputs[i].shape()));
-    }
-    List<TensorSpec> declared = step.outputs(given);
-    List<Tensor> outputs = step.run(List.of(inputs));
-    for (int i = 0; i < declared.size(); i++) {
-      assertThat(outputs.get(i).name()).isEqualTo(declared.get(i).name());
-      assertThat(outputs.get(i).type()).isEqualTo(declared.get(i).type());
-      assertThat(declared.get(i).shape().accepts(outputs.get(i).shape())).isTrue();
-      assertThat((long) outputs.get(i).sizeBytes())
-          .isEqualTo(outputs.get(i).shape().elements() * outputs.get(i).type().sizeBytes());
-    }
-    return outputs;
-  }
-
   private static Tensor count(int value) {
     return Tensor.of("count", DataType.INT32, Shape.of(1, 1), little(4).putInt(0, value));
-  }
-
-  private static Tensor floats(String name, Shape shape, float... values) {
-    ByteBuffer data = little(4 * values.length);
-    data.asFloatBuffer().put(values);
-    return Tensor.of(name, DataType.FP32, shape, data);
-  }
-
-  private static ByteBuffer little(int bytes) {
-    return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-  }
-
-  private static float[] values(Tensor tensor) {
-    float[] values = new float[tensor.sizeBytes() / 4];
-    tensor.data().asFloatBuffer().get(0, values);
-    return values;
   }
 
   private static int[] ints(Tensor tensor) {

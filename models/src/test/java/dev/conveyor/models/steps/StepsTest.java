@@ -1,5 +1,9 @@
 package dev.conveyor.models.steps;
 
+import static dev.conveyor.models.steps.StepRuns.floats;
+import static dev.conveyor.models.steps.StepRuns.little;
+import static dev.conveyor.models.steps.StepRuns.run;
+import static dev.conveyor.models.steps.StepRuns.values;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -11,8 +15,6 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -235,38 +237,6 @@ final class StepsTest {
     bytes.put(new byte[] {1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0});
     bytes.putShort((short) 0xFFD9);
     return Arrays.copyOf(bytes.array(), bytes.position());
-  }
-
-  /** Runs a step on tensors in the order of its inputs, and checks what it said of its outputs. */
-  private static List<Tensor> run(String name, Map<String, String> settings, Tensor... inputs) {
-    Step step = Steps.onClassPath().create("conveyor." + name, new StepSettings(3, settings));
-    List<TensorSpec> given = new ArrayList<>();
-    for (int i = 0; i < inputs.length; i++) {
-      assertThat(inputs[i].name()).isEqualTo(step.inputs().get(i));
-      given.add(new TensorSpec(inputs[i].name(), inputs[i].type(), inputs[i].shape()));
-    }
-    List<TensorSpec> declared = step.outputs(given);
-    List<Tensor> outputs = step.run(List.of(inputs));
-    assertThat(outputs)
-        .extracting(t -> new TensorSpec(t.name(), t.type(), t.shape()))
-        .isEqualTo(declared);
-    return outputs;
-  }
-
-  private static Tensor floats(String name, Shape shape, float... values) {
-    ByteBuffer data = little(4 * values.length);
-    data.asFloatBuffer().put(values);
-    return Tensor.of(name, DataType.FP32, shape, data);
-  }
-
-  private static ByteBuffer little(int bytes) {
-    return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-  }
-
-  private static float[] values(Tensor tensor) {
-    float[] values = new float[tensor.sizeBytes() / 4];
-    tensor.data().asFloatBuffer().get(0, values);
-    return values;
   }
 
   private static long[] longs(Tensor tensor) {
