@@ -92,6 +92,14 @@ public final class LocalGateway implements InferenceGateway {
 
   @Override
   public void onGivenUp(String model, String version) {
+    sweep(model, version);
+    RolloutGuard guard = version.isEmpty() ? catalog.rollout(model) : null;
+    if (guard != null) {
+      sweep(model, Long.toString(guard.rollout().candidate())); // it may have been a canary
+    }
+  }
+
+  private void sweep(String model, String version) {
     String key;
     try {
       key = catalog.find(model, version).key();

@@ -75,7 +75,9 @@ public final class RolloutGuard {
     /** The other version answers it, and the candidate gets a copy. */
     SHADOWED,
     /** The candidate answers it. */
-    CANARY
+    CANARY,
+    /** The candidate answers it, and the other version gets a copy, to compare. */
+    CHECKED
   }
 
   private final int judgeEvery;
@@ -93,8 +95,8 @@ public final class RolloutGuard {
   }
 
   /**
-   * Says where a request goes that names no version. Every {@link Route#SHADOWED} one is followed
-   * by {@link #shadowEnded}, also if no copy was made.
+   * Says where a request goes that names no version. Every {@link Route#SHADOWED} and {@link
+   * Route#CHECKED} one is followed by {@link #shadowEnded}, also if no copy was made.
    *
    * @param waiting whether requests wait for either version: copies are the first to go
    */
@@ -107,7 +109,11 @@ public final class RolloutGuard {
     double place = requests * GOLDEN % 1;
     if (place < rollout.canaryShare()) {
       canaryRequests++;
-      return Route.CANARY;
+      if (rollout.minAgreement() <= 0 || waiting || shadowsUnderWay >= rollout.shadowLimit()) {
+        return Route.CANARY;
+      }
+      shadowsUnderWay++;
+      return Route.CHECKED;
     }
     stableRequests++;
     // Of the requests that are no canaries, by another place in the same sequence.

@@ -23,7 +23,7 @@ class RolloutGuardTest {
     for (int i = 0; i < requests; i++) {
       Route route = guard.route(false);
       routes.merge(route, 1, Integer::sum);
-      if (route == Route.SHADOWED) {
+      if (route == Route.SHADOWED || route == Route.CHECKED) {
         guard.shadowEnded();
       }
     }
@@ -33,7 +33,7 @@ class RolloutGuardTest {
   @Test
   void shouldKeepTheShares() {
     Map<Route, Integer> routes = routes(guard, 10_000);
-    assertThat(routes.get(Route.CANARY)).isBetween(2490, 2510);
+    assertThat(routes.get(Route.CHECKED)).isBetween(2490, 2510);
     assertThat(routes.get(Route.SHADOWED)).isBetween(3740, 3760);
     assertThat(guard.state().stableRequests() + guard.state().canaryRequests()).isEqualTo(10_000);
   }
@@ -57,6 +57,19 @@ class RolloutGuardTest {
     assertThat(copies.route(false)).isEqualTo(Route.SHADOWED);
     assertThat(copies.state().shadows()).isEqualTo(3);
     assertThat(copies.state().shadowsDropped()).isEqualTo(2);
+  }
+
+  @Test
+  void shouldCheckCanariesWhileNobodyWaitsAndAgreementCounts() {
+    RolloutGuard canaries = new RolloutGuard(new Rollout(2, 0, 1, 1, 0, 0.9, 1, 2, 1));
+    assertThat(canaries.route(true)).isEqualTo(Route.CANARY);
+    assertThat(canaries.route(false)).isEqualTo(Route.CHECKED);
+    assertThat(canaries.route(false)).isEqualTo(Route.CANARY);
+    canaries.shadowEnded();
+    assertThat(canaries.route(false)).isEqualTo(Route.CHECKED);
+    assertThat(canaries.state().canaryRequests()).isEqualTo(4);
+    RolloutGuard different = new RolloutGuard(new Rollout(2, 0, 1, 1, 0, 0, 1, 2, 1));
+    assertThat(different.route(false)).isEqualTo(Route.CANARY);
   }
 
   @Test

@@ -18,7 +18,9 @@ import org.jspecify.annotations.Nullable;
  * Sends requests that name no version to the version that serves them and to the one that is tried.
  *
  * <p>A copy is sent after the client has its answer, shares the memory of the request, and its
- * answer goes nowhere: what it costs the client is what other requests cost.
+ * answer goes nowhere: what it costs the client is what other requests cost. Of what the candidate
+ * answers, the version that serves gets a copy in the same way, so that canaries are judged by
+ * agreement too.
  *
  * <p>Thread-safe: no state of its own.
  */
@@ -26,6 +28,9 @@ public final class TrialTraffic {
 
   /** Nobody waits for a copy; what takes longer than this is hung. */
   private static final long SHADOW_PATIENCE_NS = TimeUnit.SECONDS.toNanos(10);
+
+  /** Names no version, so the one that serves. */
+  private static final String STABLE = "";
 
   private final ModelCatalog catalog;
   private final InferenceGateway versions;
@@ -59,17 +64,8 @@ public final class TrialTraffic {
     long arrivalNs = System.nanoTime();
     return switch (guard.route(isWaiting(call.model(), guard))) {
       case STABLE -> versions.infer(call, stable(guard, arrivalNs, handler));
-      case CANARY ->
-          // It may be about to come, or gone already, while the other version serves.
-          !isThere(call.model(), guard)
-              ? versions.infer(call, stable(guard, arrivalNs, handler))
-              : versions.infer(
-                  to(candidate(guard), call, call.inputs(), call.priority(), call.deadlineNs()),
-                  (response, failure) -> {
-                    tell(
-                        call.model(), guard, judged(guard, failure, System.nanoTime() - arrivalNs));
-                    handler.handle(response, failure);
-                  });
+      case CANARY -> canary(guard, call, arrivalNs, false, handler);
+      case CHECKED -> canary(guard, call, arrivalNs, true, handler);
       case SHADOWED -> shadowed(guard, call, arrivalNs, handler);
     };
   }
@@ -84,6 +80,55 @@ public final class TrialTraffic {
       }
       handler.handle(response, failure);
     };
+  }
+
+  private ReplyTo canary(
+      RolloutGuard guard,
+      InferCall call,
+      long arrivalNs,
+      boolean checked,
+      ReplyTo.Handler handler) {
+    // It may be about to come, or gone already, while the other version serves.
+    if (!isThere(call.model(), guard)) {
+      if (checked) {
+        guard.shadowEnded();
+      }
+      return versions.infer(call, stable(guard, arrivalNs, handler));
+    }
+    List<Tensor> copies = checked ? share(call.inputs()) : null;
+    return versions.infer(
+        to(candidate(guard), call, call.inputs(), call.priority(), call.deadlineNs()),
+        (response, failure) -> {
+          List<Tensor> found = checked && response != null ? share(response.outputs()) : null;
+          tell(call.model(), guard, judged(guard, failure, System.nanoTime() - arrivalNs));
+          handler.handle(response, failure);
+          if (copies != null && found != null) {
+            check(guard, call, copies, found);
+          } else if (checked) {
+            close(copies);
+            close(found);
+            guard.shadowEnded();
+          }
+        });
+  }
+
+  /** Has the other version answer what the candidate answered. */
+  private void check(RolloutGuard guard, InferCall call, List<Tensor> copies, List<Tensor> found) {
+    ReplyTo unused =
+        versions.infer(
+            to(STABLE, call, copies, lowest(call, STABLE), System.nanoTime() + SHADOW_PATIENCE_NS),
+            (response, failure) -> {
+              Optional<String> verdict = Optional.empty();
+              if (response != null) {
+                boolean agrees =
+                    OutputComparison.agree(response.outputs(), found, guard.rollout().tolerance());
+                response.close();
+                verdict = guard.compared(agrees);
+              }
+              close(found);
+              guard.shadowEnded();
+              tell(call.model(), guard, verdict);
+            });
   }
 
   private ReplyTo shadowed(
@@ -111,7 +156,12 @@ public final class TrialTraffic {
     long startNs = System.nanoTime();
     ReplyTo unused =
         versions.infer(
-            to(candidate(guard), call, copies, lowest(call, guard), startNs + SHADOW_PATIENCE_NS),
+            to(
+                candidate(guard),
+                call,
+                copies,
+                lowest(call, candidate(guard)),
+                startNs + SHADOW_PATIENCE_NS),
             (response, failure) -> {
               Optional<String> verdict = judged(guard, failure, System.nanoTime() - startNs);
               if (response != null) {
@@ -177,11 +227,11 @@ public final class TrialTraffic {
     return model.door().load().get().queuedRequests() > 0;
   }
 
-  /** Returns the lowest priority that the candidate knows; 0 if it knows none. */
-  private int lowest(InferCall call, RolloutGuard guard) {
+  /** Returns the lowest priority that a version knows; 0 if it knows none. */
+  private int lowest(InferCall call, String version) {
     try {
       return catalog
-          .find(call.model(), candidate(guard))
+          .find(call.model(), version)
           .config()
           .dynamicBatching()
           .map(batching -> batching.priorityLevels())

@@ -3,6 +3,23 @@ package dev.conveyor.verticles.supervisor;
 /** Told about every change of what is served. Called on the supervisor's context. */
 public interface SupervisorEvents {
 
+  /** Nobody listens. */
+  SupervisorEvents NONE =
+      new SupervisorEvents() {
+        @Override
+        public void onLoading(String model) {}
+
+        @Override
+        public void onReady(
+            String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {}
+
+        @Override
+        public void onLoadFailed(String model, String reason) {}
+
+        @Override
+        public void onUnloaded(String model) {}
+      };
+
   void onLoading(String model);
 
   void onReady(String model, String version, InstancePlan plan, long reservedBytes, long tookNs);

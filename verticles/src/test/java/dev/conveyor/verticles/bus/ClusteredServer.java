@@ -2,7 +2,6 @@ package dev.conveyor.verticles.bus;
 
 import dev.conveyor.verticles.ConveyorServer;
 import dev.conveyor.verticles.server.TestServer;
-import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import io.vertx.core.Vertx;
 import io.vertx.core.json.JsonObject;
@@ -28,7 +27,7 @@ final class ClusteredServer {
     Vertx vertx = LoopbackCluster.join(Integer.parseInt(args[1]), ports);
     ConveyorServer server =
         new ConveyorServer(
-            vertx, TestServer.config(Path.of(args[0]), new JsonObject()), new Silent());
+            vertx, TestServer.config(Path.of(args[0]), new JsonObject()), SupervisorEvents.NONE);
     TestServer.await(server.start());
     System.out.println(READY);
     System.in.transferTo(OutputStream.nullOutputStream());
@@ -37,23 +36,5 @@ final class ClusteredServer {
       System.out.println(STOPPED);
     }
     TestServer.await(vertx.close());
-  }
-
-  private static final class Silent implements SupervisorEvents {
-
-    @Override
-    public void onLoading(String model) {}
-
-    @Override
-    public void onReady(
-        String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {}
-
-    @Override
-    public void onLoadFailed(String model, String reason) {
-      System.out.println(model + ": " + reason);
-    }
-
-    @Override
-    public void onUnloaded(String model) {}
   }
 }

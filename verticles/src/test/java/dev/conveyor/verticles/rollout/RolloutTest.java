@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.bus.BusAddresses;
+import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
@@ -39,6 +40,9 @@ final class RolloutTest {
     pair(models, "agrees", "Abs", "'shadow_share': 1, 'min_requests': 5, 'max_p99_ratio': 1e6");
     pair(models, "canary", "Neg", "'canary_share': 0.5, 'max_p99_ratio': 1e6");
     pair(models, "breaks", "Log", "'canary_share': 0.5, 'min_requests': 5, 'max_p99_ratio': 1e6");
+    pair(models, "checked", "Neg", "'canary_share': 1, 'min_requests': 5, 'max_p99_ratio': 1e6");
+    hanging(models, "hangs", "'shadow_share': 1, 'shadow_limit': 2");
+    hanging(models, "blocks", "'canary_share': 1, 'min_requests': 5");
     pair(models, "alone", "Neg", "'canary_share': 0.5");
     models.config(
         "alone", "{\"conveyor\": {\"rollout\": {\"candidate\": 2, \"canary_share\": 0.5}}}");
@@ -66,6 +70,22 @@ final class RolloutTest {
         {'version_policy': {'all': {}},
          'conveyor': {'reject_non_finite': true, 'rollout': {'candidate': 2, %s}}}"""
             .formatted(rollout)
+            .replace('\'', '"'));
+  }
+
+  /** Version 2 gives the same, through a gate. */
+  private static void hanging(TestModels models, String name, String rollout) {
+    models.unary(name, 1, "Identity", DataType.FP32, "batch", 2);
+    models.unary(name, 2, "Identity", DataType.FP32, "batch", 2);
+    models.config(
+        name,
+        """
+        {'version_policy': {'all': {}},
+         'dynamic_batching': {'default_queue_policy': {'allow_timeout_override': true}},
+         'parameters': {'test_gate': {'string_value': '%s'},
+                        'test_gate_version': {'string_value': '2'}},
+         'conveyor': {'rollout': {'candidate': 2, 'max_p99_ratio': 1e6, %s}}}"""
+            .formatted(name, rollout)
             .replace('\'', '"'));
   }
 
@@ -147,6 +167,54 @@ final class RolloutTest {
     Answer named = http.post("/v2/models/canary/versions/2/infer", Requests.row(3, 3).encode());
     assertThat(named.json().getString("model_version")).isEqualTo("2");
     assertThat(rollout("canary").getInteger("canary_requests")).isEqualTo(answered);
+  }
+
+  @Test
+  void shouldTakeACanaryOutThatAnswersOtherwise() {
+    for (int i = 0; i < ENOUGH && !told("checked").isDone(); i++) {
+      assertThat(infer("checked", 3, 3).status()).isEqualTo(200);
+    }
+    assertThat(told("checked").join().getString("reason"))
+        .contains("agreement 0.0000")
+        .contains("min_agreement");
+    assertThat(infer("checked", 3, 3).data().getDouble(0)).isEqualTo(3);
+    assertThat(rollout("checked").getLong("shadow_requests")).isZero();
+  }
+
+  @Test
+  void shouldServeOnWhileCopiesHangInTheCandidate() throws Exception {
+    try (Gate gate = Gate.shut("hangs")) {
+      for (int i = 0; i < 20; i++) {
+        Answer answer = infer("hangs", 3, 3);
+        assertThat(answer.status()).isEqualTo(200);
+        assertThat(answer.json().getString("model_version")).isEqualTo("1");
+      }
+      gate.awaitArrival();
+      JsonObject now = rollout("hangs");
+      assertThat(now.getLong("shadow_requests")).as("as many as may be under way").isIn(1L, 2L);
+      assertThat(now.getLong("shadow_requests") + now.getLong("shadow_requests_dropped"))
+          .isEqualTo(20);
+      assertThat(now.getString("state")).isEqualTo("ACTIVE");
+    }
+  }
+
+  @Test
+  void shouldTakeACanaryOutThatHangs() throws Exception {
+    JsonObject impatient =
+        Requests.row(3, 3).put("parameters", new JsonObject().put("timeout", 50_000));
+    CompletableFuture<Answer> stuck;
+    try (Gate gate = Gate.shut("blocks")) {
+      stuck = http.inferAsync("blocks", Requests.row(3, 3), new byte[0]);
+      gate.awaitArrival();
+      for (int i = 0; i < ENOUGH && !told("blocks").isDone(); i++) {
+        assertThat(http.infer("blocks", impatient).status()).isIn(200, 504);
+      }
+      assertThat(told("blocks").join().getString("reason")).contains("error rate 1.0000");
+      Answer answer = infer("blocks", 3, 3);
+      assertThat(answer.status()).isEqualTo(200);
+      assertThat(answer.json().getString("model_version")).isEqualTo("1");
+    }
+    assertThat(stuck.join().status()).isEqualTo(200);
   }
 
   @Test

@@ -7,7 +7,6 @@ import dev.conveyor.models.config.ServerConfigReader;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerSnapshot;
 import dev.conveyor.verticles.ConveyorServer;
-import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -37,7 +36,7 @@ public final class TestServer implements AutoCloseable {
 
   private TestServer(Vertx vertx, ServerConfig config) {
     this.vertx = vertx;
-    this.server = new ConveyorServer(vertx, config, new Silent());
+    this.server = new ConveyorServer(vertx, config, SupervisorEvents.NONE);
   }
 
   /** Starts a server and loads every model. */
@@ -156,21 +155,5 @@ public final class TestServer implements AutoCloseable {
 
   private SchedulerSnapshot snapshot() {
     return await(vertx.eventBus().<SchedulerSnapshot>request(Addresses.SNAPSHOT, "", LOCAL)).body();
-  }
-
-  private static final class Silent implements SupervisorEvents {
-
-    @Override
-    public void onLoading(String model) {}
-
-    @Override
-    public void onReady(
-        String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {}
-
-    @Override
-    public void onLoadFailed(String model, String reason) {}
-
-    @Override
-    public void onUnloaded(String model) {}
   }
 }

@@ -12,7 +12,6 @@ import dev.conveyor.verticles.bench.load.LoadConnection;
 import dev.conveyor.verticles.bench.load.LoadProtocol;
 import dev.conveyor.verticles.bench.load.LoadTarget;
 import dev.conveyor.verticles.bus.InferenceClient;
-import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -42,7 +41,7 @@ public final class BusProtocol implements LoadProtocol {
         target.serverConfig() == null
             ? ServerConfig.DEFAULT
             : ServerConfigReader.read(target.serverConfig());
-    ConveyorServer server = new ConveyorServer(vertx, config, new Silent());
+    ConveyorServer server = new ConveyorServer(vertx, config, SupervisorEvents.NONE);
     InferenceClient client =
         InferenceClient.create(
             vertx, config.eventBus().addressPrefix(), target.timeout().toMillis());
@@ -78,20 +77,5 @@ public final class BusProtocol implements LoadProtocol {
     public Future<Void> close() {
       return server.stop();
     }
-  }
-
-  private static final class Silent implements SupervisorEvents {
-    @Override
-    public void onLoading(String model) {}
-
-    @Override
-    public void onReady(
-        String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {}
-
-    @Override
-    public void onLoadFailed(String model, String reason) {}
-
-    @Override
-    public void onUnloaded(String model) {}
   }
 }

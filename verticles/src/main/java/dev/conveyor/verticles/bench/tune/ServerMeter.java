@@ -7,11 +7,11 @@ import dev.conveyor.models.tune.Measurement;
 import dev.conveyor.models.tune.Meter;
 import dev.conveyor.models.tune.Setting;
 import dev.conveyor.models.tune.TunedConfig;
+import dev.conveyor.models.tune.Undisturbed;
 import dev.conveyor.verticles.ConveyorServer;
 import dev.conveyor.verticles.Machine;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.bench.host.ProcFs;
-import dev.conveyor.verticles.bench.load.CpuClock;
 import dev.conveyor.verticles.bench.load.InferPayload;
 import dev.conveyor.verticles.bench.load.Lane;
 import dev.conveyor.verticles.bench.load.LoadDriver;
@@ -21,7 +21,6 @@ import dev.conveyor.verticles.bench.load.LoadPoint;
 import dev.conveyor.verticles.bench.load.LoadProtocols;
 import dev.conveyor.verticles.bench.load.LoadTarget;
 import dev.conveyor.verticles.bench.load.Payloads;
-import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -89,7 +88,8 @@ public final class ServerMeter implements Meter, AutoCloseable {
                 .setEventLoopPoolSize(Machine.eventLoops())
                 .setPreferNativeTransport(true));
     try {
-      ConveyorServer server = new ConveyorServer(vertx, settings(repository), new Silent());
+      ConveyorServer server =
+          new ConveyorServer(vertx, settings(repository), SupervisorEvents.NONE);
       await(server.listen(), STOP_LIMIT);
       LoadTarget target =
           new LoadTarget("127.0.0.1", server.httpPort(), connections(load), ANSWER_LIMIT, null);
@@ -119,16 +119,36 @@ public final class ServerMeter implements Meter, AutoCloseable {
     LoadPoint point =
         driver.run(
             List.of(lane()),
-            new LoadPlan(pattern(), warmup, length, CpuClock.UNKNOWN, ProcFs.ownCpu(), SEED));
+            new LoadPlan(pattern(), warmup, length, ProcFs.machineCpu(), ProcFs.ownCpu(), SEED));
     return new Measurement(
         setting,
         point.inferencesPerSecond(),
+        undisturbed(setting, point),
         point.inferences() == 0 ? 0 : point.latencyNs().getValueAtPercentile(99),
         point.failures(),
         length,
         point.inferences() > 0 || point.failures() > 0
             ? ""
             : "no answer within " + length.toMillis() + " ms");
+  }
+
+  /**
+   * Server and client are one process here, so that the first clock of the load is the machine's.
+   * An open load offers no more than it offers.
+   */
+  private double undisturbed(Setting setting, LoadPoint point) {
+    double measured = point.inferencesPerSecond();
+    if (load instanceof LoadShape.Open
+        || point.serverCpuSeconds().isEmpty()
+        || point.clientCpuSeconds().isEmpty()) {
+      return measured;
+    }
+    int cores = Runtime.getRuntime().availableProcessors();
+    double seconds = point.windowNs() / 1e9;
+    double own = point.clientCpuSeconds().getAsDouble() / seconds;
+    double all = point.serverCpuSeconds().getAsDouble() / seconds;
+    int threads = setting.threads() == 0 ? cores : setting.instances() * setting.threads();
+    return Undisturbed.perSecond(measured, own, Math.max(0, all - own), cores, threads);
   }
 
   private Lane lane() {
@@ -185,20 +205,5 @@ public final class ServerMeter implements Meter, AutoCloseable {
 
   private static <T> T await(Future<T> future, Duration limit) throws TimeoutException {
     return future.await(limit.toMillis(), TimeUnit.MILLISECONDS);
-  }
-
-  private static final class Silent implements SupervisorEvents {
-    @Override
-    public void onLoading(String model) {}
-
-    @Override
-    public void onReady(
-        String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {}
-
-    @Override
-    public void onLoadFailed(String model, String reason) {}
-
-    @Override
-    public void onUnloaded(String model) {}
   }
 }
