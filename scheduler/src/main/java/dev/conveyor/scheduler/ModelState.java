@@ -197,6 +197,17 @@ final class ModelState {
     return null;
   }
 
+  /** Returns its place on a device, which is made if there is none. */
+  Placement placeOn(DeviceState device) {
+    Placement placement = placementOn(device);
+    if (placement == null) {
+      placement = new Placement(this, device);
+      placements.add(placement);
+      device.placements.add(placement);
+    }
+    return placement;
+  }
+
   /** Replaces the plan; what is queued moves over, except what the new plan does not admit. */
   void replan(ModelPlan next, long nowNs, List<Rejection> rejected) {
     List<InferenceRequest> queued = batcher.removeAll();

@@ -48,6 +48,7 @@ public final class Scheduler {
   private final DecisionLog log = new DecisionLog(LOGGED_DECISIONS);
   private final Agenda agenda = new Agenda(log);
   private final Intake intake = new Intake(models, loads, agenda);
+  private final Instances instances;
   private long nextBatchId;
 
   /** Creates a scheduler without models; among equally used devices the first goes first. */
@@ -59,6 +60,7 @@ public final class Scheduler {
   public Scheduler(List<DeviceSpec> devices, Tenants tenants) {
     this.tenants = tenants;
     this.devices = new DeviceTable(devices);
+    this.instances = new Instances(models, this.devices, loads, agenda, intake);
   }
 
   /**
@@ -98,7 +100,7 @@ public final class Scheduler {
     ModelState model = models.find(key);
     if (model != null) {
       model.draining = true;
-      rejectIfStranded(model);
+      instances.rejectIfStranded(model);
     }
   }
 
@@ -135,24 +137,7 @@ public final class Scheduler {
    * @throws IllegalArgumentException if its model or device is unknown
    */
   public void addInstance(InstanceRef ref, long nowNs) {
-    ModelState model = models.find(ref.key());
-    DeviceState device = devices.find(ref.device());
-    if (model == null || device == null) {
-      throw new IllegalArgumentException(
-          ref.key() + "#" + ref.index() + ": unknown " + (model == null ? "model" : ref.device()));
-    }
-    InstanceState before = model.instances.get(ref.index());
-    if (before != null) {
-      before.drop(nowNs);
-    }
-    Placement placement = place(model, device);
-    InstanceState instance = new InstanceState(ref, placement, device.spec.units(ref));
-    model.instances.put(ref.index(), instance);
-    placement.free.addLast(instance);
-    model.countInstances();
-    model.lostReason = null;
-    loads.touch(model);
-    agenda.touch(model);
+    instances.add(ref, nowNs);
   }
 
   /**
@@ -163,7 +148,7 @@ public final class Scheduler {
     ModelState model = models.find(command.key());
     DeviceState device = devices.find(command.device());
     if (model != null && device != null) {
-      Placement placement = place(model, device);
+      Placement placement = model.placeOn(device);
       placement.seed = command.seed();
       for (CostSample sample : command.samples()) {
         placement.profile.seed(sample.items(), sample.busyNs());
@@ -179,30 +164,9 @@ public final class Scheduler {
     return new ModelProfile(key, model == null ? List.of() : model.profiles());
   }
 
-  private static Placement place(ModelState model, DeviceState device) {
-    Placement placement = model.placementOn(device);
-    if (placement == null) {
-      placement = new Placement(model, device);
-      model.placements.add(placement);
-      device.placements.add(placement);
-    }
-    return placement;
-  }
-
   /** Gives an instance no more batches; it is gone when its current one is done. */
   public void removeInstance(String key, int index) {
-    ModelState model = models.find(key);
-    InstanceState instance = model == null ? null : model.instances.get(index);
-    if (model == null || instance == null) {
-      return;
-    }
-    instance.leaving = true;
-    model.countInstances();
-    if (instance.running == null) {
-      instance.forget();
-    }
-    agenda.touch(model);
-    rejectIfStranded(model);
+    instances.remove(key, index);
   }
 
   /** Returns true while an instance waits for batches or runs one. */
@@ -397,12 +361,5 @@ public final class Scheduler {
         nowNs,
         models.all().stream().map(ModelState::snapshot).toList(),
         devices.all().stream().map(device -> device.snapshot(nowNs)).toList());
-  }
-
-  private void rejectIfStranded(ModelState model) {
-    if (model.draining && model.activeInstances() == 0) {
-      model.batcher.rejectAll(Refusals.notReady(model.plan, "unloading"), intake.rejected());
-      agenda.touch(model);
-    }
   }
 }

@@ -2,14 +2,8 @@ package dev.conveyor.scheduler;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.conveyor.memory.BlockAllocator;
-import dev.conveyor.memory.BufferPool;
-import dev.conveyor.memory.Lease;
-import dev.conveyor.models.DataType;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.Shape;
-import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
@@ -17,51 +11,16 @@ import dev.conveyor.scheduler.SchedulerCommand.AddModel;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceGone;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
 import dev.conveyor.scheduler.SchedulerCommand.RemoveModel;
-import io.vertx.core.Context;
 import io.vertx.core.Future;
-import io.vertx.core.Promise;
-import io.vertx.core.Vertx;
-import io.vertx.core.VertxOptions;
-import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.Message;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The actor over a real Vert.x, with instances that the test plays itself. */
-final class SchedulerVerticleTest {
-
-  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
-  private static final String KEY = "m/1";
-
-  /** One event loop: what a front end sends in a turn is there before the scheduler decides. */
-  private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
-
-  private final Context frontEnd = vertx.getOrCreateContext();
-  private final BufferPool pool = new BufferPool(BlockAllocator.host(), 1 << 20);
-  private final BlockingQueue<Message<Batch>> arrived = new LinkedBlockingQueue<>();
-  private String deployment;
-
-  @BeforeEach
-  void deploy() throws Exception {
-    LocalCodec.registerAll(vertx);
-    deploy(60_000);
-  }
-
-  @AfterEach
-  void close() throws Exception {
-    get(vertx.close());
-    pool.close();
-  }
+/** The actor: its turns, batches, replies and commands. */
+final class SchedulerVerticleTest extends SchedulerActor {
 
   @Test
   void shouldRunRequestsOfOneTurnAsOneBatchAndAnswerThem() throws Exception {
@@ -99,84 +58,6 @@ final class SchedulerVerticleTest {
     assertThat(second.body().items()).isEqualTo(3);
     answer(second);
     get(next.get(2).answer());
-  }
-
-  @Test
-  void shouldFailTheBatchWhenItsInstanceIsNotThere() throws Exception {
-    add(DynamicBatching.DEFAULT);
-    command(new InstanceReady(new InstanceRef(KEY, 0, "cpu", 1)));
-
-    InferenceException failure = failure(submit(1).get(0));
-
-    assertThat(failure.code()).isEqualTo(ErrorCode.UNAVAILABLE);
-    assertThat(failure).hasMessageContaining("its instances were lost");
-    assertThat(pool.leasedBytes()).isZero();
-    assertThat(snapshot().models().get(0).instances()).isZero();
-    assertThat(failure(submit(1).get(0)).code()).isEqualTo(ErrorCode.UNAVAILABLE);
-
-    instance(0);
-    Call call = submit(1).get(0);
-    answer(arrived());
-    get(call.answer());
-  }
-
-  @Test
-  void shouldFailTheBatchWhenItsInstanceDoesNotReplyInTime() throws Exception {
-    get(vertx.undeploy(deployment));
-    deploy(20);
-    add(DynamicBatching.DEFAULT);
-    instance(0);
-
-    Call call = submit(1).get(0);
-
-    assertThat(failure(call)).hasMessageContaining("its instances were lost");
-    assertThat(pool.leasedBytes()).as("the hung instance may still read it").isPositive();
-    call.request().close();
-    assertThat(snapshot().devices().get(0).used()).isZero();
-  }
-
-  @Test
-  void shouldRunABatchAgainElsewhereWhenItsInstanceIsSick() throws Exception {
-    BlockingQueue<InstanceLost> lost = supervise();
-    add(DynamicBatching.DEFAULT);
-    instance(0);
-    List<Call> calls = submit(3);
-    Message<Batch> first = arrived();
-    first.body().requests().forEach(request -> request.triedIn(first.body().id()));
-    first.fail(1, "the process died");
-    InstanceLost told = lost.poll(10, TimeUnit.SECONDS);
-    assertThat(told)
-        .isEqualTo(new InstanceLost(KEY, 0, InstanceLost.Cause.SICK, "the process died"));
-
-    instance(1);
-    Message<Batch> again = arrived();
-    assertThat(again.body().requests()).hasSize(3);
-    again.body().requests().forEach(request -> request.triedIn(again.body().id()));
-    again.fail(1, "this one too");
-    for (Call call : calls) {
-      assertThat(failure(call).code()).isEqualTo(ErrorCode.UNAVAILABLE);
-      assertThat(failure(call)).hasMessageContaining("this one too");
-    }
-    assertThat(pool.leasedBytes()).isZero();
-  }
-
-  @Test
-  void shouldKeepTheInputsOfAHungExecutionUntilItIsBack() throws Exception {
-    get(vertx.undeploy(deployment));
-    deploy(300);
-    BlockingQueue<InstanceLost> lost = supervise();
-    add(DynamicBatching.DEFAULT);
-    instance(0);
-    Call call = submit(1).get(0);
-    Message<Batch> hung = arrived();
-    assertThat(lost.poll(10, TimeUnit.SECONDS).cause()).isEqualTo(InstanceLost.Cause.HUNG);
-
-    instance(1);
-    answer(arrived());
-    get(call.answer());
-    assertThat(pool.leasedBytes()).as("may still be read").isPositive();
-    hung.body().requests().get(0).close();
-    assertThat(pool.leasedBytes()).isZero();
   }
 
   @Test
@@ -262,20 +143,6 @@ final class SchedulerVerticleTest {
   }
 
   @Test
-  void shouldReplyToTheEndOfAnInstanceWhenItsBatchIsDone() throws Exception {
-    add(DynamicBatching.DEFAULT);
-    instance(0);
-    submit(1);
-    Message<Batch> running = arrived();
-    Future<?> gone = request(new InstanceGone(KEY, 0));
-    assertThat(snapshot().models().get(0).instances()).isZero();
-    assertThat(gone.isComplete()).isFalse();
-
-    answer(running);
-    get(gone);
-  }
-
-  @Test
   void shouldTellTheSenderOfACommandThatCannotBeDone() {
     Future<?> refused = request(new InstanceReady(new InstanceRef("nobody/1", 0, "cpu", 1)));
 
@@ -297,133 +164,5 @@ final class SchedulerVerticleTest {
       assertThat(failure(call).code()).isEqualTo(ErrorCode.SHUTTING_DOWN);
     }
     assertThat(pool.leasedBytes()).isZero();
-  }
-
-  private record Call(InferenceRequest request, Future<InferenceResponse> answer) {}
-
-  private void deploy(long executionTimeoutMs) throws Exception {
-    deployment =
-        get(
-            vertx.deployVerticle(
-                new SchedulerVerticle(
-                    List.of(DeviceSpec.cpu("cpu", 2)), NanoClock.SYSTEM, executionTimeoutMs)));
-  }
-
-  private void add(DynamicBatching batching) throws Exception {
-    command(new AddModel(plan(batching, "m")));
-  }
-
-  private static ModelPlan plan(DynamicBatching batching, String name) {
-    return new ModelPlan(name, "1", 8, Optional.of(batching), 1, 100);
-  }
-
-  private void instance(int index) throws Exception {
-    get(
-        vertx
-            .eventBus()
-            .<Batch>localConsumer(Addresses.instance(KEY, index), arrived::add)
-            .completion());
-    command(new InstanceReady(new InstanceRef(KEY, index, "cpu", 1)));
-  }
-
-  private void command(SchedulerCommand command) throws Exception {
-    get(request(command));
-  }
-
-  private Future<?> request(SchedulerCommand command) {
-    return vertx.eventBus().request(Addresses.CONTROL, command, LOCAL);
-  }
-
-  /** Sends requests in one turn of the front end's event loop. */
-  private List<Call> submit(int count) throws Exception {
-    Promise<List<Call>> sent = Promise.promise();
-    frontEnd.runOnContext(
-        v -> {
-          List<Call> calls = new ArrayList<>();
-          for (int i = 0; i < count; i++) {
-            calls.add(newCall());
-          }
-          calls.forEach(call -> vertx.eventBus().send(Addresses.SUBMIT, call.request(), LOCAL));
-          sent.complete(calls);
-        });
-    return get(sent.future());
-  }
-
-  /** Does what a supervisor does: hears of losses, so that requests wait for another instance. */
-  private BlockingQueue<InstanceLost> supervise() {
-    BlockingQueue<InstanceLost> lost = new LinkedBlockingQueue<>();
-    vertx
-        .eventBus()
-        .<InstanceLost>localConsumer(
-            Addresses.LOST,
-            message -> {
-              lost.add(message.body());
-              message.reply(null);
-            });
-    return lost;
-  }
-
-  private Call newCall() {
-    Promise<InferenceResponse> answer = Promise.promise();
-    Lease lease = pool.acquire(64);
-    Tensor input = Tensor.ofLease("x", DataType.UINT8, Shape.of(1, 64), lease, 0, 64);
-    ReplyTo replyTo =
-        new ReplyTo(
-            frontEnd,
-            (response, failure) -> {
-              if (failure == null) {
-                answer.complete(response);
-              } else {
-                answer.fail(failure);
-              }
-            });
-    InferenceRequest request =
-        new InferenceRequest(
-            "m",
-            "1",
-            List.of(input),
-            1,
-            0,
-            0,
-            System.nanoTime(),
-            0,
-            InferenceRequest.NO_DEADLINE,
-            replyTo,
-            null);
-    return new Call(request, answer.future());
-  }
-
-  private Message<Batch> arrived() throws Exception {
-    Message<Batch> message = arrived.poll(10, TimeUnit.SECONDS);
-    assertThat(message).as("a batch arrives").isNotNull();
-    return message;
-  }
-
-  /** Does what an instance does: answers and closes every request, then replies. */
-  private static void answer(Message<Batch> message) {
-    Replies replies = new Replies();
-    for (InferenceRequest request : message.body().requests()) {
-      request.close();
-      replies.succeed(request.replyTo(), new InferenceResponse("m", "1", List.of()));
-    }
-    replies.flush();
-    message.reply(new BatchOutcome(true, message.body().items(), 0, 0, 1000, 0, 1000), LOCAL);
-  }
-
-  private SchedulerSnapshot snapshot() throws Exception {
-    return get(
-        vertx
-            .eventBus()
-            .<SchedulerSnapshot>request(Addresses.SNAPSHOT, null, LOCAL)
-            .map(Message::body));
-  }
-
-  private static InferenceException failure(Call call) throws Exception {
-    return (InferenceException)
-        get(call.answer().map((Throwable) null).otherwise(Throwable.class::cast));
-  }
-
-  private static <T> T get(Future<T> future) throws Exception {
-    return future.toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
   }
 }

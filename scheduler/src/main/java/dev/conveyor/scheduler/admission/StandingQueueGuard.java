@@ -10,6 +10,12 @@ package dev.conveyor.scheduler.admission;
  * interval, more is coming than can be served, and whoever waits longer only makes others wait,
  * too. CoDel would leave that state as soon as one wait is below the target; but the state itself
  * makes waits short, so it would flap. Hence it lasts until a batch takes all there is.
+ *
+ * <p>The order of arrival stays as it is. To take the newest request first meanwhile (adaptive
+ * LIFO, also from there) answers no more of them in time: nobody waits longer than the target, so
+ * the oldest are not yet given up by their clients. At 1.2 and 2 times what can be served, 83.4 and
+ * 50.0 % of the requests are answered within 100 ms either way. At 1.2 times the newest first have
+ * a better median and a 99th percentile of 47 instead of 25 ms ({@code StandingQueueOrderTest}).
  */
 public final class StandingQueueGuard {
 

@@ -33,11 +33,7 @@ public final class RequestQueue {
   private final RequestDeadlines deadlines;
   private final long objectiveNs;
   private final long ageingNs;
-  private final int[] waiting;
-  private final int[] itemsOfLevel;
-  private int requests;
-  private int items;
-  private long bytes;
+  private final QueueCounts counts;
   private long expired;
   private long cancelled;
   private boolean onlyLonger;
@@ -58,8 +54,7 @@ public final class RequestQueue {
     int levels = batching.preserveOrdering() ? 1 : Math.max(1, batching.priorityLevels());
     this.defaultLevel = levels == 1 ? 1 : batching.defaultPriorityLevel();
     this.laneOfLevel = new int[levels + 1];
-    this.waiting = new int[levels + 1];
-    this.itemsOfLevel = new int[levels + 1];
+    this.counts = new QueueCounts(levels);
     boolean byDeadline = objectiveNs > 0 && !batching.preserveOrdering();
     Lane[] created = new Lane[2 * levels];
     int n = 0;
@@ -78,7 +73,7 @@ public final class RequestQueue {
   }
 
   public int requests() {
-    return requests;
+    return counts.requests();
   }
 
   /**
@@ -91,34 +86,26 @@ public final class RequestQueue {
 
   /** Returns the sum of the batch sizes. */
   public int items() {
-    return items;
+    return counts.items();
   }
 
   /**
    * Returns the sum of the batch sizes of what is of a request's priority level or a higher one.
    */
   public int itemsBefore(InferenceRequest request) {
-    int level = level(request);
-    if (level == itemsOfLevel.length - 1) {
-      return items;
-    }
-    int before = 0;
-    for (int higher = 1; higher <= level; higher++) {
-      before += itemsOfLevel[higher];
-    }
-    return before;
+    return counts.itemsUpTo(level(request));
   }
 
   /** Returns the sum of the sizes of their inputs. */
   public long bytes() {
-    return bytes;
+    return counts.bytes();
   }
 
   /** Returns true if no request would be taken, whatever its priority. */
   public boolean isFull() {
     for (int level = 1; level < laneOfLevel.length; level++) {
       int maxSize = lanes[laneOfLevel[level]].maxSize();
-      if (maxSize == 0 || waiting[level] < maxSize) {
+      if (maxSize == 0 || counts.requests(level) < maxSize) {
         return false;
       }
     }
@@ -144,18 +131,14 @@ public final class RequestQueue {
     }
     int level = level(request);
     Lane lane = lanes[laneOfLevel[level]];
-    if (lane.maxSize() > 0 && waiting[level] >= lane.maxSize()) {
+    if (lane.maxSize() > 0 && counts.requests(level) >= lane.maxSize()) {
       return deadlines.queueFull(lane.maxSize());
     }
     long dueBeforeNs = lane.earliestDueNs();
     lane.add(request, nowNs, deadlineNs);
     onlyLonger =
         lanes.length == 1 && lane.request(0) != request && lane.earliestDueNs() == dueBeforeNs;
-    waiting[level]++;
-    itemsOfLevel[level] += request.batchSize();
-    requests++;
-    items += request.batchSize();
-    bytes += request.inputBytes();
+    counts.add(request, level);
     return null;
   }
 
@@ -318,7 +301,7 @@ public final class RequestQueue {
 
   /** Takes out requests that were answered while they waited. Returns true if there were any. */
   boolean removeDone(List<Rejection> rejected) {
-    int before = requests;
+    int before = counts.requests();
     for (Lane lane : lanes) {
       int kept = 0;
       int size = lane.size();
@@ -335,7 +318,7 @@ public final class RequestQueue {
         lane.truncate(kept);
       }
     }
-    return requests < before;
+    return counts.requests() < before;
   }
 
   /**
@@ -343,7 +326,7 @@ public final class RequestQueue {
    * were any.
    */
   boolean shed(long sinceNs, InferenceException failure, List<Rejection> rejected) {
-    int before = requests;
+    int before = counts.requests();
     for (Lane lane : lanes) {
       int kept = 0;
       int size = lane.size();
@@ -360,7 +343,7 @@ public final class RequestQueue {
         lane.truncate(kept);
       }
     }
-    return requests < before;
+    return counts.requests() < before;
   }
 
   /** Empties the queue, in order. */
@@ -400,11 +383,6 @@ public final class RequestQueue {
   }
 
   private void forget(InferenceRequest request) {
-    int level = level(request);
-    waiting[level]--;
-    itemsOfLevel[level] -= request.batchSize();
-    requests--;
-    items -= request.batchSize();
-    bytes -= request.inputBytes();
+    counts.remove(request, level(request));
   }
 }

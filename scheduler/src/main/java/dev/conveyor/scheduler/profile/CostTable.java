@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  *       the medians with the least relative squares; with one size it is proportional to the size.
  *       It rises to {@link #UNSEEN} times the line at twice the largest size. Medians need no
  *       winsorising before the fit: one outlier does not move them.
+ *   <li>A size that has not run for {@link #RECENT} samples of others is believed to take no longer
+ *       than if it had never run, so that it is tried again: exploration needs no runs of its own.
  *   <li>A size with few samples, or old ones, takes its tail from the spread of all: their runs
  *       relative to what was predicted. One bad start of one size would otherwise stand for ever in
  *       the way of every larger one.
@@ -301,14 +303,31 @@ final class CostTable {
     monotone.clear();
     for (int bucket = 0; bucket <= highest; bucket++) {
       if (counts[bucket] > 0) {
-        double weight = Math.max(1e-9, counts[bucket] * decay(samples - lastSeen[bucket]));
-        line.add(SizeBuckets.size(bucket), medians[bucket], weight);
-        monotone.add(bucket, medians[bucket], weight);
+        line.add(SizeBuckets.size(bucket), medians[bucket], weight(bucket));
       }
     }
     line.fit();
+    for (int bucket = 0; bucket <= highest; bucket++) {
+      if (counts[bucket] > 0) {
+        monotone.add(bucket, believed(bucket), weight(bucket));
+      }
+    }
     monotone.fill(predicted);
     fillGaps(0);
+  }
+
+  private double weight(int bucket) {
+    return Math.max(1e-9, counts[bucket] * decay(samples - lastSeen[bucket]));
+  }
+
+  /**
+   * The median of a size, but of one that has not run for long at most what would be predicted had
+   * it never run. One that was slow for a while would otherwise not be tried again.
+   */
+  private double believed(int bucket) {
+    double median = medians[bucket];
+    boolean old = samples - lastSeen[bucket] >= RECENT && line.points() > 2;
+    return old ? Math.min(median, UNSEEN * line.at(SizeBuckets.size(bucket))) : median;
   }
 
   /** A running maximum of quantiles, so that no level is below a lower one. */

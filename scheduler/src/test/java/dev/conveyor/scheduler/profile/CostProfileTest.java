@@ -159,6 +159,29 @@ final class CostProfileTest {
   }
 
   @Test
+  void shouldBelieveOfASizeThatHasLongNotRunWhatTheOthersSay() {
+    for (int size = 1; size <= 4; size++) {
+      learn(size, 1000 + 100 * size, 20);
+    }
+    learn(8, 6000, 20);
+    assertThat(profile.predictNs(8)).isEqualTo(6000);
+
+    for (int run = 0; run < 1000; run++) {
+      profile.record(1 + run % 4, 1100 + 100 * (run % 4));
+    }
+    assertThat(profile.predictNs(8)).as("not yet").isEqualTo(6000);
+    for (int run = 0; run < 2000; run++) {
+      profile.record(1 + run % 4, 1100 + 100 * (run % 4));
+    }
+
+    assertThat(profile.predictNs(8)).isBetween(1800L, (long) (1.3 * 1800));
+    for (int run = 0; run < 3; run++) {
+      profile.record(8, 6000);
+    }
+    assertThat(profile.predictNs(8)).as("it is slow, after all").isEqualTo(6000);
+  }
+
+  @Test
   void shouldTellConcurrenciesApartOnceTheyVary() {
     learn(1, 1000, 20);
     assertThat(profile.snapshot().byConcurrency()).isEmpty();

@@ -12,10 +12,12 @@ import java.util.List;
 final class SchedulingSuite implements Suite {
 
   private final Lab lab;
+  private final SchedulerCpuRows cpu;
   private final RealRows real;
 
   SchedulingSuite(Lab lab) {
     this.lab = lab;
+    this.cpu = new SchedulerCpuRows(lab);
     this.real = new RealRows(lab);
   }
 
@@ -29,7 +31,7 @@ final class SchedulingSuite implements Suite {
             Target.atMost(1.15, ""),
             MemorySuite::misses));
     rows.addAll(DecisionRows.rows());
-    rows.addAll(new SchedulerCpuRows(lab).rows());
+    rows.addAll(cpu.rows());
     rows.addAll(real.rows());
     rows.add(new VictimRow(lab).row());
     return rows;
@@ -37,6 +39,7 @@ final class SchedulingSuite implements Suite {
 
   @Override
   public void close() {
+    cpu.close();
     real.close();
     lab.close();
   }

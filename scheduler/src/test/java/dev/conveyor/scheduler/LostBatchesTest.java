@@ -1,0 +1,126 @@
+package dev.conveyor.scheduler;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.config.DynamicBatching;
+import dev.conveyor.scheduler.SchedulerCommand.InstanceGone;
+import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
+import io.vertx.core.Future;
+import io.vertx.core.eventbus.Message;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** What the actor does about instances that do not answer for their batches. */
+final class LostBatchesTest extends SchedulerActor {
+
+  @Test
+  void shouldFailTheBatchWhenItsInstanceIsNotThere() throws Exception {
+    add(DynamicBatching.DEFAULT);
+    command(new InstanceReady(new InstanceRef(KEY, 0, "cpu", 1)));
+
+    InferenceException failure = failure(submit(1).get(0));
+
+    assertThat(failure.code()).isEqualTo(ErrorCode.UNAVAILABLE);
+    assertThat(failure).hasMessageContaining("its instances were lost");
+    assertThat(pool.leasedBytes()).isZero();
+    assertThat(snapshot().models().get(0).instances()).isZero();
+    assertThat(failure(submit(1).get(0)).code()).isEqualTo(ErrorCode.UNAVAILABLE);
+
+    instance(0);
+    Call call = submit(1).get(0);
+    answer(arrived());
+    get(call.answer());
+  }
+
+  @Test
+  void shouldFailTheBatchWhenItsInstanceDoesNotReplyInTime() throws Exception {
+    get(vertx.undeploy(deployment));
+    deploy(20);
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+
+    Call call = submit(1).get(0);
+
+    assertThat(failure(call)).hasMessageContaining("its instances were lost");
+    assertThat(pool.leasedBytes()).as("the hung instance may still read it").isPositive();
+    call.request().close();
+    assertThat(snapshot().devices().get(0).used()).isZero();
+  }
+
+  @Test
+  void shouldRunABatchAgainElsewhereWhenItsInstanceIsSick() throws Exception {
+    BlockingQueue<InstanceLost> lost = supervise();
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    List<Call> calls = submit(3);
+    Message<Batch> first = arrived();
+    first.body().requests().forEach(request -> request.triedIn(first.body().id()));
+    first.fail(1, "the process died");
+    InstanceLost told = lost.poll(10, TimeUnit.SECONDS);
+    assertThat(told)
+        .isEqualTo(new InstanceLost(KEY, 0, InstanceLost.Cause.SICK, "the process died"));
+
+    instance(1);
+    Message<Batch> again = arrived();
+    assertThat(again.body().requests()).hasSize(3);
+    again.body().requests().forEach(request -> request.triedIn(again.body().id()));
+    again.fail(1, "this one too");
+    for (Call call : calls) {
+      assertThat(failure(call).code()).isEqualTo(ErrorCode.UNAVAILABLE);
+      assertThat(failure(call)).hasMessageContaining("this one too");
+    }
+    assertThat(pool.leasedBytes()).isZero();
+  }
+
+  @Test
+  void shouldKeepTheInputsOfAHungExecutionUntilItIsBack() throws Exception {
+    get(vertx.undeploy(deployment));
+    deploy(300);
+    BlockingQueue<InstanceLost> lost = supervise();
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    Call call = submit(1).get(0);
+    Message<Batch> hung = arrived();
+    assertThat(lost.poll(10, TimeUnit.SECONDS).cause()).isEqualTo(InstanceLost.Cause.HUNG);
+
+    instance(1);
+    answer(arrived());
+    get(call.answer());
+    assertThat(pool.leasedBytes()).as("may still be read").isPositive();
+    hung.body().requests().get(0).close();
+    assertThat(pool.leasedBytes()).isZero();
+  }
+
+  @Test
+  void shouldReplyToTheEndOfAnInstanceWhenItsBatchIsDone() throws Exception {
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    submit(1);
+    Message<Batch> running = arrived();
+    Future<?> gone = request(new InstanceGone(KEY, 0));
+    assertThat(snapshot().models().get(0).instances()).isZero();
+    assertThat(gone.isComplete()).isFalse();
+
+    answer(running);
+    get(gone);
+  }
+
+  /** Does what a supervisor does: hears of losses, so that requests wait for another instance. */
+  private BlockingQueue<InstanceLost> supervise() {
+    BlockingQueue<InstanceLost> lost = new LinkedBlockingQueue<>();
+    vertx
+        .eventBus()
+        .<InstanceLost>localConsumer(
+            Addresses.LOST,
+            message -> {
+              lost.add(message.body());
+              message.reply(null);
+            });
+    return lost;
+  }
+}
