@@ -3,7 +3,7 @@
 #
 #   CONVEYOR_HEAP       largest Java heap, 2g by default
 #   CONVEYOR_JAVA_OPTS  more options for Java, after and so above those below
-#   JAVA_HOME           the JDK to use, else the one on the path
+#   JAVA_HOME           the JDK to use, else the one on the path; a bundle uses its own
 set -euo pipefail
 
 repo_root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -13,8 +13,15 @@ fail() {
   exit 1
 }
 
+# Whether this is an unpacked bundle: everything is beside the scripts, and nothing is built.
+is_bundle() {
+  [[ -x "$repo_root/runtime/bin/java" && -f "$repo_root/lib/classpath" ]]
+}
+
 find_java() {
-  if [[ -n "${JAVA_HOME:-}" ]]; then
+  if is_bundle; then
+    java_bin="$repo_root/runtime/bin/java"
+  elif [[ -n "${JAVA_HOME:-}" ]]; then
     java_bin="$JAVA_HOME/bin/java"
     [[ -x "$java_bin" ]] || fail "JAVA_HOME is $JAVA_HOME, but $java_bin cannot be run"
   else
@@ -24,6 +31,21 @@ find_java() {
   version="$("$java_bin" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1)"
   java_major="${version:-0}"
   ((java_major >= 17)) || fail "$java_bin is version $java_major; a JDK 17 or later is needed"
+}
+
+# In a bundle. Its native libraries come before those of the machine.
+use_bundle() {
+  local name
+  class_path=""
+  while read -r name; do
+    class_path+="${class_path:+:}$repo_root/lib/$name"
+  done <"$repo_root/lib/classpath"
+  jar="$repo_root/lib/classpath"
+  archive="$repo_root/lib/classes.jsa"
+  if [[ -d "$repo_root/native" ]]; then
+    export LD_LIBRARY_PATH="$repo_root/native${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    options+=("-Dconveyor.cuda.path=$repo_root/native")
+  fi
 }
 
 # True if the jar is there and no source or build file is newer.
@@ -82,8 +104,12 @@ launch() {
     options+=(--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow)
   fi
   local archive="$repo_root/verticles/target/classes.jsa"
-  is_built || build
-  [[ "$archive" -nt "$jar" ]] || archive_classes
+  if is_bundle; then
+    use_bundle
+  else
+    is_built || build
+  fi
+  [[ "$archive" -nt "$jar" || ! -w "$(dirname -- "$archive")" ]] || archive_classes
   if [[ -s "$archive" ]]; then
     options+=("-XX:SharedArchiveFile=$archive" -Xlog:cds=off -Xlog:cds+dynamic=off)
   fi

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.cli;
 import dev.conveyor.verticles.ServerInfo;
 import dev.conveyor.verticles.bench.BenchCommand;
 import dev.conveyor.verticles.chaos.ChaosCommand;
+import dev.conveyor.verticles.cli.bundle.BundleCommand;
 import dev.conveyor.verticles.cli.simulate.SimulateCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -21,7 +22,8 @@ import picocli.CommandLine.Command;
       OptimizeCommand.class,
       TuneCommand.class,
       ChaosCommand.class,
-      FeedCommand.class
+      FeedCommand.class,
+      BundleCommand.class
     })
 public final class Main {
 
