@@ -96,7 +96,10 @@ class FatBinaryTest {
         .hasMessageContaining("does not fit");
     assertThat(section).isEqualTo(before);
 
-    assertThatThrownBy(() -> FatBinary.blank(buffer(new byte[] {7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), 90))
+    assertThatThrownBy(
+            () ->
+                FatBinary.blank(
+                    buffer(new byte[] {7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), 90))
         .hasMessageContaining("expected a fat binary (ba55ed50) at byte 0");
   }
 
