@@ -9,10 +9,11 @@ import java.util.Optional;
  * checked against the model: before that, inputs and outputs may be empty and {@code maxBatchSize}
  * may be {@link #UNSET}.
  *
- * @param backend {@code onnxruntime}; empty until completed
+ * @param backend {@code onnxruntime} or {@code tensorrt}; empty until completed
  * @param maxBatchSize 0: the model has no batch dimension
  * @param modelFilename file in a version's directory
  * @param ensemble the steps of a model that is made of other models
+ * @param gpuAccelerators what executes it on GPUs
  */
 public record ModelConfig(
     String name,
@@ -27,13 +28,20 @@ public record ModelConfig(
     Map<String, String> parameters,
     String modelFilename,
     Extensions extensions,
-    Optional<EnsembleConfig> ensemble) {
+    Optional<EnsembleConfig> ensemble,
+    List<GpuAccelerator> gpuAccelerators) {
 
   /** {@code max_batch_size} of a configuration that leaves it to the model. */
   public static final int UNSET = -1;
 
   /** Name of the model file unless {@code default_model_filename} says otherwise. */
   public static final String DEFAULT_MODEL_FILENAME = "model.onnx";
+
+  /** The backend of engines that were made elsewhere, which only GPUs run. */
+  public static final String TENSORRT = "tensorrt";
+
+  /** Name of such an engine unless {@code default_model_filename} says otherwise. */
+  public static final String DEFAULT_PLAN_FILENAME = "model.plan";
 
   /** Key of our block, in JSON and among the parameters of a {@code config.pbtxt}. */
   public static final String EXTENSIONS_KEY = "conveyor";
@@ -44,6 +52,7 @@ public record ModelConfig(
     instanceGroups = List.copyOf(instanceGroups);
     warmups = List.copyOf(warmups);
     parameters = Map.copyOf(parameters);
+    gpuAccelerators = List.copyOf(gpuAccelerators);
     if (maxBatchSize < UNSET) {
       throw new ConfigException("max_batch_size", "0 or more", maxBatchSize);
     }
@@ -85,7 +94,8 @@ public record ModelConfig(
         parameters,
         modelFilename,
         extensions,
-        Optional.empty());
+        Optional.empty(),
+        List.of());
   }
 
   /** Returns a configuration that leaves everything to the model. */

@@ -30,7 +30,7 @@ public final class ModelConfigCompleter {
   /** Largest batch of a model whose configuration does not say. */
   public static final int DEFAULT_MAX_BATCH_SIZE = 32;
 
-  /** The one backend there is. */
+  /** The backend of a model that does not say. */
   private static final String BACKEND = "onnxruntime";
 
   /**
@@ -66,7 +66,7 @@ public final class ModelConfigCompleter {
     ModelConfig completed =
         new ModelConfig(
             config.name(),
-            BACKEND,
+            config.backend().equals(ModelConfig.TENSORRT) ? ModelConfig.TENSORRT : BACKEND,
             maxBatchSize,
             completed(config.inputs(), servedInputs, batches),
             completed(config.outputs(), servedOutputs, batches),
@@ -78,7 +78,9 @@ public final class ModelConfigCompleter {
             config.warmups(),
             config.parameters(),
             config.modelFilename(),
-            config.extensions());
+            config.extensions(),
+            config.ensemble(),
+            config.gpuAccelerators());
     return new Completed(completed, signature);
   }
 

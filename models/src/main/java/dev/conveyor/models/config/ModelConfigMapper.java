@@ -54,10 +54,11 @@ final class ModelConfigMapper {
     if (ensemble && maxBatchSize == ModelConfig.UNSET) {
       maxBatchSize = 0;
     }
+    String backend = backend(config, ensemble);
     ModelConfig mapped =
         new ModelConfig(
             model,
-            config.getPlatform().isEmpty() || ensemble ? config.getBackend() : "onnxruntime",
+            backend,
             maxBatchSize,
             named("input", each("input", config.getInputList(), ModelConfigMapper::input)),
             named("output", each("output", config.getOutputList(), ModelConfigMapper::output)),
@@ -71,16 +72,38 @@ final class ModelConfigMapper {
             under("version_policy", () -> versionPolicy(config.getVersionPolicy())),
             each("model_warmup", config.getModelWarmupList(), ModelConfigMapper::warmup),
             parameters,
-            filename.isEmpty() ? ModelConfig.DEFAULT_MODEL_FILENAME : filename,
+            filename.isEmpty() ? defaultFilename(backend) : filename,
             under(ModelConfig.EXTENSIONS_KEY, () -> extensions(extensions)),
             ensemble
                 ? Optional.of(
                     under(
                         "ensemble_scheduling",
                         () -> EnsembleMapper.map(config.getEnsembleScheduling())))
-                : Optional.empty());
+                : Optional.empty(),
+            config
+                .getOptimization()
+                .getExecutionAccelerators()
+                .getGpuExecutionAcceleratorList()
+                .stream()
+                .map(a -> new GpuAccelerator(a.getName(), a.getParametersMap()))
+                .toList());
     EnsembleRules.require(mapped);
     return mapped;
+  }
+
+  private static String backend(dev.conveyor.models.proto.ModelConfig config, boolean ensemble) {
+    if (ensemble || config.getPlatform().isEmpty()) {
+      return config.getBackend();
+    }
+    return config.getPlatform().equals(UnsupportedSettings.PLAN_PLATFORM)
+        ? ModelConfig.TENSORRT
+        : "onnxruntime";
+  }
+
+  private static String defaultFilename(String backend) {
+    return backend.equals(ModelConfig.TENSORRT)
+        ? ModelConfig.DEFAULT_PLAN_FILENAME
+        : ModelConfig.DEFAULT_MODEL_FILENAME;
   }
 
   private static TensorConfig input(ModelInput input) {

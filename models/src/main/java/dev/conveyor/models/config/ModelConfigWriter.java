@@ -62,6 +62,14 @@ public final class ModelConfigWriter {
     config.dynamicBatching().ifPresent(b -> proto.setDynamicBatching(dynamicBatching(b)));
     config.warmups().forEach(warmup -> proto.addModelWarmup(warmup(warmup)));
     config.parameters().forEach((key, value) -> proto.putParameters(key, parameter(value)));
+    for (GpuAccelerator accelerator : config.gpuAccelerators()) {
+      proto
+          .getOptimizationBuilder()
+          .getExecutionAcceleratorsBuilder()
+          .addGpuExecutionAcceleratorBuilder()
+          .setName(accelerator.name())
+          .putAllParameters(accelerator.parameters());
+    }
     config.ensemble().ifPresent(e -> proto.setEnsembleScheduling(EnsembleMapper.toProto(e)));
     return proto;
   }
@@ -69,6 +77,9 @@ public final class ModelConfigWriter {
   private static String platform(ModelConfig config) {
     if (config.isEnsemble()) {
       return EnsembleRules.PLATFORM;
+    }
+    if (config.backend().equals(ModelConfig.TENSORRT)) {
+      return UnsupportedSettings.PLAN_PLATFORM;
     }
     return config.backend().isEmpty() ? "" : "onnxruntime_onnx";
   }

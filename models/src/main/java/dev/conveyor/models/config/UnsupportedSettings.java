@@ -1,6 +1,5 @@
 package dev.conveyor.models.config;
 
-import dev.conveyor.models.proto.ModelConfig;
 import dev.conveyor.models.proto.ModelInput;
 import dev.conveyor.models.proto.ModelInstanceGroup;
 import dev.conveyor.models.proto.ModelOutput;
@@ -10,19 +9,22 @@ import java.util.Set;
  * Refuses what Triton can do and this server cannot, so that no model is served otherwise than its
  * configuration says.
  *
- * <p>Let through without effect, because answers do not depend on them: {@code optimization},
+ * <p>Let through without effect, because answers do not depend on them: the rest of {@code optimization},
  * {@code metric_tags}, {@code model_metrics}, {@code cc_model_filenames}, {@code format}, and
  * whatever is at its default.
  */
 final class UnsupportedSettings {
 
-  private static final Set<String> PLATFORMS = Set.of("", "onnxruntime_onnx");
-  private static final Set<String> BACKENDS = Set.of("", "onnxruntime");
+  /** Platform of engines that were made elsewhere. */
+  static final String PLAN_PLATFORM = "tensorrt_plan";
+
+  private static final Set<String> PLATFORMS = Set.of("", "onnxruntime_onnx", PLAN_PLATFORM);
+  private static final Set<String> BACKENDS = Set.of("", "onnxruntime", ModelConfig.TENSORRT);
   private static final Set<String> RUNTIMES = Set.of("", "libtriton_onnxruntime.so");
 
   private UnsupportedSettings() {}
 
-  static void refuse(ModelConfig config) {
+  static void refuse(dev.conveyor.models.proto.ModelConfig config) {
     if (config.hasEnsembleScheduling()) {
       ensemble(config);
     } else if (config.getPlatform().equals(EnsembleRules.PLATFORM)) {
@@ -69,7 +71,7 @@ final class UnsupportedSettings {
     refuse("host_policy", !group.getHostPolicy().isEmpty());
   }
 
-  private static void ensemble(ModelConfig config) {
+  private static void ensemble(dev.conveyor.models.proto.ModelConfig config) {
     if (!config.getPlatform().equals(EnsembleRules.PLATFORM)) {
       throw new ConfigException(
           "platform",
@@ -87,7 +89,7 @@ final class UnsupportedSettings {
           key,
           "\""
               + found
-              + "\" is not supported by this server, which runs ONNX models (backend \"onnxruntime\")");
+              + "\" is not supported by this server, which runs ONNX models (backend \"onnxruntime\") and TensorRT engines (\"tensorrt\")");
     }
   }
 

@@ -76,7 +76,7 @@ class JsonMistakesTest {
         "{'platform': 'ensemble', 'input': [{'name': 'a'}], 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}, 'conveyor': {'ensemble_step': [{'for_each': ['y']}]}} | conveyor.ensemble_step[0].for_each | inputs of step 0, [x], found",
         "{'platform': 'ensemble', 'max_batch_size': 4, 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}, 'conveyor': {'ensemble_step': [{'for_each': ['x']}]}} | max_batch_size | 0 for an ensemble with a fan-out",
         "{'backend': 'python'} | backend | \"python\" is not supported",
-        "{'platform': 'tensorrt_plan'} | platform | not supported",
+        "{'platform': 'pytorch_libtorch'} | platform | not supported",
         "{'response_cache': {'enable': true}} | response_cache.enable | not supported",
         "{'model_transaction_policy': {'decoupled': true}} | model_transaction_policy.decoupled | not supported",
         "{'model_operations': {'op_library_filename': ['a.so']}} | model_operations.op_library_filename | not supported",

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -76,13 +77,17 @@ class ModelConfigRoundTripTest {
         max ->
             Combinators.combine(
                     names(),
-                    Arbitraries.of("", "onnxruntime"),
+                    Arbitraries.of("", "onnxruntime", "tensorrt"),
                     tensors(true).list().uniqueElements(TensorConfig::name).ofMaxSize(3),
                     tensors(false).list().uniqueElements(TensorConfig::name).ofMaxSize(3),
                     Arbitraries.of(Isolation.class)
                         .flatMap(isolation -> instanceGroups(isolation).list().ofMaxSize(2)),
                     batching(max).optional(),
-                    Combinators.combine(versionPolicies(), warmups().list().ofMaxSize(2), names())
+                    Combinators.combine(
+                            versionPolicies(),
+                            warmups().list().ofMaxSize(2),
+                            names(),
+                            accelerators())
                         .as(Parts::new),
                     Combinators.combine(
                             Arbitraries.maps(names(), Arbitraries.strings().ofMaxLength(5))
@@ -103,10 +108,24 @@ class ModelConfigRoundTripTest {
                             parts.warmups(),
                             rest.getKey(),
                             parts.filename(),
-                            rest.getValue())));
+                            rest.getValue(),
+                            Optional.empty(),
+                            parts.accelerators())));
   }
 
-  private record Parts(VersionPolicy versions, List<Warmup> warmups, String filename) {}
+  private record Parts(
+      VersionPolicy versions,
+      List<Warmup> warmups,
+      String filename,
+      List<GpuAccelerator> accelerators) {}
+
+  private static Arbitrary<List<GpuAccelerator>> accelerators() {
+    return Combinators.combine(
+            names(), Arbitraries.maps(names(), Arbitraries.strings().ofMaxLength(5)).ofMaxSize(2))
+        .as(GpuAccelerator::new)
+        .list()
+        .ofMaxSize(2);
+  }
 
   private static Arbitrary<String> names() {
     return Arbitraries.strings().alpha().numeric().withChars("_-").ofMinLength(1).ofMaxLength(8);

@@ -60,6 +60,9 @@ class SchemaTest {
         "{'model_warmup': [{'name': 'w', 'batch_size': 1, 'inputs': {"
             + "'x': {'data_type': 'TYPE_INT64', 'dims': [1], 'zero_data': true}}}]}",
         "{'parameters': {'a': {'string_value': 'b'}, 'c': {}}}",
+        "{'platform': 'tensorrt_plan', 'backend': 'tensorrt'}",
+        "{'optimization': {'execution_accelerators': {'gpu_execution_accelerator':"
+            + " [{'name': 'tensorrt', 'parameters': {'precision_mode': 'FP16'}}]}}}",
         "{'optimization': {'cuda': {'graphs': true}, 'input_pinned_memory': {'enable': true}}}",
         "{'metric_tags': {'a': 'b'}, 'cc_model_filenames': {'8.0': 'x'}, 'runtime': ''}",
         "{'model_metrics': {'metric_control': [{'histogram_options': {'buckets': [1, 2.5]}}]}}",
@@ -116,7 +119,7 @@ class SchemaTest {
         "{'max_batch_size': null}",
         "{'name': 1}",
         "{'backend': 'pytorch'}",
-        "{'platform': 'tensorrt_plan'}",
+        "{'platform': 'pytorch_libtorch'}",
         "{'input': {}}",
         "{'input': [{}]}",
         "{'input': [{'name': ''}]}",

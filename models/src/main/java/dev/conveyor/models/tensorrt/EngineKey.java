@@ -1,0 +1,83 @@
+package dev.conveyor.models.tensorrt;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/**
+ * What an engine depends on: it is good for nothing else, and TensorRT may end the process over one
+ * that was made elsewhere. Immutable.
+ *
+ * @param model SHA-256 of the model file, hexadecimal
+ * @param architecture compute capability of the device, 10 * major + minor
+ * @param device its name: kernels are chosen by their times on that very device
+ * @param tensorRt version of the library, as it says itself
+ * @param driver version of CUDA that the driver supports, 1000 * major + 10 * minor
+ * @param flags everything of the configuration that the engine depends on
+ */
+record EngineKey(
+    String model, int architecture, String device, int tensorRt, int driver, String flags) {
+
+  /** Returns the SHA-256 of a file, hexadecimal. */
+  static String hash(Path file) throws IOException {
+    MessageDigest digest = sha256();
+    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+      in.transferTo(OutputStream.nullOutputStream());
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** Returns the flags of an engine. */
+  static String flags(EngineOptions options, BatchProfile profile, String calibration) {
+    return "%s workspace=%d level=%d batches=%d..%d..%d layers=%s calibration=%s"
+        .formatted(
+            options.precision(),
+            options.workspaceBytes(),
+            options.optimizationLevel(),
+            profile.least(),
+            profile.best(),
+            profile.most(),
+            options.layerTimes(),
+            calibration);
+  }
+
+  /** Returns 32 bytes that are the same for equal keys only. */
+  byte[] digest() {
+    MessageDigest digest = sha256();
+    for (String part :
+        new String[] {
+          model,
+          Integer.toString(architecture),
+          device,
+          Integer.toString(tensorRt),
+          Integer.toString(driver),
+          flags
+        }) {
+      byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
+      digest.update((bytes.length + ":").getBytes(StandardCharsets.UTF_8));
+      digest.update(bytes);
+    }
+    return digest.digest();
+  }
+
+  /** Returns the name of its file: what it is for can be read, what it depends on is hashed. */
+  String fileName() {
+    return "sm%d-trt%d-%s.engine"
+        .formatted(architecture, tensorRt, HexFormat.of().formatHex(digest(), 0, 12));
+  }
+
+  static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package dev.conveyor.models.tensorrt;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.device.DeviceEngine;
+import dev.conveyor.models.device.DeviceLayout;
+import dev.conveyor.models.device.DeviceModel;
+import dev.conveyor.models.device.EngineSite;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A model that one backend serves while another is still at work on a better form of it. Once that
+ * is there, each engine changes over between two batches: every batch is computed by one of them,
+ * whole.
+ *
+ * <p>Thread-safe. If the better form fails, what serves goes on serving. Closing while it is being
+ * made does not wait: it is closed as soon as it is there.
+ */
+final class SwappingModel implements DeviceModel {
+
+  private static final Logger log = LoggerFactory.getLogger(SwappingModel.class);
+
+  private final String owner;
+  private final DeviceModel first;
+  private final long allowanceBytes;
+
+  @GuardedBy("this")
+  private @Nullable DeviceModel better;
+
+  @GuardedBy("this")
+  private boolean closed;
+
+  /**
+   * Begins.
+   *
+   * @param owner model and version, for the log
+   * @param first serves at once; closed with this
+   * @param allowanceBytes most scratch memory that an engine of the better form takes
+   * @param better makes the better form; closed with this, once it is there
+   * @param executor runs {@code better}, off the threads that serve
+   */
+  SwappingModel(
+      String owner,
+      DeviceModel first,
+      long allowanceBytes,
+      Supplier<? extends DeviceModel> better,
+      Executor executor) {
+    this.owner = owner;
+    this.first = first;
+    this.allowanceBytes = allowanceBytes;
+    executor.execute(() -> make(better));
+  }
+
+  private void make(Supplier<? extends DeviceModel> supplier) {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+    }
+    DeviceModel made;
+    try {
+      made = supplier.get();
+    } catch (RuntimeException | LinkageError e) {
+      log.warn("{}: stays with what serves it, the engine cannot be built: {}", owner, e.toString());
+      return;
+    }
+    boolean late;
+    synchronized (this) {
+      late = closed;
+      if (!late) {
+        better = made;
+      }
+    }
+    if (late) {
+      made.close();
+    } else {
+      log.info("{}: the engine is built and takes over", owner);
+    }
+  }
+
+  /** Returns the better form if it is there. */
+  synchronized @Nullable DeviceModel better() {
+    return better;
+  }
+
+  @Override
+  public List<TensorSpec> inputs() {
+    return first.inputs();
+  }
+
+  @Override
+  public List<TensorSpec> outputs() {
+    return first.outputs();
+  }
+
+  @Override
+  public synchronized long reservedBytes() {
+    return first.reservedBytes() + (better == null ? 0 : better.reservedBytes());
+  }
+
+  @Override
+  public long scratchBytes(DeviceLayout layout) {
+    return first.scratchBytes(layout) + allowanceBytes;
+  }
+
+  @Override
+  public DeviceEngine newEngine(EngineSite site) {
+    DeviceModel now = better();
+    return now == null
+        ? new SwappingEngine(this, first.newEngine(site), site)
+        : now.newEngine(site);
+  }
+
+  @Override
+  public void close() {
+    DeviceModel made;
+    synchronized (this) {
+      closed = true;
+      made = better;
+      better = null;
+    }
+    try {
+      if (made != null) {
+        made.close();
+      }
+    } finally {
+      first.close();
+    }
+  }
+}

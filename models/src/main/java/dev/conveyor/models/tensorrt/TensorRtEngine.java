@@ -1,0 +1,148 @@
+package dev.conveyor.models.tensorrt;
+
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.device.DeviceBatch;
+import dev.conveyor.models.device.DeviceEngine;
+import dev.conveyor.models.device.DeviceLayout;
+import dev.conveyor.models.device.EngineSite;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.tensorrt.nvinfer.Dims64;
+import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One execution context. Thread-confined: the thread that submits.
+ *
+ * <p>Not for CUDA graphs: when shapes change, TensorRT also works on the host, which a graph does
+ * not repeat.
+ */
+final class TensorRtEngine implements DeviceEngine {
+
+  private static final Logger log = LoggerFactory.getLogger(TensorRtEngine.class);
+  private static final int LAYERS_TOLD = 10;
+
+  private final String name;
+  private final IExecutionContext context;
+  private final EngineSite site;
+  private final long scratch;
+  private final List<BytePointer> inputNames = new ArrayList<>();
+  private final List<BytePointer> outputNames = new ArrayList<>();
+  private final Dims64[][] inputDims;
+  private final Address address = new Address(0);
+  private final Stream stream = new Stream();
+  private final LayerTimes times = new LayerTimes();
+  private final @Nullable NativeProfiler profiler;
+  private int shapedFor;
+
+  /**
+   * Takes scratch memory from the site's pool.
+   *
+   * @param context closed with this
+   * @param declared inputs of the engine with their dynamic dimensions
+   */
+  TensorRtEngine(
+      String name,
+      IExecutionContext context,
+      EngineSite site,
+      List<TensorSpec> declared,
+      long scratchBytes,
+      boolean layerTimes) {
+    this.name = name;
+    this.context = context;
+    this.site = site;
+    DeviceLayout layout = site.layout();
+    layout.inputs().forEach(input -> inputNames.add(new BytePointer(input.name())));
+    layout.outputs().forEach(output -> outputNames.add(new BytePointer(output.name())));
+    this.inputDims = dims(layout, declared);
+    this.scratch = scratchBytes == 0 ? 0 : site.pool().allocate(scratchBytes, site.stream());
+    site.cuda().awaitStream(site.stream());
+    context.setDeviceMemoryV2(address.at(scratch), scratchBytes);
+    if (layerTimes) {
+      this.profiler = new NativeProfiler(times);
+      context.setProfiler(profiler.handle());
+    } else {
+      this.profiler = null;
+    }
+  }
+
+  /** For every batch size beforehand, so that a batch makes none. Empty for what is fixed. */
+  private static Dims64[][] dims(DeviceLayout layout, List<TensorSpec> declared) {
+    Dims64[][] dims = new Dims64[layout.inputs().size()][];
+    for (int i = 0; i < dims.length; i++) {
+      String input = layout.inputs().get(i).name();
+      Shape shape =
+          declared.stream()
+              .filter(spec -> spec.name().equals(input))
+              .findFirst()
+              .orElseThrow(() -> new IllegalStateException("no input '" + input + "'"))
+              .shape();
+      dims[i] = new Dims64[shape.isStatic() ? 0 : layout.maxItems() + 1];
+      for (int size = 1; size < dims[i].length; size++) {
+        dims[i][size] = TensorRt.dims(BatchProfile.shape(input, shape, size));
+      }
+    }
+    return dims;
+  }
+
+  @Override
+  public void enqueue(int items, DeviceBatch batch, long on) {
+    if (items != shapedFor) {
+      shape(items);
+    }
+    for (int i = 0; i < inputNames.size(); i++) {
+      require(context.setTensorAddress(inputNames.get(i), address.at(batch.input(i))));
+    }
+    for (int o = 0; o < outputNames.size(); o++) {
+      require(context.setTensorAddress(outputNames.get(o), address.at(batch.output(o))));
+    }
+    require(context.enqueueV3(stream.at(on)));
+  }
+
+  private void shape(int items) {
+    shapedFor = 0;
+    for (int i = 0; i < inputDims.length; i++) {
+      if (inputDims[i].length > 0) {
+        require(context.setInputShape(inputNames.get(i), inputDims[i][items]));
+      }
+    }
+    shapedFor = items;
+  }
+
+  private void require(boolean accepted) {
+    if (!accepted) {
+      throw new IllegalStateException(name + ": TensorRT: " + TensorRt.lastError());
+    }
+  }
+
+  @Override
+  public void close() {
+    if (profiler != null) {
+      times.slowestFirst().stream()
+          .limit(LAYERS_TOLD)
+          .forEach(l -> log.info("{}: {} ms {} ({} runs)", name, l.meanMs(), l.name(), l.runs()));
+    }
+    CppObject.delete(context.address());
+    if (scratch != 0) {
+      site.pool().free(scratch, site.stream());
+      site.cuda().awaitStream(site.stream());
+    }
+  }
+
+  private static final class Stream extends CUstream_st {
+    Stream() {
+      super((Pointer) null);
+    }
+
+    Stream at(long where) {
+      address = where;
+      return this;
+    }
+  }
+}

@@ -1,0 +1,204 @@
+package dev.conveyor.models.tensorrt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.memory.cuda.CudaException;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.device.DeviceBatch;
+import dev.conveyor.models.device.DeviceEngine;
+import dev.conveyor.models.device.DeviceLayout;
+import dev.conveyor.models.device.DeviceModel;
+import dev.conveyor.models.device.EngineSite;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+class SwappingModelTest {
+
+  private static final DeviceBatch BATCH =
+      new DeviceBatch() {
+        @Override
+        public long input(int index) {
+          return 0;
+        }
+
+        @Override
+        public long output(int index) {
+          return 0;
+        }
+      };
+
+  private final List<String> events = new ArrayList<>();
+  private final List<Runnable> builds = new ArrayList<>();
+  private final EngineSite site = new EngineSite(null, 0, null, null, 0);
+  private final FakeModel slow = new FakeModel("slow");
+  private final FakeModel fast = new FakeModel("fast");
+
+  @Test
+  void shouldServeWithWhatThereIsUntilTheBetterIsThere() {
+    SwappingModel model = model(() -> fast);
+    DeviceEngine engine = model.newEngine(site);
+
+    run(engine, 2);
+    builds.get(0).run();
+    run(engine, 1);
+
+    assertThat(events).containsExactly("+slow", "slow", "slow", "+fast", "fast");
+    assertThat(model.reservedBytes()).isEqualTo(20);
+  }
+
+  @Test
+  void shouldKeepTheOldEngineWhileABatchOfItMayRun() {
+    SwappingModel model = model(() -> fast);
+    DeviceEngine engine = model.newEngine(site);
+    run(engine, 1);
+    builds.get(0).run();
+
+    run(engine, SwappingEngine.MOST_IN_FLIGHT);
+    assertThat(events).doesNotContain("-slow");
+    run(engine, 1);
+    assertThat(events).endsWith("fast", "-slow");
+
+    engine.close();
+    model.close();
+    assertThat(events).endsWith("-slow", "-fast", "close fast", "close slow");
+  }
+
+  @Test
+  void shouldCloseBothIfItIsClosedJustAfterTheSwap() {
+    SwappingModel model = model(() -> fast);
+    DeviceEngine engine = model.newEngine(site);
+    builds.get(0).run();
+    run(engine, 1);
+
+    engine.close();
+
+    assertThat(events).containsExactly("+slow", "+fast", "fast", "-slow", "-fast");
+  }
+
+  @Test
+  void shouldGoOnWhenTheBuildFails() {
+    SwappingModel model =
+        model(
+            () -> {
+              throw new IllegalStateException("unsupported operator");
+            });
+    DeviceEngine engine = model.newEngine(site);
+    builds.get(0).run();
+
+    run(engine, 2);
+
+    assertThat(events).containsExactly("+slow", "slow", "slow");
+  }
+
+  @Test
+  void shouldGoOnWithoutAskingAgainWhenThereIsNoRoomForTheNewEngine() {
+    fast.failure = new CudaException("cudaMallocFromPoolAsync", 2, "out of memory");
+    SwappingModel model = model(() -> fast);
+    DeviceEngine engine = model.newEngine(site);
+    builds.get(0).run();
+
+    run(engine, 2);
+
+    assertThat(events).containsExactly("+slow", "no fast", "slow", "slow");
+  }
+
+  @Test
+  void shouldCloseWhatComesTooLateAndNotBuildWhatNobodyWaitsFor() {
+    List<SwappingModel> holder = new ArrayList<>();
+    SwappingModel late =
+        model(
+            () -> {
+              holder.get(0).close();
+              return fast;
+            });
+    holder.add(late);
+    builds.get(0).run();
+    assertThat(events).containsExactly("close slow", "close fast");
+
+    events.clear();
+    SwappingModel closed =
+        model(
+            () -> {
+              throw new AssertionError("built for nobody");
+            });
+    closed.close();
+    builds.get(1).run();
+    assertThat(events).containsExactly("close slow");
+  }
+
+  @Test
+  void shouldStartNewInstancesWithTheBetter() {
+    SwappingModel model = model(() -> fast);
+    builds.get(0).run();
+
+    run(model.newEngine(site), 1);
+
+    assertThat(events).containsExactly("+fast", "fast");
+  }
+
+  private SwappingModel model(Supplier<DeviceModel> better) {
+    return new SwappingModel("m/1", slow, 100, better, builds::add);
+  }
+
+  private static void run(DeviceEngine engine, int batches) {
+    for (int i = 0; i < batches; i++) {
+      engine.enqueue(1, BATCH, 0);
+    }
+  }
+
+  private final class FakeModel implements DeviceModel {
+    private final String name;
+    private CudaException failure;
+
+    FakeModel(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public List<TensorSpec> inputs() {
+      return List.of();
+    }
+
+    @Override
+    public List<TensorSpec> outputs() {
+      return List.of();
+    }
+
+    @Override
+    public long reservedBytes() {
+      return 10;
+    }
+
+    @Override
+    public long scratchBytes(DeviceLayout layout) {
+      return 1;
+    }
+
+    @Override
+    public DeviceEngine newEngine(EngineSite where) {
+      if (failure != null) {
+        events.add("no " + name);
+        throw failure;
+      }
+      events.add("+" + name);
+      return new DeviceEngine() {
+        @Override
+        public void enqueue(int items, DeviceBatch batch, long stream) {
+          events.add(name);
+        }
+
+        @Override
+        public void close() {
+          events.add("-" + name);
+        }
+      };
+    }
+
+    @Override
+    public void close() {
+      events.add("close " + name);
+    }
+  }
+}
