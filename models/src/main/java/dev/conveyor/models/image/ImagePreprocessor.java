@@ -79,8 +79,7 @@ public final class ImagePreprocessor {
    */
   public void process(ByteBuffer encoded, ByteBuffer target, int targetOffset) {
     check(ImageHeader.readComplete(encoded));
-    byte[] pixels = decodeAndFit(encoded);
-    writer.write(pixels, target.slice(targetOffset, outputBytesPerImage));
+    decodeInto(encoded, target.slice(targetOffset, outputBytesPerImage));
   }
 
   private void check(ImageHeader header) {
@@ -97,14 +96,14 @@ public final class ImagePreprocessor {
     }
   }
 
-  private byte[] decodeAndFit(ByteBuffer encoded) {
+  private void decodeInto(ByteBuffer encoded, ByteBuffer target) {
     try (BytePointer input = nativeBytes(encoded);
         Mat wrapped = new Mat(1, encoded.remaining(), opencv_core.CV_8UC1, input);
         Mat decoded = opencv_imgcodecs.imdecode(wrapped, readMode())) {
       if (decoded.empty() || decoded.channels() != config.color().channels()) {
         throw InferenceException.invalid("corrupt image: its data cannot be decoded");
       }
-      return fit(decoded);
+      fit(decoded, target);
     } catch (InferenceException e) {
       throw e;
     } catch (RuntimeException e) {
@@ -114,22 +113,22 @@ public final class ImagePreprocessor {
     }
   }
 
-  private byte[] fit(Mat decoded) {
-    return switch (config.mode()) {
-      case RESIZE -> stretch(decoded);
-      case LETTERBOX -> letterbox(decoded);
-    };
-  }
-
-  private byte[] stretch(Mat decoded) {
-    try (Mat fitted = new Mat();
-        Size size = new Size(config.width(), config.height())) {
-      opencv_imgproc.resize(decoded, fitted, size, 0, 0, opencv_imgproc.INTER_LINEAR);
-      return pixels(fitted);
+  private void fit(Mat decoded, ByteBuffer target) {
+    switch (config.mode()) {
+      case RESIZE -> stretch(decoded, target);
+      case LETTERBOX -> letterbox(decoded, target);
     }
   }
 
-  private byte[] letterbox(Mat decoded) {
+  private void stretch(Mat decoded, ByteBuffer target) {
+    try (Mat fitted = new Mat();
+        Size size = new Size(config.width(), config.height())) {
+      opencv_imgproc.resize(decoded, fitted, size, 0, 0, opencv_imgproc.INTER_LINEAR);
+      writer.write(fitted, target);
+    }
+  }
+
+  private void letterbox(Mat decoded, ByteBuffer target) {
     Letterbox box = Letterbox.fit(decoded.cols(), decoded.rows(), config.width(), config.height());
     try (Scalar padding = Scalar.all(config.padValue());
         Mat frame = new Mat(config.height(), config.width(), decoded.type(), padding);
@@ -138,16 +137,8 @@ public final class ImagePreprocessor {
         Size size = new Size(box.width(), box.height())) {
       // Size and type match, so this writes into the frame and allocates nothing.
       opencv_imgproc.resize(decoded, inside, size, 0, 0, opencv_imgproc.INTER_LINEAR);
-      return pixels(frame);
+      writer.write(frame, target);
     }
-  }
-
-  private static byte[] pixels(Mat continuous) {
-    byte[] pixels = new byte[continuous.rows() * continuous.cols() * continuous.channels()];
-    try (BytePointer data = continuous.data()) {
-      data.get(pixels);
-    }
-    return pixels;
   }
 
   private int readMode() {

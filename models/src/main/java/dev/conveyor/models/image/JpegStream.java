@@ -114,7 +114,10 @@ final class JpegStream {
     int end = bytes.limit();
     int at = position;
     while (at < end) {
-      if (bytes.get(at++) == (byte) 0xFF) {
+      while (at + Long.BYTES <= end && !hasFf(bytes.getLong(at))) {
+        at += Long.BYTES;
+      }
+      if (at < end && bytes.get(at++) == (byte) 0xFF) {
         while (at < end && bytes.get(at) == (byte) 0xFF) {
           at++;
         }
@@ -125,6 +128,11 @@ final class JpegStream {
       }
     }
     throw truncated();
+  }
+
+  /** The usual test for a zero byte in a word, of the complement. */
+  private static boolean hasFf(long word) {
+    return ((~word - 0x0101010101010101L) & word & 0x8080808080808080L) != 0;
   }
 
   /** Reads the length of a segment and returns where the segment ends. */

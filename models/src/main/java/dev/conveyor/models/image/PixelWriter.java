@@ -4,16 +4,22 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.models.config.Preprocessing;
 import dev.conveyor.models.config.Preprocessing.Color;
 import dev.conveyor.models.config.Preprocessing.Layout;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.util.List;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.opencv.global.opencv_core;
+import org.bytedeco.opencv.global.opencv_imgproc;
+import org.bytedeco.opencv.opencv_core.Mat;
+import org.bytedeco.opencv.opencv_core.MatVector;
 
 /**
  * Writes pixels as a model wants them: channel order, normalisation, layout, type. Thread-safe.
  *
- * <p>A channel has 256 values, so normalisation is a table per channel, computed once in double
- * precision. Pixels come as OpenCV leaves them: rows of blue, green, red, or of grey.
+ * <p>Every pass is one of OpenCV's, which handle 16 pixels at a time, and the last one writes where
+ * the tensor is. Floats are {@code scale * pixel - mean * scale} in single precision; bytes come
+ * from a table of 256 levels, computed in double precision and rounded half up. Pixels come as
+ * OpenCV leaves them: rows of blue, green, red, or of grey.
  */
 final class PixelWriter {
 
@@ -21,117 +27,147 @@ final class PixelWriter {
 
   private final int width;
   private final int height;
-  private final boolean floats;
+  private final int channels;
+  private final int depth;
   private final boolean planar;
+  private final boolean swapped;
+  private final boolean uniform;
 
-  /** Per channel of the output: which channel of a pixel it comes from. */
-  private final int[] source;
+  /** Per channel of the output: floats are {@code factor * pixel + shift}. */
+  private final double[] factor;
 
-  /** Per channel of the output: the value of each level; one of the two is empty. */
-  private final float[][] floatLevels;
+  private final double[] shift;
 
-  private final byte[][] byteLevels;
+  /** What bytes become, channel by channel within a level; empty if they stay as they are. */
+  private final byte[] levels;
 
   PixelWriter(Preprocessing config) {
-    int channels = config.color().channels();
     this.width = config.width();
     this.height = config.height();
-    this.floats = config.dataType() == DataType.FP32;
-    this.planar = config.layout() == Layout.NCHW;
-    this.source = new int[channels];
-    this.floatLevels = new float[floats ? channels : 0][LEVELS];
-    this.byteLevels = new byte[floats ? 0 : channels][LEVELS];
+    this.channels = config.color().channels();
+    this.depth = config.dataType() == DataType.FP32 ? opencv_core.CV_32F : opencv_core.CV_8U;
+    this.planar = config.layout() == Layout.NCHW && channels > 1;
+    this.swapped = config.color() == Color.RGB;
+    this.factor = new double[channels];
+    this.shift = new double[channels];
+    boolean same = true;
+    boolean changed = false;
     for (int c = 0; c < channels; c++) {
-      source[c] = config.color() == Color.RGB ? channels - 1 - c : c;
-      fillLevels(c, valueOr(config.mean(), c, 0), valueOr(config.scale(), c, 1));
+      double mean = valueOr(config.mean(), c, 0);
+      factor[c] = valueOr(config.scale(), c, 1);
+      shift[c] = -mean * factor[c];
+      same &= factor[c] == factor[0] && shift[c] == shift[0];
+      changed |= factor[c] != 1 || shift[c] != 0;
+    }
+    this.uniform = same;
+    this.levels = changed && depth == opencv_core.CV_8U ? levels() : new byte[0];
+  }
+
+  /**
+   * Writes one image of the configured size into {@code target}, which has exactly the size of the
+   * tensor and may be native or on the heap.
+   */
+  void write(Mat image, ByteBuffer target) {
+    if (target.isDirect()) {
+      try (BytePointer to = new BytePointer(target)) {
+        write(image, to);
+      } finally {
+        Reference.reachabilityFence(target);
+      }
+      return;
+    }
+    try (BytePointer to = new BytePointer(target.remaining())) {
+      write(image, to);
+      target.put(target.position(), bytes(to), 0, target.remaining());
     }
   }
 
-  /** Writes one image into {@code target}, which has exactly its size. */
-  void write(byte[] pixels, ByteBuffer target) {
-    if (floats) {
-      FloatBuffer values = target.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
-      if (planar) {
-        writePlanes(pixels, values);
-      } else {
-        writeInterleaved(pixels, values);
+  private void write(Mat image, BytePointer to) {
+    if (planar) {
+      writePlanes(image, to);
+      return;
+    }
+    try (Mat out = new Mat(height, width, opencv_core.CV_MAKETYPE(depth, channels), to);
+        Mat ordered = new Mat()) {
+      if (swapped && uniform && depth == opencv_core.CV_8U && levels.length == 0) {
+        opencv_imgproc.cvtColor(image, out, opencv_imgproc.COLOR_BGR2RGB);
+        return;
       }
-    } else if (planar) {
-      writePlanes(pixels, target);
+      if (swapped) {
+        opencv_imgproc.cvtColor(image, ordered, opencv_imgproc.COLOR_BGR2RGB);
+      }
+      normalize(swapped ? ordered : image, out);
+    }
+  }
+
+  private void writePlanes(Mat image, BytePointer to) {
+    try (Mat all = new Mat(channels * height, width, depth, to);
+        MatVector planes = new MatVector()) {
+      opencv_core.split(image, planes);
+      for (int c = 0; c < channels; c++) {
+        try (Mat plane = planes.get(swapped ? channels - 1 - c : c);
+            Mat out = all.rowRange(c * height, (c + 1) * height)) {
+          normalizePlane(plane, out, c);
+        }
+      }
+    }
+  }
+
+  /** Fills {@code out}, whose type and size are right, so nothing is allocated for it. */
+  private void normalize(Mat pixels, Mat out) {
+    if (levels.length > 0) {
+      applyLevels(pixels, out, levels, channels);
+    } else if (uniform) {
+      pixels.convertTo(out, depth, factor[0], shift[0]);
     } else {
-      writeInterleaved(pixels, target);
-    }
-  }
-
-  private void writePlanes(byte[] pixels, FloatBuffer target) {
-    int step = source.length;
-    float[] row = new float[width];
-    for (int c = 0; c < step; c++) {
-      float[] levels = floatLevels[c];
-      int from = source[c];
-      for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width; x++, from += step) {
-          row[x] = levels[pixels[from] & 0xFF];
+      try (MatVector planes = new MatVector()) {
+        opencv_core.split(pixels, planes);
+        for (int c = 0; c < channels; c++) {
+          try (Mat plane = planes.get(c)) {
+            plane.convertTo(plane, depth, factor[c], shift[c]);
+            planes.put(c, plane);
+          }
         }
-        target.put(row);
+        opencv_core.merge(planes, out);
       }
     }
   }
 
-  private void writeInterleaved(byte[] pixels, FloatBuffer target) {
-    int step = source.length;
-    float[] row = new float[width * step];
-    for (int y = 0; y < height; y++) {
-      for (int c = 0; c < step; c++) {
-        float[] levels = floatLevels[c];
-        int from = y * row.length + source[c];
-        for (int to = c; to < row.length; to += step, from += step) {
-          row[to] = levels[pixels[from] & 0xFF];
-        }
-      }
-      target.put(row);
+  private void normalizePlane(Mat plane, Mat out, int channel) {
+    if (levels.length == 0) {
+      plane.convertTo(out, depth, factor[channel], shift[channel]);
+      return;
     }
-  }
-
-  private void writePlanes(byte[] pixels, ByteBuffer target) {
-    int step = source.length;
-    byte[] row = new byte[width];
-    for (int c = 0; c < step; c++) {
-      byte[] levels = byteLevels[c];
-      int from = source[c];
-      for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width; x++, from += step) {
-          row[x] = levels[pixels[from] & 0xFF];
-        }
-        target.put(row);
-      }
-    }
-  }
-
-  private void writeInterleaved(byte[] pixels, ByteBuffer target) {
-    int step = source.length;
-    byte[] row = new byte[width * step];
-    for (int y = 0; y < height; y++) {
-      for (int c = 0; c < step; c++) {
-        byte[] levels = byteLevels[c];
-        int from = y * row.length + source[c];
-        for (int to = c; to < row.length; to += step, from += step) {
-          row[to] = levels[pixels[from] & 0xFF];
-        }
-      }
-      target.put(row);
-    }
-  }
-
-  private void fillLevels(int channel, double mean, double scale) {
+    byte[] own = new byte[LEVELS];
     for (int level = 0; level < LEVELS; level++) {
-      double value = (level - mean) * scale;
-      if (floats) {
-        floatLevels[channel][level] = (float) value;
-      } else {
-        byteLevels[channel][level] = (byte) Math.max(0, Math.min(255, Math.round(value)));
+      own[level] = levels[level * channels + channel];
+    }
+    applyLevels(plane, out, own, 1);
+  }
+
+  private static void applyLevels(Mat pixels, Mat out, byte[] levels, int channels) {
+    try (Mat table = new Mat(1, LEVELS, opencv_core.CV_MAKETYPE(opencv_core.CV_8U, channels));
+        BytePointer entries = table.data()) {
+      entries.put(levels);
+      opencv_core.LUT(pixels, table, out);
+    }
+  }
+
+  private byte[] levels() {
+    byte[] all = new byte[LEVELS * channels];
+    for (int level = 0; level < LEVELS; level++) {
+      for (int c = 0; c < channels; c++) {
+        long value = Math.round(level * factor[c] + shift[c]);
+        all[level * channels + c] = (byte) Math.max(0, Math.min(255, value));
       }
     }
+    return all;
+  }
+
+  private static byte[] bytes(BytePointer from) {
+    byte[] bytes = new byte[Math.toIntExact(from.limit())];
+    from.get(bytes);
+    return bytes;
   }
 
   private static double valueOr(List<Double> values, int index, double otherwise) {
