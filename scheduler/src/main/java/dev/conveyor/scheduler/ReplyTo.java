@@ -57,6 +57,18 @@ public final class ReplyTo {
     return claim(response) && deliverSoon();
   }
 
+  /**
+   * As {@link #succeed}, for a caller that runs on {@link #context}: the handler is told before
+   * this returns, which saves a turn of the event loop.
+   */
+  public boolean succeedHere(InferenceResponse response) {
+    if (!claim(response)) {
+      return false;
+    }
+    deliver();
+    return true;
+  }
+
   /** Returns false if the request was already answered. */
   public boolean fail(InferenceException failure) {
     return claim(failure) && deliverSoon();

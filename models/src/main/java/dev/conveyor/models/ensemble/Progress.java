@@ -55,10 +55,13 @@ public final class Progress {
   }
 
   private List<Integer> ready() {
-    List<Integer> ready = new ArrayList<>();
+    List<Integer> ready = List.of(); // as it is for most
     for (int i = 0; i < begun.length; i++) {
       if (!begun[i] && isReady(graph.nodes().get(i))) {
         begun[i] = true;
+        if (ready.isEmpty()) {
+          ready = new ArrayList<>(begun.length);
+        }
         ready.add(i);
       }
     }

@@ -32,6 +32,7 @@ public final class EnsembleRun {
   private final StepStage stage;
   private @Nullable StepCalls calls;
   private @Nullable Pass pass;
+  private boolean started;
 
   /**
    * Prepares a run.
@@ -72,6 +73,7 @@ public final class EnsembleRun {
     List<@Nullable Tensor> given = new ArrayList<>(inputs.size());
     given.addAll(inputs);
     whole.start(given, false);
+    started = true;
   }
 
   /** The request is over, well or not: what still runs for it is called off. On its context. */
@@ -91,8 +93,14 @@ public final class EnsembleRun {
     }
     long tookNs = System.nanoTime() - arrivalNs;
     InferenceResponse response = new InferenceResponse(served.name(), served.version(), outputs);
-    if (reply.succeed(response)) {
-      served.stats().onSuccess(items, 0, 0, tookNs);
+    Runnable count = () -> served.stats().onSuccess(items, 0, 0, tookNs);
+    if (started) {
+      // This is the context of the request; who asked may not expect an answer while asking.
+      if (!reply.succeedHere(response, count)) {
+        response.close();
+      }
+    } else if (reply.succeed(response)) {
+      count.run();
     } else {
       response.close();
     }

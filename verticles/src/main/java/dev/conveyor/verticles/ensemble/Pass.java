@@ -55,7 +55,10 @@ final class Pass {
     this.slots = new Tensor[graph.uses().size()];
     this.absent = new boolean[slots.length];
     this.fromStep = new boolean[slots.length];
-    this.uses = graph.uses().stream().mapToInt(Integer::intValue).toArray();
+    this.uses = new int[slots.length];
+    for (int slot = 0; slot < uses.length; slot++) {
+      uses[slot] = graph.uses().get(slot);
+    }
   }
 
   /**

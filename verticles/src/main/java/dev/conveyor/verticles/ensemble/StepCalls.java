@@ -6,16 +6,15 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.EnsembleConfig;
 import dev.conveyor.models.ensemble.PlannedStep;
 import dev.conveyor.models.steps.Step;
+import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.HandOver;
 import dev.conveyor.verticles.metrics.ModelStats;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -40,7 +39,7 @@ final class StepCalls {
   private final InferenceGateway gateway;
   private final StepStage stage;
   private final ReplyTo reply;
-  private final Map<ReplyTo, PlannedStep> underWay = new HashMap<>();
+  private @Nullable UnderWay first;
   private boolean over;
 
   StepCalls(
@@ -72,13 +71,15 @@ final class StepCalls {
   /** The request is over: what still runs for it is called off. */
   void end() {
     over = true;
+    if (first == null) {
+      return;
+    }
     Set<PlannedStep> givenUp = new HashSet<>();
-    underWay.forEach(
-        (path, step) -> {
-          if (path.fail(new InferenceException(ErrorCode.CANCELLED, "the request is over"))) {
-            givenUp.add(step);
-          }
-        });
+    for (UnderWay next = first; next != null; next = next.after) {
+      if (next.giveUp()) {
+        givenUp.add(next.step);
+      }
+    }
     givenUp.forEach(step -> gateway.onGivenUp(step.model(), version(step)));
   }
 
@@ -165,7 +166,6 @@ final class StepCalls {
       long timeoutMicros,
       List<Tensor> inputs,
       Consumer<List<Tensor>> done) {
-    StepLimit limit = ensemble.limits().get(step.index());
     InferCall inner =
         new InferCall(
             step.model(),
@@ -175,20 +175,13 @@ final class StepCalls {
             timeoutMicros,
             call.deadlineNs(),
             call.tenant());
-    ReplyTo[] path = new ReplyTo[1];
-    path[0] =
-        gateway.infer(
-            inner,
-            (response, failure) -> {
-              underWay.remove(path[0]);
-              limit.leave();
-              if (response == null) {
-                fail(where(step, item), asFailure(failure));
-              } else {
-                deliver(response.outputs(), done);
-              }
-            });
-    underWay.put(path[0], step);
+    UnderWay request = new UnderWay(step, item, done);
+    request.path = gateway.infer(inner, request);
+    request.after = first;
+    if (first != null) {
+      first.before = request;
+    }
+    first = request;
   }
 
   private void deliver(List<Tensor> outputs, Consumer<List<Tensor>> done) {
@@ -216,5 +209,49 @@ final class StepCalls {
     return failure instanceof InferenceException e
         ? e
         : new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(failure));
+  }
+
+  /** A step that is a request of a model; all of them are a list, which costs no hashing. */
+  private final class UnderWay implements ReplyTo.Handler {
+
+    private final PlannedStep step;
+    private final int item;
+    private final Consumer<List<Tensor>> done;
+    private @Nullable ReplyTo path;
+    private @Nullable UnderWay before;
+    private @Nullable UnderWay after;
+
+    UnderWay(PlannedStep step, int item, Consumer<List<Tensor>> done) {
+      this.step = step;
+      this.item = item;
+      this.done = done;
+    }
+
+    boolean giveUp() {
+      return path != null
+          && path.fail(new InferenceException(ErrorCode.CANCELLED, "the request is over"));
+    }
+
+    @Override
+    public void handle(@Nullable InferenceResponse response, @Nullable InferenceException failure) {
+      leave();
+      ensemble.limits().get(step.index()).leave();
+      if (response == null) {
+        fail(where(step, item), asFailure(failure));
+      } else {
+        deliver(response.outputs(), done);
+      }
+    }
+
+    private void leave() {
+      if (before != null) {
+        before.after = after;
+      } else if (first == this) {
+        first = after;
+      }
+      if (after != null) {
+        after.before = before;
+      }
+    }
   }
 }
