@@ -52,6 +52,7 @@ public final class GrpcFrontEnd extends VerticleBase {
 
   private @Nullable HttpServer server;
   private @Nullable GrpcHealth health;
+  private @Nullable InferRoute route;
   private int connections;
 
   /**
@@ -81,12 +82,13 @@ public final class GrpcFrontEnd extends VerticleBase {
   public Future<?> start() {
     GrpcHealth watched = new GrpcHealth(vertx, catalog, repository);
     health = watched;
+    InferRoute inferences = new InferRoute(vertx, gateway, door, memory, catalog, options);
+    route = inferences;
     GrpcServer grpc = GrpcServer.server(vertx, grpcOptions());
     List<Service> services =
         List.of(
             InferenceService.create(
-                new InferRoute(vertx, gateway, door, memory, catalog, options),
-                new ServerApi(catalog, repository, configWriter)),
+                inferences, new ServerApi(catalog, repository, configWriter)),
             watched.service());
     services.forEach(grpc::addService);
     GrpcReflection.of(services).forEach(grpc::addService);
@@ -100,6 +102,9 @@ public final class GrpcFrontEnd extends VerticleBase {
   public Future<?> stop() {
     if (health != null) {
       health.stop();
+    }
+    if (route != null) {
+      route.stopStreams();
     }
     return server == null
         ? Future.succeededFuture()

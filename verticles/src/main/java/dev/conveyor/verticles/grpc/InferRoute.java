@@ -22,10 +22,13 @@ import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.grpc.common.GrpcMessage;
 import io.vertx.grpc.server.GrpcServerRequest;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** What every inference of a front end shares. Thread-safe. */
+/** What every inference of a front end shares. Thread-confined: its event loop. */
 final class InferRoute {
 
   private static final String TIMEOUT_HEADER = "grpc-timeout";
@@ -46,6 +49,7 @@ final class InferRoute {
   private final ModelCatalog catalog;
   private final GrpcOptions options;
   private final MessageDecoder<ModelInferRequest> decoder;
+  private final Set<InferStream> streams = new HashSet<>();
 
   InferRoute(
       Vertx vertx,
@@ -62,6 +66,19 @@ final class InferRoute {
     this.catalog = catalog;
     this.options = options;
     this.decoder = new MessageDecoder<>(ModelInferRequest.parser(), options.maxMessageBytes());
+  }
+
+  void opened(InferStream stream) {
+    streams.add(stream);
+  }
+
+  void closed(InferStream stream) {
+    streams.remove(stream);
+  }
+
+  /** Ends every stream, after what came in was answered: a camera never ends its own. */
+  void stopStreams() {
+    new ArrayList<>(streams).forEach(InferStream::stop);
   }
 
   GrpcOptions options() {

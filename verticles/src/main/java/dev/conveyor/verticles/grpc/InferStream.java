@@ -39,6 +39,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
   private long timer = NO_TIMER;
   private boolean reading = true;
   private boolean ended;
+  private boolean stopping;
   private boolean done;
 
   InferStream(
@@ -49,6 +50,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
   }
 
   void start() {
+    route.opened(this);
     try {
       deadlineNs = InferRoute.deadlineNs(request);
     } catch (InferenceException malformed) {
@@ -74,8 +76,17 @@ final class InferStream implements FramePump.Effects<StreamItem> {
     response.writeHead();
   }
 
+  /** The server stops: takes no more messages; ends when those that came are answered. */
+  void stop() {
+    if (!done) {
+      stopping = !ended;
+      ended = true;
+      rest();
+    }
+  }
+
   private void onMessage(GrpcMessage received) {
-    if (done) {
+    if (done || stopping) {
       return;
     }
     try {
@@ -148,7 +159,10 @@ final class InferStream implements FramePump.Effects<StreamItem> {
       return;
     }
     if (ended && isEmpty()) {
-      close(null);
+      close(
+          stopping
+              ? new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down")
+              : null);
       return;
     }
     boolean mayRead = (pump == null || pump.gate().mayRead()) && !response.writeQueueFull();
@@ -198,6 +212,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
   }
 
   private void abandonAll() {
+    route.closed(this);
     if (timer != NO_TIMER) {
       route.vertx().cancelTimer(timer);
       timer = NO_TIMER;

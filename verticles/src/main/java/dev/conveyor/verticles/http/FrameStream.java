@@ -3,6 +3,7 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.verticles.BodyWatch;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.stream.Frame;
@@ -16,6 +17,7 @@ import io.vertx.core.http.HttpServerResponse;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One stream over HTTP: frames in, server-sent events out, at the same time.
@@ -37,6 +39,8 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
   private final HttpServerResponse response;
   private final Consumer<FrameStream> onEnd;
   private final FramePump<StreamFrame> pump;
+  private final BodyWatch watch;
+  private BodyWatch.@Nullable Entry patience;
   private boolean reading = true;
   private boolean inputEnded;
   private boolean done;
@@ -44,17 +48,20 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
   /**
    * Creates a stream.
    *
+   * @param watch how long a frame that has begun may take to arrive
    * @param onEnd called once, when it is over
    */
   FrameStream(
       Vertx vertx,
       HttpServices services,
+      BodyWatch watch,
       StreamSource source,
       FrameSplitter splitter,
       HttpServerRequest request,
       Consumer<FrameStream> onEnd) {
     this.vertx = vertx;
     this.services = services;
+    this.watch = watch;
     this.source = source;
     this.splitter = splitter;
     this.request = request;
@@ -86,6 +93,7 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
   void endInput() {
     if (!inputEnded) {
       inputEnded = true;
+      awaitFrame(false);
       splitter.end(this::onFrame);
       rest();
     }
@@ -97,8 +105,10 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
     }
     try {
       splitter.accept(bytes.getBytes(), this::onFrame);
+      awaitFrame(splitter.isMidFrame() && reading && !inputEnded && !done);
     } catch (InferenceException unreadable) {
       inputEnded = true;
+      awaitFrame(false);
       splitter.close();
       response.write(StreamEvents.fatal(unreadable));
       rest();
@@ -106,6 +116,7 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
   }
 
   private void onFrame(Frame bytes) {
+    awaitFrame(false); // for this one; the next may have begun behind it
     if (done) {
       bytes.close();
       return;
@@ -180,10 +191,35 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
       reading = wanted;
       if (wanted) {
         request.resume();
+        awaitFrame(splitter.isMidFrame() && !inputEnded);
       } else {
         request.pause();
+        awaitFrame(false); // not the client is slow
       }
     }
+  }
+
+  /** The time of a frame runs from its first bytes on, for as long as the server reads. */
+  private void awaitFrame(boolean wanted) {
+    if (wanted && patience == null) {
+      patience = watch.begin(this::onStalled);
+    } else if (!wanted && patience != null) {
+      watch.end(patience);
+      patience = null;
+    }
+  }
+
+  private void onStalled() {
+    patience = null;
+    if (inputEnded || done) {
+      return;
+    }
+    response.write(
+        StreamEvents.fatal(
+            new InferenceException(
+                ErrorCode.BODY_TIMEOUT,
+                "a frame was not complete %d ms after it began".formatted(watch.timeoutMs()))));
+    endInput();
   }
 
   private void write(Buffer event) {
@@ -206,6 +242,7 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
     if (!done) {
       done = true;
       inputEnded = true;
+      awaitFrame(false);
       splitter.close();
       pump.abandon();
       onEnd.accept(this);

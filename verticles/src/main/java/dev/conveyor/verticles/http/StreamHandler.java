@@ -1,6 +1,8 @@
 package dev.conveyor.verticles.http;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.verticles.BodyWatch;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.stream.FrameSplitter;
 import io.vertx.core.Vertx;
@@ -23,13 +25,15 @@ final class StreamHandler {
   private final HttpServices services;
   private final int maxFrameBytes;
   private final EarlyAnswer early;
+  private final BodyWatch watch;
   private final Set<FrameStream> open = new HashSet<>();
 
-  StreamHandler(Vertx vertx, HttpServices services, int maxFrameBytes) {
+  StreamHandler(Vertx vertx, HttpServices services, int maxFrameBytes, long bodyTimeoutMs) {
     this.vertx = vertx;
     this.services = services;
     this.maxFrameBytes = maxFrameBytes;
     this.early = new EarlyAnswer(vertx);
+    this.watch = new BodyWatch(vertx, NanoClock.SYSTEM, bodyTimeoutMs);
   }
 
   void mount(Router router) {
@@ -63,7 +67,7 @@ final class StreamHandler {
       FrameSplitter splitter,
       HttpServerRequest request,
       boolean waitsForContinue) {
-    FrameStream stream = new FrameStream(vertx, services, source, splitter, request, open::remove);
+    FrameStream stream = new FrameStream(vertx, services, watch, source, splitter, request, open::remove);
     open.add(stream);
     stream.start(waitsForContinue);
   }

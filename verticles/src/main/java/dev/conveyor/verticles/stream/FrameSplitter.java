@@ -18,6 +18,9 @@ public interface FrameSplitter {
    */
   void accept(byte[] bytes, Consumer<Frame> frames);
 
+  /** Returns whether a frame has begun whose end has not come. */
+  boolean isMidFrame();
+
   /** Ends the stream: a frame that is not complete is handed over as refused. */
   void end(Consumer<Frame> frames);
 

@@ -117,7 +117,7 @@ public final class JpegSplitter implements FrameSplitter {
         frame.finish(frames);
       }
     }
-    if (state != State.BETWEEN && state != State.BETWEEN_FF) {
+    if (isMidFrame()) {
       frame.append(bytes, runStart, bytes.length - runStart);
       frame.tellRefusal(frames);
     } else if (junk > MAX_JUNK_BYTES) {
@@ -127,12 +127,17 @@ public final class JpegSplitter implements FrameSplitter {
   }
 
   @Override
+  public boolean isMidFrame() {
+    return state != State.BETWEEN && state != State.BETWEEN_FF;
+  }
+
+  @Override
   public void end(Consumer<Frame> frames) {
     if (state == State.BETWEEN_FF) {
       junk++;
     }
     tellJunk(frames);
-    if (state != State.BETWEEN && state != State.BETWEEN_FF) {
+    if (isMidFrame()) {
       frame.refuse(
           InferenceException.invalid(
               "the stream ended in the middle of a frame, after %d bytes of it"

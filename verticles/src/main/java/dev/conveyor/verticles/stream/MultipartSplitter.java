@@ -99,6 +99,15 @@ public final class MultipartSplitter implements FrameSplitter {
     }
   }
 
+  /**
+   * Some cameras send the delimiter behind a frame, with nothing of the next one. A part without a
+   * length may be complete: only what comes after it tells.
+   */
+  @Override
+  public boolean isMidFrame() {
+    return (state == State.HEAD && headBytes > 0) || (state == State.BODY && contentLength >= 0);
+  }
+
   @Override
   public void end(Consumer<Frame> frames) {
     if (state == State.BODY || state == State.HEAD) {

@@ -261,6 +261,21 @@ class GrpcStreamTest {
     assertThat(statusAtEnd(await(bad.response()))).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
   }
 
+  @Test
+  void shouldEndWhatNeverEndsItselfOnceTheServerStopsAndAllIsAnswered() {
+    server.gateway.hold();
+    stream.write(request("before"));
+    GrpcClientResponse<ModelInferRequest, ModelStreamInferResponse> response = open();
+    Held before = server.gateway.nextHeld();
+
+    Future<Void> stopped = server.vertx.undeploy(server.deploymentId);
+    server.gateway.answer(before);
+
+    assertThat(next().getInferResponse().getId()).isEqualTo("before");
+    assertThat(statusAtEnd(response)).isEqualTo(GrpcStatus.UNAVAILABLE);
+    await(stopped);
+  }
+
   private static ModelInferRequest latest(String id, int inFlight) {
     return request(id).toBuilder()
         .putParameters("frame_policy", string("latest"))
