@@ -220,6 +220,15 @@ public final class Scheduler {
     return assignment;
   }
 
+  /** Returns how many threads of CPUs batches keep busy. */
+  public int busyCores() {
+    int busy = 0;
+    for (DeviceState device : devices.all()) {
+      busy += device.spec.kind() == DeviceSpec.Kind.CPU ? device.spec.capacity() - device.room() : 0;
+    }
+    return busy;
+  }
+
   /** Takes note that an instance has run its batch, well or not, and is ready for the next. */
   public void onOutcome(Assignment assignment, BatchOutcome outcome, long nowNs) {
     InstanceState instance = assignment.state;

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -68,6 +69,8 @@ public final class SchedulerVerticle extends VerticleBase {
   private final Set<String> toSweep = new LinkedHashSet<>();
   private final LostBatches lost;
   private final LoneRequests lone = new LoneRequests();
+  private final IntConsumer onBusyCores;
+  private int busyCores;
   private int running;
   private boolean dispatchScheduled;
   private long watchdog;
@@ -87,6 +90,22 @@ public final class SchedulerVerticle extends VerticleBase {
   /** Creates the actor of a server whose models are shared by tenants. */
   public SchedulerVerticle(
       List<DeviceSpec> devices, Tenants tenants, NanoClock clock, long executionTimeoutMs) {
+    this(devices, tenants, clock, executionTimeoutMs, busy -> {});
+  }
+
+  /**
+   * Creates the actor of a server with work beside its batches.
+   *
+   * @param onBusyCores told, on the actor's event loop, how many cores batches keep busy whenever
+   *     that has changed
+   */
+  public SchedulerVerticle(
+      List<DeviceSpec> devices,
+      Tenants tenants,
+      NanoClock clock,
+      long executionTimeoutMs,
+      IntConsumer onBusyCores) {
+    this.onBusyCores = onBusyCores;
     this.scheduler = new Scheduler(devices, tenants);
     this.clock = clock;
     this.runOptions = new DeliveryOptions().setLocalOnly(true).setSendTimeout(executionTimeoutMs);
@@ -226,12 +245,21 @@ public final class SchedulerVerticle extends VerticleBase {
       batches++;
       assignment = scheduler.poll(nowNs);
     }
+    tellBusyCores();
     answerRejected();
     answerPending();
     scheduler.publishLoads(nowNs);
     armWakeUp(nowNs);
     if (last != null) {
       awaitLoneRequest(batches, last.batch().requests());
+    }
+  }
+
+  private void tellBusyCores() {
+    int now = scheduler.busyCores();
+    if (now != busyCores) {
+      busyCores = now;
+      onBusyCores.accept(now);
     }
   }
 

@@ -11,6 +11,7 @@ import dev.conveyor.models.device.GpuPlace;
 import dev.conveyor.models.process.Workers;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.DeviceSpec;
 import dev.conveyor.scheduler.LocalCodec;
 import dev.conveyor.scheduler.NanoClock;
@@ -79,6 +80,7 @@ public final class ConveyorServer {
   private final BufferPool requestMemory;
   private final WorkerExecutor loaders;
   private final Workers workers = new Workers();
+  private final CoreBudget cores;
   private final ImageStage images;
   private final StepStage steps;
   private final IsolationJournal journal;
@@ -110,9 +112,15 @@ public final class ConveyorServer {
     this.gpus = new GpuPlaces(config.devices().gpu(), budget);
     this.requestMemory = new BufferPool(gpus.requestMemory(), config.limits().requestMemoryBytes());
     this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
+    this.cores = new CoreBudget(machine.cores());
     this.images =
-        new ImageStage(vertx, machine.cores(), requestMemory, config.limits().maxImagePixels());
-    this.steps = new StepStage(vertx, machine.cores());
+        new ImageStage(
+            vertx,
+            machine.cores(),
+            cores,
+            requestMemory,
+            config.limits().maxImagePixels());
+    this.steps = new StepStage(vertx, machine.cores(), cores);
     this.journal =
         new IsolationJournal(
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));
@@ -222,7 +230,8 @@ public final class ConveyorServer {
   /** Opens the ports; the server is live, not ready. */
   public Future<Void> listen() {
     SchedulerVerticle scheduler =
-        new SchedulerVerticle(devices(), config.tenants(), NanoClock.SYSTEM, EXECUTION_TIMEOUT_MS);
+        new SchedulerVerticle(
+            devices(), config.tenants(), NanoClock.SYSTEM, EXECUTION_TIMEOUT_MS, cores::computing);
     return vertx
         .deployVerticle(scheduler)
         .onSuccess(frontEnds::addLast)

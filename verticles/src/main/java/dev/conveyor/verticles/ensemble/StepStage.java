@@ -4,12 +4,12 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.steps.Step;
+import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.CoreWorkers;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
-import io.vertx.core.WorkerExecutor;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The workers of steps that need no model, as many as there are cores, shared by all ensembles.
@@ -21,11 +21,24 @@ public final class StepStage {
   /** Steps that wait for a worker or are on one. */
   static final int MAX_WAITING = 1024 * Items.WINDOW;
 
-  private final WorkerExecutor workers;
-  private final AtomicInteger waiting = new AtomicInteger();
+  private final CoreWorkers workers;
 
+  /** Creates workers that have the machine to themselves. */
   public StepStage(Vertx vertx, int cores) {
-    this.workers = vertx.createSharedWorkerExecutor("step", cores);
+    this(vertx, cores, new CoreBudget(cores));
+  }
+
+  /** Creates workers that leave cores to the batches. */
+  public StepStage(Vertx vertx, int cores, CoreBudget budget) {
+    this.workers =
+        new CoreWorkers(
+            vertx,
+            "step",
+            cores,
+            budget,
+            CoreBudget.Work.STEP,
+            MAX_WAITING,
+            MAX_WAITING + " steps wait for a worker already");
   }
 
   /**
@@ -34,16 +47,8 @@ public final class StepStage {
    * @param reply work that nobody waits for any more is not begun
    */
   Future<List<Tensor>> run(Step step, List<Tensor> inputs, ReplyTo reply) {
-    if (waiting.incrementAndGet() > MAX_WAITING) {
-      waiting.decrementAndGet();
-      inputs.forEach(Tensor::close);
-      return Future.failedFuture(
-          new InferenceException(
-              ErrorCode.QUEUE_FULL, MAX_WAITING + " steps wait for a worker already"));
-    }
-    return workers
-        .executeBlocking(() -> runNow(step, inputs, reply), false)
-        .onComplete(done -> waiting.decrementAndGet());
+    return workers.run(
+        () -> runNow(step, inputs, reply), () -> inputs.forEach(Tensor::close));
   }
 
   /** Stops the workers once they are idle. */

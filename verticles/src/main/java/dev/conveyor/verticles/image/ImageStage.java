@@ -11,20 +11,20 @@ import dev.conveyor.models.config.Preprocessing;
 import dev.conveyor.models.config.TensorConfig;
 import dev.conveyor.models.image.ImagePreprocessor;
 import dev.conveyor.models.image.ImageTensors;
+import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.CoreWorkers;
 import dev.conveyor.verticles.ImageInputs;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
-import io.vertx.core.WorkerExecutor;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The workers that decode images, as many as there are cores, shared by all models. While a batch
- * computes, the images of the next are decoded.
+ * computes, the images of the next are decoded, on what its {@link CoreBudget} leaves.
  *
  * <p>Thread-safe. Bounded: beyond {@link #MAX_WAITING} requests the answer is an immediate refusal.
  */
@@ -33,19 +33,28 @@ public final class ImageStage {
   /** Requests that wait for a worker or are on one. */
   static final int MAX_WAITING = 1024;
 
-  private final WorkerExecutor workers;
+  private final CoreWorkers workers;
   private final BufferPool pool;
   private final long maxPixels;
-  private final AtomicInteger waiting = new AtomicInteger();
 
   /**
    * Creates the stage.
    *
+   * @param budget which cores are left to it
    * @param pool where the pixels go
    * @param maxPixels largest image, checked before it is decoded
    */
-  public ImageStage(Vertx vertx, int cores, BufferPool pool, long maxPixels) {
-    this.workers = vertx.createSharedWorkerExecutor("image", cores);
+  public ImageStage(
+      Vertx vertx, int cores, CoreBudget budget, BufferPool pool, long maxPixels) {
+    this.workers =
+        new CoreWorkers(
+            vertx,
+            "image",
+            cores,
+            budget,
+            CoreBudget.Work.DECODE,
+            MAX_WAITING,
+            MAX_WAITING + " requests wait for image decoding already");
     this.pool = pool;
     this.maxPixels = maxPixels;
   }
@@ -102,16 +111,8 @@ public final class ImageStage {
 
     @Override
     public Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
-      if (waiting.incrementAndGet() > MAX_WAITING) {
-        waiting.decrementAndGet();
-        inputs.forEach(Tensor::close);
-        return Future.failedFuture(
-            new InferenceException(
-                ErrorCode.QUEUE_FULL, MAX_WAITING + " requests wait for image decoding already"));
-      }
-      return workers
-          .executeBlocking(() -> decode(inputs, reply, admission), false)
-          .onComplete(done -> waiting.decrementAndGet());
+      return workers.run(
+          () -> decode(inputs, reply, admission), () -> inputs.forEach(Tensor::close));
     }
 
     private List<Tensor> decode(List<Tensor> inputs, ReplyTo reply, Runnable admission) {

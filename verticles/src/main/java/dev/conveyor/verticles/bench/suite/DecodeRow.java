@@ -7,6 +7,7 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.image.OpenCvLoop;
+import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.ImageInputs;
 import dev.conveyor.verticles.bench.host.ProcFs;
@@ -59,7 +60,7 @@ final class DecodeRow {
     }
     Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
     BufferPool pool = new BufferPool(BlockAllocator.host(), 1L << 30);
-    ImageStage stage = new ImageStage(vertx, lab.cores(), pool, MAX_PIXELS);
+    ImageStage stage = new ImageStage(vertx, lab.cores(), new CoreBudget(lab.cores()), pool, MAX_PIXELS);
     double[] wall = new double[4];
     try {
       ImageInputs images =
