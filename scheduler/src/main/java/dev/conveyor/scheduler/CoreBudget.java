@@ -2,9 +2,7 @@ package dev.conveyor.scheduler;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +29,10 @@ public final class CoreBudget {
   private final int cores;
 
   @GuardedBy("this")
-  private final List<Deque<Runnable>> waiting = new ArrayList<>();
+  private final Deque<Runnable> images = new ArrayDeque<>();
+
+  @GuardedBy("this")
+  private final Deque<Runnable> steps = new ArrayDeque<>();
 
   @GuardedBy("this")
   private int computing;
@@ -40,16 +41,13 @@ public final class CoreBudget {
   private int running;
 
   @GuardedBy("this")
-  private int turn;
+  private boolean imageWasLast;
 
   public CoreBudget(int cores) {
     if (cores < 1) {
       throw new IllegalArgumentException("cores must be >= 1, was " + cores);
     }
     this.cores = cores;
-    for (int i = 0; i < Work.values().length; i++) {
-      waiting.add(new ArrayDeque<>());
-    }
   }
 
   /**
@@ -64,7 +62,7 @@ public final class CoreBudget {
       running++;
       return true;
     }
-    waiting.get(kind.ordinal()).add(go);
+    (kind == Work.DECODE ? images : steps).add(go);
     return false;
   }
 
@@ -93,7 +91,7 @@ public final class CoreBudget {
 
   /** Returns how many pieces wait. */
   public synchronized int waiting() {
-    return waiting.stream().mapToInt(Deque::size).sum();
+    return images.size() + steps.size();
   }
 
   private synchronized @Nullable Runnable next() {
@@ -105,15 +103,13 @@ public final class CoreBudget {
     if (running >= allowed()) {
       return null;
     }
-    for (int i = 0; i < waiting.size(); i++) {
-      turn = (turn + 1) % waiting.size();
-      Runnable next = waiting.get(turn).poll();
-      if (next != null) {
-        running++;
-        return next;
-      }
+    boolean image = steps.isEmpty() || (!imageWasLast && !images.isEmpty());
+    Runnable next = (image ? images : steps).poll();
+    if (next != null) {
+      imageWasLast = image;
+      running++;
     }
-    return null;
+    return next;
   }
 
   @GuardedBy("this")
