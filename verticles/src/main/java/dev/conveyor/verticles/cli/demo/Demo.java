@@ -138,7 +138,11 @@ public final class Demo {
     } catch (IOException e) {
       throw new DemoException("cannot write the annotated pictures: " + e);
     }
-    report.annotated(verdicts, plan.output());
+    long correct = 0;
+    for (int i = 0; i < images.size(); i++) {
+      correct += verdicts.get(i).label().equals(images.get(i).truth()) ? 1 : 0;
+    }
+    report.annotated(verdicts, correct, plan.output());
     await(line.close());
   }
 

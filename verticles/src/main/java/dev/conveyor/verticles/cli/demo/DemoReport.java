@@ -52,13 +52,13 @@ public final class DemoReport {
         accurate ? "" : ": TOO LOW");
   }
 
-  void annotated(List<LineVerdict> verdicts, Path output) {
+  void annotated(List<LineVerdict> verdicts, long correct, Path output) {
     long rejected = verdicts.stream().filter(verdict -> !verdict.passes()).count();
     int regions = verdicts.stream().mapToInt(verdict -> verdict.regions().size()).sum();
     print(
         "%ninspection line, one stream: %d passed, %d rejected, %d defects cropped and looked at"
-            + " again%n  annotated pictures: %s%n",
-        verdicts.size() - rejected, rejected, regions, output);
+            + " again%n  class right, by the crops: %d of %d%n  annotated pictures: %s%n",
+        verdicts.size() - rejected, rejected, regions, correct, verdicts.size(), output);
   }
 
   void measured(PassResult alone, PassResult together) {

@@ -120,7 +120,7 @@ final class InspectionLine {
               cropArea.getDouble(i)));
     }
     int best = best(whole, 0);
-    return new LineVerdict(labels.get(best), whole.getDouble(best), regions);
+    return LineVerdict.of(labels.get(best), whole.getDouble(best), regions);
   }
 
   /** Returns the most probable class of a row. */
