@@ -4,6 +4,7 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.ReplyTo;
 import io.vertx.core.Future;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * Turns the encoded images of a request into tensors, off the event loops. Thread-safe; one per
@@ -20,11 +21,20 @@ public interface ImageInputs {
         }
 
         @Override
-        public Future<List<Tensor>> preprocess(
+        public Future<Prepared> preprocess(
             List<Tensor> inputs, ReplyTo reply, Runnable admission) {
-          return Future.succeededFuture(inputs);
+          return Future.succeededFuture(new Prepared(inputs, UnaryOperator.identity()));
         }
       };
+
+  /**
+   * What a request has become.
+   *
+   * @param inputs in the same order
+   * @param outputs brings what the model answers to the coordinates of the images that were sent;
+   *     takes the tensors over, and is called on the instance's thread
+   */
+  record Prepared(List<Tensor> inputs, UnaryOperator<List<Tensor>> outputs) {}
 
   /** Returns true if one of these checked inputs holds images. */
   boolean applyTo(List<Tensor> inputs);
@@ -36,5 +46,5 @@ public interface ImageInputs {
    * @param reply work that nobody waits for any more is not begun
    * @param admission called on a worker right before the work; what it throws is the failure
    */
-  Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission);
+  Future<Prepared> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission);
 }

@@ -86,6 +86,16 @@ public final class InputCheck {
     return new Checked(ordered, Math.max(1, batchSize), fixedShapes ? null : shapeKey(ordered));
   }
 
+  /**
+   * Returns checked inputs whose images have become tensors: their shapes may differ now.
+   *
+   * @param tensors in the order of the model
+   */
+  Checked decoded(Checked checked, List<Tensor> tensors) {
+    return new Checked(
+        tensors, checked.batchSize(), fixedShapes ? checked.shapeKey() : shapeKey(tensors));
+  }
+
   private Tensor find(List<Tensor> inputs, String name) {
     Tensor found = null;
     for (Tensor tensor : inputs) {

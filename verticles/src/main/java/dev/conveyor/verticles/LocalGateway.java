@@ -17,6 +17,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.internal.ContextInternal;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * The gateway of this server: wait for the model if it is cold, check, preprocess where the model
@@ -216,7 +217,7 @@ public final class LocalGateway implements InferenceGateway {
         decoding = true;
         preprocess(model, call, checked, arrivalNs, reply);
       } else {
-        submit(model, call, checked, arrivalNs, 0, reply);
+        submit(model, call, checked, UnaryOperator.identity(), arrivalNs, 0, reply);
       }
     } catch (InferenceException e) {
       call.inputs().forEach(Tensor::close);
@@ -241,11 +242,11 @@ public final class LocalGateway implements InferenceGateway {
             reply,
             () -> FrontDoor.reconsider(model, checked.batchSize(), call.deadlineNs(), arrivalNs))
         .onComplete(
-            tensors -> {
+            prepared -> {
               long preprocessNs = System.nanoTime() - arrivalNs;
               InputCheck.Checked ready =
-                  new InputCheck.Checked(tensors, checked.batchSize(), checked.shapeKey());
-              submit(model, call, ready, arrivalNs, preprocessNs, reply);
+                  model.inputCheck().decoded(checked, prepared.inputs());
+              submit(model, call, ready, prepared.outputs(), arrivalNs, preprocessNs, reply);
             },
             failure -> {
               InferenceException refusal =
@@ -261,6 +262,7 @@ public final class LocalGateway implements InferenceGateway {
       ServedModel model,
       InferCall call,
       InputCheck.Checked checked,
+      UnaryOperator<List<Tensor>> outputs,
       long arrivalNs,
       long preprocessNs,
       ReplyTo reply) {
@@ -278,7 +280,8 @@ public final class LocalGateway implements InferenceGateway {
             call.deadlineNs(),
             reply,
             checked.shapeKey(),
-            call.tenant());
+            call.tenant(),
+            outputs);
     vertx.eventBus().send(Addresses.SUBMIT, request, LOCAL);
   }
 

@@ -61,6 +61,7 @@ public final class ModelConfigCompleter {
             merge("input", config.inputs(), inputs, batches),
             batches);
     List<TensorSpec> servedOutputs = merge("output", config.outputs(), outputs, batches);
+    PreprocessingRules.requireBoxes(config.extensions().preprocessing(), servedOutputs);
     ModelSignature signature = new ModelSignature(servedInputs, servedOutputs, maxBatchSize);
     WarmupRules.require(config, signature);
     ModelConfig completed =

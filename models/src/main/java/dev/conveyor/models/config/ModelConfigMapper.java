@@ -286,6 +286,16 @@ final class ModelConfigMapper {
         type == null ? DataType.FP32 : type,
         block.getMeanList(),
         block.getScaleList(),
-        block.getPadValue());
+        block.getPadValue(),
+        block.getSizesList().stream()
+            .map(size -> new Preprocessing.Size(size.getWidth(), size.getHeight()))
+            .toList(),
+        block.getBoxesList().stream()
+            .map(
+                boxes ->
+                    new Preprocessing.Boxes(
+                        boxes.getOutput(),
+                        Preprocessing.Boxes.Units.valueOf(boxes.getUnits().name())))
+            .toList());
   }
 }

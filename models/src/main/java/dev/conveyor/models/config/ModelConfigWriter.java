@@ -231,7 +231,7 @@ public final class ModelConfigWriter {
     write(extensions.serviceLevel(), proto);
     extensions.stepFlows().forEach(flow -> proto.addEnsembleStep(EnsembleMapper.toProto(flow)));
     for (Preprocessing block : extensions.preprocessing()) {
-      proto.addPreprocessing(
+      ImagePreprocessing.Builder images =
           ImagePreprocessing.newBuilder()
               .setInput(block.input())
               .setMode(ImagePreprocessing.Mode.valueOf(block.mode().name()))
@@ -242,7 +242,17 @@ public final class ModelConfigWriter {
               .setDataType(type(block.dataType()))
               .addAllMean(block.mean())
               .addAllScale(block.scale())
-              .setPadValue(block.padValue()));
+              .setPadValue(block.padValue());
+      block.sizes().forEach(s -> images.addSizesBuilder().setWidth(s.width()).setHeight(s.height()));
+      block
+          .boxes()
+          .forEach(
+              b ->
+                  images
+                      .addBoxesBuilder()
+                      .setOutput(b.output())
+                      .setUnits(ImagePreprocessing.Units.valueOf(b.units().name())));
+      proto.addPreprocessing(images);
     }
     return proto.build();
   }

@@ -2,12 +2,14 @@ package dev.conveyor.models.config;
 
 import static dev.conveyor.models.config.Keys.under;
 
+import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /** Checks that the images which preprocessing makes are what the model takes. Stateless. */
 final class PreprocessingRules {
@@ -64,14 +66,54 @@ final class PreprocessingRules {
     }
     boolean channelsFirst = block.layout() == Preprocessing.Layout.NCHW;
     requireDim(block, "color", input, image.dim(channelsFirst ? 0 : 2), block.color().channels());
-    requireDim(block, "height", input, image.dim(channelsFirst ? 1 : 0), block.height());
-    requireDim(block, "width", input, image.dim(channelsFirst ? 2 : 1), block.width());
+    for (Preprocessing.Size size : block.allSizes()) {
+      requireDim(block, "height", input, image.dim(channelsFirst ? 1 : 0), size.height());
+      requireDim(block, "width", input, image.dim(channelsFirst ? 2 : 1), size.width());
+    }
+    long height = common(block.allSizes().stream().mapToInt(Preprocessing.Size::height));
+    long width = common(block.allSizes().stream().mapToInt(Preprocessing.Size::width));
     Shape fixed =
         channelsFirst
-            ? Shape.of(block.color().channels(), block.height(), block.width())
-            : Shape.of(block.height(), block.width(), block.color().channels());
+            ? Shape.of(block.color().channels(), height, width)
+            : Shape.of(height, width, block.color().channels());
     Shape full = batches ? fixed.withBatch(Shape.DYNAMIC) : leading ? fixed.withBatch(1) : fixed;
     return new TensorSpec(input.name(), input.type(), full);
+  }
+
+  private static long common(IntStream sides) {
+    int[] different = sides.distinct().toArray();
+    return different.length == 1 ? different[0] : Shape.DYNAMIC;
+  }
+
+  /** Checks that outputs which are to be brought to the image's coordinates are boxes. */
+  static void requireBoxes(List<Preprocessing> blocks, List<TensorSpec> outputs) {
+    for (int i = 0; i < blocks.size(); i++) {
+      List<Preprocessing.Boxes> boxes = blocks.get(i).boxes();
+      for (int b = 0; b < boxes.size(); b++) {
+        String name = boxes.get(b).output();
+        String key =
+            "%s.preprocessing[%d].boxes[%d].output".formatted(ModelConfig.EXTENSIONS_KEY, i, b);
+        TensorSpec output =
+            outputs.stream()
+                .filter(o -> o.name().equals(name))
+                .findFirst()
+                .orElseThrow(
+                    () ->
+                        new ConfigException(
+                            key,
+                            "an output of the model, which has "
+                                + outputs.stream().map(TensorSpec::name).toList(),
+                            "\"" + name + "\""));
+        Shape shape = output.shape();
+        if (output.type() != DataType.FP32
+            || shape.rank() < 2
+            || (shape.dim(shape.rank() - 1) != 4
+                && shape.dim(shape.rank() - 1) != Shape.DYNAMIC)) {
+          throw new ConfigException(
+              key, "an output FP32 [..., 4]", "\"" + name + "\" " + output.type() + shape);
+        }
+      }
+    }
   }
 
   private static void requireDim(

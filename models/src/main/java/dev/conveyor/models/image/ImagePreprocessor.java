@@ -7,8 +7,10 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.Preprocessing;
+import dev.conveyor.models.config.Preprocessing.Size;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.opencv.global.opencv_core;
 import org.bytedeco.opencv.global.opencv_imgcodecs;
@@ -16,7 +18,6 @@ import org.bytedeco.opencv.global.opencv_imgproc;
 import org.bytedeco.opencv.opencv_core.Mat;
 import org.bytedeco.opencv.opencv_core.Rect;
 import org.bytedeco.opencv.opencv_core.Scalar;
-import org.bytedeco.opencv.opencv_core.Size;
 
 /**
  * Turns one encoded image into the numbers that a model takes, as its {@link Preprocessing} says.
@@ -31,7 +32,7 @@ public final class ImagePreprocessor {
 
   private final Preprocessing config;
   private final long maxPixels;
-  private final int outputBytesPerImage;
+  private final Size first;
   private final PixelWriter writer;
 
   /**
@@ -47,17 +48,25 @@ public final class ImagePreprocessor {
     }
     this.config = config;
     this.maxPixels = maxPixels;
-    this.outputBytesPerImage = outputBytes(config);
+    this.first = config.allSizes().get(0);
+    for (Size size : config.allSizes()) {
+      int unused = outputBytes(config, size); // refuses what is too large
+    }
     this.writer = new PixelWriter(config);
     OpenCv.load();
   }
 
-  /** Returns the shape of one preprocessed image, without a batch dimension. */
+  /** Returns the shape of one preprocessed image of the first size, without a batch dimension. */
   public Shape outputShape() {
+    return outputShape(first);
+  }
+
+  /** Returns the shape of one preprocessed image of a size, without a batch dimension. */
+  Shape outputShape(Size size) {
     int channels = config.color().channels();
     return switch (config.layout()) {
-      case NCHW -> Shape.of(channels, config.height(), config.width());
-      case NHWC -> Shape.of(config.height(), config.width(), channels);
+      case NCHW -> Shape.of(channels, size.height(), size.width());
+      case NHWC -> Shape.of(size.height(), size.width(), channels);
     };
   }
 
@@ -66,7 +75,34 @@ public final class ImagePreprocessor {
   }
 
   public int outputBytesPerImage() {
-    return outputBytesPerImage;
+    return outputBytes(config, first);
+  }
+
+  /** Returns the bytes of one preprocessed image of a size. */
+  int outputBytes(Size size) {
+    return outputBytes(config, size);
+  }
+
+  /** Returns whether images may get one of several sizes. */
+  boolean hasChoice() {
+    return config.allSizes().size() > 1;
+  }
+
+  /** Returns the size that wastes least for images of these sizes together. */
+  Size choose(List<Size> images) {
+    return hasChoice() ? Placement.choose(config.mode(), config.allSizes(), images) : first;
+  }
+
+  /**
+   * Returns the size of an image as it is decoded, going by its header.
+   *
+   * @throws InferenceException with {@code INVALID_REQUEST} if it has none
+   */
+  static Size sizeOf(ByteBuffer encoded) {
+    ImageHeader header = ImageHeader.read(encoded);
+    return ExifOrientation.swapsSides(encoded)
+        ? new Size(header.height(), header.width())
+        : new Size(header.width(), header.height());
   }
 
   /**
@@ -78,8 +114,13 @@ public final class ImagePreprocessor {
    *     large or of another kind; what {@code target} holds then is undefined
    */
   public void process(ByteBuffer encoded, ByteBuffer target, int targetOffset) {
+    Placement unused = process(encoded, first, target, targetOffset);
+  }
+
+  /** As {@link #process(ByteBuffer, ByteBuffer, int)}, to a size; returns where the image lies. */
+  Placement process(ByteBuffer encoded, Size size, ByteBuffer target, int targetOffset) {
     check(ImageHeader.readComplete(encoded));
-    decodeInto(encoded, target.slice(targetOffset, outputBytesPerImage));
+    return decodeInto(encoded, size, target.slice(targetOffset, outputBytes(size)));
   }
 
   private void check(ImageHeader header) {
@@ -96,14 +137,14 @@ public final class ImagePreprocessor {
     }
   }
 
-  private void decodeInto(ByteBuffer encoded, ByteBuffer target) {
+  private Placement decodeInto(ByteBuffer encoded, Size size, ByteBuffer target) {
     try (BytePointer input = nativeBytes(encoded);
         Mat wrapped = new Mat(1, encoded.remaining(), opencv_core.CV_8UC1, input);
         Mat decoded = opencv_imgcodecs.imdecode(wrapped, readMode())) {
       if (decoded.empty() || decoded.channels() != config.color().channels()) {
         throw InferenceException.invalid("corrupt image: its data cannot be decoded");
       }
-      fit(decoded, target);
+      return fit(decoded, size, target);
     } catch (InferenceException e) {
       throw e;
     } catch (RuntimeException e) {
@@ -113,32 +154,36 @@ public final class ImagePreprocessor {
     }
   }
 
-  private void fit(Mat decoded, ByteBuffer target) {
-    switch (config.mode()) {
-      case RESIZE -> stretch(decoded, target);
-      case LETTERBOX -> letterbox(decoded, target);
+  private Placement fit(Mat decoded, Size size, ByteBuffer target) {
+    Placement placement =
+        Placement.of(config.mode(), size, new Size(decoded.cols(), decoded.rows()));
+    Letterbox box = placement.frame();
+    if (box.width() == size.width() && box.height() == size.height()) {
+      stretch(decoded, size, target);
+      return placement;
     }
+    try (Scalar padding = Scalar.all(config.padValue());
+        Mat frame = new Mat(size.height(), size.width(), decoded.type(), padding);
+        Rect rect = new Rect(box.x(), box.y(), box.width(), box.height());
+        Mat inside = frame.apply(rect);
+        org.bytedeco.opencv.opencv_core.Size to = nativeSize(box.width(), box.height())) {
+      // Size and type match, so this writes into the frame and allocates nothing.
+      opencv_imgproc.resize(decoded, inside, to, 0, 0, opencv_imgproc.INTER_LINEAR);
+      writer.write(frame, target);
+    }
+    return placement;
   }
 
-  private void stretch(Mat decoded, ByteBuffer target) {
+  private void stretch(Mat decoded, Size size, ByteBuffer target) {
     try (Mat fitted = new Mat();
-        Size size = new Size(config.width(), config.height())) {
-      opencv_imgproc.resize(decoded, fitted, size, 0, 0, opencv_imgproc.INTER_LINEAR);
+        org.bytedeco.opencv.opencv_core.Size to = nativeSize(size.width(), size.height())) {
+      opencv_imgproc.resize(decoded, fitted, to, 0, 0, opencv_imgproc.INTER_LINEAR);
       writer.write(fitted, target);
     }
   }
 
-  private void letterbox(Mat decoded, ByteBuffer target) {
-    Letterbox box = Letterbox.fit(decoded.cols(), decoded.rows(), config.width(), config.height());
-    try (Scalar padding = Scalar.all(config.padValue());
-        Mat frame = new Mat(config.height(), config.width(), decoded.type(), padding);
-        Rect rect = new Rect(box.x(), box.y(), box.width(), box.height());
-        Mat inside = frame.apply(rect);
-        Size size = new Size(box.width(), box.height())) {
-      // Size and type match, so this writes into the frame and allocates nothing.
-      opencv_imgproc.resize(decoded, inside, size, 0, 0, opencv_imgproc.INTER_LINEAR);
-      writer.write(frame, target);
-    }
+  private static org.bytedeco.opencv.opencv_core.Size nativeSize(int width, int height) {
+    return new org.bytedeco.opencv.opencv_core.Size(width, height);
   }
 
   private int readMode() {
@@ -166,15 +211,15 @@ public final class ImagePreprocessor {
     return InferenceException.invalid("corrupt image: " + message);
   }
 
-  private static int outputBytes(Preprocessing config) {
+  private static int outputBytes(Preprocessing config, Size size) {
     try {
-      int pixels = Math.multiplyExact(config.height(), config.width());
+      int pixels = Math.multiplyExact(size.height(), size.width());
       int values = Math.multiplyExact(pixels, config.color().channels());
       return Math.multiplyExact(values, config.dataType().sizeBytes());
     } catch (ArithmeticException e) {
       throw new ConfigException(
           "height, width",
-          "an image of %d x %d is over 2 GiB".formatted(config.height(), config.width()));
+          "an image of %d x %d is over 2 GiB".formatted(size.height(), size.width()));
     }
   }
 }

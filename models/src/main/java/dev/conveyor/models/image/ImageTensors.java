@@ -7,8 +7,11 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.models.config.Preprocessing;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Turns the encoded images of one request into the tensor that the model takes.
@@ -41,23 +44,39 @@ public final class ImageTensors {
    *     message says which, from 0, and why), or if the pool has no memory left
    */
   public Tensor preprocess(Tensor encoded, int maxBatchSize) {
+    return fit(encoded, maxBatchSize).tensor();
+  }
+
+  /**
+   * What became of the images of a request.
+   *
+   * @param size of all of them now
+   * @param placements of each, where it lies in that
+   */
+  public record Fitted(Tensor tensor, Preprocessing.Size size, List<Placement> placements) {}
+
+  /** As {@link #preprocess}, and says where the images lie. */
+  public Fitted fit(Tensor encoded, int maxBatchSize) {
     int images = checkedCount(encoded, Math.max(1, maxBatchSize));
-    long totalBytes = (long) images * preprocessor.outputBytesPerImage();
-    Shape shape = preprocessor.outputShape().withBatch(images);
+    Preprocessing.Size size = choose(encoded);
+    List<Placement> placements = new ArrayList<>(images);
+    long totalBytes = (long) images * preprocessor.outputBytes(size);
+    Shape shape = preprocessor.outputShape(size).withBatch(images);
     if (totalBytes < MAX_HEAP_BYTES) {
       ByteBuffer target = ByteBuffer.allocate((int) totalBytes).order(ByteOrder.LITTLE_ENDIAN);
-      processAll(encoded, target);
-      return Tensor.of(encoded.name(), preprocessor.outputType(), shape, target);
+      processAll(encoded, size, target, placements);
+      return new Fitted(
+          Tensor.of(encoded.name(), preprocessor.outputType(), shape, target), size, placements);
     }
     Lease lease = acquire(encoded, images, totalBytes);
     boolean done = false;
     try {
-      processAll(encoded, lease.buffer());
+      processAll(encoded, size, lease.buffer(), placements);
       Tensor tensor =
           Tensor.ofLease(
               encoded.name(), preprocessor.outputType(), shape, lease, 0, (int) totalBytes);
       done = true;
-      return tensor;
+      return new Fitted(tensor, size, placements);
     } finally {
       if (!done) {
         lease.close();
@@ -65,13 +84,33 @@ public final class ImageTensors {
     }
   }
 
-  private void processAll(Tensor encoded, ByteBuffer target) {
-    int imageBytes = preprocessor.outputBytesPerImage();
+  private Preprocessing.Size choose(Tensor encoded) {
+    List<Preprocessing.Size> sizes = new ArrayList<>();
+    if (preprocessor.hasChoice()) {
+      forEach(encoded, (index, image) -> sizes.add(ImagePreprocessor.sizeOf(image)));
+    }
+    return preprocessor.choose(sizes);
+  }
+
+  private void processAll(
+      Tensor encoded, Preprocessing.Size size, ByteBuffer target, List<Placement> placements) {
+    int imageBytes = preprocessor.outputBytes(size);
+    forEach(
+        encoded,
+        (index, image) ->
+            placements.add(preprocessor.process(image, size, target, index * imageBytes)));
+  }
+
+  private interface ImageVisitor {
+    void visit(int index, ByteBuffer image);
+  }
+
+  private static void forEach(Tensor encoded, ImageVisitor visitor) {
     BytesTensors.forEach(
         encoded,
         (index, data, offset, lengthBytes) -> {
           try {
-            preprocessor.process(data.slice(offset, lengthBytes), target, index * imageBytes);
+            visitor.visit(index, data.slice(offset, lengthBytes));
           } catch (InferenceException e) {
             throw new InferenceException(
                 e.code(),

@@ -25,8 +25,6 @@ final class PixelWriter {
 
   private static final int LEVELS = 256;
 
-  private final int width;
-  private final int height;
   private final int channels;
   private final int depth;
   private final boolean planar;
@@ -42,8 +40,6 @@ final class PixelWriter {
   private final byte[] levels;
 
   PixelWriter(Preprocessing config) {
-    this.width = config.width();
-    this.height = config.height();
     this.channels = config.color().channels();
     this.depth = config.dataType() == DataType.FP32 ? opencv_core.CV_32F : opencv_core.CV_8U;
     this.planar = config.layout() == Layout.NCHW && channels > 1;
@@ -64,8 +60,7 @@ final class PixelWriter {
   }
 
   /**
-   * Writes one image of the configured size into {@code target}, which has exactly the size of the
-   * tensor and may be native or on the heap.
+   * Writes one image into {@code target}, which has exactly the size of its tensor and may be native or on the heap.
    */
   void write(Mat image, ByteBuffer target) {
     if (target.isDirect()) {
@@ -87,7 +82,8 @@ final class PixelWriter {
       writePlanes(image, to);
       return;
     }
-    try (Mat out = new Mat(height, width, opencv_core.CV_MAKETYPE(depth, channels), to);
+    try (Mat out = new Mat(
+                image.rows(), image.cols(), opencv_core.CV_MAKETYPE(depth, channels), to);
         Mat ordered = new Mat()) {
       if (swapped && uniform && depth == opencv_core.CV_8U && levels.length == 0) {
         opencv_imgproc.cvtColor(image, out, opencv_imgproc.COLOR_BGR2RGB);
@@ -101,7 +97,8 @@ final class PixelWriter {
   }
 
   private void writePlanes(Mat image, BytePointer to) {
-    try (Mat all = new Mat(channels * height, width, depth, to);
+    int height = image.rows();
+    try (Mat all = new Mat(channels * height, image.cols(), depth, to);
         MatVector planes = new MatVector()) {
       opencv_core.split(image, planes);
       for (int c = 0; c < channels; c++) {

@@ -7,6 +7,7 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.Preprocessing;
+import dev.conveyor.models.image.ExifOrientation;
 import dev.conveyor.models.image.ImageHeader;
 import dev.conveyor.models.image.ImagePreprocessor;
 import java.nio.ByteBuffer;

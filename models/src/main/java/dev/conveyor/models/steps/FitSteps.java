@@ -5,10 +5,12 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.config.Preprocessing.Mode;
+import dev.conveyor.models.config.Preprocessing.Size;
 import dev.conveyor.models.image.Letterbox;
+import dev.conveyor.models.image.Placement;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -19,24 +21,6 @@ final class FitSteps {
 
   private FitSteps() {}
 
-  /** A size that images are brought to. */
-  record Bucket(int width, int height) {
-
-    long area() {
-      return (long) width * height;
-    }
-  }
-
-  /** How an image gets into a bucket. */
-  enum Mode {
-    /** As it is, in the upper left corner; made smaller only if it fits into none. */
-    PAD,
-    /** As large as fits, in the middle. */
-    LETTERBOX,
-    /** Stretched to all of it. */
-    RESIZE
-  }
-
   /** Settings {@code sizes} ("320x240,640x480"), {@code mode} and {@code value} of the padding. */
   static Step fit(StepSettings settings) {
     Mode mode = Mode.valueOf(settings.word("mode", "PAD", "LETTERBOX", "RESIZE"));
@@ -45,7 +29,7 @@ final class FitSteps {
 
   /** Settings {@code width}, {@code height} and {@code value} of the padding. */
   static Step letterbox(StepSettings settings) {
-    Bucket frame = new Bucket(Specs.size(settings, "width"), Specs.size(settings, "height"));
+    Size frame = new Size(Specs.size(settings, "width"), Specs.size(settings, "height"));
     return fit(Mode.LETTERBOX, List.of(frame), value(settings));
   }
 
@@ -53,16 +37,16 @@ final class FitSteps {
     return (float) settings.number("value", -1e30, 1e30, 0);
   }
 
-  private static List<Bucket> buckets(StepSettings settings) {
+  private static List<Size> buckets(StepSettings settings) {
     String text = settings.text("sizes", "");
-    List<Bucket> buckets = new ArrayList<>();
+    List<Size> buckets = new ArrayList<>();
     for (String size : text.split(",", -1)) {
       String[] sides = size.strip().split("x", -1);
       try {
         int width = Integer.parseInt(sides[0]);
         int height = Integer.parseInt(sides[sides.length - 1]);
         if (sides.length == 2 && width > 0 && height > 0 && Math.max(width, height) <= 65_535) {
-          buckets.add(new Bucket(width, height));
+          buckets.add(new Size(width, height));
           continue;
         }
       } catch (NumberFormatException e) {
@@ -73,44 +57,7 @@ final class FitSteps {
     return buckets;
   }
 
-  /**
-   * Returns the bucket that wastes least: to pad, the one with the fewest pixels that holds the
-   * image; else the one of whose pixels the smallest share is padding, or that stretches least. Of
-   * equals the smallest.
-   */
-  static Bucket choose(Mode mode, List<Bucket> buckets, int width, int height) {
-    if (mode == Mode.PAD) {
-      List<Bucket> holding =
-          buckets.stream().filter(b -> b.width() >= width && b.height() >= height).toList();
-      if (!holding.isEmpty()) {
-        return holding.stream().min(Comparator.comparingLong(Bucket::area)).orElseThrow();
-      }
-    }
-    double aspect = Math.log((double) width / height);
-    // The share of padding grows with the difference in aspect, so both are one comparison.
-    return buckets.stream()
-        .min(
-            Comparator.comparingDouble(
-                    (Bucket b) -> Math.abs(Math.log((double) b.width() / b.height()) - aspect))
-                .thenComparingLong(Bucket::area))
-        .orElseThrow();
-  }
-
-  private static Letterbox place(Mode mode, Bucket bucket, int width, int height) {
-    if (mode == Mode.RESIZE) {
-      return new Letterbox(0, 0, bucket.width(), bucket.height());
-    }
-    if (mode == Mode.PAD) {
-      if (bucket.width() >= width && bucket.height() >= height) {
-        return new Letterbox(0, 0, width, height);
-      }
-      Letterbox fit = Letterbox.fit(width, height, bucket.width(), bucket.height());
-      return new Letterbox(0, 0, fit.width(), fit.height());
-    }
-    return Letterbox.fit(width, height, bucket.width(), bucket.height());
-  }
-
-  private static Step fit(Mode mode, List<Bucket> buckets, float value) {
+  private static Step fit(Mode mode, List<Size> buckets, float value) {
     return new FunctionStep(
         List.of("image"),
         specs -> {
@@ -132,7 +79,7 @@ final class FitSteps {
         tensors -> fit(mode, buckets, value, tensors.get(0)));
   }
 
-  private static List<Tensor> fit(Mode mode, List<Bucket> buckets, float value, Tensor image) {
+  private static List<Tensor> fit(Mode mode, List<Size> buckets, float value, Tensor image) {
     int n = (int) image.shape().dim(0);
     int planes = (int) image.shape().dim(1);
     int height = (int) image.shape().dim(2);
@@ -140,8 +87,9 @@ final class FitSteps {
     if (width == 0 || height == 0) {
       throw InferenceException.invalid("the image has no pixels: " + image.shape());
     }
-    Bucket bucket = choose(mode, buckets, width, height);
-    Letterbox place = place(mode, bucket, width, height);
+    Size source = new Size(width, height);
+    Size bucket = Placement.choose(mode, buckets, List.of(source));
+    Letterbox place = Placement.of(mode, bucket, source).frame();
     Shape shape = Shape.of(n, planes, bucket.height(), bucket.width());
     ByteBuffer out = Specs.allocate(shape, image.type());
     if (value != 0) {

@@ -343,6 +343,29 @@ class ModelConfigRoundTripTest {
                     type,
                     values.subList(0, color.channels()),
                     List.of(),
-                    pad));
+                    pad))
+        .flatMap(
+            one ->
+                Arbitraries.of(true, false)
+                    .map(
+                        several ->
+                            several
+                                ? new Preprocessing(
+                                    one.input(),
+                                    one.mode(),
+                                    0,
+                                    0,
+                                    one.color(),
+                                    one.layout(),
+                                    one.dataType(),
+                                    one.mean(),
+                                    one.scale(),
+                                    one.padValue(),
+                                    List.of(
+                                        new Preprocessing.Size(8, 9), new Preprocessing.Size(3, 2)),
+                                    List.of(
+                                        new Preprocessing.Boxes(
+                                            "b", Preprocessing.Boxes.Units.NORMALIZED)))
+                                : one));
   }
 }

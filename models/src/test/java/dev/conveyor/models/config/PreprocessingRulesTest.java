@@ -71,6 +71,40 @@ class PreprocessingRulesTest {
   }
 
   @Test
+  void shouldLeaveSidesOpenThatDifferFromSizeToSize() {
+    TensorSpec image = new TensorSpec("image", DataType.FP32, Shape.of(-1, 3, -1, -1));
+    TensorSpec boxes = new TensorSpec("boxes", DataType.FP32, Shape.of(-1, -1, 4));
+    String sizes =
+        "'input': 'image', 'mode': 'PAD', 'sizes': [{'width': 8, 'height': 4},"
+            + " {'width': 6, 'height': 4}], 'boxes': [{'output': '%s'}]";
+    ModelConfig config = config(sizes.formatted("boxes"));
+    var completed = ModelConfigCompleter.complete(config, List.of(image), List.of(boxes, SCORES));
+    assertThat(completed.signature().inputs())
+        .containsExactly(new TensorSpec("image", DataType.FP32, Shape.of(-1, 3, 4, -1)));
+
+    TensorSpec fixed = new TensorSpec("image", DataType.FP32, Shape.of(-1, 3, 4, 8));
+    assertThatThrownBy(
+            () -> ModelConfigCompleter.complete(config, List.of(fixed), List.of(boxes, SCORES)))
+        .hasMessage(
+            "conveyor.preprocessing[0].width: expected width 8, as \"image\" has the shape"
+                + " [-1,3,4,8] read as NCHW, found width 6");
+    assertThatThrownBy(
+            () ->
+                ModelConfigCompleter.complete(
+                    config(sizes.formatted("scores")), List.of(image), List.of(boxes, SCORES)))
+        .hasMessage(
+            "conveyor.preprocessing[0].boxes[0].output: expected an output FP32 [..., 4],"
+                + " found \"scores\" FP32[-1,2]");
+    assertThatThrownBy(
+            () ->
+                ModelConfigCompleter.complete(
+                    config(sizes.formatted("none")), List.of(image), List.of(boxes)))
+        .hasMessage(
+            "conveyor.preprocessing[0].boxes[0].output: expected an output of the model, which"
+                + " has [boxes], found \"none\"");
+  }
+
+  @Test
   void shouldRefuseInputsThatAreNoImages() {
     for (Shape shape : List.of(Shape.of(-1, 10), Shape.of(2, 3, 4, 6), Shape.of())) {
       TensorSpec input = new TensorSpec("image", DataType.FP32, shape);

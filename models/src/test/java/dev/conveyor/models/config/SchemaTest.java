@@ -99,6 +99,9 @@ class SchemaTest {
             + " 'min_requests': 10}}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
             + " 'color': 'GRAY', 'mean': [1.5], 'pad_value': 255, 'mode': 'LETTERBOX'}]}}",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'mode': 'PAD', 'sizes':"
+            + " [{'width': 8, 'height': 8}, {'width': 16, 'height': 8}],"
+            + " 'boxes': [{'output': 'b', 'units': 'NORMALIZED'}]}]}}",
       })
   void shouldAcceptModelConfigurationsThatTheReaderAccepts(String sample) {
     String json = sample.replace('\'', '"');

@@ -132,6 +132,44 @@ final class ImageTensorsTest {
     }
   }
 
+  @Test
+  void shouldBringImagesOfAnySizeToTheOneThatWastesLeast() {
+    Preprocessing config =
+        new Preprocessing(
+            "image",
+            Mode.PAD,
+            0,
+            0,
+            Color.RGB,
+            Layout.NCHW,
+            DataType.UINT8,
+            List.of(),
+            List.of(),
+            7,
+            List.of(new Preprocessing.Size(10, 9), new Preprocessing.Size(32, 24)),
+            List.of());
+    ImageTensors tensors = new ImageTensors(new ImagePreprocessor(config, 1_000_000), pool);
+
+    assertThat(tensors.preprocess(images(RED, RED), 8).shape()).isEqualTo(Shape.of(2, 3, 9, 10));
+
+    ImageTensors.Fitted mixed = tensors.fit(images(RED, BLUE), 8);
+    assertThat(mixed.tensor().shape()).isEqualTo(Shape.of(2, 3, 24, 32));
+    assertThat(mixed.placements())
+        .containsExactly(
+            new Placement(new Preprocessing.Size(9, 9), new Letterbox(0, 0, 9, 9)),
+            new Placement(new Preprocessing.Size(30, 20), new Letterbox(0, 0, 30, 20)));
+    assertThat(mixed.tensor().data().get(8) & 0xFF).as("red").isEqualTo(255);
+    assertThat(mixed.tensor().data().get(9)).as("padding").isEqualTo((byte) 7);
+    int blue = (3 + 2) * 24 * 32;
+    assertThat(mixed.tensor().data().get(blue + 29) & 0xFF).isEqualTo(255);
+    assertThat(mixed.tensor().data().get(blue + 30)).isEqualTo((byte) 7);
+
+    assertFails(
+        () -> tensors.preprocess(images(RED, new byte[] {1, 2, 3, 4}), 8),
+        ErrorCode.INVALID_REQUEST,
+        "image 1 of input 'image': neither JPEG nor PNG");
+  }
+
   private static void assertFails(
       org.assertj.core.api.ThrowableAssert.ThrowingCallable call, ErrorCode code, String message) {
     assertThatThrownBy(call)

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /**
  * The workers that decode images, as many as there are cores, shared by all models. While a batch
@@ -67,7 +68,7 @@ public final class ImageStage {
     Map<String, Input> inputs = new HashMap<>();
     for (Preprocessing block : config.extensions().preprocessing()) {
       ImageTensors images = new ImageTensors(new ImagePreprocessor(block, maxPixels), pool);
-      inputs.put(block.input(), new Input(images, dims(config, block.input())));
+      inputs.put(block.input(), new Input(images, dims(config, block.input()), block.boxes()));
     }
     return new ModelImages(inputs, config.maxBatchSize());
   }
@@ -78,7 +79,7 @@ public final class ImageStage {
   }
 
   /** One input that takes images; {@code dims} as configured, without the batch dimension. */
-  private record Input(ImageTensors images, Shape dims) {}
+  private record Input(ImageTensors images, Shape dims, List<Preprocessing.Boxes> boxes) {}
 
   private static Shape dims(ModelConfig config, String input) {
     return config.inputs().stream()
@@ -110,23 +111,36 @@ public final class ImageStage {
     }
 
     @Override
-    public Future<List<Tensor>> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
+    public Future<Prepared> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
       return workers.run(
           () -> decode(inputs, reply, admission), () -> inputs.forEach(Tensor::close));
     }
 
-    private List<Tensor> decode(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
+    private Prepared decode(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
       List<Tensor> ready = new ArrayList<>(inputs.size());
+      UnaryOperator<List<Tensor>> outputs = UnaryOperator.identity();
       try {
         if (reply.isDone()) {
           throw new InferenceException(ErrorCode.CANCELLED, "cancelled before decoding");
         }
         admission.run();
         for (Tensor tensor : inputs) {
-          ready.add(takesImages(tensor) ? decode(tensor) : tensor);
+          Input input = tensor.type() == DataType.BYTES ? byName.get(tensor.name()) : null;
+          if (input == null) {
+            ready.add(tensor);
+            continue;
+          }
+          ImageTensors.Fitted fitted = input.images().fit(tensor, maxBatchSize);
+          ready.add(withoutBatch(fitted.tensor(), input.dims()));
+          if (!input.boxes().isEmpty()) {
+            SourceBoxes boxes =
+                new SourceBoxes(input.boxes(), fitted.size(), fitted.placements());
+            UnaryOperator<List<Tensor>> before = outputs;
+            outputs = given -> boxes.apply(before.apply(given));
+          }
         }
         inputs.stream().filter(this::takesImages).forEach(Tensor::close);
-        return ready;
+        return new Prepared(ready, outputs);
       } catch (RuntimeException | Error e) {
         ready.forEach(Tensor::close);
         inputs.forEach(Tensor::close);
@@ -134,11 +148,12 @@ public final class ImageStage {
       }
     }
 
-    @SuppressWarnings("NullAway") // takesImages() found the entry
-    private Tensor decode(Tensor encoded) {
-      Input input = byName.get(encoded.name());
-      Tensor pixels = input.images().preprocess(encoded, maxBatchSize);
-      return maxBatchSize > 0 ? pixels : pixels.reshaped(input.dims());
+    private Tensor withoutBatch(Tensor pixels, Shape dims) {
+      if (maxBatchSize > 0) {
+        return pixels;
+      }
+      Shape whole = pixels.shape(); // of one image
+      return dims.rank() == whole.rank() ? pixels : pixels.reshaped(whole.withoutFirst());
     }
 
     private boolean takesImages(Tensor tensor) {

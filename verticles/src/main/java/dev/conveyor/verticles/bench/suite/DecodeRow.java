@@ -119,8 +119,8 @@ final class DecodeRow {
                 images
                     .preprocess(List.of(image), nobody, () -> {})
                     .onSuccess(
-                        pixels -> {
-                          pixels.forEach(Tensor::close);
+                        prepared -> {
+                          prepared.inputs().forEach(Tensor::close);
                           done.incrementAndGet();
                         })
                     .onComplete(end -> room.release()));

@@ -1,4 +1,4 @@
-package dev.conveyor.models.steps;
+package dev.conveyor.models.image;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -7,7 +7,7 @@ import java.nio.ByteOrder;
  * The orientation tag of JPEG files (Exif 2.3, 4.6.4): decoding applies it, so it decides what the
  * width of an image is. Stateless.
  */
-final class ExifOrientation {
+public final class ExifOrientation {
 
   private static final int ORIENTATION = 0x0112;
   private static final int FIRST_TURNED = 5;
@@ -16,7 +16,7 @@ final class ExifOrientation {
   private ExifOrientation() {}
 
   /** Returns whether decoding swaps width and height; false if the file does not say. */
-  static boolean swapsSides(ByteBuffer encoded) {
+  public static boolean swapsSides(ByteBuffer encoded) {
     ByteBuffer bytes = encoded.slice().order(ByteOrder.BIG_ENDIAN);
     try {
       int at = 2;
