@@ -65,6 +65,46 @@ final class PipelineConfigs {
                 .mergeIn(parameters("step[3].height", "240")));
   }
 
+  /** An image of any size in tiles through a segmenter for one size. */
+  static JsonObject large(String segmenter, int tile, int overlap, float mean, float scale) {
+    JsonObject config =
+        ensemble(
+            0,
+            List.of(tensor("photo", "TYPE_STRING", 1)),
+            List.of(tensor("mask", "TYPE_FP32", 1, 1, -1, -1)),
+            step("conveyor.decode", map("image", "photo"), map("image", "pixels")),
+            step(
+                "conveyor.tile",
+                map("image", "pixels"),
+                map("tiles", "tiles").put("origins", "origins").put("size", "size")),
+            step("conveyor.normalize", map("image", "tiles"), map("image", "input")),
+            step(segmenter, map("image", "input"), map("mask", "likelihood")),
+            step(
+                "conveyor.stitch",
+                map("tiles", "likelihood").put("origins", "origins").put("size", "size"),
+                map("image", "mask")));
+    return config
+        .put(
+            "parameters",
+            parameters("step[1].width", Integer.toString(tile))
+                .mergeIn(parameters("step[1].height", Integer.toString(tile)))
+                .mergeIn(parameters("step[1].overlap", Integer.toString(overlap)))
+                .mergeIn(parameters("step[2].mean", Float.toString(mean)))
+                .mergeIn(parameters("step[2].scale", Float.toString(scale))))
+        .put(
+            "conveyor",
+            new JsonObject()
+                .put(
+                    "ensemble_step",
+                    new JsonArray()
+                        .add(
+                            new JsonObject()
+                                .put("step", 2)
+                                .put("for_each", new JsonArray().add("image"))
+                                .put("max_items", 65_536))
+                        .add(new JsonObject().put("step", 4).put("join", true))));
+  }
+
   /** Adds decoding to a model's configuration. */
   static JsonObject images(JsonObject config, String input, int width, int height) {
     JsonObject block =

@@ -61,6 +61,10 @@ final class PipelinesSuite implements Suite {
             Target.atLeast(0.99, ""),
             () -> new FacesRow(lab).measure()),
         new SuiteRow(
+            "8K in tiles: pixels beyond what the tiles that cover them say",
+            Target.atMost(0, ""),
+            () -> new TilesRow(lab).measure()),
+        new SuiteRow(
             "decode + resize per CPU second / plain OpenCV loop",
             Target.atLeast(0.95, ""),
             () -> new DecodeRow(lab).measure()));

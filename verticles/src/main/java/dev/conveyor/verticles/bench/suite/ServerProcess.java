@@ -13,6 +13,8 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -146,13 +148,32 @@ final class ServerProcess implements AutoCloseable {
   /** Sends one image to a model that takes one, and returns the answer with all data as JSON. */
   JsonObject answer(String model, String input, byte[] image)
       throws IOException, InterruptedException {
+    return new JsonObject(
+        new String(answer(model, input, image, false).body(), StandardCharsets.UTF_8));
+  }
+
+  /** Sends one image to a model that takes one, and returns the data of its outputs. */
+  ByteBuffer binaryAnswer(String model, String input, byte[] image)
+      throws IOException, InterruptedException {
+    HttpResponse<byte[]> response = answer(model, input, image, true);
+    int head =
+        (int) response.headers().firstValueAsLong(HttpPayload.HEAD_LENGTH_HEADER).orElse(0);
+    return ByteBuffer.wrap(response.body(), head, response.body().length - head).slice();
+  }
+
+  private HttpResponse<byte[]> answer(String model, String input, byte[] image, boolean binary)
+      throws IOException, InterruptedException {
     JsonObject tensor =
         new JsonObject()
             .put("name", input)
             .put("datatype", "BYTES")
             .put("shape", new JsonArray().add(1))
             .put("parameters", new JsonObject().put("binary_data_size", image.length + 4));
-    Buffer body = new JsonObject().put("inputs", new JsonArray().add(tensor)).toBuffer();
+    Buffer body =
+        new JsonObject()
+            .put("inputs", new JsonArray().add(tensor))
+            .put("parameters", new JsonObject().put("binary_data_output", binary))
+            .toBuffer();
     int headBytes = body.length();
     body.appendIntLE(image.length).appendBytes(image);
     HttpRequest post =
@@ -161,12 +182,16 @@ final class ServerProcess implements AutoCloseable {
             .header(HttpPayload.HEAD_LENGTH_HEADER, Integer.toString(headBytes))
             .POST(HttpRequest.BodyPublishers.ofByteArray(body.getBytes()))
             .build();
-    HttpResponse<String> response = client.send(post, HttpResponse.BodyHandlers.ofString());
+    HttpResponse<byte[]> response = client.send(post, HttpResponse.BodyHandlers.ofByteArray());
     if (response.statusCode() != 200) {
       throw new CannotMeasureException(
-          "%s: HTTP %d %s".formatted(model, response.statusCode(), response.body()));
+          "%s: HTTP %d %s"
+              .formatted(
+                  model,
+                  response.statusCode(),
+                  new String(response.body(), StandardCharsets.UTF_8)));
     }
-    return new JsonObject(response.body());
+    return response;
   }
 
   /** Returns what the HTTP front end answers. */
