@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -113,14 +114,16 @@ final class LocalGatewayTest {
           }
 
           @Override
-          public Future<List<Tensor>> preprocess(
+          public Future<Prepared> preprocess(
               List<Tensor> inputs, ReplyTo reply, Runnable admission) {
             try {
               admission.run();
             } catch (InferenceException e) {
               return Future.failedFuture(e);
             }
-            return decoded.future();
+            return decoded
+                .future()
+                .map(tensors -> new Prepared(tensors, UnaryOperator.identity()));
           }
         };
     return new ServedModel(
