@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * are decoded, steps without a model. Work begins only while there are cores that no batch keeps
  * busy; one piece may always run, for without it batches would run out of input.
  *
- * <p>So the next images are decoded while a batch computes, and however many wait, they take at most
- * one thread more than there are cores: on all its cores, what computes keeps at least {@code
+ * <p>So the next images are decoded while a batch computes, and however many wait, they take at
+ * most one thread more than there are cores: on all its cores, what computes keeps at least {@code
  * cores / (cores + 1)} of its speed. What has begun is not interrupted; pieces are milliseconds.
  *
  * <p>Thread-safe. Reads no clock. Invariant: when a piece begins, at most {@code max(1, cores -

@@ -13,8 +13,7 @@ final class Instances {
   private final Agenda agenda;
   private final Intake intake;
 
-  Instances(
-      ModelTable models, DeviceTable devices, LoadBoard loads, Agenda agenda, Intake intake) {
+  Instances(ModelTable models, DeviceTable devices, LoadBoard loads, Agenda agenda, Intake intake) {
     this.models = models;
     this.devices = devices;
     this.loads = loads;

@@ -224,7 +224,8 @@ public final class Scheduler {
   public int busyCores() {
     int busy = 0;
     for (DeviceState device : devices.all()) {
-      busy += device.spec.kind() == DeviceSpec.Kind.CPU ? device.spec.capacity() - device.room() : 0;
+      busy +=
+          device.spec.kind() == DeviceSpec.Kind.CPU ? device.spec.capacity() - device.room() : 0;
     }
     return busy;
   }

@@ -115,11 +115,7 @@ public final class ConveyorServer {
     this.cores = new CoreBudget(machine.cores());
     this.images =
         new ImageStage(
-            vertx,
-            machine.cores(),
-            cores,
-            requestMemory,
-            config.limits().maxImagePixels());
+            vertx, machine.cores(), cores, requestMemory, config.limits().maxImagePixels());
     this.steps = new StepStage(vertx, machine.cores(), cores);
     this.journal =
         new IsolationJournal(

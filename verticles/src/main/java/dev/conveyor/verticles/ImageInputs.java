@@ -21,8 +21,7 @@ public interface ImageInputs {
         }
 
         @Override
-        public Future<Prepared> preprocess(
-            List<Tensor> inputs, ReplyTo reply, Runnable admission) {
+        public Future<Prepared> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
           return Future.succeededFuture(new Prepared(inputs, UnaryOperator.identity()));
         }
       };

@@ -244,8 +244,7 @@ public final class LocalGateway implements InferenceGateway {
         .onComplete(
             prepared -> {
               long preprocessNs = System.nanoTime() - arrivalNs;
-              InputCheck.Checked ready =
-                  model.inputCheck().decoded(checked, prepared.inputs());
+              InputCheck.Checked ready = model.inputCheck().decoded(checked, prepared.inputs());
               submit(model, call, ready, prepared.outputs(), arrivalNs, preprocessNs, reply);
             },
             failure -> {

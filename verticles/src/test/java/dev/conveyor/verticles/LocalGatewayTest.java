@@ -121,9 +121,7 @@ final class LocalGatewayTest {
             } catch (InferenceException e) {
               return Future.failedFuture(e);
             }
-            return decoded
-                .future()
-                .map(tensors -> new Prepared(tensors, UnaryOperator.identity()));
+            return decoded.future().map(tensors -> new Prepared(tensors, UnaryOperator.identity()));
           }
         };
     return new ServedModel(

@@ -243,7 +243,9 @@ public final class ModelConfigWriter {
               .addAllMean(block.mean())
               .addAllScale(block.scale())
               .setPadValue(block.padValue());
-      block.sizes().forEach(s -> images.addSizesBuilder().setWidth(s.width()).setHeight(s.height()));
+      block
+          .sizes()
+          .forEach(s -> images.addSizesBuilder().setWidth(s.width()).setHeight(s.height()));
       block
           .boxes()
           .forEach(

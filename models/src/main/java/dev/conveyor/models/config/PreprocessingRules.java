@@ -107,8 +107,7 @@ final class PreprocessingRules {
         Shape shape = output.shape();
         if (output.type() != DataType.FP32
             || shape.rank() < 2
-            || (shape.dim(shape.rank() - 1) != 4
-                && shape.dim(shape.rank() - 1) != Shape.DYNAMIC)) {
+            || (shape.dim(shape.rank() - 1) != 4 && shape.dim(shape.rank() - 1) != Shape.DYNAMIC)) {
           throw new ConfigException(
               key, "an output FP32 [..., 4]", "\"" + name + "\" " + output.type() + shape);
         }

@@ -9,9 +9,9 @@ import java.util.Set;
  * Refuses what Triton can do and this server cannot, so that no model is served otherwise than its
  * configuration says.
  *
- * <p>Let through without effect, because answers do not depend on them: the rest of {@code optimization},
- * {@code metric_tags}, {@code model_metrics}, {@code cc_model_filenames}, {@code format}, and
- * whatever is at its default.
+ * <p>Let through without effect, because answers do not depend on them: the rest of {@code
+ * optimization}, {@code metric_tags}, {@code model_metrics}, {@code cc_model_filenames}, {@code
+ * format}, and whatever is at its default.
  */
 final class UnsupportedSettings {
 

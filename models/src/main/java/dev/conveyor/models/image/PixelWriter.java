@@ -60,7 +60,8 @@ final class PixelWriter {
   }
 
   /**
-   * Writes one image into {@code target}, which has exactly the size of its tensor and may be native or on the heap.
+   * Writes one image into {@code target}, which has exactly the size of its tensor and may be
+   * native or on the heap.
    */
   void write(Mat image, ByteBuffer target) {
     if (target.isDirect()) {
@@ -82,8 +83,8 @@ final class PixelWriter {
       writePlanes(image, to);
       return;
     }
-    try (Mat out = new Mat(
-                image.rows(), image.cols(), opencv_core.CV_MAKETYPE(depth, channels), to);
+    try (Mat out =
+            new Mat(image.rows(), image.cols(), opencv_core.CV_MAKETYPE(depth, channels), to);
         Mat ordered = new Mat()) {
       if (swapped && uniform && depth == opencv_core.CV_8U && levels.length == 0) {
         opencv_imgproc.cvtColor(image, out, opencv_imgproc.COLOR_BGR2RGB);

@@ -4,7 +4,8 @@ import dev.conveyor.models.Shape;
 import java.util.List;
 
 /**
- * The batch sizes that an engine is built for, and the one whose kernels are the fastest. Immutable.
+ * The batch sizes that an engine is built for, and the one whose kernels are the fastest.
+ * Immutable.
  *
  * @param least smallest batch
  * @param best size that kernels are chosen for

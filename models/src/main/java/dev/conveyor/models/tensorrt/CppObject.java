@@ -33,8 +33,7 @@ final class CppObject {
     this.table = new Memory((long) functions.size() * Native.POINTER_SIZE);
     for (int i = 0; i < functions.size(); i++) {
       table.setPointer(
-          (long) i * Native.POINTER_SIZE,
-          CallbackReference.getFunctionPointer(functions.get(i)));
+          (long) i * Native.POINTER_SIZE, CallbackReference.getFunctionPointer(functions.get(i)));
     }
     this.object = new Memory(Native.POINTER_SIZE);
     object.setPointer(0, table);

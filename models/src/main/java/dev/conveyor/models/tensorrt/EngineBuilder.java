@@ -30,7 +30,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Builds the engine of an ONNX file, on the device of the calling thread; that takes from seconds
- * to many minutes, and the device is measured on meanwhile. Thread-confined: one object, one engine.
+ * to many minutes, and the device is measured on meanwhile. Thread-confined: one object, one
+ * engine.
  */
 final class EngineBuilder {
 
@@ -52,11 +53,7 @@ final class EngineBuilder {
    *
    * @param timings file with the times of kernels, made by earlier builds or not there yet
    */
-  EngineBuilder(
-      Path onnx,
-      EngineOptions options,
-      BatchProfile profile,
-      Path timings) {
+  EngineBuilder(Path onnx, EngineOptions options, BatchProfile profile, Path timings) {
     this.onnx = onnx;
     this.options = options;
     this.profile = profile;
@@ -83,10 +80,7 @@ final class EngineBuilder {
     IBuilder builder = made("a builder", nvinfer.createInferBuilder(TensorRt.logger()), 1);
     INetworkDefinition network = made("a network", builder.createNetworkV2(0), 1);
     IParser parser =
-        made(
-            "a parser",
-            nvonnxparser.createParser(network, TensorRt.logger()),
-            PARSER_DESTRUCTOR);
+        made("a parser", nvonnxparser.createParser(network, TensorRt.logger()), PARSER_DESTRUCTOR);
     if (!parser.parseFromFile(onnx.toAbsolutePath().toString(), WARNINGS)) {
       throw failure("cannot be read: " + errors(parser));
     }

@@ -94,8 +94,7 @@ final class EngineCache {
     }
     if (size != bytes.length - HEADER_BYTES) {
       throw new EOFException(
-          "expected an engine of %d bytes, found %d"
-              .formatted(size, bytes.length - HEADER_BYTES));
+          "expected an engine of %d bytes, found %d".formatted(size, bytes.length - HEADER_BYTES));
     }
     byte[] engine = Arrays.copyOfRange(bytes, HEADER_BYTES, bytes.length);
     if (!Arrays.equals(sum, EngineKey.sha256().digest(engine))) {

@@ -66,7 +66,8 @@ final class SwappingModel implements DeviceModel {
     try {
       made = supplier.get();
     } catch (RuntimeException | LinkageError e) {
-      log.warn("{}: stays with what serves it, the engine cannot be built: {}", owner, e.toString());
+      log.warn(
+          "{}: stays with what serves it, the engine cannot be built: {}", owner, e.toString());
       return;
     }
     boolean late;

@@ -168,11 +168,7 @@ public final class TensorRtBackend implements GpuBackend {
   }
 
   private static byte[] build(
-      Path file,
-      GpuLoadOptions options,
-      EngineOptions engine,
-      BatchProfile profile,
-      Path timings) {
+      Path file, GpuLoadOptions options, EngineOptions engine, BatchProfile profile, Path timings) {
     EngineBuilder builder = new EngineBuilder(file, engine, profile, timings);
     if (engine.calibrationData().isEmpty()) {
       return builder.build(null);
@@ -198,10 +194,7 @@ public final class TensorRtBackend implements GpuBackend {
   private static DataSet calibrationData(
       EngineOptions engine, List<TensorSpec> inputs, ModelConfig config) {
     return DataSets.open(
-        Path.of(engine.calibrationData()),
-        inputs,
-        config.extensions().preprocessing(),
-        List.of());
+        Path.of(engine.calibrationData()), inputs, config.extensions().preprocessing(), List.of());
   }
 
   private static DeviceModel open(

@@ -39,8 +39,7 @@ final class TensorRtModel implements DeviceModel {
    * @param reservation of its bytes; owned by this from now on
    * @throws ModelLoadException if TensorRT refuses it
    */
-  TensorRtModel(
-      String name, Path file, byte[] plan, Reservation reservation, boolean layerTimes) {
+  TensorRtModel(String name, Path file, byte[] plan, Reservation reservation, boolean layerTimes) {
     this.name = name;
     this.reservation = reservation;
     this.layerTimes = layerTimes;
@@ -70,8 +69,7 @@ final class TensorRtModel implements DeviceModel {
                       new ModelLoadException(
                           "%s: '%s' is of a type that the protocol does not have"
                               .formatted(file, tensor)));
-      TensorSpec spec =
-          new TensorSpec(tensor, type, TensorRt.shape(engine.getTensorShape(tensor)));
+      TensorSpec spec = new TensorSpec(tensor, type, TensorRt.shape(engine.getTensorShape(tensor)));
       boolean input = engine.getTensorIOMode(tensor).intern() == TensorIOMode.kINPUT;
       (input ? inputs : outputs).add(spec);
     }

@@ -1,6 +1,6 @@
 /**
- * Models on GPUs through TensorRT: an engine is built from an ONNX file for one kind of device, kept
- * in a file, and shared by the instances of its model.
+ * Models on GPUs through TensorRT: an engine is built from an ONNX file for one kind of device,
+ * kept in a file, and shared by the instances of its model.
  *
  * <ul>
  *   <li>To run models with it: {@link TensorRtBackend}.

@@ -83,8 +83,7 @@ class EngineCacheTest {
 
   @Property(tries = 87)
   void shouldBuildAgainWhenItIsCut(@ForAll @IntRange(max = 86) int length) throws IOException {
-    inScratch(
-        (cache, file) -> Files.write(file, Arrays.copyOf(Files.readAllBytes(file), length)));
+    inScratch((cache, file) -> Files.write(file, Arrays.copyOf(Files.readAllBytes(file), length)));
   }
 
   private interface Damage {

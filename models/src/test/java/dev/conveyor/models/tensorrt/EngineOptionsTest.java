@@ -14,8 +14,7 @@ class EngineOptionsTest {
   @Test
   void shouldBeExactKeptAndInTheBackgroundWhereNothingIsSaid() {
     assertThat(EngineOptions.DEFAULT)
-        .isEqualTo(
-            new EngineOptions(Precision.FP32, "", 0, true, "", true, 3, true, false));
+        .isEqualTo(new EngineOptions(Precision.FP32, "", 0, true, "", true, 3, true, false));
   }
 
   @Test

@@ -83,7 +83,6 @@ final class StandingQueueOrderTest {
       }
     }
     Collections.sort(latencyNs);
-    return new Seen(
-        (double) inPatience / arrived, latencyNs.get((int) (0.99 * latencyNs.size())));
+    return new Seen((double) inPatience / arrived, latencyNs.get((int) (0.99 * latencyNs.size())));
   }
 }

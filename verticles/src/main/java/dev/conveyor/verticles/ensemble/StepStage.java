@@ -47,8 +47,7 @@ public final class StepStage {
    * @param reply work that nobody waits for any more is not begun
    */
   Future<List<Tensor>> run(Step step, List<Tensor> inputs, ReplyTo reply) {
-    return workers.run(
-        () -> runNow(step, inputs, reply), () -> inputs.forEach(Tensor::close));
+    return workers.run(() -> runNow(step, inputs, reply), () -> inputs.forEach(Tensor::close));
   }
 
   /** Stops the workers once they are idle. */

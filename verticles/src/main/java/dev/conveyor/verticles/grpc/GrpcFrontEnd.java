@@ -87,8 +87,7 @@ public final class GrpcFrontEnd extends VerticleBase {
     GrpcServer grpc = GrpcServer.server(vertx, grpcOptions());
     List<Service> services =
         List.of(
-            InferenceService.create(
-                inferences, new ServerApi(catalog, repository, configWriter)),
+            InferenceService.create(inferences, new ServerApi(catalog, repository, configWriter)),
             watched.service());
     services.forEach(grpc::addService);
     GrpcReflection.of(services).forEach(grpc::addService);

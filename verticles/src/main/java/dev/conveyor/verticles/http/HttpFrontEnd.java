@@ -59,7 +59,8 @@ public final class HttpFrontEnd extends VerticleBase {
     infer = new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
     router = Router.router(vertx);
     extraRoutes.accept(router);
-    streams = new StreamHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
+    streams =
+        new StreamHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
     streams.mount(router);
     new SchedulerRoutes(vertx).mount(router);
     new RolloutRoutes(services.catalog()).mount(router);

@@ -49,8 +49,7 @@ final class RepositoryBody {
         (key, json) -> {
           if (key.equals(ModelOverride.CONFIG)) {
             if (json.currentToken() != JsonToken.VALUE_NULL) {
-              config.put(
-                  key, string(json, "load parameter 'config' must be a string of JSON"));
+              config.put(key, string(json, "load parameter 'config' must be a string of JSON"));
             }
           } else if (key.startsWith(ModelOverride.FILE_PREFIX)) {
             if (json.currentToken() != JsonToken.VALUE_STRING) {

@@ -67,7 +67,8 @@ final class StreamHandler {
       FrameSplitter splitter,
       HttpServerRequest request,
       boolean waitsForContinue) {
-    FrameStream stream = new FrameStream(vertx, services, watch, source, splitter, request, open::remove);
+    FrameStream stream =
+        new FrameStream(vertx, services, watch, source, splitter, request, open::remove);
     open.add(stream);
     stream.start(waitsForContinue);
   }

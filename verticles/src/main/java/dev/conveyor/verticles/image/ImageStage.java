@@ -45,8 +45,7 @@ public final class ImageStage {
    * @param pool where the pixels go
    * @param maxPixels largest image, checked before it is decoded
    */
-  public ImageStage(
-      Vertx vertx, int cores, CoreBudget budget, BufferPool pool, long maxPixels) {
+  public ImageStage(Vertx vertx, int cores, CoreBudget budget, BufferPool pool, long maxPixels) {
     this.workers =
         new CoreWorkers(
             vertx,
@@ -133,8 +132,7 @@ public final class ImageStage {
           ImageTensors.Fitted fitted = input.images().fit(tensor, maxBatchSize);
           ready.add(withoutBatch(fitted.tensor(), input.dims()));
           if (!input.boxes().isEmpty()) {
-            SourceBoxes boxes =
-                new SourceBoxes(input.boxes(), fitted.size(), fitted.placements());
+            SourceBoxes boxes = new SourceBoxes(input.boxes(), fitted.size(), fitted.placements());
             UnaryOperator<List<Tensor>> before = outputs;
             outputs = given -> boxes.apply(before.apply(given));
           }

@@ -74,7 +74,8 @@ final class BatchAnswers {
 
   private void sendOutputs(
       InferenceRequest request, List<Tensor> outputs, long startNs, long endNs) {
-    InferenceResponse response = new InferenceResponse(served.name(), served.version(), request.answer(outputs));
+    InferenceResponse response =
+        new InferenceResponse(served.name(), served.version(), request.answer(outputs));
     if (replies.succeed(request.replyTo(), response)) {
       served
           .stats()

@@ -167,7 +167,7 @@ final class InferenceClientTest {
             .eventBus()
             .consumer(BusAddresses.events("conveyor"), event -> events.add(event.body()));
     TestServer.await(consumer.completion());
-    TestServer.await(server.server().repository().load("half", null));
+    TestServer.await(server.server().repository().load("half", (String) null));
     assertThat(next(events).getString("event")).isEqualTo("model_loading");
     JsonObject ready = next(events);
     assertThat(ready.getString("event")).isEqualTo("model_ready");

@@ -42,8 +42,7 @@ class StalledFrameTest {
     server =
         TestServer.start(
             models,
-            new JsonObject()
-                .put("limits", new JsonObject().put("body_timeout_ms", PATIENCE_MS)));
+            new JsonObject().put("limits", new JsonObject().put("body_timeout_ms", PATIENCE_MS)));
   }
 
   @AfterAll
@@ -53,8 +52,7 @@ class StalledFrameTest {
   }
 
   @Test
-  void shouldEndAStreamWhoseFrameStallsAndLeaveThoseAloneThatAreBetweenFrames()
-      throws IOException {
+  void shouldEndAStreamWhoseFrameStallsAndLeaveThoseAloneThatAreBetweenFrames() throws IOException {
     try (StreamClient idle = StreamClient.multipart(server.httpPort(), "pixels", "");
         StreamClient stalled = StreamClient.jpegs(server.httpPort(), "pixels")) {
       idle.part(jpeg());

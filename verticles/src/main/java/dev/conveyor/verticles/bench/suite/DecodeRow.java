@@ -60,7 +60,8 @@ final class DecodeRow {
     }
     Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
     BufferPool pool = new BufferPool(BlockAllocator.host(), 1L << 30);
-    ImageStage stage = new ImageStage(vertx, lab.cores(), new CoreBudget(lab.cores()), pool, MAX_PIXELS);
+    ImageStage stage =
+        new ImageStage(vertx, lab.cores(), new CoreBudget(lab.cores()), pool, MAX_PIXELS);
     double[] wall = new double[4];
     try {
       ImageInputs images =

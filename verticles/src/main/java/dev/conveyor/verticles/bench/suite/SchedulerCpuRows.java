@@ -113,11 +113,11 @@ final class SchedulerCpuRows implements AutoCloseable {
       try (HttpLoad load = HttpLoad.on(lab, server)) {
         LoadPoint unused =
             run(
-            load,
-            server,
-            "identity",
-            new LoadPattern.Closed(CONCURRENCY),
-            lab.warmup().multipliedBy(COLD_WARMUPS));
+                load,
+                server,
+                "identity",
+                new LoadPattern.Closed(CONCURRENCY),
+                lab.warmup().multipliedBy(COLD_WARMUPS));
       }
     }
     return server;

@@ -156,8 +156,7 @@ final class ServerProcess implements AutoCloseable {
   ByteBuffer binaryAnswer(String model, String input, byte[] image)
       throws IOException, InterruptedException {
     HttpResponse<byte[]> response = answer(model, input, image, true);
-    int head =
-        (int) response.headers().firstValueAsLong(HttpPayload.HEAD_LENGTH_HEADER).orElse(0);
+    int head = (int) response.headers().firstValueAsLong(HttpPayload.HEAD_LENGTH_HEADER).orElse(0);
     return ByteBuffer.wrap(response.body(), head, response.body().length - head).slice();
   }
 

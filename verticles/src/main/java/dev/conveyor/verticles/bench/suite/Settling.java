@@ -6,9 +6,9 @@ import java.util.Locale;
 import java.util.OptionalDouble;
 
 /**
- * Keeps a server under load until its optimising compiler has little left to do. It takes a core for a
- * quarter of a minute and longer, at a few hundred requests per second for a whole minute; that is
- * what a server costs once, not what a request costs.
+ * Keeps a server under load until its optimising compiler has little left to do. It takes a core
+ * for a quarter of a minute and longer, at a few hundred requests per second for a whole minute;
+ * that is what a server costs once, not what a request costs.
  *
  * @param warmup how long that took
  * @param share of one core that the compiler took in the last window

@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -141,10 +142,8 @@ final class TilesRow {
       for (int top : origins(HEIGHT)) {
         for (int left : origins(WIDTH)) {
           Tensor input =
-              Tensor.of(
-                  "image", DataType.FP32, Shape.of(1, 3, TILE, TILE), cut(pixels, left, top));
-          Tensor mask =
-              executor.execute(List.of(new One(List.of(input)))).outputs().get(0).get(0);
+              Tensor.of("image", DataType.FP32, Shape.of(1, 3, TILE, TILE), cut(pixels, left, top));
+          Tensor mask = executor.execute(List.of(new One(List.of(input)))).outputs().get(0).get(0);
           for (int i = 0; i < TILE * TILE; i++) {
             int at = (top + i / TILE) * WIDTH + left + i % TILE;
             float value = mask.data().getFloat(Float.BYTES * i);
@@ -180,7 +179,7 @@ final class TilesRow {
   }
 
   /** Each tile {@code TILE - OVERLAP} after the one before, the last at the edge. */
-  private static TreeSet<Integer> origins(int side) {
+  private static Set<Integer> origins(int side) {
     TreeSet<Integer> origins = new TreeSet<>();
     for (int at = 0; at < side - OVERLAP; at += TILE - OVERLAP) {
       origins.add(Math.min(at, side - TILE));

@@ -35,10 +35,10 @@ record LineVerdict(String label, double confidence, List<Region> regions) {
       double cropArea) {}
 
   /**
-   * Decides from the whole picture and from the crops of what was found in it. A crop shows a defect
-   * larger than the picture does, so it knows better what it is: of the classes of crops that are
-   * not clean the one with the largest area counts. Where no crop shows a defect, the whole picture
-   * decides.
+   * Decides from the whole picture and from the crops of what was found in it. A crop shows a
+   * defect larger than the picture does, so it knows better what it is: of the classes of crops
+   * that are not clean the one with the largest area counts. Where no crop shows a defect, the
+   * whole picture decides.
    */
   static LineVerdict of(String whole, double confidence, List<Region> regions) {
     Map<String, Double> areas = new LinkedHashMap<>();
