@@ -103,7 +103,7 @@ EXPORT void cudaSimReset(const char *settings) {
   cudaSimHardware()->used_bytes = used_bytes;
   sim.config.devices = cudaSimHardware()->visible_count;
   memset(sim.devices, 0, sizeof sim.devices);
-  sim.host_ns = sim.calls = sim.pageable_copies = sim.async_copies = sim.kernels = sim.waits = 0;
+  sim.host_ns = sim.calls = sim.pageable_copies = sim.async_copies = sim.kernels = sim.waits = sim.graphs = sim.urgent_streams = 0;
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   sim.origin_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
@@ -161,7 +161,7 @@ EXPORT int cudaSimLaunch(void *stream, int items, uint64_t in, uint64_t in_item_
     op->hangs = hangs;
     op->fails = fails;
     enqueue(s, op);
-    sim.kernels++;
+    sim.kernels += !s->capturing;
     sim.host_ns += sim.config.call_ns;
   }
   pthread_mutex_unlock(&sim.lock);
@@ -206,6 +206,8 @@ EXPORT uint64_t cudaSimFigure(int device, const char *name) {
                  {"PAGEABLE_COPIES", sim.pageable_copies},
                  {"KERNELS", sim.kernels},
                  {"WAITS", sim.waits},
+                 {"GRAPHS", sim.graphs},
+                 {"URGENT_STREAMS", sim.urgent_streams},
                  {"LIVE_BYTES", live_bytes(device)},
                  {"TAKEN_BYTES", sim.devices[device].allocated_bytes},
                  {"PINNED_BYTES", pinned_bytes()},

@@ -64,8 +64,32 @@ static uint64_t due_ns(const struct stream *stream) {
   return at;
 }
 
+/* Each launch is as if everything in it were enqueued now. */
+void enqueue_graph(struct stream *stream, const struct graph *graph) {
+  for (const struct op *op = graph->head; op; op = op->next) {
+    struct op *copy = new_op(op->kind, op->engine, op->cost_ns);
+    *copy = *op;
+    copy->next = NULL;
+    enqueue(stream, copy);
+  }
+}
+
+void forget_graph(struct graph *graph) {
+  while (graph->head) {
+    struct op *op = graph->head;
+    graph->head = op->next;
+    free(op);
+  }
+}
+
 /* Late and out of step: each stream draws its own delays and durations. */
 void enqueue(struct stream *stream, struct op *op) {
+  if (stream->capturing) {
+    struct graph *graph = stream->capturing;
+    *(graph->tail ? &graph->tail->next : &graph->head) = op;
+    graph->tail = op;
+    return;
+  }
   uint64_t delay = 0;
   if (sim.config.latency_ns) {
     delay = next_random(&stream->random) % sim.config.latency_ns;

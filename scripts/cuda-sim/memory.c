@@ -20,6 +20,24 @@ struct handle {
   void *object;
 };
 
+static int live_of(struct handle handle) {
+  switch (handle.kind) {
+    case HANDLE_STREAM: return ((struct stream *)handle.object)->live;
+    case HANDLE_EVENT: return ((struct event *)handle.object)->live;
+    case HANDLE_POOL: return ((struct pool *)handle.object)->live;
+    default: return ((struct graph *)handle.object)->live;
+  }
+}
+
+static int device_of(struct handle handle) {
+  switch (handle.kind) {
+    case HANDLE_STREAM: return ((struct stream *)handle.object)->device;
+    case HANDLE_EVENT: return ((struct event *)handle.object)->device;
+    case HANDLE_POOL: return ((struct pool *)handle.object)->device;
+    default: return ((struct graph *)handle.object)->device;
+  }
+}
+
 static struct handle *handles;
 static size_t handle_count, handle_room;
 static struct alloc **allocs;
@@ -50,9 +68,7 @@ void *get_handle(void *handle, enum handle_kind kind, int *was) {
     return NULL;
   }
   void *object = handles[offset / 16].object;
-  int live = kind == HANDLE_STREAM  ? ((struct stream *)object)->live
-             : kind == HANDLE_EVENT ? ((struct event *)object)->live
-                                    : ((struct pool *)object)->live;
+  int live = live_of(handles[offset / 16]);
   *was = 1;
   return live ? object : NULL;
 }
@@ -218,19 +234,12 @@ int leaks(void) {
                 a->device < 0 ? "the host" : "device", a->device);
     }
   }
-  static const char *const KINDS[] = {"", "a stream", "an event", "a pool"};
+  static const char *const KINDS[] = {"", "a stream", "an event", "a pool", "a graph"};
   for (size_t i = 0; i < handle_count; i++) {
-    void *o = handles[i].object;
-    enum handle_kind kind = handles[i].kind;
-    int live = kind == HANDLE_STREAM  ? ((struct stream *)o)->live
-               : kind == HANDLE_EVENT ? ((struct event *)o)->live
-                                      : ((struct pool *)o)->live;
-    int device = kind == HANDLE_STREAM  ? ((struct stream *)o)->device
-                 : kind == HANDLE_EVENT ? ((struct event *)o)->device
-                                        : ((struct pool *)o)->device;
+    int live = live_of(handles[i]), device = device_of(handles[i]);
     if (live && !sim.devices[device].sticky) {
       found++;
-      violation("leak: %s of device %d", KINDS[kind], device);
+      violation("leak: %s of device %d", KINDS[handles[i].kind], device);
     }
   }
   return found;
@@ -241,6 +250,9 @@ void forget_everything(void) {
     drop_work(d);
   }
   for (size_t i = 0; i < handle_count; i++) {
+    if (handles[i].kind == HANDLE_GRAPH) {
+      forget_graph(handles[i].object);
+    }
     free(handles[i].object);
   }
   handle_count = 0;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { RUNTIME_VERSION = 13010 };
+enum { RUNTIME_VERSION = 13010, GREATEST_PRIORITY = -5 };
 
 int enter(const char *call, int *hangs, int *fails) {
   pthread_mutex_lock(&sim.lock);
@@ -90,7 +90,7 @@ EXPORT int cudaDeviceGetAttribute(int *value, int attribute, int device) {
 EXPORT int cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
   CALL("cudaDeviceGetStreamPriorityRange");
   *least = 0;
-  *greatest = -5;
+  *greatest = GREATEST_PRIORITY;
   return leave(SUCCESS);
 }
 
@@ -119,6 +119,7 @@ EXPORT const char *cudaGetErrorName(int error) {
     case ILLEGAL_ADDRESS: return "cudaErrorIllegalAddress";
     case LAUNCH_FAILURE: return "cudaErrorLaunchFailure";
     case NOT_SUPPORTED: return "cudaErrorNotSupported";
+    case CAPTURE_UNSUPPORTED: return "cudaErrorStreamCaptureUnsupported";
     default: return "cudaErrorUnknown";
   }
 }
@@ -128,10 +129,10 @@ EXPORT const char *cudaGetErrorString(int error) { return cudaGetErrorName(error
 EXPORT int cudaStreamCreateWithPriority(void **stream, unsigned flags, int priority) {
   CALL("cudaStreamCreateWithPriority");
   (void)flags;
-  (void)priority;
   struct stream *s = calloc(1, sizeof *s);
   s->device = current_device;
   s->live = 1;
+  sim.urgent_streams += priority == GREATEST_PRIORITY;
   *stream = add_handle(HANDLE_STREAM, s);
   s->random = sim.config.seed * 0x9E3779B97F4A7C15u ^ (uint64_t)(uintptr_t)*stream;
   return leave(SUCCESS);
@@ -151,6 +152,9 @@ EXPORT int cudaStreamDestroy(void *stream) {
 EXPORT int cudaStreamSynchronize(void *stream) {
   CALL("cudaStreamSynchronize");
   struct stream *s = stream_of(stream, "cudaStreamSynchronize");
+  if (s && s->capturing) {
+    return leave(CAPTURE_UNSUPPORTED);
+  }
   return leave(s ? wait_for_stream(s) : INVALID_HANDLE);
 }
 
@@ -171,6 +175,9 @@ EXPORT int cudaStreamWaitEvent(void *stream, void *event, unsigned flags) {
   struct event *e = event_of(event, "cudaStreamWaitEvent");
   if (!s || !e) {
     return leave(INVALID_HANDLE);
+  }
+  if (s->capturing) {
+    return leave(CAPTURE_UNSUPPORTED); /* CUDA allows it; nothing here needs it */
   }
   sim.waits++;
   struct op *op = new_op(OP_WAIT, ENGINE_NONE, 0);
@@ -208,6 +215,9 @@ EXPORT int cudaEventRecord(void *event, void *stream) {
   struct event *e = event_of(event, "cudaEventRecord");
   if (!s || !e) {
     return leave(INVALID_HANDLE);
+  }
+  if (s->capturing) {
+    return leave(CAPTURE_UNSUPPORTED); /* CUDA allows it; nothing here needs it */
   }
   if (s->device != e->device) {
     violation("cudaEventRecord: event of device %d on a stream of device %d", e->device, s->device);

@@ -36,6 +36,7 @@ enum {
   ILLEGAL_ADDRESS = 700,
   LAUNCH_FAILURE = 719,
   NOT_SUPPORTED = 801,
+  CAPTURE_UNSUPPORTED = 900,
   UNKNOWN = 999
 };
 
@@ -89,8 +90,15 @@ struct op {
   struct alloc *alloc;
 };
 
+/* Operations in the order of the stream that they were captured on. */
+struct graph {
+  int device, live;
+  struct op *head, *tail;
+};
+
 struct stream {
   int device, live;
+  struct graph *capturing; /* what is enqueued goes there and does not run; NULL: it runs */
   struct op *head, *tail;
   uint64_t free_ns, random;
 };
@@ -111,7 +119,7 @@ struct config {
   int devices, real_time, jitter_percent, no_data;
 };
 
-enum handle_kind { HANDLE_STREAM = 1, HANDLE_EVENT, HANDLE_POOL };
+enum handle_kind { HANDLE_STREAM = 1, HANDLE_EVENT, HANDLE_POOL, HANDLE_GRAPH };
 
 struct sim {
   pthread_mutex_t lock;
@@ -119,7 +127,7 @@ struct sim {
   struct config config;
   struct device devices[MAX_DEVICES];
   uint64_t wakes_ns; /* when the device's thread wakes by itself */
-  uint64_t host_ns, origin_ns, generation, calls, pageable_copies, async_copies, kernels, waits;
+  uint64_t host_ns, origin_ns, generation, calls, pageable_copies, async_copies, kernels, waits, graphs, urgent_streams;
   int hanging;
 };
 
@@ -130,6 +138,8 @@ extern __thread int current_device;
 uint64_t host_now(void);
 struct op *new_op(enum op_kind kind, enum engine engine, uint64_t cost_ns);
 void enqueue(struct stream *stream, struct op *op);
+void enqueue_graph(struct stream *stream, const struct graph *graph);
+void forget_graph(struct graph *graph);
 int step(uint64_t limit_ns, uint64_t *next_ns);
 int wait_for_event(struct event *event, uint64_t sequence);
 int wait_for_stream(struct stream *stream);

@@ -96,6 +96,20 @@ public interface Cuda {
   /** Enqueues: the memory goes back to its pool when the stream gets here. */
   void free(long address, long stream);
 
+  /**
+   * Has what this thread enqueues on the stream captured from now on, instead of run. Whatever
+   * other threads do meanwhile is not concerned.
+   */
+  void beginCapture(long stream);
+
+  /** Ends the capture and returns the graph, which may be launched as often as is wanted. */
+  long endCapture(long stream);
+
+  /** Enqueues everything that was captured. */
+  void launchGraph(long graph, long stream);
+
+  void destroyGraph(long graph);
+
   /** Allocates memory of the host that every device reads and writes by itself. */
   long allocatePinned(long bytes);
 

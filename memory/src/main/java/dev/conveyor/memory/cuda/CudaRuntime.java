@@ -6,6 +6,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 import org.bytedeco.cuda.cudart.CUevent_st;
+import org.bytedeco.cuda.cudart.CUgraphExec_st;
+import org.bytedeco.cuda.cudart.CUgraph_st;
 import org.bytedeco.cuda.cudart.CUmemPoolHandle_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.cudart.CUuuid;
@@ -23,6 +25,7 @@ import org.bytedeco.javacpp.SizeTPointer;
  */
 final class CudaRuntime implements Cuda {
 
+  private static final int CAPTURE_MODE_THREAD_LOCAL = 1;
   private static final int ATTRIBUTE_MAJOR = 75;
   private static final int ATTRIBUTE_MINOR = 76;
 
@@ -237,6 +240,34 @@ final class CudaRuntime implements Cuda {
   }
 
   @Override
+  public void beginCapture(long stream) {
+    check(
+        "cudaStreamBeginCapture",
+        cudaStreamBeginCapture(arguments.get().stream.at(stream), CAPTURE_MODE_THREAD_LOCAL));
+  }
+
+  @Override
+  public long endCapture(long stream) {
+    Arguments a = arguments.get();
+    check("cudaStreamEndCapture", cudaStreamEndCapture(a.stream.at(stream), a.graph.at(0)));
+    int status = cudaGraphInstantiate(a.executable.at(0), a.graph, 0);
+    int unused = cudaGraphDestroy(a.graph);
+    check("cudaGraphInstantiate", status);
+    return a.executable.address();
+  }
+
+  @Override
+  public void launchGraph(long graph, long stream) {
+    Arguments a = arguments.get();
+    check("cudaGraphLaunch", cudaGraphLaunch(a.executable.at(graph), a.stream.at(stream)));
+  }
+
+  @Override
+  public void destroyGraph(long graph) {
+    check("cudaGraphExecDestroy", cudaGraphExecDestroy(arguments.get().executable.at(graph)));
+  }
+
+  @Override
   public long allocatePinned(long bytes) {
     Address made = arguments.get().to.at(0);
     check("cudaHostAlloc", cudaHostAlloc(made, bytes, cudaHostAllocPortable));
@@ -279,6 +310,8 @@ final class CudaRuntime implements Cuda {
     final EventArgument event = new EventArgument();
     final EventArgument otherEvent = new EventArgument();
     final PoolArgument pool = new PoolArgument();
+    final GraphArgument graph = new GraphArgument();
+    final ExecutableArgument executable = new ExecutableArgument();
     final Address to = new Address();
     final Address from = new Address();
     final float[] milliseconds = new float[1];
@@ -312,6 +345,28 @@ final class CudaRuntime implements Cuda {
     }
 
     PoolArgument at(long where) {
+      address = where;
+      return this;
+    }
+  }
+
+  private static final class GraphArgument extends CUgraph_st {
+    GraphArgument() {
+      super((Pointer) null);
+    }
+
+    GraphArgument at(long where) {
+      address = where;
+      return this;
+    }
+  }
+
+  private static final class ExecutableArgument extends CUgraphExec_st {
+    ExecutableArgument() {
+      super((Pointer) null);
+    }
+
+    ExecutableArgument at(long where) {
       address = where;
       return this;
     }

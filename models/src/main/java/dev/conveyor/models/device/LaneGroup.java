@@ -161,9 +161,4 @@ final class LaneGroup implements PipelineListener {
       }
     }
   }
-
-  /** Gives idle memory of its pool back to the device. */
-  void trim() {
-    pool.trim();
-  }
 }

@@ -40,7 +40,7 @@ public final class Pipeline implements AutoCloseable {
   private final Cuda cuda;
   private final DeviceLayout layout;
   private final BufferPool pinned;
-  private final DeviceEngine engine;
+  private final Graphs graphs;
   private final PipelineListener listener;
   private final long copyIn;
   private final long compute;
@@ -79,11 +79,11 @@ public final class Pipeline implements AutoCloseable {
     this.cuda = cuda;
     this.layout = layout;
     this.pinned = pinned;
-    this.engine = engine;
     this.listener = listener;
     this.free = new ArrayBlockingQueue<>(slots);
     this.inFlight = new ArrayBlockingQueue<>(slots);
     this.inputs = new InputCopies(cuda, layout);
+    this.graphs = new Graphs(cuda, engine, releases);
     releases.add(engine::close);
     try {
       this.copyIn = newStream(priority);
@@ -189,7 +189,7 @@ public final class Pipeline implements AutoCloseable {
 
     cuda.waitFor(slot.copiedIn, compute);
     cuda.record(slot.computing, compute);
-    engine.enqueue(slot.items, slot, compute);
+    graphs.enqueue(slot, compute);
     cuda.record(slot.computed, compute);
 
     cuda.waitFor(slot.computed, copyOut);

@@ -31,6 +31,9 @@ final class Slot implements DeviceBatch {
   final long computed;
   final long done;
 
+  /** By batch size; see {@link Graphs}. */
+  final long[] graphs;
+
   // Of the batch in flight.
   List<? extends BatchRequest> requests = List.of();
   int items;
@@ -49,6 +52,7 @@ final class Slot implements DeviceBatch {
       Block staging,
       Releases releases) {
     this.layout = layout;
+    this.graphs = new long[layout.maxItems() + 1];
     this.staging = staging;
     this.stagingBytes = staging.buffer();
     releases.add(staging::close);

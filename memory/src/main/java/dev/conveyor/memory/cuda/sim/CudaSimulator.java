@@ -58,6 +58,10 @@ public final class CudaSimulator {
     KERNELS,
     /** Calls of {@code cudaStreamWaitEvent}. */
     WAITS,
+    /** Graphs that were launched. */
+    GRAPHS,
+    /** Streams that were created with the highest priority. */
+    URGENT_STREAMS,
     /** Bytes of the device that are allocated. */
     LIVE_BYTES,
     /** Bytes of the device that are allocated or kept in pools. */

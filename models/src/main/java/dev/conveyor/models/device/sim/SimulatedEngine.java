@@ -30,6 +30,11 @@ final class SimulatedEngine implements DeviceEngine {
   }
 
   @Override
+  public boolean isCapturable() {
+    return model.capturable();
+  }
+
+  @Override
   public void close() {
     closed = true;
   }

@@ -14,9 +14,15 @@ import java.util.List;
  * @param maxBatchSize largest batch
  * @param slots batches in flight
  * @param computeNs time of one batch on the device, whatever its size
+ * @param capturable whether its computation may be captured in a graph
  */
 public record SimulatedModel(
-    int inWords, int outWords, int maxBatchSize, int slots, long computeNs) {
+    int inWords, int outWords, int maxBatchSize, int slots, long computeNs, boolean capturable) {
+
+  /** A model whose computation is enqueued call by call. */
+  public SimulatedModel(int inWords, int outWords, int maxBatchSize, int slots, long computeNs) {
+    this(inWords, outWords, maxBatchSize, slots, computeNs, false);
+  }
 
   /** Returns where the tensors of its batches lie. */
   public DeviceLayout layout() {
