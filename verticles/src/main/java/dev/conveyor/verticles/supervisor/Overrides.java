@@ -65,9 +65,10 @@ final class Overrides {
 
   private static Path inside(Path directory, String file) {
     try {
-      Path path = directory.resolve(file).normalize();
-      if (path.startsWith(directory) && !path.equals(directory)) {
-        return path;
+      Path path = Path.of(file);
+      boolean detour = !path.equals(path.normalize()) || path.startsWith("..");
+      if (!path.isAbsolute() && !detour && !file.isEmpty()) {
+        return directory.resolve(path);
       }
     } catch (InvalidPathException e) {
       // Falls through to the same refusal.

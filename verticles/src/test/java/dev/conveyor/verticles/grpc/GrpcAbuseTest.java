@@ -22,6 +22,8 @@ import io.vertx.core.http.HttpVersion;
 import io.vertx.grpc.common.GrpcStatus;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.util.Arrays;
+import java.util.zip.DeflaterOutputStream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -146,6 +148,21 @@ class GrpcAbuseTest {
         .isEqualTo(GrpcStatus.RESOURCE_EXHAUSTED);
   }
 
+  /** Over a plain connection, because the client library does not know this encoding. */
+  @Test
+  void shouldTakeTheOtherCompressionOfTheFieldsClients() throws IOException {
+    byte[] data = new byte[10_000];
+    ByteArrayOutputStream deflated = new ByteArrayOutputStream();
+    try (DeflaterOutputStream deflater = new DeflaterOutputStream(deflated)) {
+      raw("UINT8", data, data.length).build().writeTo(deflater);
+    }
+    byte[] message = deflated.toByteArray();
+
+    assertThat(post(INFER, "deflate", frame(1, message))).isEqualTo(GrpcStatus.OK);
+    assertThat(post(INFER, "deflate", frame(1, Arrays.copyOf(message, message.length / 2))))
+        .isEqualTo(GrpcStatus.INVALID_ARGUMENT);
+  }
+
   @Test
   void shouldRefuseMalformedMessages() {
     byte[] valid = raw("UINT8", new byte[] {1}, 1).build().toByteArray();
@@ -155,7 +172,8 @@ class GrpcAbuseTest {
     assertThat(post(INFER, null, frame(0, garbage))).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
     assertThat(post(INFER, null, frame(0, endGroup))).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
     assertThat(post(INFER, "gzip", frame(1, valid))).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
-    assertThat(post(INFER, "deflate", frame(1, valid))).isEqualTo(GrpcStatus.UNIMPLEMENTED);
+    assertThat(post(INFER, "deflate", frame(1, valid))).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
+    assertThat(post(INFER, "snappy", frame(1, valid))).isEqualTo(GrpcStatus.UNIMPLEMENTED);
     assertThat(post(INFER, null, frame(1, valid)))
         .as("marked as compressed without saying how")
         .isIn(GrpcStatus.OK, GrpcStatus.INVALID_ARGUMENT);

@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.grpc;
 
-import static dev.conveyor.verticles.grpc.GrpcFixture.await;
 import static dev.conveyor.verticles.grpc.GrpcFixture.infer;
 import static dev.conveyor.verticles.grpc.GrpcFixture.input;
 import static dev.conveyor.verticles.grpc.GrpcFixture.raw;
@@ -18,21 +17,13 @@ import dev.conveyor.verticles.proto.InferTensorContents;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferRequest.InferRequestedOutputTensor;
 import dev.conveyor.verticles.proto.ModelInferResponse;
-import io.vertx.core.Future;
-import io.vertx.core.buffer.Buffer;
 import io.vertx.grpc.client.GrpcClientRequest;
-import io.vertx.grpc.common.GrpcMessage;
 import io.vertx.grpc.common.GrpcStatus;
-import io.vertx.grpc.common.WireFormat;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.Random;
 import java.util.function.UnaryOperator;
-import java.util.zip.DeflaterOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -263,32 +254,6 @@ class GrpcInferTest {
     assertThat(answer.status()).isEqualTo(GrpcStatus.OK);
     assertThat(answer.encoding()).isEqualTo("gzip");
     assertThat(answer.body().getRawOutputContents(0)).isEqualTo(ByteString.copyFrom(data));
-  }
-
-  @Test
-  void shouldTakeTheOtherCompressionOfTheFieldsClients() throws IOException {
-    byte[] data = new byte[10_000];
-    ByteArrayOutputStream deflated = new ByteArrayOutputStream();
-    try (DeflaterOutputStream deflater = new DeflaterOutputStream(deflated)) {
-      raw("UINT8", data, data.length).build().writeTo(deflater);
-    }
-
-    Answer<ModelInferResponse> answer = await(deflate(deflated.toByteArray()));
-    assertThat(answer.status()).as(answer.message()).isEqualTo(GrpcStatus.OK);
-    assertThat(answer.body().getRawOutputContents(0)).isEqualTo(ByteString.copyFrom(data));
-
-    Answer<ModelInferResponse> cutOff =
-        await(deflate(Arrays.copyOf(deflated.toByteArray(), deflated.size() / 2)));
-    assertThat(cutOff.status()).isEqualTo(GrpcStatus.INVALID_ARGUMENT);
-    assertThat(cutOff.message()).contains("deflate");
-  }
-
-  private Future<Answer<ModelInferResponse>> deflate(byte[] message) {
-    GrpcClientRequest<ModelInferRequest, ModelInferResponse> call =
-        await(server.client.request(server.address, GRPCInferenceServiceGrpcClient.ModelInfer));
-    return server.startMessage(
-        call.encoding("deflate"),
-        GrpcMessage.message("deflate", WireFormat.PROTOBUF, Buffer.buffer(message)));
   }
 
   @ParameterizedTest

@@ -44,7 +44,13 @@ public final class LoadDriver implements AutoCloseable {
 
   /** Asks for the inputs of a model. */
   public List<TensorSpec> inputs(String model) throws TimeoutException {
-    return await(connection.inputs(model), CONNECT_LIMIT, "to ask for the inputs of " + model);
+    Promise<List<TensorSpec>> specs = Promise.promise();
+    // Called from here, the steps after one that is done already would run on this thread, and the
+    // answer could be over before anybody listens.
+    vertx
+        .getOrCreateContext()
+        .runOnContext(v -> connection.inputs(model).onComplete(specs::tryComplete, specs::tryFail));
+    return await(specs.future(), CONNECT_LIMIT, "to ask for the inputs of " + model);
   }
 
   /** Prepares a model to be put under load with these requests. */

@@ -22,6 +22,7 @@ final class InspectionLine {
 
   static final String MODEL = "inspection_line";
 
+  private final Vertx vertx;
   private final HttpClient client;
   private final String host;
   private final int port;
@@ -33,6 +34,7 @@ final class InspectionLine {
    * @param labels the classes, in the order of the classifier's output
    */
   InspectionLine(Vertx vertx, String host, int port, List<String> labels) {
+    this.vertx = vertx;
     this.client = vertx.createHttpClient();
     this.host = host;
     this.port = port;
@@ -43,6 +45,16 @@ final class InspectionLine {
   Future<List<LineVerdict>> inspect(List<DemoImage> images) {
     Buffer pictures = Buffer.buffer();
     images.forEach(image -> pictures.appendBuffer(image.jpeg()));
+    Promise<List<LineVerdict>> verdicts = Promise.promise();
+    // Not from the caller's thread: there the answer could be over before anybody listens.
+    vertx
+        .getOrCreateContext()
+        .runOnContext(
+            v -> send(pictures, images).onComplete(verdicts::tryComplete, verdicts::tryFail));
+    return verdicts.future();
+  }
+
+  private Future<List<LineVerdict>> send(Buffer pictures, List<DemoImage> images) {
     return client
         .request(HttpMethod.POST, port, host, "/v2/models/" + MODEL + "/stream")
         .compose(
