@@ -9,6 +9,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -73,13 +74,29 @@ public final class CoreWorkers {
     return workers.close();
   }
 
+  /** Once, also for work that no worker took. */
+  private void leave(AtomicBoolean left) {
+    if (left.compareAndSet(false, true)) {
+      waiting.decrementAndGet();
+      budget.leave();
+    }
+  }
+
   private <T> void begin(Callable<T> work, Promise<T> done) {
+    AtomicBoolean left = new AtomicBoolean();
     workers
-        .executeBlocking(work, false)
+        .executeBlocking(
+            () -> {
+              try {
+                return work.call();
+              } finally {
+                leave(left); // Here, so that the core is free before the caller's turn comes.
+              }
+            },
+            false)
         .onComplete(
             result -> {
-              waiting.decrementAndGet();
-              budget.leave();
+              leave(left);
               if (result.succeeded()) {
                 done.complete(result.result());
               } else {

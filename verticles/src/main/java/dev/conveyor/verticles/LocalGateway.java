@@ -214,14 +214,14 @@ public final class LocalGateway implements InferenceGateway {
     try {
       InputCheck.Checked checked = model.inputCheck().check(call.inputs());
       if (model.images().applyTo(checked.inputs())) {
-        decoding = true;
         preprocess(model, call, checked, arrivalNs, reply);
+        decoding = true;
       } else {
         submit(model, call, checked, UnaryOperator.identity(), arrivalNs, 0, reply);
       }
-    } catch (InferenceException e) {
+    } catch (RuntimeException e) {
       call.inputs().forEach(Tensor::close);
-      refuse(model, reply, e, arrivalNs);
+      refuse(model, reply, asRefusal(e), arrivalNs);
     } finally {
       if (!decoding) {
         model.entrance().leave();
@@ -244,16 +244,15 @@ public final class LocalGateway implements InferenceGateway {
         .onComplete(
             prepared -> {
               long preprocessNs = System.nanoTime() - arrivalNs;
-              InputCheck.Checked ready = model.inputCheck().decoded(checked, prepared.inputs());
-              submit(model, call, ready, prepared.outputs(), arrivalNs, preprocessNs, reply);
+              try {
+                InputCheck.Checked ready = model.inputCheck().decoded(checked, prepared.inputs());
+                submit(model, call, ready, prepared.outputs(), arrivalNs, preprocessNs, reply);
+              } catch (RuntimeException e) {
+                prepared.inputs().forEach(Tensor::close);
+                refuse(model, reply, asRefusal(e), arrivalNs);
+              }
             },
-            failure -> {
-              InferenceException refusal =
-                  failure instanceof InferenceException e
-                      ? e
-                      : InferenceException.invalid(String.valueOf(failure.getMessage()));
-              refuse(model, reply, refusal, arrivalNs);
-            })
+            failure -> refuse(model, reply, asRefusal(failure), arrivalNs))
         .onComplete(done -> model.entrance().leave());
   }
 
@@ -282,6 +281,12 @@ public final class LocalGateway implements InferenceGateway {
             call.tenant(),
             outputs);
     vertx.eventBus().send(Addresses.SUBMIT, request, LOCAL);
+  }
+
+  private static InferenceException asRefusal(Throwable failure) {
+    return failure instanceof InferenceException e
+        ? e
+        : InferenceException.invalid(String.valueOf(failure.getMessage()));
   }
 
   private static void refuse(

@@ -7,6 +7,7 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.ModelConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,8 @@ public final class GpuModel implements LoadedModel {
   private final DeviceModel model;
   private final String owner;
   private final int priority;
+
+  private volatile boolean abandoned;
 
   @GuardedBy("this")
   private @Nullable LaneGroup filling;
@@ -56,7 +59,12 @@ public final class GpuModel implements LoadedModel {
       try {
         place.use();
         DeviceModel loaded = backend.load(file, options);
-        return new GpuModel(file, place, loaded, options.owner(), priority);
+        String misfit = misfit(loaded, options.config().maxBatchSize());
+        if (misfit == null) {
+          return new GpuModel(file, place, loaded, options.owner(), priority);
+        }
+        loaded.close();
+        reasons.add(backend.name() + ": " + misfit);
       } catch (CudaException e) {
         if (e.isSticky()) {
           place.markLost(String.valueOf(e.getMessage()));
@@ -69,6 +77,21 @@ public final class GpuModel implements LoadedModel {
     }
     throw new ModelLoadException(
         "%s on %s: %s".formatted(file, place.gpu().device(), String.join("; ", reasons)));
+  }
+
+  /**
+   * Returns why there can be no slabs for the model's tensors; null if there can be.
+   *
+   * @param maxBatchSize as configured; a model that is not has a batch if it can
+   */
+  private static @Nullable String misfit(DeviceModel model, int maxBatchSize) {
+    try {
+      int most = maxBatchSize == ModelConfig.UNSET ? 1 : maxBatchSize;
+      DeviceLayout unused = new DeviceLayout(model.inputs(), model.outputs(), most);
+      return null;
+    } catch (IllegalArgumentException e) {
+      return e.getMessage();
+    }
   }
 
   private static ModelLoadException lost(Path file, GpuPlace place, String why) {
@@ -103,7 +126,7 @@ public final class GpuModel implements LoadedModel {
       Lane lane = group == null ? null : group.newLane();
       if (lane == null) {
         DeviceLayout layout = new DeviceLayout(inputs(), outputs(), maxBatchSize);
-        group = new LaneGroup(place, model, layout, LANES, priority, owner);
+        group = new LaneGroup(place, model, layout, LANES, priority, owner, () -> abandoned = true);
         filling = group;
         lane = group.newLane();
       }
@@ -119,9 +142,22 @@ public final class GpuModel implements LoadedModel {
     }
   }
 
+  /**
+   * Frees the weights, also those of a device that is lost. An execution that was given up may read
+   * them still: then they stay, on the device and in the ledger.
+   */
   @Override
   public void close() {
-    place.use();
+    if (abandoned) {
+      return;
+    }
+    try {
+      place.use();
+    } catch (CudaException e) {
+      if (!e.isSticky()) {
+        throw e;
+      }
+    }
     model.close();
   }
 }

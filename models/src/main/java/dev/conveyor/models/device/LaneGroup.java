@@ -29,6 +29,7 @@ final class LaneGroup implements PipelineListener {
   private final DevicePool pool;
   private final Pipeline pipeline;
   private final PipelinedInstance instance;
+  private final Runnable onAbandoned;
   private final Releases releases = new Releases();
 
   @GuardedBy("this")
@@ -40,6 +41,7 @@ final class LaneGroup implements PipelineListener {
   /**
    * Allocates everything that its batches need; on a thread that has set the device.
    *
+   * @param onAbandoned told before the last lane has left if what ran may still use the weights
    * @throws CudaException if the device has no room; nothing stays allocated
    * @throws dev.conveyor.memory.BudgetExceededException likewise
    */
@@ -49,7 +51,9 @@ final class LaneGroup implements PipelineListener {
       DeviceLayout layout,
       int lanes,
       int priority,
-      String owner) {
+      String owner,
+      Runnable onAbandoned) {
+    this.onAbandoned = onAbandoned;
     this.place = place;
     this.lanesAtMost = lanes;
     Cuda cuda = place.cuda();
@@ -156,7 +160,9 @@ final class LaneGroup implements PipelineListener {
     left++;
     if (left == taken) {
       instance.close();
-      if (!pipeline.isAbandoned()) {
+      if (pipeline.isAbandoned()) {
+        onAbandoned.run();
+      } else {
         releases.close();
       }
     }

@@ -112,7 +112,7 @@ final class ProcessExecutor implements ModelExecutor {
     if (bytes <= slab.sizeBytes()) {
       throw new ProtocolException("asks for the " + bytes + " bytes that it has");
     }
-    return slab.grow(bytes);
+    return slab.growForOutputs(bytes);
   }
 
   private static ExecutionException failure(Message answer) throws IOException {

@@ -46,7 +46,7 @@ final class TensorSlab implements AutoCloseable {
    */
   void ensure(long sizeBytes) throws WorkerLostException {
     if (sizeBytes() < Math.max(1, sizeBytes)) {
-      Message answer = grow(sizeBytes);
+      Message answer = grow(sizeBytes, false);
       try {
         answer.expect(MessageType.DONE);
       } catch (IOException e) {
@@ -55,8 +55,17 @@ final class TensorSlab implements AutoCloseable {
     }
   }
 
-  /** Replaces the slab by a larger one; returns what the worker says once it has mapped it. */
-  Message grow(long sizeBytes) throws WorkerLostException {
+  /** Replaces the slab by one that the outputs fit into which the worker keeps; returns them. */
+  Message growForOutputs(long sizeBytes) throws WorkerLostException {
+    return grow(sizeBytes, true);
+  }
+
+  /**
+   * Replaces the slab by a larger one; returns what the worker says once it has mapped it.
+   *
+   * @param forOutputs whether outputs that the worker keeps are wanted still
+   */
+  private Message grow(long sizeBytes, boolean forOutputs) throws WorkerLostException {
     // Half as much again: sizes that creep up do not map anew with every batch.
     long wanted = file == null ? sizeBytes : Math.max(sizeBytes, sizeBytes() * 3L / 2);
     long size = Math.min(SharedFile.MAX_BYTES, (wanted + PAGE_BYTES - 1) & -PAGE_BYTES);
@@ -69,7 +78,12 @@ final class TensorSlab implements AutoCloseable {
       reservation = worker.options().budget().reserve(worker.options().owner() + "/slabs", size);
       SharedFile made = SharedFile.create(worker.workers().directory().newFile("slab"), size);
       file = made;
-      worker.process().begin(MessageType.MAP).putString(made.path().toString()).putLong(size);
+      worker
+          .process()
+          .begin(MessageType.MAP)
+          .putString(made.path().toString())
+          .putLong(size)
+          .putInt(forOutputs ? 1 : 0);
       Message answer = worker.process().call();
       made.unlink();
       return answer;

@@ -21,15 +21,18 @@ final class CalibrationBatches {
   /**
    * Begins before the first batch.
    *
-   * @param batchSize items in a batch; fewer if there are not so many
-   * @throws IllegalArgumentException if there are none, or an input has no fixed size
+   * @param batchSize items in a batch, which is what TensorRT reads, whatever is said to it
+   * @throws IllegalArgumentException if there are not so many, or an input has no fixed size
    */
   CalibrationBatches(DataSet data, List<TensorSpec> inputs, int batchSize) {
-    if (data.size() == 0) {
-      throw new IllegalArgumentException("no data to calibrate on");
+    if (data.size() < batchSize) {
+      throw new IllegalArgumentException(
+          "int8_calibration_data: expected %d items or more, as many as in the batch that the engine is"
+                  .formatted(batchSize)
+              + " made for, found %d".formatted(data.size()));
     }
     this.data = data;
-    this.batchSize = Math.min(batchSize, data.size());
+    this.batchSize = batchSize;
     this.bytes = new byte[inputs.size()][];
     for (int i = 0; i < bytes.length; i++) {
       TensorSpec spec = inputs.get(i);

@@ -40,10 +40,15 @@ final class Calibrator extends IInt8EntropyCalibrator2 implements AutoCloseable 
     this.stream = cuda.newStream(0);
     this.pool = cuda.newPool(deviceNumber, 0);
     this.device = new long[inputs.size()];
-    for (int i = 0; i < device.length; i++) {
-      device[i] = cuda.allocate(pool, batches.batchBytes(i), stream);
+    try {
+      for (int i = 0; i < device.length; i++) {
+        device[i] = cuda.allocate(pool, batches.batchBytes(i), stream);
+      }
+      cuda.awaitStream(stream);
+    } catch (RuntimeException e) {
+      giveBack();
+      throw e;
     }
-    cuda.awaitStream(stream);
   }
 
   @Override
@@ -98,12 +103,18 @@ final class Calibrator extends IInt8EntropyCalibrator2 implements AutoCloseable 
 
   @Override
   public void close() {
+    giveBack();
+    super.close();
+  }
+
+  private void giveBack() {
     for (long address : device) {
-      cuda.free(address, stream);
+      if (address != 0) {
+        cuda.free(address, stream);
+      }
     }
     cuda.awaitStream(stream);
     cuda.destroyPool(pool);
     cuda.destroyStream(stream);
-    super.close();
   }
 }

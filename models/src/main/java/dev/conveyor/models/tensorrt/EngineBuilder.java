@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Objects;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.tensorrt.global.nvinfer;
@@ -190,9 +191,16 @@ final class EngineBuilder {
   private void keep(ITimingCache cache) {
     try {
       IHostMemory serialized = made("the timings", cache.serialize(), 1);
-      Path scratch = Files.createTempFile(timings.toAbsolutePath().getParent(), "timings", ".tmp");
-      Files.write(scratch, bytes(serialized));
-      Files.move(scratch, timings, StandardCopyOption.REPLACE_EXISTING);
+      Path directory =
+          EngineCache.made(Objects.requireNonNull(timings.toAbsolutePath().getParent()));
+      Path scratch = Files.createTempFile(directory, "timings", ".tmp");
+      try {
+        Files.write(scratch, bytes(serialized));
+        Files.move(
+            scratch, timings, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      } finally {
+        Files.deleteIfExists(scratch);
+      }
     } catch (IOException | ModelLoadException e) {
       log.warn("{}: cannot keep the timings: {}", timings, e.toString());
     }

@@ -103,9 +103,19 @@ final class EngineCache {
     return engine;
   }
 
+  /**
+   * Makes the directory, but not the one that it is in: the files of a model that was unloaded
+   * during the build may be gone, and must not come back.
+   */
+  static Path made(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      Files.createDirectory(directory);
+    }
+    return directory;
+  }
+
   private void write(EngineKey key, byte[] engine) throws IOException {
-    Files.createDirectories(directory);
-    Path scratch = Files.createTempFile(directory, "engine", ".tmp");
+    Path scratch = Files.createTempFile(made(directory), "engine", ".tmp");
     try {
       try (OutputStream out = Files.newOutputStream(scratch)) {
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);

@@ -2,6 +2,7 @@ package dev.conveyor.models.tensorrt;
 
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.cuda.CudaException;
+import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.device.DeviceBatch;
 import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceModel;
@@ -60,7 +61,7 @@ final class SwappingEngine implements DeviceEngine {
         throw e;
       }
       log.warn("stays with what serves, no room for the engine: {}", e.getMessage());
-    } catch (BudgetExceededException e) {
+    } catch (BudgetExceededException | ModelLoadException e) {
       log.warn("stays with what serves, no room for the engine: {}", e.getMessage());
     }
   }

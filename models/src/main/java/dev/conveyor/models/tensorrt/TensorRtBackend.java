@@ -99,10 +99,10 @@ public final class TensorRtBackend implements GpuBackend {
         new EngineKey(
             EngineKey.hash(file),
             cuda.computeCapability(options.device()),
-            cuda.totalBytes() + " bytes",
+            cuda.name(options.device()) + ", " + cuda.totalBytes() + " bytes",
             TensorRt.version(),
             cuda.driverVersion(),
-            EngineKey.flags(engine, profile, engine.calibrationData()));
+            EngineKey.flags(engine, profile, calibration(engine, options.config())));
     Path directory =
         engine.cachePath().isEmpty()
             ? file.toAbsolutePath().resolveSibling("engines")
@@ -132,6 +132,13 @@ public final class TensorRtBackend implements GpuBackend {
           return open(file, build(file, options, engine, profile, cache, key), options, engine);
         },
         builds);
+  }
+
+  /** What the ranges of 8-bit integers depend on: the pictures, and what is made of them. */
+  private static String calibration(EngineOptions engine, ModelConfig config) {
+    return engine.calibrationData().isEmpty()
+        ? ""
+        : engine.calibrationData() + " " + config.extensions().preprocessing();
   }
 
   private GpuBackends.Choice others(Path file, GpuLoadOptions options) {

@@ -36,12 +36,11 @@ class CalibrationBatchesTest {
   }
 
   @Test
-  void shouldMakeSmallerBatchesOfLittleData() {
-    CalibrationBatches batches = new CalibrationBatches(data(1, 2), INPUTS, 8);
-
-    assertThat(batches.batchSize()).isEqualTo(1);
-    assertThat(batches.next()).isTrue();
-    assertThat(batches.next()).isFalse();
+  void shouldRefuseLessThanTensorRtReads() {
+    assertThatThrownBy(() -> new CalibrationBatches(data(7, 2), INPUTS, 8))
+        .hasMessageContaining("expected 8 items or more")
+        .hasMessageContaining("found 7");
+    assertThat(new CalibrationBatches(data(8, 2), INPUTS, 8).next()).isTrue();
   }
 
   @Test

@@ -92,7 +92,7 @@ final class StepCalls {
    */
   void run(PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
     StepLimit limit = ensemble.limits().get(step.index());
-    switch (limit.enter(reply, () -> launch(step, item, inputs, done))) {
+    switch (limit.enter(reply, () -> launchWaiting(step, item, inputs, done))) {
       case RUNS -> launch(step, item, inputs, done);
       case FULL ->
           fail(
@@ -108,7 +108,8 @@ final class StepCalls {
   void work(String where, Step work, List<Tensor> inputs, Consumer<List<Tensor>> done) {
     stage
         .run(work, inputs, reply)
-        .onComplete(outputs -> deliver(outputs, done), failure -> fail(where, asFailure(failure)));
+        .onComplete(
+            outputs -> deliver(where, outputs, done), failure -> fail(where, asFailure(failure)));
   }
 
   /**
@@ -126,6 +127,16 @@ final class StepCalls {
                 failure.retryAfterNs()))
         && failure.code() == ErrorCode.EXECUTION_FAILED) {
       served.stats().onFailure(ModelStats.Reason.BACKEND, System.nanoTime() - arrivalNs);
+    }
+  }
+
+  private void launchWaiting(
+      PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
+    try {
+      launch(step, item, inputs, done);
+    } catch (RuntimeException e) {
+      ensemble.limits().get(step.index()).leave();
+      fail(where(step, item), asFailure(e));
     }
   }
 
@@ -149,7 +160,7 @@ final class StepCalls {
           .onComplete(
               outputs -> {
                 limit.leave();
-                deliver(outputs, done);
+                deliver(where(step, item), outputs, done);
               },
               failure -> {
                 limit.leave();
@@ -184,11 +195,16 @@ final class StepCalls {
     first = request;
   }
 
-  private void deliver(List<Tensor> outputs, Consumer<List<Tensor>> done) {
+  /** What comes next must not throw past here: the request would never end. */
+  private void deliver(String where, List<Tensor> outputs, Consumer<List<Tensor>> done) {
     if (over) {
       outputs.forEach(Tensor::close);
-    } else {
+      return;
+    }
+    try {
       done.accept(outputs);
+    } catch (RuntimeException e) {
+      fail(where, asFailure(e));
     }
   }
 
@@ -239,7 +255,7 @@ final class StepCalls {
       if (response == null) {
         fail(where(step, item), asFailure(failure));
       } else {
-        deliver(response.outputs(), done);
+        deliver(where(step, item), response.outputs(), done);
       }
     }
 

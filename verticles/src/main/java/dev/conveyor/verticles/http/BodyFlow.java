@@ -29,6 +29,7 @@ final class BodyFlow implements InflateStage.Flow {
   private final Deque<ByteBuf> kept = new ArrayDeque<>();
   private boolean tapped;
   private boolean waiting;
+  private boolean paused;
   private boolean inputEnded;
   private boolean abandoned;
   private @Nullable Runnable leaveQueue;
@@ -76,8 +77,8 @@ final class BodyFlow implements InflateStage.Flow {
       if (leaveQueue != null) {
         leaveQueue.run();
       }
-      resume();
     }
+    resume(); // Whoever gave up: a connection that is left unread never gets another request.
   }
 
   private void take(ByteBuf part, BodyTap.Sink sink) {
@@ -98,25 +99,26 @@ final class BodyFlow implements InflateStage.Flow {
     if (terms.waitsForContinue()) {
       request.response().writeContinue();
     }
-    while (!kept.isEmpty()) {
-      ByteBuf part = kept.remove();
-      try {
-        sink.accept(part);
-      } finally {
-        part.release();
+    try {
+      while (!kept.isEmpty()) {
+        ByteBuf part = kept.remove();
+        try {
+          sink.accept(part);
+        } finally {
+          part.release();
+        }
       }
+    } finally {
+      resume();
     }
-    if (abandoned) {
-      return;
-    }
-    resume();
-    if (inputEnded) {
+    if (inputEnded && !abandoned) {
       end.run();
     }
   }
 
   @Override
   public void pause() {
+    paused = true;
     if (tapped) {
       BodyTap.setReading(request.connection(), false);
     } else {
@@ -126,6 +128,10 @@ final class BodyFlow implements InflateStage.Flow {
 
   @Override
   public void resume() {
+    if (!paused) {
+      return;
+    }
+    paused = false;
     if (tapped) {
       BodyTap.setReading(request.connection(), true);
     } else {

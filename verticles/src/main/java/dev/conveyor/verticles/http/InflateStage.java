@@ -144,12 +144,17 @@ final class InflateStage implements BodyTap.Sink {
     }
     flow.later(
         () -> {
-          if (!done) {
-            pump();
-          }
-          if (waiting && (done || pending.isEmpty())) {
-            waiting = false;
-            flow.resume();
+          boolean pumped = false;
+          try {
+            if (!done) {
+              pump();
+            }
+            pumped = true;
+          } finally {
+            if (waiting && (!pumped || done || pending.isEmpty())) {
+              waiting = false;
+              flow.resume();
+            }
           }
         });
   }

@@ -1,7 +1,9 @@
 package dev.conveyor.verticles.http;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
+import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
@@ -16,6 +18,9 @@ import java.util.List;
  * front end.
  */
 final class RepositoryRoutes {
+
+  /** Parsing what is longer, files in base64, would keep an event loop from everything else. */
+  private static final int LONG_BODY_BYTES = 64 * 1024;
 
   private final RepositoryControl repository;
   private final int maxMessageBytes;
@@ -68,8 +73,13 @@ final class RepositoryRoutes {
   }
 
   private void load(RoutingContext context) {
-    repository
-        .load(model(context), RepositoryBody.load(body(context)))
+    Buffer body = body(context);
+    Future<ModelOverride> override =
+        body.length() < LONG_BODY_BYTES
+            ? Future.succeededFuture(RepositoryBody.load(body))
+            : context.vertx().executeBlocking(() -> RepositoryBody.load(body), false);
+    override
+        .compose(read -> repository.load(model(context), read))
         .onComplete(v -> context.response().end(), context::fail);
   }
 

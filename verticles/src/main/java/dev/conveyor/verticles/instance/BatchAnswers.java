@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.instance;
 
+import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.InferenceRequest;
@@ -61,21 +62,32 @@ final class BatchAnswers {
   /** The batch is over: whatever was held back leaves. */
   void end(List<InferenceRequest> requests) {
     inParts = false;
-    if (!held.isEmpty()) {
-      for (InferenceRequest request : requests) {
-        Runnable answer = held.remove(request);
-        if (answer != null) {
-          answer.run();
+    try {
+      if (!held.isEmpty()) {
+        for (InferenceRequest request : requests) {
+          Runnable answer = held.remove(request);
+          if (answer != null) {
+            answer.run();
+          }
         }
       }
+    } finally {
+      replies.flush();
     }
-    replies.flush();
   }
 
   private void sendOutputs(
       InferenceRequest request, List<Tensor> outputs, long startNs, long endNs) {
-    InferenceResponse response =
-        new InferenceResponse(served.name(), served.version(), request.answer(outputs));
+    List<Tensor> given;
+    try {
+      given = request.answer(outputs);
+    } catch (RuntimeException e) {
+      // The others of the batch are right.
+      sendFailure(
+          request, new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(e)), endNs);
+      return;
+    }
+    InferenceResponse response = new InferenceResponse(served.name(), served.version(), given);
     if (replies.succeed(request.replyTo(), response)) {
       served
           .stats()

@@ -95,7 +95,11 @@ public final class DeviceLoads {
       }
       return new Loaded(plan, new DeviceWeights(weights));
     } catch (RuntimeException | Error e) {
-      weights.values().forEach(LoadedModel::close);
+      try {
+        DeviceWeights.closeAll(weights.values());
+      } catch (RuntimeException alsoFailed) {
+        e.addSuppressed(alsoFailed);
+      }
       throw e;
     }
   }

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.supervisor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +51,25 @@ final class DeviceWeights implements LoadedModel {
 
   @Override
   public void close() {
-    byDevice.values().forEach(LoadedModel::close);
+    closeAll(byDevice.values());
+  }
+
+  /** Closes every copy, whatever happens to one of them; throws what happened first. */
+  static void closeAll(Collection<LoadedModel> copies) {
+    RuntimeException failure = null;
+    for (LoadedModel copy : copies) {
+      try {
+        copy.close();
+      } catch (RuntimeException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
   }
 }

@@ -10,7 +10,10 @@ public enum MessageType {
   LOADED(3),
   /** Server: largest batch (int). Makes the executor. */
   PREPARE(4),
-  /** Server: path (string), bytes (long). The slab from now on. */
+  /**
+   * Server: path (string), bytes (long), whether outputs that wait for it are wanted (int). The
+   * slab from now on.
+   */
   MAP(5),
   /** Worker: reserved bytes (long). Done as told. */
   DONE(6),

@@ -81,7 +81,7 @@ final class WorkerLoop {
     switch (message.type()) {
       case LOAD -> load(message);
       case PREPARE -> prepare(message.readInt());
-      case MAP -> map(Path.of(message.readString()), message.readLong());
+      case MAP -> map(Path.of(message.readString()), message.readLong(), message.readInt() != 0);
       case EXECUTE -> execute(message);
       case HELLO, LOADED, DONE, RESULT, GROW, FAILED ->
           throw new ProtocolException("a server that says " + message.type());
@@ -113,17 +113,21 @@ final class WorkerLoop {
     channel.begin(MessageType.DONE).putLong(budget.reservedBytes());
   }
 
-  private void map(Path path, long bytes) throws IOException {
+  /** Outputs that wait for room are out of date if there was none, and the batch was given up. */
+  private void map(Path path, long bytes, boolean forOutputs) throws IOException {
     if (slab != null) {
       slab.close();
     }
     slab = SharedFile.open(path, bytes);
     BatchResult result = waiting;
-    if (result == null) {
-      channel.begin(MessageType.DONE).putLong(0);
-    } else {
-      waiting = null;
+    waiting = null;
+    if (forOutputs && result != null) {
       respond(result, 0);
+    } else {
+      if (result != null) {
+        result.discard();
+      }
+      channel.begin(MessageType.DONE).putLong(0);
     }
   }
 

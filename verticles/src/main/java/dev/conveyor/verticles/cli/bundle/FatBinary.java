@@ -91,6 +91,10 @@ final class FatBinary {
       if (magic == MAGIC) {
         int first = at + Short.toUnsignedInt(section.getShort(at + 6));
         int end = Math.addExact(first, Math.toIntExact(section.getLong(at + 8)));
+        if (first < at + HEADER_BYTES || end < first || end > section.limit()) {
+          throw new BundleException(
+              "a fat binary, at byte %d of its section, does not fit in it".formatted(at));
+        }
         binaries.add(entries(section, first, end));
         at = aligned(end);
       } else if (section.getLong(at) == 0) {

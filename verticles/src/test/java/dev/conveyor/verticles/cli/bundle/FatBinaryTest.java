@@ -83,6 +83,16 @@ class FatBinaryTest {
     assertThat(FatBinary.blank(buffer(section), 90).blanked()).isZero();
   }
 
+  /** A size of minus its own header would be read for ever. */
+  @Test
+  void shouldRefuseAFatBinaryThatEndsBeforeItBegins() {
+    byte[] section = section(List.of(fatBinary(new Code(CUBIN, 80, 64, 8))));
+    buffer(section).putLong(8, -16);
+
+    assertThatThrownBy(() -> FatBinary.blank(buffer(section), 90))
+        .hasMessageContaining("does not fit");
+  }
+
   @Test
   void shouldChangeNothingOfWhatItDoesNotUnderstand() {
     byte[] good = fatBinary(new Code(CUBIN, 80, 64, 8));
