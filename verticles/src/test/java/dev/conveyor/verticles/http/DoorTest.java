@@ -237,6 +237,34 @@ final class DoorTest {
   }
 
   @Test
+  void shouldReadOnAfterABodyThatWaitedForMemoryAndWasRefused() throws Exception {
+    var memory = server.server().requestMemory();
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      // After a large body the server takes in the next one with a single read.
+      client.send(wideHead("wide", "")).send(wideBody());
+      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
+      client.answer();
+      byte[] noGzip = new byte[20_000];
+      Buffer request =
+          Buffer.buffer(
+                  "POST /v2/models/wide/infer HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\n"
+                      + "content-length: "
+                      + noGzip.length
+                      + "\r\n\r\n")
+              .appendBytes(noGzip);
+      try (var most = memory.heapShare()) {
+        assertThat(most.growTo(REQUEST_MEMORY * 9L / 10)).isTrue();
+        client.send(request.getBytes());
+        await(() -> memory.waiters() == 1);
+      }
+      assertThat(client.statusLine()).startsWith("HTTP/1.1 400");
+      client.answer();
+      client.send(LIVE);
+      assertThat(client.statusLine()).as("the same connection").isEqualTo("HTTP/1.1 200 OK");
+    }
+  }
+
+  @Test
   void shouldCountLargeJsonBodiesAgainstTheSameMemory() {
     var memory = server.server().requestMemory();
     String large = Requests.row(new float[WIDTH]).encode();
