@@ -152,6 +152,9 @@ public final class LocalGateway implements InferenceGateway {
     }
     try {
       run.start(checked.inputs(), checked.batchSize(), reply);
+      if (call.timeoutMicros() > 0 && !reply.isDone()) {
+        run.expireBy(vertx);
+      }
     } catch (RuntimeException e) {
       // Whatever it was: a request without an answer would keep the ensemble from ever stopping.
       reply.fail(new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(e)));

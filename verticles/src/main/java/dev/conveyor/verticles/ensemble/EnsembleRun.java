@@ -9,9 +9,12 @@ import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ServedModel;
+import io.vertx.core.Timer;
+import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +35,7 @@ public final class EnsembleRun {
   private final StepStage stage;
   private @Nullable StepCalls calls;
   private @Nullable Pass pass;
+  private @Nullable Timer expiry;
   private boolean started;
 
   /**
@@ -76,8 +80,27 @@ public final class EnsembleRun {
     started = true;
   }
 
+  /**
+   * Ends the request once its own {@code timeout} is over, whatever the queue policies of the
+   * models say: an ensemble has no queue, and without an end it could wait for a step for ever. On
+   * the context of the request, after {@link #start}.
+   */
+  public void expireBy(Vertx vertx) {
+    StepCalls steps = calls;
+    if (steps != null) {
+      long leftMicros =
+          call.timeoutMicros() - TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - arrivalNs);
+      Timer timer = vertx.timer(Math.max(1, leftMicros), TimeUnit.MICROSECONDS);
+      timer.onSuccess(over -> steps.expire());
+      expiry = timer;
+    }
+  }
+
   /** The request is over, well or not: what still runs for it is called off. On its context. */
   public void end() {
+    if (expiry != null) {
+      expiry.cancel();
+    }
     if (calls != null && pass != null) {
       calls.end();
       pass.end();

@@ -83,6 +83,11 @@ final class StepCalls {
     givenUp.forEach(step -> gateway.onGivenUp(step.model(), version(step)));
   }
 
+  /** The request's own timeout is over; the message names the step that was begun last. */
+  void expire() {
+    fail(first == null ? "between steps" : where(first.step, first.item), timedOut());
+  }
+
   /**
    * Runs a step, now or when its limit lets it.
    *
@@ -151,9 +156,7 @@ final class StepCalls {
       limit.leave();
     } else if (call.timeoutMicros() > 0 && timeoutMicros <= 0) {
       limit.leave();
-      fail(
-          where(step, item),
-          new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired"));
+      fail(where(step, item), timedOut());
     } else if (step.step().isPresent()) {
       stage
           .run(step.step().get(), inputs.get(), reply)
@@ -206,6 +209,10 @@ final class StepCalls {
     } catch (RuntimeException e) {
       fail(where, asFailure(e));
     }
+  }
+
+  private static InferenceException timedOut() {
+    return new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired");
   }
 
   private static String version(PlannedStep step) {

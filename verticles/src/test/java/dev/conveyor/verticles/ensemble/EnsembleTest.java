@@ -177,12 +177,29 @@ final class EnsembleTest {
       Gate gate = Gate.shut("ensemble");
       var first = server.http().inferAsync("slow", row(), new byte[0]);
       gate.awaitArrival();
-      JsonObject impatient = row().put("parameters", new JsonObject().put("timeout", 20_000));
+      // Long enough for the first step to be lent the cores that the hung one has taken.
+      JsonObject impatient = row().put("parameters", new JsonObject().put("timeout", 500_000));
       Answer late = server.http().infer("slow", impatient);
       gate.open();
       assertThat(first.join().status()).isEqualTo(200);
       assertThat(late.status()).isEqualTo(504);
       assertThat(late.error()).startsWith("ensemble 'slow': step 1 (model 'magnitude'): ");
+      server.assertIdle();
+    }
+  }
+
+  @Test
+  void shouldEndARequestWhoseTimeoutIsOverWhileAStepRuns() throws InterruptedException {
+    models.config(
+        "magnitude", "{\"parameters\": {\"test_gate\": {\"string_value\": \"running\"}}}");
+    models.config("slow", chain("'negate' x", "'magnitude' OUT"));
+    try (TestServer server = TestServer.start(models)) {
+      Gate gate = Gate.shut("running");
+      JsonObject impatient = row().put("parameters", new JsonObject().put("timeout", 20_000));
+      Answer late = server.http().infer("slow", impatient);
+      gate.open();
+      assertThat(late.status()).as(late::text).isEqualTo(504);
+      assertThat(late.error()).startsWith("ensemble 'slow': step ").endsWith("timeout expired");
       server.assertIdle();
     }
   }

@@ -141,10 +141,9 @@ class GrpcAdmissionTest {
 
   private static GrpcClientResponse<ModelInferRequest, ModelInferResponse> send(
       GrpcClientRequest<ModelInferRequest, ModelInferResponse> call) {
-    return await(
-        call.end(raw("UINT8", new byte[] {1}, 1).build())
-            .compose(sent -> call.response())
-            .compose(response -> response.end().otherwiseEmpty().map(response)));
+    var answered =
+        call.response().compose(response -> response.end().otherwiseEmpty().map(response));
+    return await(call.end(raw("UINT8", new byte[] {1}, 1).build()).compose(sent -> answered));
   }
 
   /** The library shows the trailers of a call without messages as headers. */

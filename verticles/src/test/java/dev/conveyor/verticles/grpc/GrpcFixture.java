@@ -126,13 +126,16 @@ final class GrpcFixture implements AutoCloseable {
     return await(start(call, request));
   }
 
+  /** Listens before it sends: from another thread the answer could be over before. */
   <Q, R> Future<Answer<R>> start(GrpcClientRequest<Q, R> call, Q request) {
-    return call.end(request).compose(sent -> call.response()).compose(GrpcFixture::answer);
+    Future<Answer<R>> answer = call.response().compose(GrpcFixture::answer);
+    return call.end(request).compose(sent -> answer);
   }
 
   /** Sends a message that is encoded already. */
   <Q, R> Future<Answer<R>> startMessage(GrpcClientRequest<Q, R> call, GrpcMessage message) {
-    return call.endMessage(message).compose(sent -> call.response()).compose(GrpcFixture::answer);
+    Future<Answer<R>> answer = call.response().compose(GrpcFixture::answer);
+    return call.endMessage(message).compose(sent -> answer);
   }
 
   /** Returns the outcome of a call, whose status the client tells by failing the end. */

@@ -69,9 +69,10 @@ class GrpcHealthTest {
     BlockingQueue<ServingStatus> told = new LinkedBlockingQueue<>();
     GrpcClientRequest<HealthCheckRequest, HealthCheckResponse> watch =
         await(server.client.request(server.address, WATCH));
+    watch
+        .response()
+        .onSuccess(response -> response.handler(health -> told.add(health.getStatus())));
     watch.end(request("pixels"));
-    await(
-        watch.response().map(response -> response.handler(health -> told.add(health.getStatus()))));
 
     assertThat(told.poll(20, TimeUnit.SECONDS)).isEqualTo(ServingStatus.SERVING);
     server.catalog.withdraw("pixels", "unloaded");
