@@ -93,7 +93,8 @@ public final class GrpcFrontEnd extends VerticleBase {
     GrpcReflection.of(services).forEach(grpc::addService);
     HttpServer http = vertx.createHttpServer(httpOptions());
     server = http;
-    http.connectionHandler(this::onConnection).requestHandler(request -> handle(grpc, request));
+    http.connectionHandler(this::onConnection)
+        .requestHandler(request -> handle(grpc, inferences, request));
     return Listening.at("grpc", options.host(), options.port(), http.listen());
   }
 
@@ -126,12 +127,12 @@ public final class GrpcFrontEnd extends VerticleBase {
     }
   }
 
-  private static void handle(GrpcServer grpc, HttpServerRequest request) {
+  private static void handle(GrpcServer grpc, InferRoute route, HttpServerRequest request) {
     // A message marked as compressed in a call without this header would hang it.
     if (!request.headers().contains(GrpcHeaderNames.GRPC_ENCODING)) {
       request.headers().set(GrpcHeaderNames.GRPC_ENCODING, "identity");
     }
-    grpc.handle(request);
+    route.dispatch(request, grpc);
   }
 
   private GrpcServerOptions grpcOptions() {

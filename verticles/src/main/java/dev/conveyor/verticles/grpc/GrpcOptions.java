@@ -8,7 +8,8 @@ package dev.conveyor.verticles.grpc;
  * @param maxInFlightPerStream inferences of one stream that may be under way before it is no longer
  *     read
  * @param maxConnections open at a time, on each event loop; more are closed at once
- * @param bodyTimeoutMillis longest time that the message of a call may take to arrive
+ * @param bodyTimeoutMillis longest time that a message may take to arrive, and that of a ModelInfer
+ *     call from its beginning
  * @param shutdownGraceMillis how long calls under way may take once the server stops
  */
 public record GrpcOptions(

@@ -17,9 +17,12 @@ import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.proto.ModelInferRequest;
+import io.vertx.core.Handler;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.internal.http.HttpServerRequestInternal;
 import io.vertx.grpc.common.GrpcMessage;
 import io.vertx.grpc.server.GrpcServerRequest;
 import java.util.ArrayList;
@@ -50,6 +53,7 @@ final class InferRoute {
   private final GrpcOptions options;
   private final MessageDecoder<ModelInferRequest> decoder;
   private final Set<InferStream> streams = new HashSet<>();
+  private @Nullable TimedRequest dispatched;
 
   InferRoute(
       Vertx vertx,
@@ -66,6 +70,28 @@ final class InferRoute {
     this.catalog = catalog;
     this.options = options;
     this.decoder = new MessageDecoder<>(ModelInferRequest.parser(), options.maxMessageBytes());
+  }
+
+  /** Serves a call, whose messages have a time to arrive in. */
+  void dispatch(HttpServerRequest request, Handler<HttpServerRequest> server) {
+    TimedRequest timed = new TimedRequest((HttpServerRequestInternal) request, watch);
+    dispatched = timed;
+    try {
+      server.handle(timed);
+    } finally {
+      dispatched = null;
+    }
+  }
+
+  /**
+   * Returns the HTTP request of the call that begins, which the library does not show. It calls the
+   * method within {@link #dispatch}.
+   */
+  TimedRequest dispatched() {
+    if (dispatched == null) {
+      throw new IllegalStateException("no call begins");
+    }
+    return dispatched;
   }
 
   void opened(InferStream stream) {

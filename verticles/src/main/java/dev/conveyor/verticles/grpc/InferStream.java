@@ -31,6 +31,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
   private final InferRoute route;
   private final GrpcServerRequest<ModelInferRequest, ModelStreamInferResponse> request;
   private final GrpcServerResponse<ModelInferRequest, ModelStreamInferResponse> response;
+  private final TimedRequest arrival;
 
   private @Nullable StreamSettings settings;
   private @Nullable FramePump<StreamItem> pump;
@@ -39,7 +40,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
   private long timer = NO_TIMER;
   private boolean reading = true;
   private boolean ended;
-  private boolean stopping;
+  private @Nullable InferenceException endFailure;
   private boolean done;
 
   InferStream(
@@ -47,6 +48,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
     this.route = route;
     this.request = request;
     this.response = request.response();
+    this.arrival = route.dispatched();
   }
 
   void start() {
@@ -70,6 +72,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
     request.exceptionHandler(lost -> onGone());
     response.exceptionHandler(lost -> onGone());
     response.drainHandler(drained -> rest());
+    arrival.whenStalled(this::onStalled);
     request.invalidMessageHandler(
         invalid -> close(GrpcErrors.of(invalid, route.options().maxMessageBytes())));
     // Tells the client that its stream is open before it has sent anything.
@@ -78,15 +81,28 @@ final class InferStream implements FramePump.Effects<StreamItem> {
 
   /** The server stops: takes no more messages; ends when those that came are answered. */
   void stop() {
-    if (!done) {
-      stopping = !ended;
+    takeNoMore(new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down"));
+  }
+
+  /** A camera that stops in the middle of a message: what came before is still answered. */
+  private void onStalled() {
+    takeNoMore(
+        new InferenceException(
+            ErrorCode.BODY_TIMEOUT,
+            "a message was not complete %d ms after it began"
+                .formatted(route.watch().timeoutMs())));
+  }
+
+  private void takeNoMore(InferenceException why) {
+    if (!done && !ended) {
+      endFailure = why;
       ended = true;
       rest();
     }
   }
 
   private void onMessage(GrpcMessage received) {
-    if (done || stopping) {
+    if (done || endFailure != null) {
       return;
     }
     try {
@@ -159,10 +175,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
       return;
     }
     if (ended && isEmpty()) {
-      close(
-          stopping
-              ? new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down")
-              : null);
+      close(endFailure);
       return;
     }
     boolean mayRead = (pump == null || pump.gate().mayRead()) && !response.writeQueueFull();
@@ -213,6 +226,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
 
   private void abandonAll() {
     route.closed(this);
+    arrival.endWatch();
     if (timer != NO_TIMER) {
       route.vertx().cancelTimer(timer);
       timer = NO_TIMER;

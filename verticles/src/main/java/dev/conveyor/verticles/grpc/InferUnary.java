@@ -29,6 +29,7 @@ final class InferUnary implements ReplyTo.Handler {
   private final InferRoute route;
   private final GrpcServerRequest<ModelInferRequest, ModelInferResponse> request;
   private final GrpcServerResponse<ModelInferRequest, ModelInferResponse> response;
+  private final TimedRequest arrival;
 
   private @Nullable ModelInferRequest message;
   private List<RequestedOutput> outputs = List.of();
@@ -42,6 +43,7 @@ final class InferUnary implements ReplyTo.Handler {
     this.route = route;
     this.request = request;
     this.response = request.response();
+    this.arrival = route.dispatched();
   }
 
   void start() {
@@ -129,6 +131,7 @@ final class InferUnary implements ReplyTo.Handler {
   }
 
   private void endPatience() {
+    arrival.endWatch();
     if (patience != null) {
       route.watch().end(patience);
     }
