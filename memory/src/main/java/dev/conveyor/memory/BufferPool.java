@@ -88,6 +88,25 @@ public final class BufferPool implements AutoCloseable {
     return new HeapShare(this);
   }
 
+  /** Returns whether there is room for work that can be left out: less than half is lent. */
+  public synchronized boolean hasSpare() {
+    return waiting.isLow(leasedBytes);
+  }
+
+  /**
+   * Takes bytes on the heap for work that can be left out; null if more than half would be lent
+   * with them. The other half is for work that somebody waits for.
+   *
+   * @param bytes may be 0, where the work holds on to what is lent already
+   */
+  public synchronized @Nullable HeapShare tryTakeSpare(long bytes) {
+    if (!waiting.isLow(leasedBytes + bytes)) {
+      return null;
+    }
+    HeapShare share = heapShare();
+    return share.growTo(bytes) ? share : null;
+  }
+
   /**
    * Returns null if there is room to begin, otherwise the place in the queue: {@code wakeUp} is
    * called once, on the thread that gives memory back, unless the place is given up before.

@@ -44,6 +44,10 @@ final class WaitingRoom {
     return usedBytes > highBytes;
   }
 
+  boolean isLow(long usedBytes) {
+    return usedBytes <= lowBytes;
+  }
+
   void add(Waiter waiter) {
     waiters.add(waiter);
   }
@@ -58,7 +62,7 @@ final class WaitingRoom {
 
   /** Takes out who may go on; at least one, if anybody waits and the mark is reached. */
   List<Runnable> release(long usedBytes) {
-    if (waiters.isEmpty() || usedBytes > lowBytes) {
+    if (waiters.isEmpty() || !isLow(usedBytes)) {
       return List.of();
     }
     List<Runnable> released = new ArrayList<>();

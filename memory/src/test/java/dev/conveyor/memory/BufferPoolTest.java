@@ -194,4 +194,27 @@ final class BufferPoolTest {
       assertThat(woken).as("one goes, however much it wants").containsExactly("large");
     }
   }
+
+  @Test
+  void shouldKeepHalfForWorkThatSomebodyWaitsFor() {
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 1000)) {
+      HeapShare client = pool.heapShare();
+      assertThat(client.growTo(300)).isTrue();
+      assertThat(pool.tryTakeSpare(201)).isNull();
+      assertThat(pool.leasedBytes()).isEqualTo(300);
+
+      HeapShare copy = pool.tryTakeSpare(200);
+      assertThat(copy).isNotNull();
+      assertThat(pool.leasedBytes()).isEqualTo(500);
+      assertThat(pool.hasSpare()).as("exactly half").isTrue();
+      assertThat(client.growTo(301)).isTrue();
+      assertThat(pool.hasSpare()).isFalse();
+      assertThat(pool.tryTakeSpare(0)).isNull();
+
+      assertThat(client.growTo(800)).as("whoever is waited for finds the rest").isTrue();
+      copy.close();
+      client.close();
+      assertThat(pool.leasedBytes()).isZero();
+    }
+  }
 }

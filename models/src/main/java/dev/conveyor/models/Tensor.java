@@ -64,6 +64,11 @@ public final class Tensor implements AutoCloseable {
     return data.limit();
   }
 
+  /** Returns whether the memory is lent by a pool, which counts it until it is given back. */
+  public boolean isLeased() {
+    return lease != null;
+  }
+
   /** Returns the address of the bytes if devices can read them by themselves, otherwise 0. */
   public long pinnedAddress() {
     return lease != null && lease.isPinned() ? lease.address() + offset : 0;

@@ -141,6 +141,7 @@ public final class ConveyorServer {
             catalog,
             supervisor,
             steps,
+            requestMemory,
             new RolloutPublisher(vertx.eventBus(), config.eventBus().addressPrefix()));
     FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM);
     this.http =

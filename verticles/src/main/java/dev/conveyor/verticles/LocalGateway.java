@@ -1,5 +1,7 @@
 package dev.conveyor.verticles;
 
+import dev.conveyor.memory.BlockAllocator;
+import dev.conveyor.memory.BufferPool;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
@@ -40,13 +42,20 @@ public final class LocalGateway implements InferenceGateway {
 
   /** Creates a gateway to models that are all loaded. */
   public LocalGateway(Vertx vertx, ModelCatalog catalog) {
-    this(vertx, catalog, ModelActivator.NONE, new StepStage(vertx, 1), TrialTraffic.Listener.NONE);
+    this(
+        vertx,
+        catalog,
+        ModelActivator.NONE,
+        new StepStage(vertx, 1),
+        new BufferPool(BlockAllocator.host(), Long.MAX_VALUE),
+        TrialTraffic.Listener.NONE);
   }
 
   /**
    * Creates a gateway.
    *
    * @param steps where steps of ensembles run that need no model
+   * @param memory of all requests under way
    * @param rollbacks told when a version that was tried is taken out of service
    */
   public LocalGateway(
@@ -54,12 +63,13 @@ public final class LocalGateway implements InferenceGateway {
       ModelCatalog catalog,
       ModelActivator activator,
       StepStage steps,
+      BufferPool memory,
       TrialTraffic.Listener rollbacks) {
     this.steps = steps;
     this.vertx = vertx;
     this.catalog = catalog;
     this.cold = new ColdRequests(vertx, activator);
-    this.trials = new TrialTraffic(catalog, this::inferVersion, rollbacks);
+    this.trials = new TrialTraffic(catalog, this::inferVersion, memory, rollbacks);
   }
 
   @Override

@@ -15,6 +15,7 @@ import java.util.Set;
  * @param calibration empty tries all and keeps the one that loses least
  * @param calibrationItems how much of the data calibrates; the rest evaluates
  * @param maxDrop most points of accuracy that a variant may lose
+ * @param maxDifference most that an output in FP16 may differ, by the largest of that output
  * @param minScore from which on what a detector finds counts, where nobody marked the objects
  * @param minSpeedUp least speed-up of a variant that is meant to be faster here
  * @param excluded nodes or operators that stay in float, or are not pruned
@@ -28,6 +29,7 @@ public record OptimizeOptions(
     Optional<Calibration> calibration,
     int calibrationItems,
     double maxDrop,
+    double maxDifference,
     double minScore,
     double minSpeedUp,
     Set<String> excluded,
@@ -49,6 +51,9 @@ public record OptimizeOptions(
     }
     if (!(minScore >= 0 && minScore < 1)) {
       throw new OptimizeException("the least score must be from 0 to below 1, was " + minScore);
+    }
+    if (!(maxDifference > 0)) {
+      throw new OptimizeException("the largest difference must be above 0, was " + maxDifference);
     }
     if (!(maxDrop >= 0)) {
       throw new OptimizeException("the largest drop must be 0 points or more, was " + maxDrop);

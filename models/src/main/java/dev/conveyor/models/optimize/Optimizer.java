@@ -6,7 +6,6 @@ import dev.conveyor.models.onnx.OnnxSession;
 import dev.conveyor.models.onnx.proto.ModelProto;
 import dev.conveyor.models.optimize.data.DataSet;
 import dev.conveyor.models.optimize.data.DataSets;
-import dev.conveyor.models.optimize.evaluate.Agreement;
 import dev.conveyor.models.optimize.evaluate.Evaluator;
 import dev.conveyor.models.optimize.evaluate.Scores;
 import dev.conveyor.models.optimize.evaluate.Speed;
@@ -15,21 +14,15 @@ import dev.conveyor.models.optimize.graph.OnnxFile;
 import dev.conveyor.models.optimize.graph.OnnxRules;
 import dev.conveyor.models.optimize.graph.Preparation;
 import dev.conveyor.models.optimize.precision.BrainWeights;
-import dev.conveyor.models.optimize.precision.HalfConverter;
-import dev.conveyor.models.optimize.precision.HalfStem;
-import dev.conveyor.models.optimize.quantize.Observations;
 import dev.conveyor.models.optimize.quantize.ProductQuantizer;
-import dev.conveyor.models.optimize.quantize.Sensitivity;
 import dev.conveyor.models.optimize.quantize.Target;
 import dev.conveyor.models.optimize.sparsity.ChannelPruning;
 import dev.conveyor.models.optimize.sparsity.Pruning;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -92,7 +85,8 @@ public final class Optimizer {
   private Variant make(VariantKind kind, Graph prepared, DataSet calibration, Evaluator evaluator) {
     progress.at("making " + kind.label(), 0, 1);
     return switch (kind.way()) {
-      case FP16, FP16_IO -> half(kind, prepared, calibration);
+      case FP16, FP16_IO ->
+          new HalfVariant(kind, prepared, calibration, options, progress).make(evaluator);
       case BF16 ->
           new Variant(
               kind,
@@ -106,48 +100,6 @@ public final class Optimizer {
       case CHANNELS ->
           pruned(kind, ChannelPruning.prune(prepared, kind.share(), options.excluded()));
     };
-  }
-
-  private Variant half(VariantKind kind, Graph prepared, DataSet calibration) {
-    List<String> values = new ArrayList<>();
-    prepared.nodes().forEach(n -> values.addAll(n.outputs()));
-    prepared.inputs().forEach(i -> values.add(i.getName()));
-    DataSet few = DataSets.spread(calibration, 16);
-    Map<String, Float> largest =
-        Observations.of(prepared, values, few, options.threads(), progress).largest();
-    boolean half = kind.way() == VariantKind.Way.FP16_IO;
-    HalfConverter.Result result =
-        HalfConverter.convert(
-            prepared, new HalfConverter.Options(options.excluded(), half, largest));
-    List<String> notes = new ArrayList<>();
-    Set<String> stem = half ? Set.of() : HalfStem.of(prepared);
-    if (!stem.isEmpty()) {
-      Set<String> excluded = new LinkedHashSet<>(options.excluded());
-      excluded.addAll(stem);
-      HalfConverter.Result other =
-          HalfConverter.convert(prepared, new HalfConverter.Options(excluded, false, largest));
-      DataSet more = DataSets.spread(calibration, 64);
-      Agreement plain = Sensitivity.agreement(prepared, result.graph(), more);
-      Agreement with = Sensitivity.agreement(prepared, other.graph(), more);
-      if (HalfStem.isWorthKeeping(plain.sqnrDb(), with.sqnrDb())) {
-        result = other;
-        notes.add(
-            String.format(
-                Locale.ROOT,
-                "first layer %s left in float: signal to noise %.1f dB instead of %.1f,"
-                    + " worst relative difference %.4f instead of %.4f",
-                stem,
-                with.sqnrDb(),
-                plain.sqnrDb(),
-                with.worstRelativeError(),
-                plain.worstRelativeError()));
-      }
-    }
-    notes.add(
-        result.keptInFloat().isEmpty()
-            ? "no value exceeds FP16 on %d items".formatted(few.size())
-            : "kept in float: " + result.keptInFloat());
-    return new Variant(kind, result.graph(), notes);
   }
 
   private Variant products(VariantKind kind, Graph prepared) {
@@ -245,6 +197,15 @@ public final class Optimizer {
               report.drop(),
               report.scores().metric(),
               options.maxDrop()));
+    }
+    double difference = report.scores().agreement().worstRelativeError();
+    if (kind != null && kind.isHalf() && !(difference <= options.maxDifference())) {
+      failures.add(
+          String.format(
+              Locale.ROOT,
+              "an output differs by %.4f of the largest, at most %.4f is allowed",
+              difference,
+              options.maxDifference()));
     }
     boolean forThisCpu = kind != null && kind.isForSpeed() && options.target() == Target.CPU;
     if (forThisCpu && !(report.bestSpeedUp() >= options.minSpeedUp())) {

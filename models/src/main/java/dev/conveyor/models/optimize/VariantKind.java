@@ -81,6 +81,11 @@ public record VariantKind(Way way, double share) {
     };
   }
 
+  /** Returns whether it computes in FP16, which answers as FP32 does but for rounding. */
+  boolean isHalf() {
+    return way == Way.FP16 || way == Way.FP16_IO;
+  }
+
   /** Returns whether it should be faster on a CPU; the others save bytes or suit other devices. */
   boolean isForSpeed() {
     return way == Way.INT8 || way == Way.INT8_DYNAMIC || way == Way.CHANNELS;

@@ -15,6 +15,7 @@ import dev.conveyor.models.device.GpuBackends;
 import dev.conveyor.models.device.GpuLoadOptions;
 import dev.conveyor.models.onnx.OnnxBackend;
 import dev.conveyor.models.optimize.OptimizeException;
+import dev.conveyor.models.optimize.data.DataFingerprint;
 import dev.conveyor.models.optimize.data.DataSet;
 import dev.conveyor.models.optimize.data.DataSets;
 import java.io.IOException;
@@ -86,7 +87,7 @@ public final class TensorRtBackend implements GpuBackend {
         return open(file, Files.readAllBytes(file), options, engine);
       }
       return built(file, options, engine);
-    } catch (IOException e) {
+    } catch (IOException | OptimizeException e) {
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     }
   }
@@ -134,11 +135,16 @@ public final class TensorRtBackend implements GpuBackend {
         builds);
   }
 
-  /** What the ranges of 8-bit integers depend on: the pictures, and what is made of them. */
-  private static String calibration(EngineOptions engine, ModelConfig config) {
+  /**
+   * Returns what the ranges of 8-bit integers depend on: what is in the pictures, wherever they
+   * lie, and what is made of them.
+   */
+  static String calibration(EngineOptions engine, ModelConfig config) {
     return engine.calibrationData().isEmpty()
         ? ""
-        : engine.calibrationData() + " " + config.extensions().preprocessing();
+        : DataFingerprint.of(Path.of(engine.calibrationData()))
+            + " "
+            + config.extensions().preprocessing();
   }
 
   private GpuBackends.Choice others(Path file, GpuLoadOptions options) {

@@ -167,12 +167,18 @@ final class OptimizerTest {
   }
 
   private static OptimizeOptions options(double maxDrop, double minSpeedUp, String... variants) {
+    return options(maxDrop, 0.01, minSpeedUp, variants);
+  }
+
+  private static OptimizeOptions options(
+      double maxDrop, double maxDifference, double minSpeedUp, String... variants) {
     return new OptimizeOptions(
         Arrays.stream(variants).map(VariantKind::parse).toList(),
         Target.CPU,
         Optional.empty(),
         8,
         maxDrop,
+        maxDifference,
         0.5,
         minSpeedUp,
         Set.of(),

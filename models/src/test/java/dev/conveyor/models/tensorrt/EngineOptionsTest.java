@@ -5,9 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.config.ConfigException;
+import dev.conveyor.models.config.ModelConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class EngineOptionsTest {
 
@@ -44,6 +49,22 @@ class EngineOptionsTest {
     assertRefused(Map.of("trt_builder_optimization_level", "6"), "from 0 to 5", "6");
     assertRefused(Map.of("layer_times", "yes"), "layer_times", "true or false");
     assertRefused(Map.of("int8_calibration_data", "x"), "only with precision_mode INT8", "FP32");
+  }
+
+  @Test
+  void shouldCalibrateAgainWhenThePicturesAreOthersThoughTheirDirectoryIsTheSame(@TempDir Path dir)
+      throws IOException {
+    EngineOptions engine =
+        EngineOptions.parse(
+            Map.of("precision_mode", "INT8", "int8_calibration_data", dir.toString()));
+    ModelConfig config = ModelConfig.empty("model");
+    Files.writeString(dir.resolve("a.jpg"), "one picture");
+    String before = TensorRtBackend.calibration(engine, config);
+
+    assertThat(TensorRtBackend.calibration(engine, config)).isEqualTo(before);
+    Files.writeString(dir.resolve("a.jpg"), "one Picture");
+    assertThat(TensorRtBackend.calibration(engine, config)).isNotEqualTo(before);
+    assertThat(TensorRtBackend.calibration(EngineOptions.DEFAULT, config)).isEmpty();
   }
 
   private static void assertRefused(Map<String, String> parameters, String... said) {

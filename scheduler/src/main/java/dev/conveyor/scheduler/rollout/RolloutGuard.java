@@ -98,9 +98,10 @@ public final class RolloutGuard {
    * Says where a request goes that names no version. Every {@link Route#SHADOWED} and {@link
    * Route#CHECKED} one is followed by {@link #shadowEnded}, also if no copy was made.
    *
-   * @param waiting whether requests wait for either version: copies are the first to go
+   * @param crowded whether requests wait for either version, or memory is short: copies are the
+   *     first to go
    */
-  public synchronized Route route(boolean waiting) {
+  public synchronized Route route(boolean crowded) {
     if (!active) {
       stableRequests++;
       return Route.STABLE;
@@ -109,7 +110,7 @@ public final class RolloutGuard {
     double place = requests * GOLDEN % 1;
     if (place < rollout.canaryShare()) {
       canaryRequests++;
-      if (rollout.minAgreement() <= 0 || waiting || shadowsUnderWay >= rollout.shadowLimit()) {
+      if (rollout.minAgreement() <= 0 || crowded || shadowsUnderWay >= rollout.shadowLimit()) {
         return Route.CANARY;
       }
       shadowsUnderWay++;
@@ -120,7 +121,7 @@ public final class RolloutGuard {
     if ((stableRequests * GOLDEN + SHADOW_OFFSET) % 1 >= rollout.shadowShare()) {
       return Route.STABLE;
     }
-    if (waiting || shadowsUnderWay >= rollout.shadowLimit()) {
+    if (crowded || shadowsUnderWay >= rollout.shadowLimit()) {
       shadowsDropped++;
       return Route.STABLE;
     }
@@ -131,6 +132,12 @@ public final class RolloutGuard {
 
   /** Takes note that a copy is done with, well or not. */
   public synchronized void shadowEnded() {
+    shadowsUnderWay--;
+  }
+
+  /** Takes note that a copy is not sent after all, for want of memory. */
+  public synchronized void shadowDropped() {
+    shadowsDropped++;
     shadowsUnderWay--;
   }
 

@@ -1,5 +1,7 @@
 package dev.conveyor.verticles.rollout;
 
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.ReplyTo;
@@ -12,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * answer goes nowhere: what it costs the client is what other requests cost. Of what the candidate
  * answers, the version that serves gets a copy in the same way, so that canaries are judged by
  * agreement too.
+ *
+ * <p>What copies hold counts as memory of requests, of which they leave half to clients: above
+ * that, none is made.
  *
  * <p>Thread-safe: no state of its own.
  */
@@ -34,6 +40,7 @@ public final class TrialTraffic {
 
   private final ModelCatalog catalog;
   private final InferenceGateway versions;
+  private final BufferPool memory;
   private final Listener listener;
 
   /** Told when a candidate is taken out of service. */
@@ -52,17 +59,20 @@ public final class TrialTraffic {
    *
    * @param versions where calls go, with the version in them or without one for the version that
    *     serves
+   * @param memory of all requests under way
    */
-  public TrialTraffic(ModelCatalog catalog, InferenceGateway versions, Listener listener) {
+  public TrialTraffic(
+      ModelCatalog catalog, InferenceGateway versions, BufferPool memory, Listener listener) {
     this.catalog = catalog;
     this.versions = versions;
+    this.memory = memory;
     this.listener = listener;
   }
 
   /** Sends a call that names no version. */
   public ReplyTo infer(RolloutGuard guard, InferCall call, ReplyTo.Handler handler) {
     long arrivalNs = System.nanoTime();
-    return switch (guard.route(isWaiting(call.model(), guard))) {
+    return switch (guard.route(!memory.hasSpare() || isWaiting(call.model(), guard))) {
       case STABLE -> versions.infer(call, stable(guard, arrivalNs, handler));
       case CANARY -> canary(guard, call, arrivalNs, false, handler);
       case CHECKED -> canary(guard, call, arrivalNs, true, handler);
@@ -114,6 +124,10 @@ public final class TrialTraffic {
 
   /** Has the other version answer what the candidate answered. */
   private void check(RolloutGuard guard, InferCall call, List<Tensor> copies, List<Tensor> found) {
+    HeapShare held = hold(guard, copies, found);
+    if (held == null) {
+      return;
+    }
     ReplyTo unused =
         versions.infer(
             to(STABLE, call, copies, lowest(call, STABLE), System.nanoTime() + SHADOW_PATIENCE_NS),
@@ -126,6 +140,7 @@ public final class TrialTraffic {
                 verdict = guard.compared(agrees);
               }
               close(found);
+              held.close();
               guard.shadowEnded();
               tell(call.model(), guard, verdict);
             });
@@ -153,6 +168,10 @@ public final class TrialTraffic {
   /** Runs on the context of the request that was copied. */
   private void shadow(
       RolloutGuard guard, InferCall call, List<Tensor> copies, List<Tensor> expected) {
+    HeapShare held = hold(guard, copies, expected);
+    if (held == null) {
+      return;
+    }
     long startNs = System.nanoTime();
     ReplyTo unused =
         versions.infer(
@@ -172,9 +191,29 @@ public final class TrialTraffic {
                 verdict = verdict.or(() -> guard.compared(agrees));
               }
               close(expected);
+              held.close();
               guard.shadowEnded();
               tell(call.model(), guard, verdict);
             });
+  }
+
+  /**
+   * Counts what a copy keeps from being given back, which its client's request no longer does; null
+   * if that is too much, and then the copy is gone. What is lent counts already.
+   */
+  private @Nullable HeapShare hold(RolloutGuard guard, List<Tensor> copies, List<Tensor> answers) {
+    long bytes =
+        Stream.concat(copies.stream(), answers.stream())
+            .filter(tensor -> !tensor.isLeased())
+            .mapToLong(Tensor::sizeBytes)
+            .sum();
+    HeapShare share = memory.tryTakeSpare(bytes);
+    if (share == null) {
+      close(copies);
+      close(answers);
+      guard.shadowDropped();
+    }
+    return share;
   }
 
   private static Optional<String> judged(

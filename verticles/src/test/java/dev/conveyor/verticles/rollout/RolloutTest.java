@@ -41,6 +41,8 @@ final class RolloutTest {
     pair(models, "canary", "Neg", "'canary_share': 0.5, 'max_p99_ratio': 1e6");
     pair(models, "breaks", "Log", "'canary_share': 0.5, 'min_requests': 5, 'max_p99_ratio': 1e6");
     pair(models, "checked", "Neg", "'canary_share': 1, 'min_requests': 5, 'max_p99_ratio': 1e6");
+    pair(models, "short", "Abs", "'shadow_share': 1, 'max_p99_ratio': 1e6");
+    hanging(models, "held", "'shadow_share': 1, 'shadow_limit': 1");
     hanging(models, "hangs", "'shadow_share': 1, 'shadow_limit': 2");
     hanging(models, "blocks", "'canary_share': 1, 'min_requests': 5");
     pair(models, "alone", "Neg", "'canary_share': 0.5");
@@ -196,6 +198,34 @@ final class RolloutTest {
           .isEqualTo(20);
       assertThat(now.getString("state")).isEqualTo("ACTIVE");
     }
+  }
+
+  @Test
+  void shouldCountWhatCopiesHoldAsMemoryOfRequests() throws Exception {
+    try (Gate gate = Gate.shut("held")) {
+      assertThat(infer("held", 3, 3).status()).isEqualTo(200);
+      gate.awaitArrival();
+      assertThat(server.server().requestMemory().leasedBytes())
+          .as("two rows of two numbers: what was asked and what was answered")
+          .isGreaterThanOrEqualTo(16);
+    }
+  }
+
+  @Test
+  void shouldDropCopiesAndNoClientWhenMemoryIsShort() {
+    var memory = server.server().requestMemory();
+    try (var most = memory.heapShare()) {
+      assertThat(most.growTo(memory.maxBytes() / 2 + 1)).isTrue();
+      for (int i = 0; i < 10; i++) {
+        Answer answer = infer("short", 3, 3);
+        assertThat(answer.status()).isEqualTo(200);
+        assertThat(answer.json().getString("model_version")).isEqualTo("1");
+      }
+      JsonObject now = rollout("short");
+      assertThat(now.getLong("shadow_requests")).isZero();
+      assertThat(now.getLong("shadow_requests_dropped")).isEqualTo(10);
+    }
+    rolloutOnce("short", now -> now.getLong("compared") > 0, 3);
   }
 
   @Test

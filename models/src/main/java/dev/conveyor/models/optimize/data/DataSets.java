@@ -30,9 +30,7 @@ public final class DataSets {
       List<TensorSpec> inputs,
       List<Preprocessing> preprocessing,
       List<String> labels) {
-    if (!Files.isDirectory(directory)) {
-      throw new OptimizeException(directory + ": no such directory; it should hold the data");
-    }
+    requireDirectory(directory);
     List<Path> files = files(directory);
     List<Path> images = files.stream().filter(DataSets::isImage).toList();
     List<Path> arrays = files.stream().filter(f -> name(f).endsWith(".npy")).toList();
@@ -94,7 +92,14 @@ public final class DataSets {
     return new Split(subset(all, calibration), subset(all, evaluation), false);
   }
 
-  private static List<Path> files(Path directory) {
+  static void requireDirectory(Path directory) {
+    if (!Files.isDirectory(directory)) {
+      throw new OptimizeException(directory + ": no such directory; it should hold the data");
+    }
+  }
+
+  /** Returns the files that may be data, in the order of their names. */
+  static List<Path> files(Path directory) {
     List<Path> files = new ArrayList<>();
     try (Stream<Path> walk = Files.walk(directory, 2)) {
       walk.filter(Files::isRegularFile)

@@ -33,13 +33,14 @@ public final class Sensitivity {
       DataSet data,
       Progress progress) {
     Graph graph = plan.graph();
-    List<List<Tensor>> reference = run(graph, data);
+    List<List<Tensor>> reference = answers(graph, data);
     List<Layer> layers = new ArrayList<>();
     for (Node layer : plan.layers()) {
       QuantizationPlan only = QuantizationPlan.only(graph, layer.name());
       Graph quantised = Int8Quantizer.quantize(only, ranges, options);
       layers.add(
-          new Layer(layer.name(), layer.type(), compare(reference, run(quantised, data)).sqnrDb()));
+          new Layer(
+              layer.name(), layer.type(), compare(reference, answers(quantised, data)).sqnrDb()));
       progress.at("sensitivity of layers", layers.size(), plan.layers().size());
     }
     layers.sort(Comparator.comparingDouble(Layer::sqnrDb));
@@ -48,7 +49,12 @@ public final class Sensitivity {
 
   /** Returns how far a graph agrees with another on data. */
   public static Agreement agreement(Graph reference, Graph candidate, DataSet data) {
-    return compare(run(reference, data), run(candidate, data));
+    return agreement(answers(reference, data), candidate, data);
+  }
+
+  /** Returns how far a graph agrees with known answers to data. */
+  public static Agreement agreement(List<List<Tensor>> reference, Graph candidate, DataSet data) {
+    return compare(reference, answers(candidate, data));
   }
 
   private static Agreement compare(List<List<Tensor>> reference, List<List<Tensor>> candidate) {
@@ -59,7 +65,8 @@ public final class Sensitivity {
     return agreement;
   }
 
-  private static List<List<Tensor>> run(Graph graph, DataSet data) {
+  /** Returns the outputs of a graph, item by item. */
+  public static List<List<Tensor>> answers(Graph graph, DataSet data) {
     List<List<Tensor>> outputs = new ArrayList<>();
     try (OnnxSession session =
         new OnnxSession("model", graph.toModel().toByteArray(), OnnxSession.Options.threads(1))) {

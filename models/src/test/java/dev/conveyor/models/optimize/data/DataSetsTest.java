@@ -15,6 +15,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -88,6 +89,27 @@ final class DataSetsTest {
     }
     assertThat(DataSets.split(all, 60).shared()).isTrue();
     assertThat(DataSets.split(all, 60).evaluation().size()).isEqualTo(100);
+  }
+
+  @Test
+  void shouldTellDirectoriesApartByWhatIsInThem(@TempDir Path copy) throws IOException {
+    npy("x.npy", "<f4", "(1, 2)", floats(1, 2));
+    String before = DataFingerprint.of(dir);
+    Files.copy(dir.resolve("x.npy"), copy.resolve("x.npy"));
+    Files.setLastModifiedTime(copy.resolve("x.npy"), FileTime.fromMillis(1));
+    Files.writeString(dir.resolve(".hidden"), "no data");
+
+    assertThat(DataFingerprint.of(copy)).isEqualTo(before);
+    assertThat(DataFingerprint.of(dir)).isEqualTo(before);
+
+    npy("x.npy", "<f4", "(1, 2)", floats(1, 3));
+    String changed = DataFingerprint.of(dir);
+    assertThat(changed).isNotEqualTo(before);
+    Files.move(dir.resolve("x.npy"), dir.resolve("y.npy"));
+    assertThat(DataFingerprint.of(dir)).isNotEqualTo(changed);
+    assertThatThrownBy(() -> DataFingerprint.of(dir.resolve("none")))
+        .isInstanceOf(OptimizeException.class)
+        .hasMessageContaining("no such directory");
   }
 
   private DataSet open() {

@@ -51,6 +51,14 @@ public final class VariantOptions {
   private double maxDrop = 0.5;
 
   @Option(
+      names = "--max-difference",
+      paramLabel = "X",
+      defaultValue = "0.01",
+      description =
+          "Most that an output in FP16 may differ, as a part of the largest. Default: 0.01.")
+  private double maxDifference = 0.01;
+
+  @Option(
       names = "--min-score",
       paramLabel = "X",
       defaultValue = "0.5",
@@ -106,6 +114,7 @@ public final class VariantOptions {
         Optional.ofNullable(calibration),
         calibrationItems,
         maxDrop,
+        maxDifference,
         minScore,
         minSpeedUp,
         excluded,
