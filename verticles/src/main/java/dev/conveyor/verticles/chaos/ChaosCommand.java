@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +53,15 @@ public final class ChaosCommand implements Callable<Integer> {
   private List<String> names = new ArrayList<>();
 
   @Option(
+      names = "--rounds",
+      paramLabel = "N",
+      defaultValue = "1",
+      description =
+          "How often each fault is injected alone; latencies are of all rounds together, times the"
+              + " worst. Default: ${DEFAULT-VALUE}.")
+  private int rounds;
+
+  @Option(
       names = "--seed",
       paramLabel = "N",
       defaultValue = "1",
@@ -83,8 +93,17 @@ public final class ChaosCommand implements Callable<Integer> {
     if (seconds < 10) {
       throw new CommandLine.ParameterException(line, "--seconds must be at least 10");
     }
+    if (rounds < 1) {
+      throw new CommandLine.ParameterException(line, "--rounds must be at least 1");
+    }
     ChaosRun run =
-        new ChaosRun(faults(line), Duration.ofSeconds(seconds), seed, Duration.ofSeconds(patience));
+        new ChaosRun(
+            new ChaosPlan(
+                faults(line),
+                Duration.ofSeconds(seconds),
+                rounds,
+                seed,
+                Duration.ofSeconds(patience)));
     out.printf(
         ROW,
         "fault",
@@ -105,6 +124,7 @@ public final class ChaosCommand implements Callable<Integer> {
               result.surprises().forEach(surprise -> out.printf("  %s%n", surprise));
               out.flush();
             });
+    report.impossible().forEach((fault, why) -> out.printf("%-16s not made: %s%n", fault, why));
     out.printf(
         "%.0f requests/s; the server ended with %d; %s%n",
         report.perSecond(),
@@ -145,6 +165,7 @@ public final class ChaosCommand implements Callable<Integer> {
     return new JsonObject()
         .put("requests_per_second", report.perSecond())
         .put("faults", rows)
+        .put("not_made", new JsonObject(new TreeMap<>(report.impossible())))
         .put("exit_code", report.exitCode())
         .put("holds", report.holds());
   }

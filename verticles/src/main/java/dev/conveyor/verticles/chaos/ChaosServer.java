@@ -18,13 +18,13 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A server in a process of its own whose models can be made to fail: its class path begins with a
  * directory that registers {@link FaultyBackend}.
  *
- * <p>Not thread-safe, but for {@link #httpPort} and {@link #decisions}: owned by the run that
- * started it, which closes it.
+ * <p>Not thread-safe: owned by the run that started it, which closes it.
  */
 final class ChaosServer implements AutoCloseable {
 
@@ -38,17 +38,17 @@ final class ChaosServer implements AutoCloseable {
   private final Process process;
   private final Path models;
   private final int httpPort;
-  private final int metricsPort;
+  private final EventFeed events;
   private final Duration callLimit;
   private final HttpClient client =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
   private ChaosServer(
-      Process process, Path models, int httpPort, int metricsPort, Duration callLimit) {
+      Process process, Path models, int httpPort, EventFeed events, Duration callLimit) {
     this.process = process;
     this.models = models;
     this.httpPort = httpPort;
-    this.metricsPort = metricsPort;
+    this.events = events;
     this.callLimit = callLimit;
   }
 
@@ -58,9 +58,14 @@ final class ChaosServer implements AutoCloseable {
    * @param names of the models, all the same
    * @param isolated those that run in processes of their own
    * @param patience of clients
+   * @param clock its clock, or null for that of the machine
    */
   static ChaosServer start(
-      Path scratch, List<String> names, Set<String> isolated, Duration patience)
+      Path scratch,
+      List<String> names,
+      Set<String> isolated,
+      Duration patience,
+      @Nullable FakeClock clock)
       throws IOException, InterruptedException {
     Path models = Files.createDirectory(scratch.resolve("models"));
     for (String name : names) {
@@ -79,23 +84,28 @@ final class ChaosServer implements AutoCloseable {
             .put("grpc", endpoint(ports[1]))
             .put("metrics", endpoint(ports[2]))
             .encodePrettily());
-    Process process =
+    EventFeed events = EventFeed.open();
+    ProcessBuilder command =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseParallelGC",
                 "-Xmx512m",
                 "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+                "-D" + EventRelay.PORT + "=" + events.port(),
                 "-cp",
                 scratch.resolve("classes") + ":" + System.getProperty("java.class.path"),
                 MAIN,
                 "serve",
                 config.toString())
             .redirectErrorStream(true)
-            .redirectOutput(scratch.resolve("server.log").toFile())
-            .start();
+            .redirectOutput(scratch.resolve("server.log").toFile());
+    if (clock != null) {
+      clock.giveTo(command.environment());
+    }
+    Process process = command.start();
     Signal.prepare();
     ChaosServer server =
-        new ChaosServer(process, models, ports[0], ports[2], patience.multipliedBy(CALL_PATIENCE));
+        new ChaosServer(process, models, ports[0], events, patience.multipliedBy(CALL_PATIENCE));
     try {
       server.awaitReady(scratch.resolve("server.log"));
     } catch (IOException | InterruptedException | RuntimeException e) {
@@ -119,13 +129,13 @@ final class ChaosServer implements AutoCloseable {
     signal.to(process.pid());
   }
 
-  /** Sends a signal to the worker processes of a model. */
-  void signalWorkers(String model, Signal signal) {
-    for (ProcessHandle worker : process.children().toList()) {
-      if (owner(worker).startsWith(model + "/")) {
-        signal.to(worker.pid());
-      }
-    }
+  /** Returns the numbers of the worker processes of a model; to find them takes a while. */
+  List<Long> workers(String model) {
+    return process
+        .children()
+        .filter(worker -> owner(worker).startsWith(model + "/"))
+        .map(ProcessHandle::pid)
+        .toList();
   }
 
   /** Returns the last argument of a worker: whose it is; empty if it is gone. */
@@ -169,15 +179,17 @@ final class ChaosServer implements AutoCloseable {
         .statusCode();
   }
 
-  /** Returns how many decisions about a model were taken so far, its metrics added up. */
-  double decisions(String model) throws IOException, InterruptedException {
-    double sum = 0;
-    for (String line : get(metricsPort, "/metrics").body().lines().toList()) {
-      if (line.startsWith("conveyor_isolation_decisions_total{model=\"" + model + "\"")) {
-        sum += Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1));
-      }
-    }
-    return sum;
+  /** Returns what the server takes for the time of the last inference: it reads the wall clock. */
+  long lastInferenceMs(String model) throws IOException, InterruptedException {
+    return new JsonObject(get(httpPort, "/v2/models/" + model + "/stats").body())
+        .getJsonArray("model_stats")
+        .getJsonObject(0)
+        .getLong("last_inference");
+  }
+
+  /** Returns what the server tells of itself. */
+  EventFeed events() {
+    return events;
   }
 
   boolean isAlive() {
@@ -193,6 +205,7 @@ final class ChaosServer implements AutoCloseable {
   @Override
   public void close() {
     process.destroyForcibly();
+    events.close();
   }
 
   private HttpResponse<String> get(int port, String path) throws IOException, InterruptedException {

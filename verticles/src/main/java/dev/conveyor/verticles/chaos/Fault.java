@@ -1,11 +1,15 @@
 package dev.conveyor.verticles.chaos;
 
+import dev.conveyor.verticles.isolation.Decision;
+import io.vertx.core.json.JsonObject;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 
 /** The faults that a run can inject. */
 public enum Fault {
+  /** Nothing happens, for as long as a fault might take: what windows differ by anyway. */
+  CONTROL("nothing, to compare with", Place.MODEL, false),
   /** One request in a batch of 32 makes the whole execution fail. */
   POISON("poison request among 32", Place.MODEL, true),
   /** The backend throws a Java error. */
@@ -47,7 +51,9 @@ public enum Fault {
   /** An event loop is blocked for half a second. */
   BLOCKED_LOOP("event loop blocked for 0.5 s", Place.SERVER, false),
   /** The whole server stands still for half a second: its monotonic clock jumps. */
-  PAUSE("server stopped for 0.5 s", Place.SERVER, false);
+  PAUSE("server stopped for 0.5 s", Place.SERVER, false),
+  /** The wall clock goes forward by an hour, then back by two, then is right again. */
+  CLOCK_JUMP("wall clock jumps by hours", Place.CLOCK, false);
 
   /** What a fault is in. */
   enum Place {
@@ -56,7 +62,9 @@ public enum Fault {
     /** The worker process of an instance. */
     CHILD,
     /** What all models share: for its time, none is untouched. */
-    SERVER
+    SERVER,
+    /** The clock of the process, which only a server has that was started for that. */
+    CLOCK
   }
 
   private final String title;
@@ -81,6 +89,16 @@ public enum Fault {
   /** Returns true if the server takes a decision about it, which is when it is detected. */
   boolean isDecided() {
     return decides;
+  }
+
+  /**
+   * Returns true if an event is the decision that it is detected by: the first one about the model,
+   * but for what must be cut.
+   */
+  boolean isDetectedBy(JsonObject event, String model) {
+    return "isolation".equals(event.getString("event"))
+        && model.equals(event.getString("model"))
+        && (this != HANG || Decision.EXECUTION_CUT.label().equals(event.getString("decision")));
   }
 
   /** Returns the name on command lines and in reports. */

@@ -8,6 +8,7 @@ import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ExecutionException.Kind;
 import dev.conveyor.models.backend.Slices;
+import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -23,10 +24,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class Faults {
 
+  private static final String SLEEPS = "chaos_sleeps";
+
   /** What an item asks for, and where in its tensor it stands, in bytes. */
   private record Dose(Poison poison, float amount, int at) {}
 
   private boolean sick;
+
+  /** Returns true if an event tells that an execution begins to sleep. */
+  static boolean isSleep(JsonObject event) {
+    return SLEEPS.equals(event.getString("event"));
+  }
 
   /** Faults that happen instead of the execution. */
   void before(List<? extends BatchRequest> requests) {
@@ -63,7 +71,10 @@ final class Faults {
     switch (dose.poison()) {
       case EXCEPTION -> throw new ExecutionException(Kind.RUN, "chaos: poison in the batch");
       case ERROR -> throw new StackOverflowError("chaos: an error in the backend");
-      case SLEEP -> sleep((long) dose.amount());
+      case SLEEP -> {
+        EventRelay.tell(new JsonObject().put("event", SLEEPS));
+        sleep((long) dose.amount());
+      }
       case OUT_OF_MEMORY -> {
         if (items > dose.amount()) {
           throw new ExecutionException(

@@ -9,6 +9,7 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.onnx.OnnxBackend;
+import io.vertx.core.Vertx;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -70,6 +71,7 @@ public final class FaultyBackend implements Backend {
 
     @Override
     public ModelExecutor newExecutor(int maxBatchSize) {
+      EventRelay.attach(Vertx.currentContext());
       return new FaultyExecutor(model.newExecutor(maxBatchSize));
     }
 

@@ -7,10 +7,15 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,15 +32,28 @@ final class Injector {
   private static final int RELOADS = 10;
   private static final int LORIS = 100;
   private static final int DISCONNECTS = 500;
+  private static final long CONTROL_MS = 500;
+  private static final long JUMP_MS = 2500;
+  private static final Duration JUMP = Duration.ofHours(1);
+  private static final int MOST_BATCHES = 100;
+  private static final long EVENT_MS = 100;
 
   private final ChaosServer server;
   private final Traffic traffic;
+  private final @Nullable FakeClock clock;
   private String victim = "";
+  private long actedNs;
   private float next;
 
-  Injector(ChaosServer server, Traffic traffic) {
+  /**
+   * Creates one.
+   *
+   * @param clock of the server, if it has one that can be made to jump
+   */
+  Injector(ChaosServer server, Traffic traffic, @Nullable FakeClock clock) {
     this.server = server;
     this.traffic = traffic;
+    this.clock = clock;
   }
 
   /** From now on faults concern this model. */
@@ -43,15 +61,33 @@ final class Injector {
     victim = model;
   }
 
-  void inject(Fault fault, Tally tally) throws IOException, InterruptedException {
+  String victim() {
+    return victim;
+  }
+
+  /** Returns when the last fault began, by {@link System#nanoTime}. */
+  long actedNs() {
+    return actedNs;
+  }
+
+  /**
+   * Injects a fault.
+   *
+   * @param decided complete once the server has decided about it; what takes the chance that
+   *     requests meet in a batch is tried again until then
+   */
+  void inject(Fault fault, Tally tally, Future<?> decided)
+      throws IOException, InterruptedException {
+    actedNs = System.nanoTime();
     switch (fault) {
+      case CONTROL -> TimeUnit.MILLISECONDS.sleep(CONTROL_MS);
       case POISON -> poison(tally, Poison.EXCEPTION, 0, "poison");
       case ERROR -> poison(tally, Poison.ERROR, 0, "error in the backend");
       case SHAPE -> poison(tally, Poison.SHAPE, 0, "declares");
       case NAN -> poison(tally, Poison.NAN, 0, "not finite");
       case SICKNESS -> poison(tally, Poison.SICKNESS, 0, "sick");
       case HANG -> poison(tally, Poison.SLEEP, HANG_MS, "may be sent again");
-      case OUT_OF_MEMORY -> poison(tally, Poison.OUT_OF_MEMORY, 8, null);
+      case OUT_OF_MEMORY -> runOutOfMemory(tally, decided);
       case FILE_REPLACED -> withAnotherFile(file -> Files.writeString(file, "no model"));
       case FILE_DELETED -> withAnotherFile(Files::delete);
       case RELOAD_STORM -> {
@@ -61,9 +97,9 @@ final class Injector {
       }
       case DISCONNECTS -> disconnect();
       case SLOW_LORIS -> trickle();
-      case SIGKILL -> server.signalWorkers(victim, Signal.KILL);
-      case SIGSEGV -> server.signalWorkers(victim, Signal.SEGV);
-      case SIGSTOP -> server.signalWorkers(victim, Signal.STOP);
+      case SIGKILL -> signalWorkers(Signal.KILL);
+      case SIGSEGV -> signalWorkers(Signal.SEGV);
+      case SIGSTOP -> signalWorkers(Signal.STOP);
       case GARBAGE -> poison(tally, Poison.GARBAGE, 0, "may be sent again");
       case CHILD_MEMORY -> poison(tally, Poison.MEMORY, 0, "may be sent again");
       case CHILD_FILE -> withAnotherFile(this::killAndAwaitTheReason);
@@ -74,6 +110,51 @@ final class Injector {
         TimeUnit.MILLISECONDS.sleep(500);
         server.signal(Signal.CONT);
       }
+      case CLOCK_JUMP -> jump();
+    }
+  }
+
+  private void signalWorkers(Signal signal) {
+    List<Long> workers = server.workers(victim);
+    actedNs = System.nanoTime();
+    workers.forEach(signal::to);
+  }
+
+  /** Only a batch of more than so many runs out of memory, and who is in one is chance. */
+  private void runOutOfMemory(Tally tally, Future<?> decided) throws InterruptedException {
+    boolean done = false;
+    for (int i = 0; i < MOST_BATCHES && !done; i++) {
+      actedNs = System.nanoTime();
+      poison(tally, Poison.OUT_OF_MEMORY, 8, null);
+      try {
+        decided.get(EVENT_MS, TimeUnit.MILLISECONDS);
+        done = true;
+      } catch (TimeoutException | ExecutionException notYet) {
+        done = false;
+      }
+    }
+  }
+
+  /**
+   * The clock jumps, and it is made sure that the server saw it.
+   *
+   * @throws IOException if it did not
+   */
+  private void jump() throws IOException, InterruptedException {
+    FakeClock jumping = Objects.requireNonNull(clock);
+    long beforeMs = server.lastInferenceMs(victim);
+    jumping.shift(JUMP);
+    TimeUnit.MILLISECONDS.sleep(JUMP_MS);
+    long afterMs = server.lastInferenceMs(victim);
+    jumping.shift(JUMP.negated());
+    TimeUnit.MILLISECONDS.sleep(JUMP_MS);
+    long backMs = server.lastInferenceMs(victim);
+    jumping.shift(Duration.ZERO);
+    long leastMs = JUMP.toMillis() / 2;
+    if (afterMs - beforeMs < leastMs || beforeMs - backMs < leastMs) {
+      throw new IOException(
+          "the server's clock should have jumped by an hour, and went from %d to %d to %d ms"
+              .formatted(beforeMs, afterMs, backMs));
     }
   }
 
@@ -113,7 +194,7 @@ final class Injector {
   /** The worker that would replace the one that is killed must not serve another file. */
   private void killAndAwaitTheReason(Path file) throws IOException, InterruptedException {
     Files.writeString(file, "no model");
-    server.signalWorkers(victim, Signal.KILL);
+    signalWorkers(Signal.KILL);
     TimeUnit.MILLISECONDS.sleep(500);
   }
 

@@ -52,14 +52,14 @@ final class LoadLoop implements AutoCloseable {
   }
 
   /**
-   * Begins a new window: requests sent from now on count there.
+   * Begins a window: requests sent from now on count there.
    *
    * @param faults whether requests to the victim may be told to come again
+   * @param into where they count
    */
-  Tally window(boolean faults) {
+  void window(boolean faults, Tally into) {
     faulty = faults;
-    tally = new Tally();
-    return tally;
+    tally = into;
   }
 
   /** Waits until everything that was sent is answered. */
