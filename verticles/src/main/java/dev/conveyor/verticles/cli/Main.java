@@ -4,6 +4,7 @@ import dev.conveyor.verticles.ServerInfo;
 import dev.conveyor.verticles.bench.BenchCommand;
 import dev.conveyor.verticles.chaos.ChaosCommand;
 import dev.conveyor.verticles.cli.bundle.BundleCommand;
+import dev.conveyor.verticles.cli.gpucheck.GpuCheckCommand;
 import dev.conveyor.verticles.cli.simulate.SimulateCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -23,7 +24,8 @@ import picocli.CommandLine.Command;
       TuneCommand.class,
       ChaosCommand.class,
       FeedCommand.class,
-      BundleCommand.class
+      BundleCommand.class,
+      GpuCheckCommand.class
     })
 public final class Main {
 

@@ -12,7 +12,7 @@ import java.util.List;
 final class GpuSuite implements Suite {
 
   private static final String NO_GPU =
-      "needs a GPU and an engine that runs on it; nothing here has run on one yet, see docs/gpu.md";
+      "needs a GPU: scripts/gpu-check measures where there is one; see docs/gpu.md";
 
   private final Lab lab;
 

@@ -1,0 +1,88 @@
+package dev.conveyor.verticles.cli.gpucheck;
+
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.Gpu;
+import dev.conveyor.memory.cuda.Gpus;
+import dev.conveyor.memory.cuda.PinnedAllocator;
+import dev.conveyor.models.device.GpuPlace;
+import java.nio.file.Path;
+
+/**
+ * Where a check runs: a device, its ledger, and files. Thread-confined, but for what is thread-safe
+ * by itself. The thread that makes it works on the device from then on.
+ */
+final class CheckSite implements AutoCloseable {
+
+  private static final double SHARE = 0.9;
+  private static final long HOST_BYTES = 8L << 30;
+  private static final long OUTPUT_BYTES = 1L << 30;
+
+  private final Gpus gpus;
+  private final Cuda cuda;
+  private final Gpu gpu;
+  private final Path home;
+  private final Path scratch;
+  private final MemoryBudget device;
+  private final MemoryBudget host = new MemoryBudget("host", HOST_BYTES);
+  private final BufferPool outputs;
+  private final GpuPlace place;
+
+  /**
+   * Makes a site.
+   *
+   * @param home directory with {@code conf}
+   * @param scratch directory for files that go afterwards
+   */
+  CheckSite(Gpus gpus, Cuda cuda, Gpu gpu, Path home, Path scratch) {
+    this.gpus = gpus;
+    this.cuda = cuda;
+    this.gpu = gpu;
+    this.home = home;
+    this.scratch = scratch;
+    cuda.useDevice(gpu.ordinal());
+    this.device = new MemoryBudget(gpu.device(), (long) (gpu.totalBytes() * SHARE));
+    this.outputs = new BufferPool(new PinnedAllocator(cuda, host, "outputs"), OUTPUT_BYTES);
+    this.place = new GpuPlace(cuda, gpu, device, host, outputs, (which, why) -> {});
+  }
+
+  Gpus gpus() {
+    return gpus;
+  }
+
+  Cuda cuda() {
+    return cuda;
+  }
+
+  Gpu gpu() {
+    return gpu;
+  }
+
+  Path home() {
+    return home;
+  }
+
+  Path scratch() {
+    return scratch;
+  }
+
+  /** Returns the ledger of the device. */
+  MemoryBudget device() {
+    return device;
+  }
+
+  /** Returns the ledger of the host. */
+  MemoryBudget host() {
+    return host;
+  }
+
+  GpuPlace place() {
+    return place;
+  }
+
+  @Override
+  public void close() {
+    outputs.close();
+  }
+}

@@ -1,0 +1,129 @@
+package dev.conveyor.verticles.cli.gpucheck;
+
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.device.DeviceModel;
+import dev.conveyor.models.device.GpuBackend;
+import dev.conveyor.models.device.GpuLoadOptions;
+import dev.conveyor.models.device.GpuModel;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * That an instance, copies and all, is as fast as its engine alone, on a network of the size that
+ * people have; and what a precision does to speed and answers.
+ */
+final class ResNetCheck implements Check {
+
+  private static final Duration LIMIT = Duration.ofMinutes(9);
+  private static final int BATCH = 32;
+  private static final double SECONDS = 5;
+  private static final double LEAST_SHARE = 0.97;
+  private static final double LEAST_UTILIZATION = 0.95;
+
+  private final String name;
+  private final String precision;
+  private final double tolerance;
+  private final double seconds;
+
+  ResNetCheck(String name, String precision, double tolerance) {
+    this(name, precision, tolerance, SECONDS);
+  }
+
+  /** Makes one that measures for {@code seconds} each. */
+  ResNetCheck(String name, String precision, double tolerance, double seconds) {
+    this.name = name;
+    this.precision = precision;
+    this.tolerance = tolerance;
+    this.seconds = seconds;
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public String what() {
+    return String.format(
+        Locale.ROOT,
+        "ResNet-50-shaped, TensorRT %s: instance / bare loop >= %.2f, utilisation >= %.0f %%,"
+            + " answers within %.0e",
+        precision,
+        LEAST_SHARE,
+        100 * LEAST_UTILIZATION,
+        tolerance);
+  }
+
+  @Override
+  public Duration limit() {
+    return LIMIT;
+  }
+
+  @Override
+  public Finding run(CheckSite site) throws Exception {
+    Way way = Way.tensorRt(precision, cache(site));
+    GpuBackend backend = way.find();
+    String unavailable = backend.unavailable();
+    if (!unavailable.isEmpty()) {
+      return Finding.skipped(unavailable);
+    }
+    Subject subject = Subject.resNet50(site, BATCH);
+    return run(site, backend, way.config(subject), subject);
+  }
+
+  private static Path cache(CheckSite site) {
+    return site.scratch().resolve("engines");
+  }
+
+  Finding run(CheckSite site, GpuBackend backend, ModelConfig config, Subject subject)
+      throws Exception {
+    final List<float[]> expected = subject.onCpu();
+    GpuLoadOptions options =
+        new GpuLoadOptions("check/1", site.cuda(), site.gpu().ordinal(), site.device(), config);
+    double bare;
+    try (DeviceModel engine = backend.load(subject.file(), options)) {
+      bare = BareLoop.perSecond(site, engine, subject.maxBatchSize(), seconds);
+    }
+    GpuModel model = ModelCheck.load(site, backend, subject, config);
+    double worst;
+    Throughput instance;
+    try {
+      try (ModelExecutor executor = model.newExecutor(subject.maxBatchSize())) {
+        worst =
+            Answers.worstDifference(
+                expected, Answers.of(executor, subject.items(), subject.maxBatchSize()));
+      }
+      instance = Throughput.measure(site, model, subject.items(), subject.maxBatchSize(), seconds);
+    } finally {
+      model.close();
+    }
+    double share = instance.perSecond() / bare;
+    double utilization = instance.utilization().orElse(Double.NaN);
+    String figure =
+        String.format(
+            Locale.ROOT,
+            "%,.0f images/s in batches of %d, bare %,.0f (share %.3f), utilisation %.0f %%, worst"
+                + " difference %.2e",
+            instance.perSecond(),
+            subject.maxBatchSize(),
+            bare,
+            share,
+            100 * utilization,
+            worst);
+    String reason =
+        share < LEAST_SHARE
+            ? "the device waits between batches"
+            : worst > tolerance ? "the answers differ" : "utilisation is low, or not told by NVML";
+    boolean holds = share >= LEAST_SHARE && worst <= tolerance && utilization >= LEAST_UTILIZATION;
+    Finding finding =
+        Finding.of(holds, figure, reason)
+            .with("images_per_second", instance.perSecond())
+            .with("bare_images_per_second", bare)
+            .with("share_of_bare", share)
+            .with("worst_relative_difference", worst);
+    return Double.isNaN(utilization) ? finding : finding.with("utilization", utilization);
+  }
+}

@@ -1,0 +1,174 @@
+package dev.conveyor.verticles.cli.gpucheck;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.Gpus;
+import dev.conveyor.memory.cuda.sim.CudaSimulator;
+import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.verticles.cli.gpucheck.Finding.Outcome;
+import dev.conveyor.verticles.server.TestModels;
+import io.vertx.core.json.JsonObject;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** That checks of models see what is wrong, and nothing where nothing is. */
+@Timeout(120)
+class ModelChecksTest {
+
+  private static final int WIDTH = 16;
+  private static final int ITEMS = 5;
+
+  @TempDir private Path directory;
+  private CudaSimulator simulator;
+  private CheckSite site;
+
+  @BeforeEach
+  void begin() {
+    try {
+      simulator = CudaSimulator.start();
+    } catch (SimulatorUnavailableException e) {
+      abort(e.getMessage());
+    }
+    simulator.reset("real_time=1 devices=1 copy_ns=2000 utilization=96");
+    Gpus gpus = Gpus.find(0);
+    Cuda cuda = Objects.requireNonNull(gpus.cuda());
+    site = new CheckSite(gpus, cuda, gpus.usable().get(0), directory, directory);
+  }
+
+  /** Other tests of this process find a machine without a GPU again. */
+  @AfterEach
+  void end() {
+    if (site != null) {
+      site.close();
+      simulator.reset("devices=0");
+    }
+  }
+
+  private Subject subject() {
+    new TestModels(directory.resolve("models")).identity("echo", DataType.FP32, "N", WIDTH);
+    List<Item> items = new ArrayList<>();
+    for (int i = 0; i < ITEMS; i++) {
+      ByteBuffer data = ByteBuffer.allocate(4 * WIDTH).order(ByteOrder.LITTLE_ENDIAN);
+      for (int w = 0; w < WIDTH; w++) {
+        data.putFloat(4 * w, i * WIDTH + w);
+      }
+      items.add(new Item(List.of(Tensor.of("INPUT0", DataType.FP32, Shape.of(1, WIDTH), data))));
+    }
+    Path file = directory.resolve("models/echo/1/model.onnx");
+    return new Subject(file, "{\"max_batch_size\": 4}", items, 4);
+  }
+
+  private static JsonObject settings(String how) {
+    return new JsonObject()
+        .put(
+            "parameters",
+            new JsonObject().put(EchoBackend.PARAMETER, new JsonObject().put("string_value", how)));
+  }
+
+  private static Way way(String how) {
+    return new Way(EchoBackend.PARAMETER, settings(how));
+  }
+
+  private Finding answers(String how) throws Exception {
+    Way way = way(how);
+    return new ModelCheck("echo", 1e-6, s -> way).run(site, way.find(), way, subject());
+  }
+
+  private Finding memory(String how) {
+    Way way = way(how);
+    return new LeakCheck("echo", s -> way).run(site, way.find(), way, subject());
+  }
+
+  @Test
+  void shouldTellRightAnswersFromWrongOnes() throws Exception {
+    Finding right = answers("right");
+    Finding wrong = answers("wrong");
+
+    assertThat(right.outcome()).as(right.toString()).isEqualTo(Outcome.PASSED);
+    assertThat(right.numbers().get("worst_relative_difference")).isZero();
+    assertThat(right.numbers().get("items_per_second")).isPositive();
+    assertThat(wrong.outcome()).as(wrong.toString()).isEqualTo(Outcome.FAILED);
+    assertThat(wrong.reason()).contains("a difference of 1e-06 is allowed");
+  }
+
+  @Test
+  void shouldSeeMemoryThatDoesNotComeBack() {
+    Finding clean = memory("right");
+    Finding leaking = memory("leaking");
+
+    assertThat(clean.outcome()).as(clean.toString()).isEqualTo(Outcome.PASSED);
+    assertThat(leaking.outcome()).as(leaking.toString()).isEqualTo(Outcome.FAILED);
+    assertThat(leaking.numbers().get("missing_bytes")).isGreaterThanOrEqualTo(8 << 20);
+  }
+
+  @Test
+  void shouldCompareTheBareLoopWithTheInstance() throws Exception {
+    Way way = way("right");
+    Subject subject = subject();
+
+    Finding finding =
+        new ResNetCheck("echo", "FP32", 1e-6, 0.2)
+            .run(site, way.find(), way.config(subject), subject);
+
+    assertThat(finding.numbers().get("bare_images_per_second")).isPositive();
+    assertThat(finding.numbers().get("images_per_second")).isPositive();
+    assertThat(finding.numbers().get("worst_relative_difference")).isZero();
+    assertThat(finding.numbers().get("utilization")).isEqualTo(0.96);
+  }
+
+  @Test
+  void shouldServeFromTheGpuAndSeeWrongAnswers() throws Exception {
+    Finding right = ServerCheck.run(site, subject(), settings("right"));
+
+    assertThat(right.outcome()).as(right.toString()).isEqualTo(Outcome.PASSED);
+  }
+
+  @Test
+  void shouldSeeThatTheServerAnswersWrong() throws Exception {
+    Finding wrong = ServerCheck.run(site, subject(), settings("wrong"));
+
+    assertThat(wrong.outcome()).as(wrong.toString()).isEqualTo(Outcome.FAILED);
+    assertThat(wrong.reason()).isEqualTo("the answers differ");
+  }
+
+  @Test
+  void shouldMeasureDifferences() {
+    List<float[]> expected = List.of(new float[] {1, -4}, new float[] {0, 2});
+
+    assertThat(Answers.worstDifference(expected, expected)).isZero();
+    assertThat(Answers.worstDifference(expected, List.of(new float[] {1, -4}, new float[] {1, 2})))
+        .isEqualTo(0.25);
+    assertThat(
+            Answers.worstDifference(
+                expected, List.of(new float[] {Float.NaN, -4}, new float[] {0, 2})))
+        .isInfinite();
+    assertThat(Answers.worstDifference(expected, expected.subList(0, 1))).isInfinite();
+  }
+
+  @Test
+  void shouldMakeANetworkThatTellsImagesApart() {
+    Subject subject = Subject.resNet50(site, 2);
+
+    List<float[]> answers = subject.onCpu();
+
+    assertThat(answers).hasSize(8).allMatch(scores -> scores.length == 1000);
+    double same = Answers.worstDifference(answers.subList(0, 1), answers.subList(0, 1));
+    double other = Answers.worstDifference(answers.subList(0, 1), answers.subList(1, 2));
+    assertThat(same).isZero();
+    assertThat(other).isBetween(1e-3, 2.0);
+  }
+}
