@@ -94,6 +94,11 @@ public final class CoreBudget {
     return images.size() + steps.size();
   }
 
+  /** Returns how many pieces may run at a time now, at least 1. */
+  public synchronized int allowance() {
+    return allowed();
+  }
+
   private synchronized @Nullable Runnable next() {
     return poll();
   }

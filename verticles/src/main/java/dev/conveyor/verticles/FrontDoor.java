@@ -53,7 +53,13 @@ public final class FrontDoor {
     long nowNs = clock.nanoTime();
     InferenceException refusal =
         AdmissionRule.check(
-            model.name(), model.door().load().get(), 1, Math.max(0, bytes), deadlineNs, nowNs);
+            model.name(),
+            model.door().load().get(),
+            1,
+            Math.max(0, bytes),
+            model.images().aheadNs(),
+            deadlineNs,
+            nowNs);
     if (refusal != null) {
       throw refused(model, refusal);
     }
@@ -105,7 +111,8 @@ public final class FrontDoor {
               : deadlineNs;
     }
     InferenceException refusal =
-        AdmissionRule.check(model.name(), load, items, 0, untilNs, System.nanoTime());
+        AdmissionRule.check(
+            model.name(), load, items, 0, model.images().workNs(), untilNs, System.nanoTime());
     if (refusal != null) {
       throw refusal; // Whoever answers counts it.
     }

@@ -35,6 +35,22 @@ public interface ImageInputs {
    */
   record Prepared(List<Tensor> inputs, UnaryOperator<List<Tensor>> outputs) {}
 
+  /**
+   * Returns how long a request that comes now waits until its images are decoded, nanoseconds; 0
+   * while no other does.
+   */
+  default long aheadNs() {
+    return 0;
+  }
+
+  /**
+   * Returns how long the images of one request take, nanoseconds, once it is their turn; 0 while no
+   * other request waits.
+   */
+  default long workNs() {
+    return 0;
+  }
+
   /** Returns true if one of these checked inputs holds images. */
   boolean applyTo(List<Tensor> inputs);
 

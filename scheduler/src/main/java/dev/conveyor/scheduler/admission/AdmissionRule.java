@@ -37,6 +37,23 @@ public final class AdmissionRule {
    */
   public static @Nullable InferenceException check(
       String model, ModelLoad load, int items, long bytes, long deadlineNs, long nowNs) {
+    return check(model, load, items, bytes, 0, deadlineNs, nowNs);
+  }
+
+  /**
+   * The same for a request that cannot be queued yet, because its images have to be decoded.
+   *
+   * @param preparationNs how long that takes, those before it included; 0 if no other request waits
+   *     for it, so that no prediction keeps out everything
+   */
+  public static @Nullable InferenceException check(
+      String model,
+      ModelLoad load,
+      int items,
+      long bytes,
+      long preparationNs,
+      long deadlineNs,
+      long nowNs) {
     if (load.full()) {
       return refusal(
           ErrorCode.QUEUE_FULL,
@@ -60,7 +77,7 @@ public final class AdmissionRule {
               load.maxQueueBytes()),
           untilNextBatchNs(load, nowNs));
     }
-    if (load.isIdle() || !load.isKnown()) {
+    if ((load.isIdle() && preparationNs == 0) || !load.isKnown()) {
       return null;
     }
     boolean hasDeadline = deadlineNs != InferenceRequest.NO_DEADLINE;
@@ -72,6 +89,7 @@ public final class AdmissionRule {
         model,
         load,
         items,
+        preparationNs,
         load.objectiveNs() == 0 ? leftNs : Math.min(leftNs, load.objectiveNs()),
         nowNs);
   }
@@ -95,25 +113,29 @@ public final class AdmissionRule {
   }
 
   private static @Nullable InferenceException checkDeadline(
-      String model, ModelLoad load, int items, long leftNs, long nowNs) {
+      String model, ModelLoad load, int items, long preparationNs, long leftNs, long nowNs) {
     long marginNs = load.marginNs();
-    long neededNs = load.latencyNs(items, nowNs) + marginNs;
+    long queueNs = load.waitNs(items, nowNs);
+    long runNs = load.latencyNs(items, nowNs) - queueNs;
+    // While images are decoded the queue gets shorter, so the longer of the two counts.
+    long waitNs = Math.max(queueNs, preparationNs);
+    long neededNs = waitNs + runNs + marginNs;
     if (neededNs <= leftNs) {
       return null;
     }
-    long waitNs = load.waitNs(items, nowNs);
     return refusal(
         ErrorCode.OVERLOADED,
         RefusalReason.DEADLINE,
         String.format(
             Locale.ROOT,
-            "model '%s' would answer after %.1f ms, %.1f ms too late: %.1f ms in the queue, %.1f ms"
-                + " to run, %.1f ms to be safe",
+            "model '%s' would answer after %.1f ms, %.1f ms too late: %.1f ms %s, %.1f ms to run,"
+                + " %.1f ms to be safe",
             model,
             neededNs / NS_PER_MS,
             (neededNs - leftNs) / NS_PER_MS,
             waitNs / NS_PER_MS,
-            (neededNs - waitNs - marginNs) / NS_PER_MS,
+            preparationNs > queueNs ? "until its images are decoded" : "in the queue",
+            runNs / NS_PER_MS,
             marginNs / NS_PER_MS),
         Math.min(neededNs - leftNs, waitNs));
   }

@@ -162,6 +162,31 @@ final class AdmissionRuleTest {
     assertThat(margin.ns()).as("what was is forgotten").isEqualTo(2 * MS);
   }
 
+  @Test
+  void shouldCountTheTimeThatImagesWaitToBeDecoded() {
+    // One batch in flight for 3 ms, then 2 ms for its own; the queue is worked off meanwhile.
+    ModelLoad load = load(0, 3 * MS, 0);
+
+    assertThat(prepared(load, 3 * MS, 5 * MS)).isNull();
+    assertThat(prepared(load, 10 * MS, 12 * MS)).isNull();
+    InferenceException late = Objects.requireNonNull(prepared(load, 10 * MS, 12 * MS - 1));
+    assertThat(late.reason()).isEqualTo(RefusalReason.DEADLINE);
+    assertThat(late).hasMessageContaining("10.0 ms until its images are decoded, 2.0 ms to run");
+  }
+
+  @Test
+  void shouldRefuseForImagesThatWaitThoughTheModelItselfIsIdle() {
+    ModelLoad idle = new ModelLoad(0, 0, 0, 0, false, 0, SPEED, T0, 0, 0);
+
+    assertThat(prepared(idle, 10 * MS, 12 * MS - 1)).isNotNull();
+    assertThat(prepared(idle, 10 * MS, 12 * MS)).isNull();
+    assertThat(prepared(idle, 0, 1)).as("no other waits").isNull();
+  }
+
+  private static InferenceException prepared(ModelLoad load, long preparationNs, long leftNs) {
+    return AdmissionRule.check("m", load, 1, 0, preparationNs, T0 + leftNs, T0);
+  }
+
   private static InferenceException check(ModelLoad load, Long leftNs) {
     return AdmissionRule.check(
         "m", load, 1, 0, leftNs == null ? InferenceRequest.NO_DEADLINE : T0 + leftNs, T0);

@@ -37,6 +37,7 @@ public final class ImageStage {
   private final CoreWorkers workers;
   private final BufferPool pool;
   private final long maxPixels;
+  private final DecodeBacklog backlog;
 
   /**
    * Creates the stage.
@@ -57,6 +58,7 @@ public final class ImageStage {
             MAX_WAITING + " requests wait for image decoding already");
     this.pool = pool;
     this.maxPixels = maxPixels;
+    this.backlog = new DecodeBacklog(budget::allowance);
   }
 
   /** Returns the preprocessing that a completed configuration asks for. */
@@ -93,6 +95,7 @@ public final class ImageStage {
 
     private final Map<String, Input> byName;
     private final int maxBatchSize;
+    private final DecodeBacklog.OfModel waiting = backlog.new OfModel();
 
     ModelImages(Map<String, Input> byName, int maxBatchSize) {
       this.byName = byName;
@@ -110,9 +113,21 @@ public final class ImageStage {
     }
 
     @Override
+    public long aheadNs() {
+      return waiting.aheadNs();
+    }
+
+    @Override
+    public long workNs() {
+      return waiting.workNs();
+    }
+
+    @Override
     public Future<Prepared> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
-      return workers.run(
-          () -> decode(inputs, reply, admission), () -> inputs.forEach(Tensor::close));
+      long expectedNs = waiting.enter();
+      return workers
+          .run(() -> decode(inputs, reply, admission), () -> inputs.forEach(Tensor::close))
+          .onComplete(done -> waiting.leave(expectedNs));
     }
 
     private Prepared decode(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
@@ -123,6 +138,7 @@ public final class ImageStage {
           throw new InferenceException(ErrorCode.CANCELLED, "cancelled before decoding");
         }
         admission.run();
+        long beganNs = System.nanoTime();
         for (Tensor tensor : inputs) {
           Input input = tensor.type() == DataType.BYTES ? byName.get(tensor.name()) : null;
           if (input == null) {
@@ -138,6 +154,7 @@ public final class ImageStage {
           }
         }
         inputs.stream().filter(this::takesImages).forEach(Tensor::close);
+        waiting.took(System.nanoTime() - beganNs);
         return new Prepared(ready, outputs);
       } catch (RuntimeException | Error e) {
         ready.forEach(Tensor::close);
