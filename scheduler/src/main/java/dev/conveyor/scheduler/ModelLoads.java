@@ -49,11 +49,12 @@ final class ModelLoads {
         model.running,
         full,
         maxQueueBytes,
-        isServable ? Speed.UNKNOWN : speed(model),
+        speed(model),
         mayRefuse ? freeAtNs(model, nowNs) : nowNs,
         marginNs,
         targetNs,
-        model.plan.serviceLevel().latencyObjective().toNanos());
+        model.plan.serviceLevel().latencyObjective().toNanos(),
+        isServable);
   }
 
   /**

@@ -57,7 +57,7 @@ public final class FrontDoor {
             model.door().load().get(),
             1,
             Math.max(0, bytes),
-            model.images().aheadNs(),
+            model.images().ahead(),
             deadlineNs,
             nowNs);
     if (refusal != null) {
@@ -112,7 +112,7 @@ public final class FrontDoor {
     }
     InferenceException refusal =
         AdmissionRule.check(
-            model.name(), load, items, 0, model.images().workNs(), untilNs, System.nanoTime());
+            model.name(), load, items, 0, model.images().work(), untilNs, System.nanoTime());
     if (refusal != null) {
       throw refusal; // Whoever answers counts it.
     }

@@ -2,6 +2,7 @@ package dev.conveyor.verticles;
 
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.scheduler.admission.AdmissionRule;
 import io.vertx.core.Future;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -36,19 +37,16 @@ public interface ImageInputs {
   record Prepared(List<Tensor> inputs, UnaryOperator<List<Tensor>> outputs) {}
 
   /**
-   * Returns how long a request that comes now waits until its images are decoded, nanoseconds; 0
-   * while no other does.
+   * Returns what a request that comes now has before it until its images are decoded; nothing while
+   * no other request waits.
    */
-  default long aheadNs() {
-    return 0;
+  default AdmissionRule.Preparation ahead() {
+    return AdmissionRule.Preparation.NONE;
   }
 
-  /**
-   * Returns how long the images of one request take, nanoseconds, once it is their turn; 0 while no
-   * other request waits.
-   */
-  default long workNs() {
-    return 0;
+  /** The same for a request whose turn it is. */
+  default AdmissionRule.Preparation work() {
+    return AdmissionRule.Preparation.NONE;
   }
 
   /** Returns true if one of these checked inputs holds images. */

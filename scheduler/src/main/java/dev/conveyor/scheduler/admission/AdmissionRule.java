@@ -25,6 +25,18 @@ public final class AdmissionRule {
 
   private static final double NS_PER_MS = 1e6;
 
+  /**
+   * What comes before the queue.
+   *
+   * @param itemsAhead of the model, that will be queued before this request
+   * @param ns until this request can be queued; 0 if no other waits, so that no prediction keeps
+   *     out everything
+   */
+  public record Preparation(int itemsAhead, long ns) {
+
+    public static final Preparation NONE = new Preparation(0, 0);
+  }
+
   private AdmissionRule() {}
 
   /**
@@ -37,21 +49,20 @@ public final class AdmissionRule {
    */
   public static @Nullable InferenceException check(
       String model, ModelLoad load, int items, long bytes, long deadlineNs, long nowNs) {
-    return check(model, load, items, bytes, 0, deadlineNs, nowNs);
+    return check(model, load, items, bytes, Preparation.NONE, deadlineNs, nowNs);
   }
 
   /**
-   * The same for a request that cannot be queued yet, because its images have to be decoded.
-   *
-   * @param preparationNs how long that takes, those before it included; 0 if no other request waits
-   *     for it, so that no prediction keeps out everything
+   * The same for a request that cannot be queued yet, because its images have to be decoded: what
+   * is decoded before it is queued before it. Here a prediction counts even where the queue would
+   * sort out what cannot be in time, for decoding takes the cores that batches run on.
    */
   public static @Nullable InferenceException check(
       String model,
       ModelLoad load,
       int items,
       long bytes,
-      long preparationNs,
+      Preparation preparation,
       long deadlineNs,
       long nowNs) {
     if (load.full()) {
@@ -77,7 +88,7 @@ public final class AdmissionRule {
               load.maxQueueBytes()),
           untilNextBatchNs(load, nowNs));
     }
-    if ((load.isIdle() && preparationNs == 0) || !load.isKnown()) {
+    if (!load.isKnown() || ((load.isIdle() || load.servable()) && preparation.ns() == 0)) {
       return null;
     }
     boolean hasDeadline = deadlineNs != InferenceRequest.NO_DEADLINE;
@@ -89,7 +100,7 @@ public final class AdmissionRule {
         model,
         load,
         items,
-        preparationNs,
+        preparation,
         load.objectiveNs() == 0 ? leftNs : Math.min(leftNs, load.objectiveNs()),
         nowNs);
   }
@@ -113,12 +124,13 @@ public final class AdmissionRule {
   }
 
   private static @Nullable InferenceException checkDeadline(
-      String model, ModelLoad load, int items, long preparationNs, long leftNs, long nowNs) {
+      String model, ModelLoad now, int items, Preparation preparation, long leftNs, long nowNs) {
+    ModelLoad load = now.behind(preparation.itemsAhead());
     long marginNs = load.marginNs();
     long queueNs = load.waitNs(items, nowNs);
     long runNs = load.latencyNs(items, nowNs) - queueNs;
     // While images are decoded the queue gets shorter, so the longer of the two counts.
-    long waitNs = Math.max(queueNs, preparationNs);
+    long waitNs = Math.max(queueNs, preparation.ns());
     long neededNs = waitNs + runNs + marginNs;
     if (neededNs <= leftNs) {
       return null;
@@ -134,7 +146,7 @@ public final class AdmissionRule {
             neededNs / NS_PER_MS,
             (neededNs - leftNs) / NS_PER_MS,
             waitNs / NS_PER_MS,
-            preparationNs > queueNs ? "until its images are decoded" : "in the queue",
+            preparation.ns() > queueNs ? "until its images are decoded" : "in the queue",
             runNs / NS_PER_MS,
             marginNs / NS_PER_MS),
         Math.min(neededNs - leftNs, waitNs));

@@ -15,6 +15,8 @@ package dev.conveyor.scheduler.admission;
  * @param targetNs while the model is overloaded, longest wait of a request without a deadline;
  *     otherwise 0
  * @param objectiveNs within which every request is to be answered; 0 for none
+ * @param servable true while what is queued can be served within the objective: then no prediction
+ *     keeps anything out of the queue
  */
 public record ModelLoad(
     int queuedRequests,
@@ -27,7 +29,8 @@ public record ModelLoad(
     long freeAtNs,
     long marginNs,
     long targetNs,
-    long objectiveNs) {
+    long objectiveNs,
+    boolean servable) {
 
   /** Describes the load of a model without an objective. */
   public ModelLoad(
@@ -52,7 +55,36 @@ public record ModelLoad(
         freeAtNs,
         marginNs,
         targetNs,
-        0);
+        0,
+        false);
+  }
+
+  /** Describes the load of a model that holds more than can be served within its objective. */
+  public ModelLoad(
+      int queuedRequests,
+      int queuedItems,
+      long queuedBytes,
+      int running,
+      boolean full,
+      long maxQueueBytes,
+      Speed speed,
+      long freeAtNs,
+      long marginNs,
+      long targetNs,
+      long objectiveNs) {
+    this(
+        queuedRequests,
+        queuedItems,
+        queuedBytes,
+        running,
+        full,
+        maxQueueBytes,
+        speed,
+        freeAtNs,
+        marginNs,
+        targetNs,
+        objectiveNs,
+        false);
   }
 
   /**
@@ -84,6 +116,25 @@ public record ModelLoad(
 
   /** Nothing waits, nothing runs, nothing is known. */
   public static final ModelLoad IDLE = new ModelLoad(0, 0, 0, 0, false, 0, Speed.UNKNOWN, 0, 0, 0);
+
+  /** Returns the load as it is once so many more items, each a request, are queued. */
+  ModelLoad behind(int items) {
+    return items == 0
+        ? this
+        : new ModelLoad(
+            queuedRequests + items,
+            queuedItems + items,
+            queuedBytes,
+            running,
+            full,
+            maxQueueBytes,
+            speed,
+            freeAtNs,
+            marginNs,
+            targetNs,
+            objectiveNs,
+            servable);
+  }
 
   /** Returns false until a batch has run; nothing can be predicted before. */
   public boolean isKnown() {

@@ -8,6 +8,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.admission.AdmissionRule.Preparation;
 import dev.conveyor.scheduler.admission.ModelLoad.Speed;
 import java.util.Objects;
 import net.jqwik.api.ForAll;
@@ -183,8 +184,23 @@ final class AdmissionRuleTest {
     assertThat(prepared(idle, 0, 1)).as("no other waits").isNull();
   }
 
+  @Test
+  void shouldQueueWhatIsDecodedBeforeItBeforeIt() {
+    // Eight more make two full batches: 3 ms, twice 8 ms, then 2 ms for its own.
+    ModelLoad load = load(0, 3 * MS, 0);
+
+    assertThat(behind(load, 8, 21 * MS)).isNull();
+    assertThat(behind(load, 8, 21 * MS - 1)).isNotNull();
+  }
+
+  private static InferenceException behind(ModelLoad load, int itemsAhead, long leftNs) {
+    Preparation preparation = new Preparation(itemsAhead, MS);
+    return AdmissionRule.check("m", load, 1, 0, preparation, T0 + leftNs, T0);
+  }
+
   private static InferenceException prepared(ModelLoad load, long preparationNs, long leftNs) {
-    return AdmissionRule.check("m", load, 1, 0, preparationNs, T0 + leftNs, T0);
+    Preparation preparation = new Preparation(0, preparationNs);
+    return AdmissionRule.check("m", load, 1, 0, preparation, T0 + leftNs, T0);
   }
 
   private static InferenceException check(ModelLoad load, Long leftNs) {

@@ -1,5 +1,7 @@
 package dev.conveyor.verticles.image;
 
+import dev.conveyor.scheduler.admission.AdmissionRule.Preparation;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntSupplier;
 
@@ -32,10 +34,12 @@ final class DecodeBacklog {
     private static final int WEIGHT = 8;
 
     private final AtomicLong meanNs = new AtomicLong();
+    private final AtomicInteger own = new AtomicInteger();
 
     /** A request waits; returns what to give {@link #leave}. */
     long enter() {
       long expectedNs = meanNs.get();
+      own.incrementAndGet();
       requests.incrementAndGet();
       pendingNs.addAndGet(expectedNs);
       return expectedNs;
@@ -43,6 +47,7 @@ final class DecodeBacklog {
 
     /** A request waits no more, whatever became of it. */
     void leave(long expectedNs) {
+      own.decrementAndGet();
       requests.decrementAndGet();
       pendingNs.addAndGet(-expectedNs);
     }
@@ -52,14 +57,16 @@ final class DecodeBacklog {
       meanNs.updateAndGet(mean -> mean == 0 ? ns : mean + (ns - mean) / WEIGHT);
     }
 
-    /** Returns {@link dev.conveyor.verticles.ImageInputs#aheadNs}. */
-    long aheadNs() {
-      return requests.get() == 0 ? 0 : pendingNs.get() / workers.getAsInt() + meanNs.get();
+    /** Returns {@link dev.conveyor.verticles.ImageInputs#ahead}. */
+    Preparation ahead() {
+      return requests.get() == 0
+          ? Preparation.NONE
+          : new Preparation(own.get(), pendingNs.get() / workers.getAsInt() + meanNs.get());
     }
 
-    /** Returns {@link dev.conveyor.verticles.ImageInputs#workNs}; asked by one that waits. */
-    long workNs() {
-      return requests.get() <= 1 ? 0 : meanNs.get();
+    /** Returns {@link dev.conveyor.verticles.ImageInputs#work}; asked by one that waits. */
+    Preparation work() {
+      return requests.get() <= 1 ? Preparation.NONE : new Preparation(0, meanNs.get());
     }
   }
 }

@@ -13,6 +13,7 @@ import dev.conveyor.models.image.ImagePreprocessor;
 import dev.conveyor.models.image.ImageTensors;
 import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.scheduler.admission.AdmissionRule.Preparation;
 import dev.conveyor.verticles.CoreWorkers;
 import dev.conveyor.verticles.ImageInputs;
 import io.vertx.core.Future;
@@ -113,13 +114,13 @@ public final class ImageStage {
     }
 
     @Override
-    public long aheadNs() {
-      return waiting.aheadNs();
+    public Preparation ahead() {
+      return waiting.ahead();
     }
 
     @Override
-    public long workNs() {
-      return waiting.workNs();
+    public Preparation work() {
+      return waiting.work();
     }
 
     @Override

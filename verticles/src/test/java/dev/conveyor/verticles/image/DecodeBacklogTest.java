@@ -2,6 +2,7 @@ package dev.conveyor.verticles.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.scheduler.admission.AdmissionRule.Preparation;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
@@ -15,11 +16,11 @@ class DecodeBacklogTest {
   @Test
   void shouldPredictNothingWhileNoneWaits() {
     photos.took(4_000);
-    assertThat(photos.aheadNs()).isZero();
+    assertThat(photos.ahead()).isEqualTo(Preparation.NONE);
     long expected = photos.enter();
-    assertThat(photos.workNs()).as("it is the only one").isZero();
+    assertThat(photos.work()).as("it is the only one").isEqualTo(Preparation.NONE);
     photos.leave(expected);
-    assertThat(photos.aheadNs()).isZero();
+    assertThat(photos.ahead()).isEqualTo(Preparation.NONE);
   }
 
   @Test
@@ -29,16 +30,16 @@ class DecodeBacklogTest {
     long photo = photos.enter();
     long icon = icons.enter();
 
-    assertThat(photos.aheadNs()).isEqualTo(4_000 + 1_000 + 4_000);
-    assertThat(icons.aheadNs()).isEqualTo(4_000 + 1_000 + 1_000);
-    assertThat(icons.workNs()).isEqualTo(1_000);
+    assertThat(photos.ahead()).isEqualTo(new Preparation(1, 4_000 + 1_000 + 4_000));
+    assertThat(icons.ahead()).isEqualTo(new Preparation(1, 4_000 + 1_000 + 1_000));
+    assertThat(icons.work()).isEqualTo(new Preparation(0, 1_000));
     workers.set(2);
-    assertThat(icons.aheadNs()).isEqualTo(2_500 + 1_000);
+    assertThat(icons.ahead().ns()).isEqualTo(2_500 + 1_000);
 
     photos.took(12_000);
     photos.leave(photo);
     icons.leave(icon);
-    assertThat(icons.aheadNs()).as("leaves what it entered with").isZero();
+    assertThat(icons.ahead()).as("leaves what it entered with").isEqualTo(Preparation.NONE);
   }
 
   @Test
