@@ -33,6 +33,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   private final UnaryOperator<List<Tensor>> outputs;
   private final long inputBytes;
   private final SchedulingNotes notes = new SchedulingNotes();
+  private String trace = "";
   private boolean repeated;
   private int tries;
   private long triedIn = -1;
@@ -207,6 +208,16 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     return tenant;
   }
 
+  /** Says which trace of the client's it belongs to; before anybody else has it. */
+  public void traced(String traceParent) {
+    trace = traceParent;
+  }
+
+  /** Returns the {@code traceparent} of the client; empty if it sent none. */
+  public String trace() {
+    return trace;
+  }
+
   /** Returns the size of all inputs. */
   public long inputBytes() {
     return inputBytes;
@@ -268,7 +279,9 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
             deadlineNs,
             replyTo,
             shapeKey,
-            tenant);
+            tenant,
+            outputs);
+    again.trace = trace;
     again.tries = tries;
     return again.repeat();
   }

@@ -13,6 +13,7 @@ import java.util.List;
  * @param deadlineNs {@link System#nanoTime} at which the client stops waiting, or {@link
  *     dev.conveyor.scheduler.InferenceRequest#NO_DEADLINE}
  * @param tenant who shares the model with others; empty for clients that do not say
+ * @param trace the client's {@link TraceParent}; empty if it sent none
  */
 public record InferCall(
     String model,
@@ -21,7 +22,20 @@ public record InferCall(
     int priority,
     long timeoutMicros,
     long deadlineNs,
-    String tenant) {
+    String tenant,
+    String trace) {
+
+  /** Creates a call that belongs to no trace. */
+  public InferCall(
+      String model,
+      String version,
+      List<Tensor> inputs,
+      int priority,
+      long timeoutMicros,
+      long deadlineNs,
+      String tenant) {
+    this(model, version, inputs, priority, timeoutMicros, deadlineNs, tenant, TraceParent.NONE);
+  }
 
   /** Creates a call of a client that does not say who it is. */
   public InferCall(

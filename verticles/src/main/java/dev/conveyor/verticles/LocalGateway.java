@@ -293,6 +293,7 @@ public final class LocalGateway implements InferenceGateway {
             checked.shapeKey(),
             call.tenant(),
             outputs);
+    request.traced(call.trace());
     vertx.eventBus().send(Addresses.SUBMIT, request, LOCAL);
   }
 

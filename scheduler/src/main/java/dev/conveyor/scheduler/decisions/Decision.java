@@ -1,5 +1,7 @@
 package dev.conveyor.scheduler.decisions;
 
+import java.util.List;
+
 /**
  * One decision of the scheduler. Immutable.
  *
@@ -10,6 +12,7 @@ package dev.conveyor.scheduler.decisions;
  * @param items sum of their batch sizes; 0 if nothing runs
  * @param predictedNs expected time of the batch; 0 if nothing runs or nothing is known
  * @param reason why, in words
+ * @param traces of the requests that run, those that have one, the first few
  */
 public record Decision(
     long sequence,
@@ -21,7 +24,12 @@ public record Decision(
     int requests,
     int items,
     long predictedNs,
-    String reason) {
+    String reason,
+    List<String> traces) {
+
+  public Decision {
+    traces = List.copyOf(traces);
+  }
 
   /** What was decided. */
   public enum Kind {

@@ -1,6 +1,7 @@
 package dev.conveyor.scheduler.decisions;
 
 import dev.conveyor.scheduler.Batch;
+import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Limit;
@@ -30,7 +31,11 @@ public final class DecisionLog {
     int items;
     long predictedNs;
     long detailNs;
+    List<String> traces = List.of();
   }
+
+  /** Traces that are kept of one batch. */
+  private static final int MOST_TRACES = 64;
 
   private static final long TENTH_OF_MS = 100_000;
 
@@ -57,6 +62,7 @@ public final class DecisionLog {
     slot.predictedNs = predictedNs;
     slot.limit = by.limit();
     slot.detailNs = by.limitNs();
+    slot.traces = traces(batch.requests());
   }
 
   /**
@@ -130,7 +136,22 @@ public final class DecisionLog {
     slot.items = 0;
     slot.predictedNs = 0;
     slot.detailNs = 0;
+    slot.traces = List.of();
     return slot;
+  }
+
+  private static List<String> traces(List<InferenceRequest> requests) {
+    List<String> traces = List.of(); // as it is for most
+    for (int i = 0; i < requests.size() && traces.size() < MOST_TRACES; i++) {
+      String trace = requests.get(i).trace();
+      if (!trace.isEmpty()) {
+        if (traces.isEmpty()) {
+          traces = new ArrayList<>();
+        }
+        traces.add(trace);
+      }
+    }
+    return traces;
   }
 
   private static Decision decision(Slot slot, long nowNs) {
@@ -144,7 +165,8 @@ public final class DecisionLog {
         slot.requests,
         slot.items,
         slot.predictedNs,
-        reason(slot));
+        reason(slot),
+        slot.traces);
   }
 
   private static String reason(Slot slot) {

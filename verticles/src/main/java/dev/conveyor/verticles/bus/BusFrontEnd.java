@@ -10,6 +10,7 @@ import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.TraceParent;
 import dev.conveyor.verticles.oip.BinaryData;
 import dev.conveyor.verticles.oip.InferHead;
 import dev.conveyor.verticles.oip.InferRequestParser;
@@ -18,6 +19,7 @@ import dev.conveyor.verticles.oip.InferResponseWriter.Encoded;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.Message;
 import io.vertx.core.json.JsonObject;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +42,8 @@ public final class BusFrontEnd extends VerticleBase {
 
   /** Header with the name of the tenant; the parameter of that name does as well. */
   static final String TENANT_HEADER = FrontDoor.TENANT_PARAMETER;
+
+  private static final DeliveryOptions PLAIN = new DeliveryOptions();
 
   private final InferenceGateway gateway;
   private final FrontDoor door;
@@ -122,14 +126,15 @@ public final class BusFrontEnd extends VerticleBase {
     String header = message.headers().get(TENANT_HEADER);
     String tenant = header == null ? head.tenant() : header;
     long deadlineNs = deadlineNs(message);
+    String trace = TraceParent.of(message.headers().get(TraceParent.HEADER));
     door.enter(served, tenant, 0, deadlineNs);
     gateway.infer(
-        head.toCall(model, version, deadlineNs, tenant),
+        head.toCall(model, version, deadlineNs, tenant, trace),
         (answer, failure) -> {
           if (answer == null) {
             fail(message, failure);
           } else {
-            reply(message, served, head, answer, json);
+            reply(message, served, head, answer, json, trace);
           }
         });
   }
@@ -139,13 +144,16 @@ public final class BusFrontEnd extends VerticleBase {
       ServedModel served,
       InferHead head,
       InferenceResponse answer,
-      boolean json) {
+      boolean json,
+      String trace) {
+    DeliveryOptions options =
+        trace.isEmpty() ? PLAIN : new DeliveryOptions().addHeader(TraceParent.HEADER, trace);
     try {
       if (json) {
         Encoded encoded = InferResponseWriter.encode(served, head, answer);
-        message.reply(new JsonObject(Buffer.buffer(encoded.head().array())));
+        message.reply(new JsonObject(Buffer.buffer(encoded.head().array())), options);
       } else {
-        message.reply(BusCodec.response(served, head, answer));
+        message.reply(BusCodec.response(served, head, answer), options);
       }
     } catch (InferenceException e) {
       fail(message, e);

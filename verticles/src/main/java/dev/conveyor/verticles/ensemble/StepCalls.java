@@ -188,7 +188,8 @@ final class StepCalls {
             call.priority(),
             timeoutMicros,
             call.deadlineNs(),
-            call.tenant());
+            call.tenant(),
+            call.trace());
     UnderWay request = new UnderWay(step, item, done);
     request.path = gateway.infer(inner, request);
     request.after = first;

@@ -9,6 +9,7 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.verticles.InferCall;
+import dev.conveyor.verticles.TraceParent;
 import dev.conveyor.verticles.oip.Classification;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferRequest.InferInputTensor;
@@ -38,9 +39,10 @@ final class GrpcInferCodec {
    *
    * @param deadlineNs when the client stops waiting
    * @param tenant who asks; empty if it does not say
+   * @param trace the client's {@link TraceParent}; empty if it sent none
    * @throws InferenceException INVALID_REQUEST or UNSUPPORTED, saying which input and why
    */
-  static InferCall decode(ModelInferRequest request, long deadlineNs, String tenant) {
+  static InferCall decode(ModelInferRequest request, long deadlineNs, String tenant, String trace) {
     CallParameters parameters =
         request.getParametersCount() == 0
             ? CallParameters.NONE
@@ -52,7 +54,8 @@ final class GrpcInferCodec {
         parameters.priority(),
         parameters.timeoutMicros(),
         deadlineNs,
-        tenant);
+        tenant,
+        trace);
   }
 
   /**

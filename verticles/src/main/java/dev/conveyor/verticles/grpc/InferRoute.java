@@ -15,6 +15,7 @@ import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.TraceParent;
 import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import io.vertx.core.Handler;
@@ -184,6 +185,15 @@ final class InferRoute {
 
   ReplyTo infer(InferCall call, ReplyTo.Handler handler) {
     return gateway.infer(call, handler);
+  }
+
+  /** Returns the trace that a call belongs to, which is put on its answer; empty for none. */
+  static String trace(GrpcServerRequest<?, ?> request) {
+    String trace = TraceParent.of(request.headers().get(TraceParent.HEADER));
+    if (!trace.isEmpty()) {
+      request.response().headers().set(TraceParent.HEADER, trace);
+    }
+    return trace;
   }
 
   /**

@@ -32,6 +32,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
   private final GrpcServerRequest<ModelInferRequest, ModelStreamInferResponse> request;
   private final GrpcServerResponse<ModelInferRequest, ModelStreamInferResponse> response;
   private final TimedRequest arrival;
+  private final String trace;
 
   private @Nullable StreamSettings settings;
   private @Nullable FramePump<StreamItem> pump;
@@ -49,6 +50,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
     this.request = request;
     this.response = request.response();
     this.arrival = route.dispatched();
+    this.trace = InferRoute.trace(request);
   }
 
   void start() {
@@ -145,7 +147,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
 
   @Override
   public void submit(StreamItem item) {
-    item.submit(request.headers(), deadlineNs);
+    item.submit(request.headers(), deadlineNs, trace);
   }
 
   @Override

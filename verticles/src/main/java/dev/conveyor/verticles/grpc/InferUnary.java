@@ -30,6 +30,7 @@ final class InferUnary implements ReplyTo.Handler {
   private final GrpcServerRequest<ModelInferRequest, ModelInferResponse> request;
   private final GrpcServerResponse<ModelInferRequest, ModelInferResponse> response;
   private final TimedRequest arrival;
+  private final String trace;
 
   private @Nullable ModelInferRequest message;
   private List<RequestedOutput> outputs = List.of();
@@ -44,6 +45,7 @@ final class InferUnary implements ReplyTo.Handler {
     this.request = request;
     this.response = request.response();
     this.arrival = route.dispatched();
+    this.trace = InferRoute.trace(request);
   }
 
   void start() {
@@ -93,7 +95,7 @@ final class InferUnary implements ReplyTo.Handler {
   }
 
   private void submit(ModelInferRequest decoded, long deadlineNs, String tenant) {
-    replyTo = route.infer(GrpcInferCodec.decode(decoded, deadlineNs, tenant), this);
+    replyTo = route.infer(GrpcInferCodec.decode(decoded, deadlineNs, tenant, trace), this);
     if (deadlineNs != InferenceRequest.NO_DEADLINE && !done) {
       long delayMillis = InferRoute.delayMillis(deadlineNs);
       timer = route.vertx().setTimer(delayMillis, id -> onDeadline());

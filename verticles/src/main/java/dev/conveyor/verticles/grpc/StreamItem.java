@@ -71,7 +71,7 @@ final class StreamItem implements ReplyTo.Handler {
     }
   }
 
-  void submit(MultiMap metadata, long deadlineNs) {
+  void submit(MultiMap metadata, long deadlineNs, String trace) {
     if (failure != null) {
       fail(failure);
       return;
@@ -79,7 +79,7 @@ final class StreamItem implements ReplyTo.Handler {
     try {
       String tenant = route.enter(metadata, message, deadlineNs);
       outputs = RequestedOutput.of(message, route.catalog());
-      replyTo = route.infer(GrpcInferCodec.decode(message, deadlineNs, tenant), this);
+      replyTo = route.infer(GrpcInferCodec.decode(message, deadlineNs, tenant, trace), this);
     } catch (RuntimeException e) {
       fail(GrpcErrors.of(e));
     }

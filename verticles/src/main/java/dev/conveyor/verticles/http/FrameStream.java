@@ -146,7 +146,15 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
       services.door().enter(served, source.tenant(), frame.sizeBytes(), deadlineNs);
       List<Tensor> inputs = List.of(source.tensor(element));
       InferCall call =
-          new InferCall(served.name(), source.version(), inputs, 0, 0, deadlineNs, source.tenant());
+          new InferCall(
+              served.name(),
+              source.version(),
+              inputs,
+              0,
+              0,
+              deadlineNs,
+              source.tenant(),
+              source.trace());
       frame.sent(services.gateway().infer(call, frame));
     } catch (RuntimeException e) {
       frame.fail(e);

@@ -135,7 +135,8 @@ final class InferHandler {
         tenant = head.tenant();
         door.enterAs(served, tenant);
       }
-      InferCall call = head.toCall(served.name(), version, terms.deadlineNs(), tenant);
+      InferCall call =
+          head.toCall(served.name(), version, terms.deadlineNs(), tenant, terms.trace());
       submit(request, served, call, head, body);
     } catch (RuntimeException e) {
       body.closeShare();

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.verticles.FrontDoor;
+import dev.conveyor.verticles.TraceParent;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.concurrent.TimeUnit;
@@ -16,33 +17,41 @@ import org.jspecify.annotations.Nullable;
  * @param deadlineNs when the client stops waiting
  * @param bytes of the body; -1 if the headers do not say
  * @param waitsForContinue the client sends the body only when it is told to
+ * @param trace the client's {@link TraceParent}; empty if it sent none
  */
 record RequestTerms(
     @Nullable String tenant,
     long timeoutNs,
     long deadlineNs,
     long bytes,
-    boolean waitsForContinue) {
+    boolean waitsForContinue,
+    String trace) {
 
   private static final CharSequence TENANT = HttpHeaders.createOptimized(FrontDoor.TENANT_HEADER);
+  private static final CharSequence TRACE = HttpHeaders.createOptimized(TraceParent.HEADER);
   private static final CharSequence TIMEOUT = HttpHeaders.createOptimized("x-timeout-ms");
 
   /** Longer timeouts are none: times compare by difference, which must not overflow. */
   private static final long LONGEST_MS = TimeUnit.DAYS.toMillis(365);
 
   /**
-   * Reads the headers.
+   * Reads the headers. What trace the request belongs to is put on its answer, whatever that is.
    *
    * @throws InferenceException INVALID_REQUEST if the timeout is malformed
    */
   static RequestTerms of(HttpServerRequest request) {
+    String trace = TraceParent.of(request.getHeader(TRACE));
+    if (!trace.isEmpty()) {
+      request.response().putHeader(TRACE, trace);
+    }
     long timeoutNs = timeoutNs(request.getHeader(TIMEOUT));
     return new RequestTerms(
         request.getHeader(TENANT),
         timeoutNs,
         timeoutNs == 0 ? InferenceRequest.NO_DEADLINE : System.nanoTime() + timeoutNs,
         contentLength(request.getHeader(HttpHeaders.CONTENT_LENGTH)),
-        "100-continue".equalsIgnoreCase(request.getHeader(HttpHeaders.EXPECT)));
+        "100-continue".equalsIgnoreCase(request.getHeader(HttpHeaders.EXPECT)),
+        trace);
   }
 
   private static long timeoutNs(@Nullable String timeout) {

@@ -68,16 +68,21 @@ final class SchedulerRoutes {
   private static JsonObject json(Decision decision) {
     String deployed = decision.version();
     int deployment = deployed.indexOf('@');
-    return new JsonObject()
-        .put("sequence", decision.sequence())
-        .put("age_microseconds", TimeUnit.NANOSECONDS.toMicros(decision.ageNs()))
-        .put("kind", decision.kind().name())
-        .put("model", decision.model())
-        .put("version", deployment < 0 ? deployed : deployed.substring(0, deployment))
-        .put("device", decision.device())
-        .put("requests", decision.requests())
-        .put("batch_size", decision.items())
-        .put("predicted_microseconds", TimeUnit.NANOSECONDS.toMicros(decision.predictedNs()))
-        .put("reason", decision.reason());
+    JsonObject entry =
+        new JsonObject()
+            .put("sequence", decision.sequence())
+            .put("age_microseconds", TimeUnit.NANOSECONDS.toMicros(decision.ageNs()))
+            .put("kind", decision.kind().name())
+            .put("model", decision.model())
+            .put("version", deployment < 0 ? deployed : deployed.substring(0, deployment))
+            .put("device", decision.device())
+            .put("requests", decision.requests())
+            .put("batch_size", decision.items())
+            .put("predicted_microseconds", TimeUnit.NANOSECONDS.toMicros(decision.predictedNs()))
+            .put("reason", decision.reason());
+    if (!decision.traces().isEmpty()) {
+      entry.put("traces", decision.traces());
+    }
+    return entry;
   }
 }

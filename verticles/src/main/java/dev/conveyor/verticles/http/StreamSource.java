@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * @param input takes the frames
  * @param terms how its frames are treated
  * @param tenant who asks; empty if the headers do not say
+ * @param trace the {@link dev.conveyor.verticles.TraceParent} of all its frames; empty for none
  * @param timeoutNs longest that a frame may take; 0 for no limit
  * @param outputs asked for, by name; empty asks for all
  */
@@ -42,6 +43,7 @@ record StreamSource(
     TensorSpec input,
     StreamTerms terms,
     String tenant,
+    String trace,
     long timeoutNs,
     Map<String, InferHead.Output> outputs) {
 
@@ -77,6 +79,7 @@ record StreamSource(
             request.getHeader(StreamTerms.ORDER_HEADER),
             USUAL),
         head.tenant() == null ? "" : head.tenant(),
+        head.trace(),
         head.timeoutNs(),
         outputs);
   }

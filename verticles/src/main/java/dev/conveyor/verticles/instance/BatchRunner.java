@@ -134,7 +134,10 @@ final class BatchRunner {
       long nowNs = System.nanoTime();
       if (blame.result() == Result.INPUT_FAILED) {
         isolation.suspects().add(blame.request(), nowNs);
-        decided(Decision.REQUEST_BLAMED, reason(blame.failure()), describe(blame.failure()));
+        decided(
+            Decision.REQUEST_BLAMED,
+            reason(blame.failure()),
+            describe(blame.failure()) + traced(blame.request()));
       }
       answers.fail(blame.request(), failed(blame.failure()), nowNs);
     }
@@ -190,7 +193,7 @@ final class BatchRunner {
       decided(
           Decision.SUSPECT_ISOLATED,
           suspect.isRepeated() ? "instance_lost" : "failed_before",
-          "runs alone");
+          "runs alone" + traced(suspect));
       runTogether(List.of(suspect));
       answers.endPart(); // The next one may hang, and what is answered is not run elsewhere.
     }
@@ -306,7 +309,7 @@ final class BatchRunner {
         answers.succeed(request, result.outputs().get(i), startNs, endNs);
       } else {
         result.outputs().get(i).forEach(Tensor::close);
-        decided(Decision.OUTPUT_REFUSED, "non_finite", problem);
+        decided(Decision.OUTPUT_REFUSED, "non_finite", problem + traced(request));
         answers.fail(request, failed(new ExecutionException(Kind.RUN, problem)), endNs);
       }
     }
@@ -355,6 +358,10 @@ final class BatchRunner {
   private static boolean isOutOfMemory(Throwable cause) {
     return cause instanceof OutOfMemoryError
         || (cause instanceof ExecutionException e && e.kind() == Kind.OUT_OF_MEMORY);
+  }
+
+  private static String traced(InferenceRequest request) {
+    return request.trace().isEmpty() ? "" : ", traceparent " + request.trace();
   }
 
   private static String describe(Throwable cause) {

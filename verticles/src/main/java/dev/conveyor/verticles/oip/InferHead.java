@@ -50,7 +50,8 @@ public record InferHead(
   }
 
   /** Returns the call to send into the line. */
-  public InferCall toCall(String model, String version, long deadlineNs, String tenant) {
+  public InferCall toCall(
+      String model, String version, long deadlineNs, String tenant, String trace) {
     return new InferCall(
         model,
         version,
@@ -58,7 +59,8 @@ public record InferHead(
         Math.toIntExact(Parameters.nonNegative(parameters, "priority", Integer.MAX_VALUE)),
         Parameters.nonNegative(parameters, "timeout", Long.MAX_VALUE / 2000),
         deadlineNs,
-        tenant);
+        tenant,
+        trace);
   }
 
   /** Returns the same request with other tensors. */

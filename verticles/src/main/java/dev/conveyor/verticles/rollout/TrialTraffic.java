@@ -287,7 +287,14 @@ public final class TrialTraffic {
   private static InferCall to(
       String version, InferCall call, List<Tensor> inputs, int priority, long deadlineNs) {
     return new InferCall(
-        call.model(), version, inputs, priority, call.timeoutMicros(), deadlineNs, call.tenant());
+        call.model(),
+        version,
+        inputs,
+        priority,
+        call.timeoutMicros(),
+        deadlineNs,
+        call.tenant(),
+        call.trace());
   }
 
   /** Returns the tensors for another owner; null if one is closed already. */

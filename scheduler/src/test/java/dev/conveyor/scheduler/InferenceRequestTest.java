@@ -1,0 +1,42 @@
+package dev.conveyor.scheduler;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+class InferenceRequestTest {
+
+  @Test
+  void shouldAnswerInTheSameWayWhenItIsRunAgain() {
+    Tensor tensor = Tensor.of("boxes", DataType.UINT8, Shape.of(1), ByteBuffer.allocate(1));
+    InferenceRequest first =
+        new InferenceRequest(
+            "m",
+            "1",
+            List.of(tensor),
+            1,
+            0,
+            0,
+            0,
+            0,
+            InferenceRequest.NO_DEADLINE,
+            ReplyTo.unheard(),
+            null,
+            "tenant",
+            given -> List.of(given.get(0).renamed("boxes in the image")));
+    first.traced("trace");
+
+    InferenceRequest again = Objects.requireNonNull(first.repeatShared());
+
+    assertThat(again.answer(List.of(tensor)).get(0).name()).isEqualTo("boxes in the image");
+    assertThat(again.trace()).isEqualTo("trace");
+    assertThat(again.tenant()).isEqualTo("tenant");
+    assertThat(again.isRepeated()).isTrue();
+  }
+}
