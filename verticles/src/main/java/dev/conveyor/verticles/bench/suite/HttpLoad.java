@@ -86,7 +86,11 @@ final class HttpLoad implements AutoCloseable {
 
   /** Asks the server for the model's inputs and makes one request of a single item. */
   InferPayload payload(String model) throws TimeoutException {
-    return Payloads.synthetic(model, driver.inputs(model), List.of(), 1, Payloads.Fill.RANDOM)
+    return payload(model, 1);
+  }
+
+  InferPayload payload(String model, int batch) throws TimeoutException {
+    return Payloads.synthetic(model, driver.inputs(model), List.of(), batch, Payloads.Fill.RANDOM)
         .get(0);
   }
 
