@@ -321,8 +321,10 @@
     const back = [...sizes].reverse();
     cost.line.setAttribute("d", "M" + path(sizes, "predictedMs") + (sizes.length === 1 ? "h.01" : ""));
     cost.band.setAttribute("d", "M" + path(sizes, "predictedMs") + "L" + path(back, "p99Ms") + "Z");
-    while (cost.dots.children.length > sizes.length) cost.dots.lastChild.remove();
-    sizes.forEach((s, i) => {
+    // Of a size that has not run yet there is a prediction only.
+    const measured = sizes.filter((s) => s.samples > 0 && s.measuredMs > 0);
+    while (cost.dots.children.length > measured.length) cost.dots.lastChild.remove();
+    measured.forEach((s, i) => {
       let dot = cost.dots.children[i];
       if (!dot) {
         dot = document.createElementNS(SVG, "circle");
@@ -339,7 +341,8 @@
     setText(cost.last, String(most));
     const largest = sizes[sizes.length - 1];
     cost.svg.setAttribute("aria-label",
-      "A batch of " + largest.items + ": predicted " + number(largest.predictedMs) + " ms, measured " + number(largest.measuredMs) + " ms");
+      "A batch of " + largest.items + ": predicted " + number(largest.predictedMs) + " ms"
+        + (measured.includes(largest) ? ", measured " + number(largest.measuredMs) + " ms" : ", not measured yet"));
   }
 
   function showCosts(list) {
