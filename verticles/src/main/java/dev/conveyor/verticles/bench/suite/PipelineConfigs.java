@@ -33,6 +33,19 @@ final class PipelineConfigs {
         .put("parameters", parameters("step[1].k", "5"));
   }
 
+  /** Decodes, and answers next to nothing. */
+  static JsonObject thumbnail() {
+    return ensemble(
+            0,
+            List.of(tensor("photo", "TYPE_STRING", 1)),
+            List.of(tensor("small", "TYPE_UINT8", 1, 3, 16, 16)),
+            step("conveyor.decode", map("image", "photo"), map("image", "pixels")),
+            step("conveyor.resize", map("image", "pixels"), map("image", "small")))
+        .put(
+            "parameters",
+            parameters("step[1].width", "16").mergeIn(parameters("step[1].height", "16")));
+  }
+
   /** Decode, detect, suppress, and bring the boxes back to the photo. */
   static JsonObject faces(String detector) {
     return ensemble(

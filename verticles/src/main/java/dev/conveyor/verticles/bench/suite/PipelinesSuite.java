@@ -67,7 +67,11 @@ final class PipelinesSuite implements Suite {
         new SuiteRow(
             "decode + resize per CPU second / plain OpenCV loop",
             Target.atLeast(0.95, ""),
-            () -> new DecodeRow(lab).measure()));
+            () -> new DecodeRow(lab).measure()),
+        new SuiteRow(
+            "a model on one thread while images wait to be decoded: rate / its rate alone",
+            Target.atLeast(0.80, ""),
+            () -> new CoresRow(lab).measure()));
   }
 
   private Measured pair() throws Exception {
