@@ -42,6 +42,9 @@ public final class BufferPool implements AutoCloseable {
   private long idleBytes;
 
   @GuardedBy("this")
+  private long lends;
+
+  @GuardedBy("this")
   private final WaitingRoom waiting;
 
   @GuardedBy("this")
@@ -152,6 +155,11 @@ public final class BufferPool implements AutoCloseable {
     return maxBytes;
   }
 
+  /** Returns how many blocks were lent since it was made. */
+  public synchronized long lends() {
+    return lends;
+  }
+
   /** Frees every idle block. Returns the bytes freed. */
   @CanIgnoreReturnValue
   public synchronized long trim() {
@@ -213,6 +221,7 @@ public final class BufferPool implements AutoCloseable {
     if (block != null) {
       idleBytes -= block.sizeBytes();
       leasedBytes += block.sizeBytes();
+      lends++;
       return block;
     }
     long bytes = blockBytes(sizeClass);
@@ -224,6 +233,7 @@ public final class BufferPool implements AutoCloseable {
     }
     block = allocator.allocate(bytes);
     leasedBytes += bytes;
+    lends++;
     return block;
   }
 

@@ -12,6 +12,9 @@ import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuPlace;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,10 +32,15 @@ public final class GpuPlaces implements AutoCloseable {
   /** Outputs that were computed and are not sent yet; what is beyond waits for its clients. */
   private static final long OUTPUT_BYTES = 1L << 30;
 
+  /** A GPU without a batch for that long to twice as long is idle. */
+  private static final int IDLE_SECONDS = 30;
+
   private final Gpus gpus;
   private final GpuWatch watch;
   private final List<GpuPlace> places = new ArrayList<>();
   private final List<BufferPool> pools = new ArrayList<>();
+  private final ScheduledExecutorService trims =
+      Executors.newSingleThreadScheduledExecutor(GpuPlaces::daemon);
   private volatile BiConsumer<String, String> onLost = (device, reason) -> {};
 
   /**
@@ -60,6 +68,18 @@ public final class GpuPlaces implements AutoCloseable {
                 cuda, gpu, new MemoryBudget(gpu.device(), bytes), host, outputs, this::lost));
       }
     }
+    if (!places.isEmpty()) {
+      List<IdleTrim> idle = places.stream().map(IdleTrim::new).toList();
+      var unused =
+          trims.scheduleWithFixedDelay(
+              () -> lookForIdle(idle), IDLE_SECONDS, IDLE_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  private static Thread daemon(Runnable work) {
+    Thread thread = new Thread(work, "gpu-idle");
+    thread.setDaemon(true);
+    return thread;
   }
 
   private void lost(GpuPlace place, String reason) {
@@ -105,14 +125,24 @@ public final class GpuPlaces implements AutoCloseable {
             BlockAllocator.host());
   }
 
-  /** Gives pinned memory that nobody uses back to the system. */
-  void trim() {
-    pools.forEach(BufferPool::trim);
+  /** On a thread of its own: giving memory back may wait for the device. */
+  private void lookForIdle(List<IdleTrim> idle) {
+    for (IdleTrim trim : idle) {
+      try {
+        long bytes = trim.look();
+        if (bytes > 0) {
+          LOG.debug("an idle GPU's models gave back {} bytes", bytes);
+        }
+      } catch (RuntimeException e) {
+        LOG.warn("memory of an idle GPU cannot be given back: {}", e.toString());
+      }
+    }
   }
 
   @Override
   public void close() {
     watch.close();
+    trims.shutdownNow();
     pools.forEach(BufferPool::close);
   }
 }

@@ -74,8 +74,11 @@ public final class DevicePool implements AutoCloseable {
     cuda.free(address, stream);
   }
 
-  /** Gives back to the device what nobody uses. */
+  /** Gives back to the device what nobody uses; does nothing once closed. */
   public synchronized void trim() {
+    if (!open) {
+      return;
+    }
     cuda.trimPool(pool, 0);
     reservation.resize(cuda.takenBytes(pool));
   }

@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param modelFilename file in a version's directory
  * @param ensemble the steps of a model that is made of other models
  * @param gpuAccelerators what executes it on GPUs
+ * @param gpuPriority of its work on GPUs against that of other models
  */
 public record ModelConfig(
     String name,
@@ -29,7 +30,8 @@ public record ModelConfig(
     String modelFilename,
     Extensions extensions,
     Optional<EnsembleConfig> ensemble,
-    List<GpuAccelerator> gpuAccelerators) {
+    List<GpuAccelerator> gpuAccelerators,
+    ModelPriority gpuPriority) {
 
   /** {@code max_batch_size} of a configuration that leaves it to the model. */
   public static final int UNSET = -1;
@@ -95,7 +97,8 @@ public record ModelConfig(
         modelFilename,
         extensions,
         Optional.empty(),
-        List.of());
+        List.of(),
+        ModelPriority.DEFAULT);
   }
 
   /** Returns a configuration that leaves everything to the model. */

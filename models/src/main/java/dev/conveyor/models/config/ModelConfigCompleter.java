@@ -81,7 +81,8 @@ public final class ModelConfigCompleter {
             config.modelFilename(),
             config.extensions(),
             config.ensemble(),
-            config.gpuAccelerators());
+            config.gpuAccelerators(),
+            config.gpuPriority());
     return new Completed(completed, signature);
   }
 

@@ -9,6 +9,7 @@ import dev.conveyor.models.proto.ImagePreprocessing;
 import dev.conveyor.models.proto.ModelExtensions;
 import dev.conveyor.models.proto.ModelInput;
 import dev.conveyor.models.proto.ModelInstanceGroup;
+import dev.conveyor.models.proto.ModelOptimizationPolicy;
 import dev.conveyor.models.proto.ModelOutput;
 import dev.conveyor.models.proto.ModelVersionPolicy;
 import dev.conveyor.models.proto.ModelWarmup;
@@ -86,9 +87,18 @@ final class ModelConfigMapper {
                 .getGpuExecutionAcceleratorList()
                 .stream()
                 .map(a -> new GpuAccelerator(a.getName(), a.getParametersMap()))
-                .toList());
+                .toList(),
+            priority(config.getOptimization().getPriority()));
     EnsembleRules.require(mapped);
     return mapped;
+  }
+
+  private static ModelPriority priority(ModelOptimizationPolicy.ModelPriority priority) {
+    return switch (priority) {
+      case PRIORITY_MAX -> ModelPriority.MAX;
+      case PRIORITY_MIN -> ModelPriority.MIN;
+      case PRIORITY_DEFAULT, UNRECOGNIZED -> ModelPriority.DEFAULT;
+    };
   }
 
   private static String backend(dev.conveyor.models.proto.ModelConfig config, boolean ensemble) {

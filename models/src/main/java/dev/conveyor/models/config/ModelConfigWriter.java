@@ -7,6 +7,7 @@ import dev.conveyor.models.proto.ModelDynamicBatching;
 import dev.conveyor.models.proto.ModelExtensions;
 import dev.conveyor.models.proto.ModelInput;
 import dev.conveyor.models.proto.ModelInstanceGroup;
+import dev.conveyor.models.proto.ModelOptimizationPolicy;
 import dev.conveyor.models.proto.ModelOutput;
 import dev.conveyor.models.proto.ModelParameter;
 import dev.conveyor.models.proto.ModelQueuePolicy;
@@ -70,8 +71,19 @@ public final class ModelConfigWriter {
           .setName(accelerator.name())
           .putAllParameters(accelerator.parameters());
     }
+    if (config.gpuPriority() != ModelPriority.DEFAULT) {
+      proto.getOptimizationBuilder().setPriority(priority(config.gpuPriority()));
+    }
     config.ensemble().ifPresent(e -> proto.setEnsembleScheduling(EnsembleMapper.toProto(e)));
     return proto;
+  }
+
+  private static ModelOptimizationPolicy.ModelPriority priority(ModelPriority priority) {
+    return switch (priority) {
+      case MAX -> ModelOptimizationPolicy.ModelPriority.PRIORITY_MAX;
+      case MIN -> ModelOptimizationPolicy.ModelPriority.PRIORITY_MIN;
+      case DEFAULT -> ModelOptimizationPolicy.ModelPriority.PRIORITY_DEFAULT;
+    };
   }
 
   private static String platform(ModelConfig config) {

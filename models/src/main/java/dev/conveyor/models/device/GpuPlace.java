@@ -4,8 +4,11 @@ import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.DevicePool;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.PinnedAllocator;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +29,7 @@ public final class GpuPlace {
   private final BufferPool pinned;
   private final BiConsumer<GpuPlace, String> onLost;
   private final AtomicReference<@Nullable String> lost = new AtomicReference<>();
+  private final Set<DevicePool> pools = ConcurrentHashMap.newKeySet();
 
   /**
    * Creates the place.
@@ -68,6 +72,41 @@ public final class GpuPlace {
 
   BlockAllocator staging(String owner) {
     return new PinnedAllocator(cuda, hostBudget, owner);
+  }
+
+  /** Has {@link #trim} look after a pool, until {@link #forget}. */
+  public void watch(DevicePool pool) {
+    pools.add(pool);
+  }
+
+  void forget(DevicePool pool) {
+    pools.remove(pool);
+  }
+
+  /** Returns how many batches were begun here; each borrows memory for its outputs. */
+  public long batches() {
+    return pinned.lends();
+  }
+
+  /** Returns whether nobody holds outputs of a batch, computed or not. */
+  public boolean isIdle() {
+    return pinned.leasedBytes() == 0;
+  }
+
+  /**
+   * Gives back what models keep for later and nobody uses now: pinned memory to the system, device
+   * memory to the device. The next batches allocate anew. May wait for the device.
+   *
+   * @return bytes given back
+   */
+  public long trim() {
+    long bytes = pinned.trim();
+    for (DevicePool pool : pools) {
+      long before = pool.takenBytes();
+      pool.trim();
+      bytes += before - pool.takenBytes();
+    }
+    return bytes;
   }
 
   /** Has the calling thread work on this device. */

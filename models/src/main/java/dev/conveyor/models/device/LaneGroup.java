@@ -61,6 +61,8 @@ final class LaneGroup implements PipelineListener {
       long bytes = lanes * layout.slabBytes() + model.scratchBytes(layout) + POOL_SLACK_BYTES;
       pool = new DevicePool(cuda, place.gpu().ordinal(), bytes, place.budget(), owner + "/slabs");
       releases.add(pool::close);
+      place.watch(pool);
+      releases.add(() -> place.forget(pool));
       long stream = cuda.newStream(0);
       releases.add(() -> cuda.destroyStream(stream));
       releases.add(() -> cuda.awaitStream(stream));

@@ -34,7 +34,7 @@ public final class OnnxGpuBackend implements GpuBackend {
 
   @Override
   public DeviceModel load(Path file, GpuLoadOptions options) {
-    long stream = options.cuda().newStream(0);
+    long stream = options.cuda().newStream(options.config().gpuPriority().ofStreams());
     try {
       return new OnnxGpuModel(file, options, stream);
     } catch (RuntimeException | Error e) {

@@ -3,6 +3,7 @@ package dev.conveyor.models.tensorrt;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.backend.ModelLoadException;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -47,18 +48,26 @@ final class EngineBuilder {
   private final EngineOptions options;
   private final BatchProfile profile;
   private final Path timings;
+  private final BuildProgress progress;
   private final Deque<Runnable> deletions = new ArrayDeque<>();
 
   /**
    * Prepares.
    *
    * @param timings file with the times of kernels, made by earlier builds or not there yet
+   * @param progress told how far it is; ends it early
    */
-  EngineBuilder(Path onnx, EngineOptions options, BatchProfile profile, Path timings) {
+  EngineBuilder(
+      Path onnx,
+      EngineOptions options,
+      BatchProfile profile,
+      Path timings,
+      BuildProgress progress) {
     this.onnx = onnx;
     this.options = options;
     this.profile = profile;
     this.timings = timings;
+    this.progress = progress;
   }
 
   /**
@@ -95,11 +104,22 @@ final class EngineBuilder {
       calibrate(config, calibrator, batches);
     }
     ITimingCache timed = timingCache(config);
-    IHostMemory plan = made("an engine", builder.buildSerializedNetwork(network, config), 1);
+    IHostMemory plan = made("an engine", build(builder, network, config), 1);
     if (timed != null) {
       keep(timed);
     }
     return bytes(plan);
+  }
+
+  private @Nullable IHostMemory build(
+      IBuilder builder, INetworkDefinition network, IBuilderConfig config) {
+    NativeProgress monitor = new NativeProgress(progress);
+    config.setProgressMonitor(monitor.handle());
+    try {
+      return builder.buildSerializedNetwork(network, config);
+    } finally {
+      Reference.reachabilityFence(monitor);
+    }
   }
 
   /** The flags are deprecated in favour of files that say every tensor's type, which few do. */

@@ -8,7 +8,8 @@ import dev.conveyor.models.device.DeviceModel;
 import dev.conveyor.models.device.EngineSite;
 import java.util.List;
 import java.util.concurrent.Executor;
-import java.util.function.Supplier;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,7 +20,8 @@ import org.slf4j.LoggerFactory;
  * whole.
  *
  * <p>Thread-safe. If the better form fails, what serves goes on serving. Closing while it is being
- * made does not wait: it is closed as soon as it is there.
+ * made does not wait: whoever makes it is told to stop, and what is made all the same is closed as
+ * soon as it is there.
  */
 final class SwappingModel implements DeviceModel {
 
@@ -41,14 +43,15 @@ final class SwappingModel implements DeviceModel {
    * @param owner model and version, for the log
    * @param first serves at once; closed with this
    * @param allowanceBytes most scratch memory that an engine of the better form takes
-   * @param better makes the better form; closed with this, once it is there
+   * @param better makes the better form, and may ask whether nobody wants it any more; closed with
+   *     this, once it is there
    * @param executor runs {@code better}, off the threads that serve
    */
   SwappingModel(
       String owner,
       DeviceModel first,
       long allowanceBytes,
-      Supplier<? extends DeviceModel> better,
+      Function<BooleanSupplier, ? extends DeviceModel> better,
       Executor executor) {
     this.owner = owner;
     this.first = first;
@@ -56,7 +59,7 @@ final class SwappingModel implements DeviceModel {
     executor.execute(() -> make(better));
   }
 
-  private void make(Supplier<? extends DeviceModel> supplier) {
+  private void make(Function<BooleanSupplier, ? extends DeviceModel> maker) {
     synchronized (this) {
       if (closed) {
         return;
@@ -64,8 +67,12 @@ final class SwappingModel implements DeviceModel {
     }
     DeviceModel made;
     try {
-      made = supplier.get();
+      made = maker.apply(this::isClosed);
     } catch (RuntimeException | LinkageError e) {
+      if (isClosed()) {
+        log.info("{}: unloaded before its engine was built", owner);
+        return;
+      }
       log.warn(
           "{}: stays with what serves it, the engine cannot be built: {}", owner, e.toString());
       return;
@@ -82,6 +89,10 @@ final class SwappingModel implements DeviceModel {
     } else {
       log.info("{}: the engine is built and takes over", owner);
     }
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
   }
 
   /** Returns the better form if it is there. */

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -121,16 +122,18 @@ public final class TensorRtBackend implements GpuBackend {
     }
     GpuBackends.Choice others = engine.background() ? others(file, options) : none();
     if (others.usable().isEmpty()) {
-      return open(file, build(file, options, engine, profile, cache, key), options, engine);
+      return open(
+          file, build(file, options, engine, profile, cache, key, () -> false), options, engine);
     }
     DeviceModel first = others.usable().get(0).load(file, options);
     return new SwappingModel(
         options.owner(),
         first,
         Math.max(SCRATCH_ALLOWANCE_BYTES, engine.workspaceBytes()),
-        () -> {
+        unwanted -> {
           cuda.useDevice(options.device());
-          return open(file, build(file, options, engine, profile, cache, key), options, engine);
+          return open(
+              file, build(file, options, engine, profile, cache, key, unwanted), options, engine);
         },
         builds);
   }
@@ -163,13 +166,17 @@ public final class TensorRtBackend implements GpuBackend {
       EngineOptions engine,
       BatchProfile profile,
       EngineCache cache,
-      EngineKey key) {
+      EngineKey key,
+      BooleanSupplier unwanted) {
     EngineCache.Builder builder =
         () -> {
           long begin = System.nanoTime();
           log.info("{}: TensorRT builds an engine, which can take minutes", options.owner());
           Path timings = timings(file, engine, key);
-          byte[] made = build(file, options, engine, profile, timings);
+          BuildProgress progress =
+              new BuildProgress(
+                  line -> log.info("{}: TensorRT: {}", options.owner(), line), unwanted);
+          byte[] made = build(file, options, engine, profile, timings, progress);
           log.info(
               "{}: TensorRT built an engine of {} bytes in {} s",
               options.owner(),
@@ -181,8 +188,13 @@ public final class TensorRtBackend implements GpuBackend {
   }
 
   private static byte[] build(
-      Path file, GpuLoadOptions options, EngineOptions engine, BatchProfile profile, Path timings) {
-    EngineBuilder builder = new EngineBuilder(file, engine, profile, timings);
+      Path file,
+      GpuLoadOptions options,
+      EngineOptions engine,
+      BatchProfile profile,
+      Path timings,
+      BuildProgress progress) {
+    EngineBuilder builder = new EngineBuilder(file, engine, profile, timings, progress);
     if (engine.calibrationData().isEmpty()) {
       return builder.build(null);
     }

@@ -87,7 +87,8 @@ class ModelConfigRoundTripTest {
                             versionPolicies(),
                             warmups().list().ofMaxSize(2),
                             names(),
-                            accelerators())
+                            accelerators(),
+                            Arbitraries.of(ModelPriority.class))
                         .as(Parts::new),
                     Combinators.combine(
                             Arbitraries.maps(names(), Arbitraries.strings().ofMaxLength(5))
@@ -110,14 +111,16 @@ class ModelConfigRoundTripTest {
                             parts.filename(),
                             rest.getValue(),
                             Optional.empty(),
-                            parts.accelerators())));
+                            parts.accelerators(),
+                            parts.priority())));
   }
 
   private record Parts(
       VersionPolicy versions,
       List<Warmup> warmups,
       String filename,
-      List<GpuAccelerator> accelerators) {}
+      List<GpuAccelerator> accelerators,
+      ModelPriority priority) {}
 
   private static Arbitrary<List<GpuAccelerator>> accelerators() {
     return Combinators.combine(

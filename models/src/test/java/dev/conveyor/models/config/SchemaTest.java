@@ -63,6 +63,7 @@ class SchemaTest {
         "{'platform': 'tensorrt_plan', 'backend': 'tensorrt'}",
         "{'optimization': {'execution_accelerators': {'gpu_execution_accelerator':"
             + " [{'name': 'tensorrt', 'parameters': {'precision_mode': 'FP16'}}]}}}",
+        "{'optimization': {'priority': 'PRIORITY_MAX'}}",
         "{'optimization': {'cuda': {'graphs': true}, 'input_pinned_memory': {'enable': true}}}",
         "{'metric_tags': {'a': 'b'}, 'cc_model_filenames': {'8.0': 'x'}, 'runtime': ''}",
         "{'model_metrics': {'metric_control': [{'histogram_options': {'buckets': [1, 2.5]}}]}}",

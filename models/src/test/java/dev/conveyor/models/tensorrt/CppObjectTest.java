@@ -7,8 +7,10 @@ import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,7 +33,34 @@ class CppObjectTest {
         virtual void report(const char* layer, float ms) = 0;
         virtual ~Profiler() {}
       };
+      struct InterfaceInfo { const char* kind; int major; int minor; };
+      struct Versioned {
+        virtual int getAPILanguage() const noexcept { return 5; }
+        virtual InterfaceInfo getInterfaceInfo() const noexcept = 0;
+        virtual ~Versioned() noexcept = default;
+      };
+      struct Progress : Versioned {
+        virtual ~Progress() noexcept = default;
+        InterfaceInfo getInterfaceInfo() const noexcept override { return {"none", 0, 0}; }
+        virtual void phaseStart(const char* phase, const char* parent, int steps) noexcept = 0;
+        virtual bool stepComplete(const char* phase, int step) noexcept = 0;
+        virtual void phaseFinish(const char* phase) noexcept = 0;
+      };
       extern "C" {
+        int monitor(Progress* p) {
+          InterfaceInfo info = p->getInterfaceInfo();
+          if (p->getAPILanguage() != 0 || info.kind[1] != 'P' || info.major != 1 || info.minor) {
+            return -1;
+          }
+          p->phaseStart("build", nullptr, 4);
+          p->phaseStart("time", "build", 2);
+          int steps = 0;
+          while (steps < 4 && p->stepComplete("build", steps)) {
+            steps++;
+          }
+          p->phaseFinish("build");
+          return steps;
+        }
         int deletions() { return deleted; }
         Base* newEngine() { return new Engine; }
         Parser* newParser() { return new RealParser; }
@@ -58,6 +87,24 @@ class CppObjectTest {
     assertThat(times.slowestFirst()).isEqualTo(List.of(new LayerTimes.Layer("conv", 2, 2.0)));
   }
 
+  @Test
+  void shouldHearOfProgressAndStopTheBuild() throws Exception {
+    NativeLibrary library = compile();
+    List<String> lines = new ArrayList<>();
+    BuildProgress progress = new BuildProgress(lines::add, () -> lines.contains("build: 3 of 4"));
+    NativeProgress monitor = new NativeProgress(progress);
+
+    try {
+      assertThat(number(library, "monitor", new Pointer(monitor.address()))).isEqualTo(2);
+    } finally {
+      Reference.reachabilityFence(monitor);
+    }
+
+    assertThat(lines)
+        .containsExactly(
+            "build: 4 steps", "build: 1 of 4", "build: 2 of 4", "build: 3 of 4", "build: done");
+  }
+
   private NativeLibrary compile() throws IOException, InterruptedException {
     Path source = Files.writeString(directory.resolve("objects.cpp"), SOURCE);
     Path library = directory.resolve("libobjects.so");
@@ -65,7 +112,14 @@ class CppObjectTest {
     try {
       compiler =
           new ProcessBuilder(
-                  "g++", "-shared", "-fPIC", "-O1", "-o", library.toString(), source.toString())
+                  "g++",
+                  "-shared",
+                  "-fPIC",
+                  "-Wl,-Bsymbolic",
+                  "-O1",
+                  "-o",
+                  library.toString(),
+                  source.toString())
               .redirectError(directory.resolve("errors").toFile())
               .start();
     } catch (IOException e) {

@@ -129,6 +129,29 @@ class SwappingModelTest {
   }
 
   @Test
+  void shouldTellWhoeverBuildsThatNobodyWantsItAnyMore() {
+    List<Boolean> answers = new ArrayList<>();
+    List<SwappingModel> holder = new ArrayList<>();
+    holder.add(
+        new SwappingModel(
+            "m/1",
+            slow,
+            100,
+            unwanted -> {
+              answers.add(unwanted.getAsBoolean());
+              holder.get(0).close();
+              answers.add(unwanted.getAsBoolean());
+              throw new IllegalStateException("stopped");
+            },
+            builds::add));
+
+    builds.get(0).run();
+
+    assertThat(answers).containsExactly(false, true);
+    assertThat(events).containsExactly("close slow");
+  }
+
+  @Test
   void shouldStartNewInstancesWithTheBetter() {
     SwappingModel model = model(() -> fast);
     builds.get(0).run();
@@ -139,7 +162,7 @@ class SwappingModelTest {
   }
 
   private SwappingModel model(Supplier<DeviceModel> better) {
-    return new SwappingModel("m/1", slow, 100, better, builds::add);
+    return new SwappingModel("m/1", slow, 100, unwanted -> better.get(), builds::add);
   }
 
   private static void run(DeviceEngine engine, int batches) {

@@ -160,7 +160,7 @@ public final class DeviceLoads {
         limit > 0 ? place.budget().part("model '" + config.name() + "'", limit) : place.budget();
     GpuLoadOptions options =
         new GpuLoadOptions(owner, place.cuda(), place.gpu().ordinal(), budget, config);
-    return GpuModel.load(file, place, choice.usable(), options, 0);
+    return GpuModel.load(file, place, choice.usable(), options, config.gpuPriority().ofStreams());
   }
 
   private List<GpuPlace> wanted(InstanceGroup group, ModelConfig config) {

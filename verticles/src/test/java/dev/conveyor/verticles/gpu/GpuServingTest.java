@@ -57,8 +57,12 @@ final class GpuServingTest {
   }
 
   private void model(String name, String kind, boolean onGpu) {
+    model(name, kind, onGpu, new JsonObject());
+  }
+
+  private void model(String name, String kind, boolean onGpu, JsonObject more) {
     JsonObject config =
-        new JsonObject()
+        more.copy()
             .put("max_batch_size", 8)
             .put("instance_group", new JsonArray().add(new JsonObject().put("kind", kind)))
             .put("dynamic_batching", new JsonObject());
@@ -178,6 +182,23 @@ final class GpuServingTest {
       answer = call.get();
     }
     return answer;
+  }
+
+  @Test
+  void shouldGiveStreamsThePriorityThatTheModelHas() {
+    JsonObject low = new JsonObject().put("priority", "PRIORITY_MIN");
+    model("patient", "KIND_GPU", true, new JsonObject().put("optimization", low));
+    try (TestServer server = TestServer.start(models)) {
+      assertThat(simulator.figure(0, Figure.URGENT_STREAMS)).isZero();
+      JsonObject high = new JsonObject().put("priority", "PRIORITY_MAX");
+      model("urgent", "KIND_GPU", true, new JsonObject().put("optimization", high));
+
+      server.http().post("/v2/repository/models/urgent/load", "{}");
+
+      assertThat(data(server.http().infer("urgent", head(words(1))))).isEqualTo(fromGpu(words(1)));
+      assertThat(simulator.figure(0, Figure.URGENT_STREAMS)).isEqualTo(3);
+    }
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   @Test
