@@ -57,6 +57,9 @@ class RolloutGuardTest {
     assertThat(copies.route(false)).isEqualTo(Route.SHADOWED);
     assertThat(copies.state().shadows()).isEqualTo(3);
     assertThat(copies.state().shadowsDropped()).isEqualTo(2);
+    copies.shadowDropped();
+    assertThat(copies.state().shadowsDropped()).isEqualTo(3);
+    assertThat(copies.route(false)).as("its place is free").isEqualTo(Route.SHADOWED);
   }
 
   @Test

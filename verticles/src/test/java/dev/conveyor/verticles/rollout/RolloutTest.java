@@ -43,6 +43,7 @@ final class RolloutTest {
     pair(models, "checked", "Neg", "'canary_share': 1, 'min_requests': 5, 'max_p99_ratio': 1e6");
     pair(models, "short", "Abs", "'shadow_share': 1, 'max_p99_ratio': 1e6");
     hanging(models, "held", "'shadow_share': 1, 'shadow_limit': 1");
+    gated(models, "late", 1, "'shadow_share': 1");
     hanging(models, "hangs", "'shadow_share': 1, 'shadow_limit': 2");
     hanging(models, "blocks", "'canary_share': 1, 'min_requests': 5");
     pair(models, "alone", "Neg", "'canary_share': 0.5");
@@ -77,6 +78,11 @@ final class RolloutTest {
 
   /** Version 2 gives the same, through a gate. */
   private static void hanging(TestModels models, String name, String rollout) {
+    gated(models, name, 2, rollout);
+  }
+
+  /** Both versions give the same, one of them through a gate. */
+  private static void gated(TestModels models, String name, int version, String rollout) {
     models.unary(name, 1, "Identity", DataType.FP32, "batch", 2);
     models.unary(name, 2, "Identity", DataType.FP32, "batch", 2);
     models.config(
@@ -85,9 +91,9 @@ final class RolloutTest {
         {'version_policy': {'all': {}},
          'dynamic_batching': {'default_queue_policy': {'allow_timeout_override': true}},
          'parameters': {'test_gate': {'string_value': '%s'},
-                        'test_gate_version': {'string_value': '2'}},
+                        'test_gate_version': {'string_value': '%d'}},
          'conveyor': {'rollout': {'candidate': 2, 'max_p99_ratio': 1e6, %s}}}"""
-            .formatted(name, rollout)
+            .formatted(name, version, rollout)
             .replace('\'', '"'));
   }
 
@@ -226,6 +232,26 @@ final class RolloutTest {
       assertThat(now.getLong("shadow_requests_dropped")).isEqualTo(10);
     }
     rolloutOnce("short", now -> now.getLong("compared") > 0, 3);
+  }
+
+  @Test
+  void shouldDropACopyWhenMemoryIsShortByTheTimeItIsSent() throws Exception {
+    var memory = server.server().requestMemory();
+    try (var most = memory.heapShare()) {
+      CompletableFuture<Answer> client;
+      try (Gate gate = Gate.shut("late")) {
+        client = http.inferAsync("late", Requests.row(3, 3), new byte[0]);
+        gate.awaitArrival();
+        assertThat(most.growTo(memory.maxBytes() / 2 + 1)).isTrue();
+      }
+      assertThat(client.join().status()).isEqualTo(200);
+      JsonObject now = rollout("late");
+      for (int i = 0; i < ENOUGH && now.getLong("shadow_requests_dropped") == 0; i++) {
+        now = rollout("late");
+      }
+      assertThat(now.getLong("shadow_requests_dropped")).isEqualTo(1);
+      assertThat(now.getJsonObject("candidate").getInteger("outcomes")).isZero();
+    }
   }
 
   @Test

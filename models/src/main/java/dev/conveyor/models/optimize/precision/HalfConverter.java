@@ -137,7 +137,7 @@ public final class HalfConverter {
   private String whyKept(Node node) {
     if (options.keepInFloat().contains(node.type())
         || options.keepInFloat().contains(node.name())) {
-      return "asked for";
+      return "named";
     }
     if (!node.domain().isEmpty() || node.hasSubgraph() || ALWAYS_FLOAT.contains(node.type())) {
       return "the operator has no FP16 form";
