@@ -24,6 +24,9 @@ public final class Addresses {
   /** Every {@link RetryDecision} of the scheduler is published here. */
   public static final String RETRIES = "conveyor.scheduler.retries";
 
+  /** Every {@link HedgeDecision} of the scheduler is published here. */
+  public static final String HEDGES = "conveyor.scheduler.hedges";
+
   /**
    * Takes a {@link dev.conveyor.scheduler.decisions.DecisionQuery}; replies with {@link
    * dev.conveyor.scheduler.decisions.Decisions}.

@@ -154,6 +154,11 @@ final class DeviceState {
     take(-units, nowNs);
   }
 
+  /** Returns true if a batch of so many units could run here that nothing queued would miss. */
+  boolean hasSpareRoom(int units) {
+    return room() >= units && runQueue.isEmpty() && occupancy.admitsOneMore();
+  }
+
   /** Returns the model that is to run here next, or null. */
   @Nullable Placement choose() {
     int room = room();

@@ -36,6 +36,18 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   private String trace = "";
   private boolean repeated;
   private int tries;
+
+  /**
+   * Shared by the executions of a request that runs twice at the same time; null if it does not.
+   */
+  private @Nullable Twins twins;
+
+  /** Not thread-safe: owned by the scheduler. */
+  private static final class Twins {
+    int left = 2;
+    int lost;
+  }
+
   private long triedIn = -1;
 
   /**
@@ -241,9 +253,40 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     }
   }
 
-  /** Returns in how many batches it was executed. */
+  /** Returns in how many batches it was executed that may have suffered from it. */
   int tries() {
-    return tries;
+    return twins == null ? tries : tries + twins.lost;
+  }
+
+  /**
+   * Takes note that the instance of this execution was lost. Returns true if the request also runs
+   * on another one, which will answer it.
+   */
+  boolean runsElsewhere() {
+    Twins both = twins;
+    if (both == null) {
+      return false;
+    }
+    both.left--;
+    if (both.left == 0) {
+      return false;
+    }
+    both.lost++;
+    return true;
+  }
+
+  /**
+   * Returns the same request for a second instance: what answers first wins. Null if its inputs are
+   * gone.
+   */
+  @Nullable InferenceRequest hedge() {
+    InferenceRequest copy = shared();
+    if (copy != null) {
+      Twins both = new Twins();
+      twins = both;
+      copy.twins = both;
+    }
+    return copy;
   }
 
   /** Marks this request, which came back from a lost instance, as one that runs again. */
@@ -257,6 +300,16 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
    * this one: they are shared, and go back when both are closed. Null if they are gone.
    */
   @Nullable InferenceRequest repeatShared() {
+    InferenceRequest again = shared();
+    if (again != null) {
+      again.tries = tries();
+      return again.repeat();
+    }
+    return null;
+  }
+
+  /** Returns the same request with inputs that are shared, or null if they are gone. */
+  private @Nullable InferenceRequest shared() {
     List<Tensor> shared = new ArrayList<>(inputs.size());
     for (Tensor input : inputs) {
       Tensor share = input.tryShare();
@@ -266,7 +319,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
       }
       shared.add(share);
     }
-    InferenceRequest again =
+    InferenceRequest same =
         new InferenceRequest(
             model,
             version,
@@ -281,9 +334,8 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
             shapeKey,
             tenant,
             outputs);
-    again.trace = trace;
-    again.tries = tries;
-    return again.repeat();
+    same.trace = trace;
+    return same;
   }
 
   /** Closes the inputs. */

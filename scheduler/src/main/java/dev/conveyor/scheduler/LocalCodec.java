@@ -38,6 +38,7 @@ public final class LocalCodec<T> implements MessageCodec<T, T> {
     register(vertx, SchedulerCommand.AnswerAll.class);
     register(vertx, InstanceLost.class);
     register(vertx, RetryDecision.class);
+    register(vertx, HedgeDecision.class);
   }
 
   /** Registers one more message class. Call once per class and {@code Vertx}. */

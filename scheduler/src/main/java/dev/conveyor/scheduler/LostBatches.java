@@ -21,9 +21,6 @@ final class LostBatches {
 
   private static final long STALL_NS = 200_000_000;
 
-  /** A batch that would pass its limit before the cut could be felt is cut already. */
-  private static final long MARGIN_NS = 50_000_000;
-
   private final Scheduler scheduler;
   private final Supplier<EventBus> bus;
   private final DeliveryOptions runOptions;
@@ -83,7 +80,7 @@ final class LostBatches {
     if (scheduler.lendOverdue(nowNs, stallEndNs)) {
       dispatchSoon.run();
     }
-    for (Assignment overdue : scheduler.overdue(nowNs, stallEndNs, MARGIN_NS)) {
+    for (Assignment overdue : scheduler.overdue(nowNs, stallEndNs)) {
       long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
       giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");
     }
@@ -108,7 +105,7 @@ final class LostBatches {
               dispatchSoon.run();
             });
     for (InferenceRequest request : assignment.batch().requests()) {
-      if (!request.replyTo().isDone()) {
+      if (!request.replyTo().isDone() && !request.runsElsewhere()) {
         runAgain(instance.key(), request, returned, detail);
       } else if (returned) {
         request.close();

@@ -2,6 +2,7 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.config.Admission;
 import dev.conveyor.models.config.DynamicBatching;
+import dev.conveyor.models.config.Hedging;
 import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.DeadlineBatcher;
@@ -19,6 +20,7 @@ import java.util.Optional;
  *     bound
  * @param admission what is taken in before requests are turned away
  * @param serviceLevel what its requests are promised, and against whom
+ * @param hedging whether requests that take long run a second time
  */
 public record ModelPlan(
     String name,
@@ -28,7 +30,8 @@ public record ModelPlan(
     double weight,
     int defaultMaxQueueSize,
     Admission admission,
-    ServiceLevel serviceLevel) {
+    ServiceLevel serviceLevel,
+    Hedging hedging) {
 
   public ModelPlan {
     if (maxBatchSize < 0 || defaultMaxQueueSize < 0 || !(weight > 0)) {
@@ -41,6 +44,28 @@ public record ModelPlan(
               + ", "
               + weight);
     }
+  }
+
+  /** Creates a plan without hedging. */
+  public ModelPlan(
+      String name,
+      String version,
+      int maxBatchSize,
+      Optional<DynamicBatching> dynamicBatching,
+      double weight,
+      int defaultMaxQueueSize,
+      Admission admission,
+      ServiceLevel serviceLevel) {
+    this(
+        name,
+        version,
+        maxBatchSize,
+        dynamicBatching,
+        weight,
+        defaultMaxQueueSize,
+        admission,
+        serviceLevel,
+        Hedging.OFF);
   }
 
   /** Creates a plan without an objective. */
@@ -115,6 +140,11 @@ public record ModelPlan(
   /** Returns the key of a version of a model. */
   public static String key(String name, String version) {
     return name + "/" + version;
+  }
+
+  /** A second execution could overtake the first, so order and hedging exclude each other. */
+  boolean hedges() {
+    return hedging.isOn() && !preservesOrdering();
   }
 
   boolean preservesOrdering() {

@@ -5,6 +5,7 @@ import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.fairness.IndexedHeap;
+import dev.conveyor.scheduler.isolation.HedgeBudget;
 import dev.conveyor.scheduler.isolation.RetryBudget;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -56,6 +57,9 @@ final class ModelState {
   /** How many requests of lost instances may run again. */
   final RetryBudget retries = new RetryBudget();
 
+  /** How many requests that take long may run a second time. */
+  HedgeBudget hedges;
+
   long refused;
 
   /** Below this part of what made a model overloaded, it no longer is. */
@@ -87,6 +91,7 @@ final class ModelState {
     this.version = plan.version();
     this.ageingNs = plan.serviceLevel().ageing().toNanos();
     this.batcher = plan.newBatcher();
+    this.hedges = hedgeBudget(plan);
     this.admission = new ModelAdmission(this, tenants);
   }
 
@@ -139,6 +144,7 @@ final class ModelState {
     running++;
     dispatchedBatches++;
     dispatchedRequests += requests;
+    hedges.onRun(requests);
     waiting = batcher.queue().requests() > 0;
     waitingSinceNs = nowNs;
   }
@@ -217,6 +223,7 @@ final class ModelState {
     plan = next;
     ageingNs = next.serviceLevel().ageing().toNanos();
     batcher = next.newBatcher();
+    hedges = hedgeBudget(next);
     admission.replan();
     for (InferenceRequest request : queued) {
       InferenceException refusal = batcher.offer(request, nowNs);
@@ -227,6 +234,10 @@ final class ModelState {
     for (Placement placement : placements) {
       placement.replan();
     }
+  }
+
+  private static HedgeBudget hedgeBudget(ModelPlan plan) {
+    return new HedgeBudget(plan.hedging().maxShare(), plan.largestBatch());
   }
 
   List<ModelProfile.OnDevice> profiles() {

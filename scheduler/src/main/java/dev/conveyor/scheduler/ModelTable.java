@@ -19,6 +19,7 @@ final class ModelTable {
 
   private final Map<String, ModelState> byKey = new HashMap<>();
   private final List<ModelState> all = new ArrayList<>();
+  private final List<ModelState> hedging = new ArrayList<>(0);
 
   @Nullable ModelState find(String name, String version) {
     ModelState model = newest.get(name);
@@ -37,16 +38,31 @@ final class ModelTable {
     return all;
   }
 
+  /** Returns the models whose requests may run a second time; not a copy. */
+  List<ModelState> hedging() {
+    return hedging;
+  }
+
+  /** Takes note of what a model's plan says now. */
+  void planned(ModelState model) {
+    hedging.remove(model);
+    if (model.plan.hedges()) {
+      hedging.add(model);
+    }
+  }
+
   void add(ModelState model) {
     model.olderVersion = newest.put(model.plan.name(), model);
     byKey.put(model.key, model);
     all.add(model);
+    planned(model);
   }
 
   void remove(ModelState model) {
     newest.computeIfPresent(model.plan.name(), (name, first) -> without(model, first));
     byKey.remove(model.key);
     all.remove(model);
+    hedging.remove(model);
   }
 
   /** Returns the versions from {@code first} on, less one. */
@@ -76,12 +92,12 @@ final class ModelTable {
   }
 
   /** Returns what runs longer than {@link ExecutionLimit} allows. */
-  List<Assignment> overdue(long nowNs, long sinceNs, long marginNs) {
+  List<Assignment> overdue(long nowNs, long sinceNs) {
     List<Assignment> overdue = new ArrayList<>(0);
     for (Assignment running : running()) {
       Batch batch = running.batch();
       long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - sinceNs);
-      if (ageNs + marginNs > ExecutionLimit.ns(running.state.placement.profile, batch.items())) {
+      if (ageNs > ExecutionLimit.ns(running.state.placement.profile, batch.items())) {
         overdue.add(running);
       }
     }

@@ -49,6 +49,7 @@ public final class Scheduler {
   private final Agenda agenda = new Agenda(log);
   private final Intake intake = new Intake(models, loads, agenda);
   private final Instances instances;
+  private final Hedges hedges = new Hedges(models);
   private long nextBatchId;
 
   /** Creates a scheduler without models; among equally used devices the first goes first. */
@@ -77,6 +78,7 @@ public final class Scheduler {
       throw new IllegalStateException(plan.key() + " is being removed");
     } else {
       model.replan(plan, nowNs, intake.rejected());
+      models.planned(model);
       agenda.touch(model);
     }
   }
@@ -197,26 +199,52 @@ public final class Scheduler {
       agenda.refresh(model, nowNs, intake.rejected());
       next = devices.choose();
     }
-    return null;
+    return pollHedge(nowNs);
+  }
+
+  private @Nullable Assignment pollHedge(long nowNs) {
+    Hedges.Hedge hedge = hedges.next(nowNs);
+    if (hedge == null) {
+      return null;
+    }
+    int items = hedge.requests().stream().mapToInt(InferenceRequest::batchSize).sum();
+    Batch batch = new Batch(nextBatchId++, hedge.requests(), items, nowNs);
+    Assignment assignment = start(hedge.placement(), batch, hedge.slow(), nowNs);
+    assignment.state.placement.model.running++;
+    agenda.touch(assignment.state.placement.model);
+    return assignment;
   }
 
   private Assignment assign(Placement placement, Batch batch, long nowNs) {
     ModelState model = placement.model;
+    Assignment assignment = start(placement, batch, null, nowNs);
+    model.admission.onBatch(batch, nowNs);
+    loads.touch(model);
+    model.dispatched(batch.requests().size(), nowNs);
+    log.runs(
+        model.plan,
+        placement.device.spec.name(),
+        batch,
+        (long) (assignment.state.chargedNs / assignment.state.units),
+        model.batcher,
+        nowNs);
+    return assignment;
+  }
+
+  /** Puts a batch on the next free instance of a place. */
+  private static Assignment start(
+      Placement placement, Batch batch, @Nullable Assignment hedgeOf, long nowNs) {
     DeviceState device = placement.device;
     InstanceState instance = placement.free.removeLast();
     long predictedNs =
         placement.profile.isKnown() ? placement.profile.predictNs(batch.items()) : UNKNOWN_COST_NS;
-    Assignment assignment = new Assignment(instance, batch);
+    Assignment assignment = new Assignment(instance, batch, hedgeOf);
     instance.running = assignment;
     instance.chargedNs = (double) predictedNs * instance.units;
     device.runQueue.dispatch(placement.entry, instance.chargedNs);
     device.take(instance.units, nowNs);
     instance.started(nowNs);
     device.started(instance);
-    model.admission.onBatch(batch, nowNs);
-    loads.touch(model);
-    model.dispatched(batch.requests().size(), nowNs);
-    log.runs(model.plan, device.spec.name(), batch, predictedNs, model.batcher, nowNs);
     return assignment;
   }
 
@@ -249,7 +277,11 @@ public final class Scheduler {
     }
     instance.settle(outcome.busyNs(), nowNs);
     ModelState model = instance.placement.model;
-    model.admission.onOutcome(assignment.batch(), outcome, instance.units, nowNs);
+    if (assignment.hedgeOf == null) {
+      model.admission.onOutcome(assignment.batch(), outcome, instance.units, nowNs);
+    } else if (outcome.items() > 0) {
+      hedges.ended(assignment, nowNs);
+    }
     loads.touch(model);
     if (instance.leaving) {
       instance.forget();
@@ -293,12 +325,12 @@ public final class Scheduler {
   }
 
   /**
-   * Returns what runs longer than {@link ExecutionLimit} allows, now or within {@code marginNs}.
+   * Returns what runs longer than {@link ExecutionLimit} allows.
    *
    * @param sinceNs time before this does not count
    */
-  public List<Assignment> overdue(long nowNs, long sinceNs, long marginNs) {
-    return models.overdue(nowNs, sinceNs, marginNs);
+  public List<Assignment> overdue(long nowNs, long sinceNs) {
+    return models.overdue(nowNs, sinceNs);
   }
 
   /**
@@ -357,7 +389,12 @@ public final class Scheduler {
    */
   public long wakeUpInNs(long nowNs) {
     agenda.settle(nowNs, intake.rejected());
-    return agenda.wakeUpInNs(nowNs);
+    return Math.min(agenda.wakeUpInNs(nowNs), hedges.untilDueNs(nowNs));
+  }
+
+  /** Returns what was decided about requests that take long since the last call. */
+  public List<HedgeDecision> takeHedgeDecisions() {
+    return hedges.takeDecisions();
   }
 
   /** Returns the last decisions, to read. */

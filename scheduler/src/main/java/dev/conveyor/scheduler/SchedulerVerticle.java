@@ -246,6 +246,9 @@ public final class SchedulerVerticle extends VerticleBase {
       assignment = scheduler.poll(nowNs);
     }
     tellBusyCores();
+    for (HedgeDecision decision : scheduler.takeHedgeDecisions()) {
+      vertx.eventBus().publish(Addresses.HEDGES, decision, runOptions);
+    }
     answerRejected();
     answerPending();
     scheduler.publishLoads(nowNs);

@@ -16,6 +16,7 @@ import java.util.List;
  * @param instances between how many instances it moves
  * @param rejectNonFinite outputs that hold NaN or infinity are refused, request by request
  * @param stepFlows of an ensemble: steps that run once per item, join items, or may be skipped
+ * @param hedging whether requests that take long run a second time
  * @param rollout the version that is tried on live requests
  */
 public record Extensions(
@@ -30,6 +31,7 @@ public record Extensions(
     InstanceRange instances,
     boolean rejectNonFinite,
     List<StepFlow> stepFlows,
+    Hedging hedging,
     Rollout rollout) {
 
   public static final Extensions DEFAULT =
@@ -56,6 +58,7 @@ public record Extensions(
         InstanceRange.FIXED,
         false,
         List.of(),
+        Hedging.OFF,
         Rollout.NONE);
   }
 

@@ -67,6 +67,14 @@ public record ModelConfig(
     if (maxBatchSize >= 0 && dynamicBatching.isPresent()) {
       requirePreferredWithin(dynamicBatching.get(), maxBatchSize);
     }
+    if (extensions.hedging().isOn()
+        && dynamicBatching.isPresent()
+        && dynamicBatching.get().preserveOrdering()) {
+      throw new ConfigException(
+          "conveyor.hedging",
+          "none beside dynamic_batching.preserve_ordering: a second execution may be first",
+          "one");
+    }
   }
 
   /** A configuration of a model that has a file of its own. */

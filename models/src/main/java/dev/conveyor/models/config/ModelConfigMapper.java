@@ -271,6 +271,7 @@ final class ModelConfigMapper {
         new InstanceRange(extensions.getMinCount(), extensions.getMaxCount()),
         extensions.getRejectNonFinite(),
         each("ensemble_step", extensions.getEnsembleStepList(), EnsembleMapper::flow),
+        under("hedging", () -> HedgingMapper.hedging(extensions)),
         under("rollout", () -> RolloutMapper.rollout(extensions.getRollout())));
   }
 

@@ -231,6 +231,9 @@ public final class ModelConfigWriter {
     if (!extensions.process().equals(ProcessIsolation.DEFAULT)) {
       proto.setProcess(IsolationMapper.toProto(extensions.process()));
     }
+    if (extensions.hedging().isOn()) {
+      proto.setHedging(HedgingMapper.toProto(extensions.hedging()));
+    }
     if (!extensions.rollout().isNone()) {
       proto.setRollout(RolloutMapper.toProto(extensions.rollout()));
     }

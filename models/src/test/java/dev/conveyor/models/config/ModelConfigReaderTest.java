@@ -126,6 +126,7 @@ class ModelConfigReaderTest {
                 InstanceRange.FIXED,
                 true,
                 List.of(),
+                Hedging.OFF,
                 Rollout.NONE));
   }
 

@@ -240,7 +240,10 @@ class ModelConfigRoundTripTest {
             memory(),
             Combinators.combine(
                     Combinators.combine(serviceLevel(), instances()).as(Map::entry),
-                    Combinators.combine(Arbitraries.of(true, false), rollout()).as(Map::entry))
+                    Combinators.combine(
+                            Arbitraries.of(true, false),
+                            Combinators.combine(hedging(), rollout()).as(Map::entry))
+                        .as(Map::entry))
                 .as(Map::entry))
         .as(
             (preprocessing, threads, weight, admission, process, verify, memory, rest) ->
@@ -256,7 +259,15 @@ class ModelConfigRoundTripTest {
                     rest.getKey().getValue(),
                     rest.getValue().getKey(),
                     List.of(),
-                    rest.getValue().getValue()));
+                    rest.getValue().getValue().getKey(),
+                    rest.getValue().getValue().getValue()));
+  }
+
+  private static Arbitrary<Hedging> hedging() {
+    return Combinators.combine(
+            Arbitraries.doubles().between(50, 99), Arbitraries.doubles().between(0, false, 1, true))
+        .as(Hedging::new)
+        .edgeCases(config -> config.add(Hedging.OFF));
   }
 
   private static Arbitrary<Rollout> rollout() {

@@ -94,6 +94,8 @@ class SchemaTest {
         "{'conveyor': {'residency': 'resident', 'memory_limit_bytes': '0'}}",
         "{'conveyor': {'min_count': 1, 'max_count': 4}}",
         "{'conveyor': {'max_count': 4}}",
+        "{'conveyor': {'hedging': {}}}",
+        "{'conveyor': {'hedging': {'after_percentile': 99, 'max_share': 0.1}}}",
         "{'conveyor': {'rollout': {'candidate': 2, 'shadow_share': 0.5}}}",
         "{'conveyor': {'rollout': {'candidate': '2', 'canary_share': 1, 'shadow_limit': 8,"
             + " 'tolerance': 0.1, 'min_agreement': 1, 'max_error_rate': 0, 'max_p99_ratio': 1.5,"
@@ -209,6 +211,8 @@ class SchemaTest {
         "{'conveyor': {'residency': 'cold'}}",
         "{'conveyor': {'min_count': -1, 'max_count': 4}}",
         "{'conveyor': {'max_count': 1025}}",
+        "{'conveyor': {'hedging': {'after_percentile': 100}}}",
+        "{'conveyor': {'hedging': {'max_share': 0}}}",
         "{'conveyor': {'rollout': {'candidate': 2}}}",
         "{'conveyor': {'rollout': {'shadow_share': 0.5}}}",
         "{'conveyor': {'rollout': {'candidate': 2, 'canary_share': 1.5}}}",

@@ -26,6 +26,12 @@ public enum Decision {
   REQUEST_RETRIED,
   /** A request whose instance was lost was not run again. */
   RETRY_REFUSED,
+  /** Requests that take long run on a second instance, too. */
+  REQUEST_HEDGED,
+  /** The second instance answered before the first. */
+  HEDGE_WON,
+  /** Requests that take long do not run on a second instance. */
+  HEDGE_REFUSED,
   /** No instance of a model is left and none could be brought up. */
   MODEL_UNAVAILABLE;
 

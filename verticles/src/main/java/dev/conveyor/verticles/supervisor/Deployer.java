@@ -122,7 +122,8 @@ final class Deployer {
             served.config().extensions().weight(),
             maxQueueSize,
             served.config().extensions().admission(),
-            served.config().extensions().serviceLevel());
+            served.config().extensions().serviceLevel(),
+            served.config().extensions().hedging());
     return control(new SchedulerCommand.AddModel(plan, served.door().load()))
         .compose(v -> keeper.start(crew))
         .onSuccess(

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.HedgeDecision;
 import dev.conveyor.scheduler.InstanceLost;
 import dev.conveyor.scheduler.InstanceRef;
 import dev.conveyor.scheduler.RetryDecision;
@@ -66,7 +67,8 @@ final class InstanceKeeper {
     this.consumers =
         List.of(
             vertx.eventBus().<InstanceLost>localConsumer(Addresses.LOST, this::onLost),
-            vertx.eventBus().<RetryDecision>localConsumer(Addresses.RETRIES, this::onRetry));
+            vertx.eventBus().<RetryDecision>localConsumer(Addresses.RETRIES, this::onRetry),
+            vertx.eventBus().<HedgeDecision>localConsumer(Addresses.HEDGES, this::onHedge));
   }
 
   /** Hears of nothing any more. */
@@ -165,6 +167,18 @@ final class InstanceKeeper {
         decided(crew, Decision.REQUEST_RETRIED, "instance_lost", "its instance was lost");
       } else {
         decided(crew, Decision.RETRY_REFUSED, refusal, "its instance was lost");
+      }
+    }
+  }
+
+  private void onHedge(Message<HedgeDecision> message) {
+    HedgeDecision hedge = message.body();
+    Crew crew = crews.get(hedge.key());
+    if (crew != null) {
+      switch (hedge.outcome()) {
+        case HEDGED -> decided(crew, Decision.REQUEST_HEDGED, "slow", hedge.detail());
+        case WON -> decided(crew, Decision.HEDGE_WON, "first", hedge.detail());
+        case REFUSED -> decided(crew, Decision.HEDGE_REFUSED, "budget", hedge.detail());
       }
     }
   }

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.isolation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.conveyor.models.Tensor;
 import dev.conveyor.verticles.bus.InferenceClient;
@@ -52,6 +53,14 @@ final class IsolationTest {
                               "test_gate": {"string_value": "%s"}}}"""
                   .formatted(BATCH, model.equals("batched"), model));
     }
+    models
+        .identity("hedged", 4)
+        .config(
+            "hedged",
+            """
+            {"max_batch_size": 8, "instance_group": [{"kind": "KIND_CPU", "count": 2}],
+             "conveyor": {"intra_op_threads": 1, "hedging": {"max_share": 1}},
+             "parameters": {"test_gate": {"string_value": "hedged"}}}""");
     server = TestServer.start(models);
     server
         .vertx()
@@ -172,6 +181,26 @@ final class IsolationTest {
     while (instances("stuck").contains("HUNG")) {
       Thread.onSpinWait(); // Or the model's memory would still be held when the server stops.
     }
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldAnswerFromASecondInstanceWhenTheFirstTakesLong() throws Exception {
+    assumeTrue(Runtime.getRuntime().availableProcessors() > 1, "one core has no room for a second");
+    for (int i = 0; i < 40; i++) {
+      TestServer.await(infer("hedged", new float[] {1, 2, 3, i}));
+    }
+    events.clear();
+    try (Gate gate = Gate.holdOne("hedged")) {
+      Future<float[]> answer = infer("hedged", new float[] {5, 6, 7, 8});
+      gate.awaitArrival();
+      assertThat(TestServer.await(answer)).containsExactly(5, 6, 7, 8);
+      assertThat(next(event -> decision(event, "request_hedged")).getString("model"))
+          .isEqualTo("hedged");
+      assertThat(next(event -> decision(event, "hedge_won")).getString("reason"))
+          .isEqualTo("first");
+    }
+    assertThat(server.http().get("/v2/models/hedged/ready").status()).isEqualTo(200);
   }
 
   /** Sends a full batch, one request of which is poisoned; returns the answers. */

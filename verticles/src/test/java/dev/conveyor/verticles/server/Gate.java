@@ -20,14 +20,26 @@ public final class Gate implements AutoCloseable {
   private final CountDownLatch open = new CountDownLatch(1);
   private final Semaphore arrived = new Semaphore(0);
 
-  private Gate(String name) {
+  /** How many more are held; the others pass. */
+  private final Semaphore held;
+
+  private Gate(String name, int held) {
     this.name = name;
+    this.held = new Semaphore(held);
   }
 
   /** Shuts the gate: the next execution waits. */
   public static Gate shut(String name) {
-    Gate gate = new Gate(name);
-    GATES.put(name, gate);
+    return put(new Gate(name, Integer.MAX_VALUE));
+  }
+
+  /** Holds the next execution, and lets those pass that come meanwhile. */
+  public static Gate holdOne(String name) {
+    return put(new Gate(name, 1));
+  }
+
+  private static Gate put(Gate gate) {
+    GATES.put(gate.name, gate);
     return gate;
   }
 
@@ -51,7 +63,7 @@ public final class Gate implements AutoCloseable {
 
   static void pass(String name) {
     Gate gate = GATES.get(name);
-    if (gate == null) {
+    if (gate == null || !gate.held.tryAcquire()) {
       return;
     }
     gate.arrived.release();
