@@ -10,7 +10,7 @@ import java.util.Map;
 final class Epitaph {
 
   /** What is added to the number of the signal that ended a process. */
-  private static final int SIGNALLED = 128;
+  static final int SIGNALLED = 128;
 
   private static final Map<Integer, String> SIGNALS =
       Map.of(

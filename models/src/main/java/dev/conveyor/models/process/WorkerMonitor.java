@@ -7,13 +7,15 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Looks after all workers ten times per second: signs of life, memory. Thread-safe; one thread of
- * its own does the looking.
+ * Looks after all workers ten times per second: signs of life, memory; and fifty times per second
+ * whether one has begun to end. Thread-safe; one thread of its own does the looking.
  */
 final class WorkerMonitor implements AutoCloseable {
 
   /** Silence is counted in looks, not by a clock: if this process stops too, nobody is blamed. */
   static final long PERIOD_MS = 100;
+
+  private static final long END_PERIOD_MS = 20;
 
   private record Watched(WorkerProcess worker, WorkerWatch watch) {}
 
@@ -29,6 +31,12 @@ final class WorkerMonitor implements AutoCloseable {
   WorkerMonitor() {
     var unused =
         thread.scheduleWithFixedDelay(this::look, PERIOD_MS, PERIOD_MS, TimeUnit.MILLISECONDS);
+    var unusedToo =
+        thread.scheduleWithFixedDelay(
+            () -> all.forEach(watched -> watched.worker().killIfEnding()),
+            END_PERIOD_MS,
+            END_PERIOD_MS,
+            TimeUnit.MILLISECONDS);
   }
 
   /** Watches a worker until it is gone. */

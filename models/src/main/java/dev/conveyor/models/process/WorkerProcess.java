@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * The server's end of one worker process.
  *
  * <p>One thread at a time talks to it ({@link #begin}, {@link #call}) and closes it; the rest may
- * be called from any thread. Every wait ends when the process does, so whoever wants a wait to end
- * kills the process.
+ * be called from any thread. Every wait ends when the process does or is killed, so whoever wants a
+ * wait to end kills the process.
  */
 final class WorkerProcess implements AutoCloseable {
 
@@ -42,7 +42,7 @@ final class WorkerProcess implements AutoCloseable {
   private final OutputTail output;
   private final AtomicReference<@Nullable Loss> verdict = new AtomicReference<>();
   private final CompletableFuture<Loss> lost = new CompletableFuture<>();
-  private @Nullable ControlChannel channel;
+  private volatile @Nullable ControlChannel channel;
 
   private WorkerProcess(
       Process process,
@@ -155,11 +155,25 @@ final class WorkerProcess implements AutoCloseable {
     return known == null ? "" : known.cause().name().toLowerCase(Locale.ROOT);
   }
 
-  /** Kills the process; the first verdict stays. */
+  /** Kills the process; the first verdict stays. Who waits for an answer waits no longer. */
   void kill(Loss why) {
     Loss first = verdict.compareAndExchange(null, why);
     process.destroyForcibly();
+    ControlChannel open = channel;
+    if (open != null) {
+      open.close();
+    }
     lost.complete(first == null ? why : first);
+  }
+
+  /** Gives up a process that a signal ends before that has come to its end. */
+  void killIfEnding() {
+    if (verdict.get() == null) {
+      int signal = ProcessFiles.endingSignal(pid());
+      if (signal > 0) {
+        kill(Epitaph.of(pid(), Epitaph.SIGNALLED + signal, errors, ""));
+      }
+    }
   }
 
   /** Begins a message. */
@@ -197,6 +211,10 @@ final class WorkerProcess implements AutoCloseable {
               Loss.Cause.PROTOCOL_ERROR,
               "worker process %d broke the protocol: %s".formatted(pid(), failure.getMessage())));
     }
+    Loss known = verdict.get();
+    if (known != null) {
+      return new WorkerLostException(known);
+    }
     awaitExit();
     return new WorkerLostException(loss());
   }
@@ -207,8 +225,9 @@ final class WorkerProcess implements AutoCloseable {
     verdict.compareAndSet(
         null, new Loss(Loss.Cause.CANCELLED, "worker process " + pid() + " was closed"));
     closeListener();
-    if (channel != null) {
-      channel.close();
+    ControlChannel open = channel;
+    if (open != null) {
+      open.close();
     }
     awaitExit();
     delete(note);

@@ -110,6 +110,33 @@ final class WorkerFaultTest {
   }
 
   @Test
+  void shouldSayWhichSignalEndedAWorkerThatHasNothingToDoAndOneThatRuns() throws Exception {
+    for (boolean busy : new boolean[] {false, true}) {
+      try (LoadedModel model = load();
+          ModelExecutor executor = model.newExecutor(4)) {
+        CompletableFuture<String> lost = new CompletableFuture<>();
+        executor.whenLost(lost::complete);
+        ProcessHandle worker = onlyChild();
+        if (busy) {
+          Thread killer = new Thread(worker::destroyForcibly);
+          assertThatThrownBy(
+                  () -> {
+                    killer.start();
+                    run(executor, FaultyBackend.HANG);
+                  })
+              .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
+              .hasMessageContaining("was ended by SIGKILL");
+        } else {
+          assertThat(worker.destroyForcibly()).isTrue();
+        }
+        assertThat(lost.get(10, TimeUnit.SECONDS)).contains("was ended by SIGKILL");
+        assertThat(executor.lossCause()).isEqualTo("signalled");
+        worker.onExit().get(10, TimeUnit.SECONDS);
+      }
+    }
+  }
+
+  @Test
   void shouldAnswerWhileItWaitsAwake() {
     try (LoadedModel model = load();
         ModelExecutor executor = model.newExecutor(4)) {
@@ -160,7 +187,7 @@ final class WorkerFaultTest {
           .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
           .hasMessageContaining("no sign of life");
       assertThat(lost.get(10, TimeUnit.SECONDS)).contains("no sign of life");
-      assertThat(worker.isAlive()).isFalse();
+      worker.onExit().get(10, TimeUnit.SECONDS);
     }
   }
 

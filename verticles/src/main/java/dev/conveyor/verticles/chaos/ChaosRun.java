@@ -65,6 +65,13 @@ public final class ChaosRun {
     }
   }
 
+  /** Returns true if what was injected concerned one model only, and nothing that all share. */
+  public static boolean isOfOneModel(FaultResult result) {
+    return Fault.of(result.fault())
+        .map(fault -> fault.place() == Place.MODEL || fault.place() == Place.CHILD)
+        .orElse(result.fault().equals(Session.MIX_ISOLATED));
+  }
+
   /** Runs, once; {@code progress} is told each result as it comes. */
   public Report run(Consumer<FaultResult> progress) throws IOException, InterruptedException {
     Path scratch = Files.createTempDirectory("conveyor-chaos");

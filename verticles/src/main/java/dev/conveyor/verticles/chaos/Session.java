@@ -20,6 +20,9 @@ import java.util.function.Consumer;
  */
 final class Session {
 
+  /** Label of the random mix that has no faults of what all models share. */
+  static final String MIX_ISOLATED = "mix, isolated";
+
   private static final Duration LONGEST_RECOVERY = Duration.ofSeconds(30);
   private static final Duration SHORTEST_MIX = Duration.ofSeconds(2);
   private static final int MIX_PAUSE_MS = 500;
@@ -74,7 +77,7 @@ final class Session {
       aim(ChaosRun.WITHIN);
       mix("mix", except(Place.CHILD, faults), endNs - leftNs / 2, results);
       aim(ChaosRun.ISOLATED.get(0));
-      mix("mix, isolated", except(Place.SERVER, faults), endNs, results);
+      mix(MIX_ISOLATED, except(Place.SERVER, faults), endNs, results);
     }
   }
 
