@@ -109,10 +109,30 @@ class ModelConfigRoundTripTest {
                             parts.warmups(),
                             rest.getKey(),
                             parts.filename(),
-                            rest.getValue(),
+                            batching.filter(DynamicBatching::preserveOrdering).isPresent()
+                                ? withoutHedging(rest.getValue())
+                                : rest.getValue(),
                             Optional.empty(),
                             parts.accelerators(),
                             parts.priority())));
+  }
+
+  /** Order and hedging exclude each other. */
+  private static Extensions withoutHedging(Extensions all) {
+    return new Extensions(
+        all.preprocessing(),
+        all.intraOpThreads(),
+        all.weight(),
+        all.admission(),
+        all.process(),
+        all.verify(),
+        all.memory(),
+        all.serviceLevel(),
+        all.instances(),
+        all.rejectNonFinite(),
+        all.stepFlows(),
+        Hedging.OFF,
+        all.rollout());
   }
 
   private record Parts(

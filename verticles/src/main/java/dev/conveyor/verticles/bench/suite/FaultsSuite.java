@@ -125,7 +125,7 @@ final class FaultsSuite implements Suite {
   private Measured worstTail(boolean all) throws IOException, InterruptedException {
     FaultResult control = result(Fault.CONTROL.label());
     List<FaultResult> faults = new ArrayList<>(report().results());
-    faults.removeIf(result -> result == control || !(all || ChaosRun.isOfOneModel(result)));
+    faults.removeIf(result -> result.equals(control) || !(all || ChaosRun.isOfOneModel(result)));
     FaultResult worst =
         faults.stream().max(Comparator.comparingDouble(FaultsSuite::tailRatio)).orElseThrow();
     return new Measured(
