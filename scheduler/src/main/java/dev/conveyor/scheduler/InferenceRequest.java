@@ -33,7 +33,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   private final UnaryOperator<List<Tensor>> outputs;
   private final long inputBytes;
   private final SchedulingNotes notes = new SchedulingNotes();
-  private String trace = "";
+  private final String trace;
   private boolean repeated;
   private int tries;
 
@@ -50,118 +50,36 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
 
   private long triedIn = -1;
 
-  /**
-   * Creates a request.
-   *
-   * @param version the concrete version that will serve it
-   * @param batchSize first dimension; 1 for a model that does not batch
-   * @param priority level, 1 the highest; 0 takes the model's default
-   * @param timeoutMicros the request's own {@code timeout} parameter; 0 for none
-   * @param arrivalNs when the front end had the whole request
-   * @param preprocessNs of the time since then, what was spent on turning images into tensors
-   * @param deadlineNs when the client stops waiting, or {@link #NO_DEADLINE}
-   * @param shapeKey stands for the inputs' shapes without the batch dimension; only requests with
-   *     equal keys share a batch; null for a model whose shapes are fixed
-   */
-  public InferenceRequest(
-      String model,
-      String version,
-      List<Tensor> inputs,
-      int batchSize,
-      int priority,
-      long timeoutMicros,
-      long arrivalNs,
-      long preprocessNs,
-      long deadlineNs,
-      ReplyTo replyTo,
-      @Nullable Object shapeKey) {
-    this(
-        model,
-        version,
-        inputs,
-        batchSize,
-        priority,
-        timeoutMicros,
-        arrivalNs,
-        preprocessNs,
-        deadlineNs,
-        replyTo,
-        shapeKey,
-        "");
-  }
-
-  /**
-   * Creates a request of a tenant.
-   *
-   * @param tenant who shares the model with others; empty for clients that do not say
-   */
-  public InferenceRequest(
-      String model,
-      String version,
-      List<Tensor> inputs,
-      int batchSize,
-      int priority,
-      long timeoutMicros,
-      long arrivalNs,
-      long preprocessNs,
-      long deadlineNs,
-      ReplyTo replyTo,
-      @Nullable Object shapeKey,
-      String tenant) {
-    this(
-        model,
-        version,
-        inputs,
-        batchSize,
-        priority,
-        timeoutMicros,
-        arrivalNs,
-        preprocessNs,
-        deadlineNs,
-        replyTo,
-        shapeKey,
-        tenant,
-        UnaryOperator.identity());
-  }
-
-  /**
-   * Creates a request whose answer is not what the model gives.
-   *
-   * @param outputs makes the answer of what the model gives, and takes that over; called by whoever
-   *     answers
-   */
-  public InferenceRequest(
-      String model,
-      String version,
-      List<Tensor> inputs,
-      int batchSize,
-      int priority,
-      long timeoutMicros,
-      long arrivalNs,
-      long preprocessNs,
-      long deadlineNs,
-      ReplyTo replyTo,
-      @Nullable Object shapeKey,
-      String tenant,
-      UnaryOperator<List<Tensor>> outputs) {
-    this.outputs = outputs;
-    this.model = model;
-    this.version = version;
-    this.inputs = inputs;
-    this.batchSize = batchSize;
-    this.priority = priority;
-    this.timeoutMicros = timeoutMicros;
-    this.arrivalNs = arrivalNs;
-    this.preprocessNs = preprocessNs;
-    this.deadlineNs = deadlineNs;
-    this.replyTo = replyTo;
-    this.shapeKey = shapeKey;
-    this.tenant = tenant;
+  private InferenceRequest(Builder from) {
+    this.outputs = from.outputs;
+    this.model = from.model;
+    this.version = from.version;
+    this.inputs = from.inputs;
+    this.batchSize = from.batchSize;
+    this.priority = from.priority;
+    this.timeoutMicros = from.timeoutMicros;
+    this.arrivalNs = from.arrivalNs;
+    this.preprocessNs = from.preprocessNs;
+    this.deadlineNs = from.deadlineNs;
+    this.replyTo = from.replyTo;
+    this.shapeKey = from.shapeKey;
+    this.tenant = from.tenant;
+    this.trace = from.trace;
     long bytes = 0;
     for (int i = 0; i < inputs.size(); i++) {
       bytes += inputs.get(i).sizeBytes();
     }
     this.inputBytes = bytes;
+  }
+
+  /**
+   * Begins a request of one item that came at time 0 and may wait without limit.
+   *
+   * @param version the concrete version that will serve it
+   * @param inputs taken over
+   */
+  public static Builder of(String model, String version, List<Tensor> inputs, ReplyTo replyTo) {
+    return new Builder(model, version, inputs, replyTo);
   }
 
   /** Makes the answer of what the model gave, which is taken over. */
@@ -218,11 +136,6 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   /** Returns who shares the model with others; empty for clients that do not say. */
   public String tenant() {
     return tenant;
-  }
-
-  /** Says which trace of the client's it belongs to; before anybody else has it. */
-  public void traced(String traceParent) {
-    trace = traceParent;
   }
 
   /** Returns the {@code traceparent} of the client; empty if it sent none. */
@@ -319,23 +232,18 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
       }
       shared.add(share);
     }
-    InferenceRequest same =
-        new InferenceRequest(
-            model,
-            version,
-            shared,
-            batchSize,
-            priority,
-            timeoutMicros,
-            arrivalNs,
-            preprocessNs,
-            deadlineNs,
-            replyTo,
-            shapeKey,
-            tenant,
-            outputs);
+    Builder same = of(model, version, shared, replyTo);
+    same.batchSize = batchSize;
+    same.priority = priority;
+    same.timeoutMicros = timeoutMicros;
+    same.arrivalNs = arrivalNs;
+    same.preprocessNs = preprocessNs;
+    same.deadlineNs = deadlineNs;
+    same.shapeKey = shapeKey;
+    same.tenant = tenant;
     same.trace = trace;
-    return same;
+    same.outputs = outputs;
+    return same.build();
   }
 
   /** Closes the inputs. */
@@ -343,6 +251,102 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   public void close() {
     for (int i = 0; i < inputs.size(); i++) {
       inputs.get(i).close();
+    }
+  }
+
+  /** What a request is made of. Not thread-safe. */
+  public static final class Builder {
+
+    private final String model;
+    private final String version;
+    private final List<Tensor> inputs;
+    private final ReplyTo replyTo;
+    private int batchSize = 1;
+    private int priority;
+    private long timeoutMicros;
+    private long arrivalNs;
+    private long preprocessNs;
+    private long deadlineNs = NO_DEADLINE;
+    private @Nullable Object shapeKey;
+    private String tenant = "";
+    private String trace = "";
+    private UnaryOperator<List<Tensor>> outputs = UnaryOperator.identity();
+
+    private Builder(String model, String version, List<Tensor> inputs, ReplyTo replyTo) {
+      this.model = model;
+      this.version = version;
+      this.inputs = inputs;
+      this.replyTo = replyTo;
+    }
+
+    /** Sets the first dimension; 1 for a model that does not batch. */
+    public Builder batchSize(int items) {
+      batchSize = items;
+      return this;
+    }
+
+    /** Sets the level, 1 the highest; 0 takes the model's default. */
+    public Builder priority(int level) {
+      priority = level;
+      return this;
+    }
+
+    /** Sets the request's own {@code timeout} parameter; 0 for none. */
+    public Builder timeoutMicros(long micros) {
+      timeoutMicros = micros;
+      return this;
+    }
+
+    /** Sets when the front end had the whole request. */
+    public Builder arrivalNs(long atNs) {
+      arrivalNs = atNs;
+      return this;
+    }
+
+    /** Sets what of the time since then was spent on turning images into tensors. */
+    public Builder preprocessNs(long ns) {
+      preprocessNs = ns;
+      return this;
+    }
+
+    /** Sets when the client stops waiting, or {@link #NO_DEADLINE}. */
+    public Builder deadlineNs(long atNs) {
+      deadlineNs = atNs;
+      return this;
+    }
+
+    /**
+     * Sets what stands for the inputs' shapes without the batch dimension; only requests with equal
+     * keys share a batch; null for a model whose shapes are fixed.
+     */
+    public Builder shapeKey(@Nullable Object key) {
+      shapeKey = key;
+      return this;
+    }
+
+    /** Sets who shares the model with others; empty for clients that do not say. */
+    public Builder tenant(String name) {
+      tenant = name;
+      return this;
+    }
+
+    /** Sets the {@code traceparent} of the client; empty if it sent none. */
+    public Builder trace(String parent) {
+      trace = parent;
+      return this;
+    }
+
+    /**
+     * Sets what makes the answer of what the model gives, and takes that over; called by whoever
+     * answers.
+     */
+    public Builder outputs(UnaryOperator<List<Tensor>> answer) {
+      outputs = answer;
+      return this;
+    }
+
+    public InferenceRequest build() {
+      return new InferenceRequest(this);
     }
   }
 }

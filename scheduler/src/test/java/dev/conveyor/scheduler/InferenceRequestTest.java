@@ -16,21 +16,11 @@ class InferenceRequestTest {
   void shouldAnswerInTheSameWayWhenItIsRunAgain() {
     Tensor tensor = Tensor.of("boxes", DataType.UINT8, Shape.of(1), ByteBuffer.allocate(1));
     InferenceRequest first =
-        new InferenceRequest(
-            "m",
-            "1",
-            List.of(tensor),
-            1,
-            0,
-            0,
-            0,
-            0,
-            InferenceRequest.NO_DEADLINE,
-            ReplyTo.unheard(),
-            null,
-            "tenant",
-            given -> List.of(given.get(0).renamed("boxes in the image")));
-    first.traced("trace");
+        InferenceRequest.of("m", "1", List.of(tensor), ReplyTo.unheard())
+            .tenant("tenant")
+            .trace("trace")
+            .outputs(given -> List.of(given.get(0).renamed("boxes in the image")))
+            .build();
 
     InferenceRequest again = Objects.requireNonNull(first.repeatShared());
 

@@ -119,18 +119,7 @@ abstract class SchedulerActor {
               }
             });
     InferenceRequest request =
-        new InferenceRequest(
-            "m",
-            "1",
-            List.of(input),
-            1,
-            0,
-            0,
-            System.nanoTime(),
-            0,
-            InferenceRequest.NO_DEADLINE,
-            replyTo,
-            null);
+        InferenceRequest.of("m", "1", List.of(input), replyTo).arrivalNs(System.nanoTime()).build();
     return new Call(request, answer.future());
   }
 

@@ -6,20 +6,19 @@ import static dev.conveyor.scheduler.TestRequests.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.ErrorCode;
-import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** Instances that leave, are lost, hang or come back, and what becomes of their requests. */
-final class SchedulerLossTest {
+final class SchedulerLossTest extends SchedulerCase {
 
-  private final Scheduler scheduler = new Scheduler(List.of(DeviceSpec.cpu("cpu", 4)));
+  SchedulerLossTest() {
+    super(DeviceSpec.cpu("cpu", 4));
+  }
 
   @Test
   void shouldRejectUntilAnInstanceReportsWhenTheLastOneIsLost() {
@@ -123,39 +122,5 @@ final class SchedulerLossTest {
     scheduler.onLost(before, T0);
     assertThat(used("cpu")).isEqualTo(2);
     assertThat(scheduler.hasInstance("m/1", 0)).isTrue();
-  }
-
-  private void add(String name, int max, DynamicBatching batching, double weight) {
-    scheduler.addModel(
-        new ModelPlan(name, "1", max, Optional.ofNullable(batching), weight, 100), T0);
-  }
-
-  private InferenceException submit(String model) {
-    return scheduler.submit(request().model(model).build(), T0);
-  }
-
-  private List<Assignment> pollAll(long nowNs) {
-    List<Assignment> all = new ArrayList<>();
-    Assignment next = scheduler.poll(nowNs);
-    while (next != null) {
-      all.add(next);
-      next = scheduler.poll(nowNs);
-    }
-    return all;
-  }
-
-  private List<ErrorCode> rejectedCodes() {
-    return scheduler.takeRejected().stream().map(r -> r.failure().code()).toList();
-  }
-
-  private int used(String device) {
-    return scheduler.snapshot(T0).devices().stream()
-        .filter(d -> d.name().equals(device))
-        .mapToInt(SchedulerSnapshot.Device::used)
-        .sum();
-  }
-
-  private static BatchOutcome ran(long busyNs) {
-    return new BatchOutcome(true, 1, 0, 0, busyNs, 0, busyNs);
   }
 }

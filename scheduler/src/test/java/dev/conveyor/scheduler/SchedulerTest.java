@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.conveyor.models.ErrorCode;
-import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
@@ -17,13 +16,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-final class SchedulerTest {
+final class SchedulerTest extends SchedulerCase {
 
-  private final Scheduler scheduler =
-      new Scheduler(List.of(DeviceSpec.cpu("cpu", 4), DeviceSpec.gpu("gpu", 2)));
+  SchedulerTest() {
+    super(DeviceSpec.cpu("cpu", 4), DeviceSpec.gpu("gpu", 2));
+  }
 
   @Test
   void shouldBindABatchOnlyWhenAnInstanceIsFree() {
@@ -276,39 +275,5 @@ final class SchedulerTest {
     assertThat(after.busyFraction("gpu", before)).isZero();
     assertThat(after.models())
         .containsExactly(new SchedulerSnapshot.Model("m/1", 0, 0, 0, 1, false, 1, 1, 0, 0, 0));
-  }
-
-  private void add(String name, int max, DynamicBatching batching, double weight) {
-    scheduler.addModel(
-        new ModelPlan(name, "1", max, Optional.ofNullable(batching), weight, 100), T0);
-  }
-
-  private InferenceException submit(String model) {
-    return scheduler.submit(request().model(model).build(), T0);
-  }
-
-  private List<Assignment> pollAll(long nowNs) {
-    List<Assignment> all = new ArrayList<>();
-    Assignment next = scheduler.poll(nowNs);
-    while (next != null) {
-      all.add(next);
-      next = scheduler.poll(nowNs);
-    }
-    return all;
-  }
-
-  private List<ErrorCode> rejectedCodes() {
-    return scheduler.takeRejected().stream().map(r -> r.failure().code()).toList();
-  }
-
-  private int used(String device) {
-    return scheduler.snapshot(T0).devices().stream()
-        .filter(d -> d.name().equals(device))
-        .mapToInt(SchedulerSnapshot.Device::used)
-        .sum();
-  }
-
-  private static BatchOutcome ran(long busyNs) {
-    return new BatchOutcome(true, 1, 0, 0, busyNs, 0, busyNs);
   }
 }

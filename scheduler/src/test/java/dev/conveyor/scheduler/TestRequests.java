@@ -76,19 +76,19 @@ public final class TestRequests {
     }
 
     public InferenceRequest build() {
-      return new InferenceRequest(
-          model,
-          "1",
-          List.of(Tensor.of("x", DataType.UINT8, Shape.of(bytes), ByteBuffer.allocate(bytes))),
-          items,
-          priority,
-          timeoutMicros,
-          arrivalNs,
-          0,
-          deadlineNs,
-          new ReplyTo(null, (response, failure) -> {}),
-          shapeKey,
-          tenant);
+      return InferenceRequest.of(
+              model,
+              "1",
+              List.of(Tensor.of("x", DataType.UINT8, Shape.of(bytes), ByteBuffer.allocate(bytes))),
+              new ReplyTo(null, (response, failure) -> {}))
+          .batchSize(items)
+          .priority(priority)
+          .timeoutMicros(timeoutMicros)
+          .arrivalNs(arrivalNs)
+          .deadlineNs(deadlineNs)
+          .shapeKey(shapeKey)
+          .tenant(tenant)
+          .build();
     }
   }
 

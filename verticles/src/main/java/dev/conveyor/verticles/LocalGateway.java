@@ -279,21 +279,18 @@ public final class LocalGateway implements InferenceGateway {
       ReplyTo reply) {
     List<Tensor> inputs = checked.inputs();
     InferenceRequest request =
-        new InferenceRequest(
-            model.name(),
-            model.deployedVersion(),
-            inputs,
-            checked.batchSize(),
-            call.priority(),
-            call.timeoutMicros(),
-            arrivalNs,
-            preprocessNs,
-            call.deadlineNs(),
-            reply,
-            checked.shapeKey(),
-            call.tenant(),
-            outputs);
-    request.traced(call.trace());
+        InferenceRequest.of(model.name(), model.deployedVersion(), inputs, reply)
+            .batchSize(checked.batchSize())
+            .priority(call.priority())
+            .timeoutMicros(call.timeoutMicros())
+            .arrivalNs(arrivalNs)
+            .preprocessNs(preprocessNs)
+            .deadlineNs(call.deadlineNs())
+            .shapeKey(checked.shapeKey())
+            .tenant(call.tenant())
+            .trace(call.trace())
+            .outputs(outputs)
+            .build();
     vertx.eventBus().send(Addresses.SUBMIT, request, LOCAL);
   }
 

@@ -98,7 +98,8 @@ final class LocalGatewayTest {
   private static ModelLoad load(int queued) {
     ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 10_000_000, 10_000_000);
     long freeAtNs = System.nanoTime() + 10_000_000_000L;
-    return new ModelLoad(queued, queued, 0, queued, false, 0, speed, freeAtNs, 0, 0, 100_000_000);
+    return new ModelLoad(
+        queued, queued, 0, queued, false, 0, speed, freeAtNs, 0, 0, 100_000_000, false);
   }
 
   private static InferCall call() {

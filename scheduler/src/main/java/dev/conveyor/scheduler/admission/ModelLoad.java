@@ -59,34 +59,6 @@ public record ModelLoad(
         false);
   }
 
-  /** Describes the load of a model that holds more than can be served within its objective. */
-  public ModelLoad(
-      int queuedRequests,
-      int queuedItems,
-      long queuedBytes,
-      int running,
-      boolean full,
-      long maxQueueBytes,
-      Speed speed,
-      long freeAtNs,
-      long marginNs,
-      long targetNs,
-      long objectiveNs) {
-    this(
-        queuedRequests,
-        queuedItems,
-        queuedBytes,
-        running,
-        full,
-        maxQueueBytes,
-        speed,
-        freeAtNs,
-        marginNs,
-        targetNs,
-        objectiveNs,
-        false);
-  }
-
   /**
    * How long batches take where the model runs.
    *

@@ -96,18 +96,10 @@ public final class Simulator {
     int index = models.length == 1 ? 0 : popularity.draw(picks);
     Scenario.Model model = models[index];
     InferenceRequest request =
-        new InferenceRequest(
-            model.name(),
-            ConveyorNames.VERSION,
-            List.of(),
-            1,
-            0,
-            0,
-            nowNs,
-            0,
-            nowNs + model.objectiveNs(),
-            NOBODY,
-            null);
+        InferenceRequest.of(model.name(), ConveyorNames.VERSION, List.of(), NOBODY)
+            .arrivalNs(nowNs)
+            .deadlineNs(nowNs + model.objectiveNs())
+            .build();
     outstanding++;
     tally.arrived(index, nowNs);
     observer.arrived(index, request, nowNs);

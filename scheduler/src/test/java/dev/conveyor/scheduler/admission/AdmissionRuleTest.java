@@ -57,9 +57,9 @@ final class AdmissionRuleTest {
   @Test
   void shouldTakeTheObjectiveForADeadlineUnlessTheClientIsInMoreOfAHurry() {
     ModelLoad promised =
-        new ModelLoad(0, 0, 0, 1, false, 0, SPEED, T0 + 3 * MS, 0, 0, (3 + 2) * MS);
+        new ModelLoad(0, 0, 0, 1, false, 0, SPEED, T0 + 3 * MS, 0, 0, (3 + 2) * MS, false);
     ModelLoad missed =
-        new ModelLoad(0, 0, 0, 1, false, 0, SPEED, T0 + 3 * MS, 0, 0, (3 + 2) * MS - 1);
+        new ModelLoad(0, 0, 0, 1, false, 0, SPEED, T0 + 3 * MS, 0, 0, (3 + 2) * MS - 1, false);
     long never = InferenceRequest.NO_DEADLINE;
 
     assertThat(AdmissionRule.check("m", promised, 1, 0, never, T0)).isNull();

@@ -48,18 +48,10 @@ final class PoliciesTest {
     for (int i = 0; i < count; i++) {
       policy.arrive(
           model,
-          new InferenceRequest(
-              "m",
-              "1",
-              List.of(),
-              1,
-              0,
-              0,
-              atMs * MS,
-              0,
-              (atMs + 20) * MS,
-              ReplyTo.unheard(),
-              null),
+          InferenceRequest.of("m", "1", List.of(), ReplyTo.unheard())
+              .arrivalNs(atMs * MS)
+              .deadlineNs((atMs + 20) * MS)
+              .build(),
           atMs * MS,
           machine);
     }

@@ -116,8 +116,7 @@ final class DecisionRows {
 
   private static void submit(Scheduler scheduler, String model, long nowNs) {
     InferenceRequest request =
-        new InferenceRequest(
-            model, "1", List.of(), 1, 0, 0, nowNs, 0, InferenceRequest.NO_DEADLINE, NOBODY, null);
+        InferenceRequest.of(model, "1", List.of(), NOBODY).arrivalNs(nowNs).build();
     if (scheduler.submit(request, nowNs) != null) {
       throw new IllegalStateException("refused");
     }
