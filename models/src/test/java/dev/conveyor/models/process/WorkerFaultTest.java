@@ -182,7 +182,7 @@ final class WorkerFaultTest {
       CompletableFuture<String> lost = new CompletableFuture<>();
       executor.whenLost(lost::complete);
       ProcessHandle worker = onlyChild();
-      assertThat(new ProcessBuilder("kill", "-STOP", "" + worker.pid()).start().waitFor()).isZero();
+      stop(worker);
       assertThatThrownBy(() -> run(executor, 5))
           .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
           .hasMessageContaining("no sign of life");
@@ -239,6 +239,15 @@ final class WorkerFaultTest {
 
   private static void isLost(ExecutionException e) {
     assertThat(e.kind()).isEqualTo(Kind.INSTANCE_LOST);
+  }
+
+  /** Stops a process, and waits until none of its threads runs: the signal only asks for it. */
+  private static void stop(ProcessHandle process) throws Exception {
+    String untilStopped =
+        "kill -STOP $0;"
+            + " while [ -n \"$(grep -L '^State:.T' /proc/$0/task/*/status)\" ]; do :; done";
+    assertThat(new ProcessBuilder("sh", "-c", untilStopped, "" + process.pid()).start().waitFor())
+        .isZero();
   }
 
   private static ProcessHandle onlyChild() {
