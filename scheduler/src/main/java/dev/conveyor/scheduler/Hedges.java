@@ -64,10 +64,15 @@ final class Hedges {
     return earliestNs;
   }
 
-  /** Takes note that a batch ended: a second execution that is first has won. */
+  /** Takes note that a second execution ended: if it is first, it has won. */
   void ended(Assignment assignment, long nowNs) {
     Assignment slow = assignment.hedgeOf;
     if (slow != null && slow.state.running == slow) {
+      assignment.state.placement.model.admission.onAnswered(assignment.batch(), nowNs);
+      // Nobody waits for these any more: how late they are says nothing.
+      for (InferenceRequest request : slow.batch().requests()) {
+        request.notes().predictedEndNs = 0;
+      }
       decided(
           slow,
           HedgeDecision.Outcome.WON,
@@ -105,7 +110,8 @@ final class Hedges {
     HedgeBudget budget = model.hedges;
     List<InferenceRequest> unanswered = new ArrayList<>();
     for (InferenceRequest request : slow.batch().requests()) {
-      if (!request.replyTo().isDone()) {
+      // What came back from a lost instance may be what it was lost by: it runs alone, and once.
+      if (!request.replyTo().isDone() && !request.isRepeated()) {
         unanswered.add(request);
       }
     }
@@ -119,9 +125,11 @@ final class Hedges {
     for (InferenceRequest request : unanswered) {
       InferenceRequest copy = request.hedge();
       if (copy != null) {
+        copy.notes().predictedEndNs = request.notes().predictedEndNs;
         copies.add(copy);
       }
     }
+    budget.giveBack(unanswered.size() - copies.size());
     if (copies.isEmpty()) {
       return null;
     }
@@ -130,14 +138,29 @@ final class Hedges {
   }
 
   /** Returns a place with a free instance and room that nothing queued could use, or null. */
-  private static @Nullable Placement roomFor(ModelState model) {
+  private @Nullable Placement roomFor(ModelState model) {
     for (Placement placement : model.placements) {
       if (!placement.free.isEmpty()
-          && placement.device.hasSpareRoom(placement.nextInstance().units)) {
+          && placement.device.hasSpareRoom(placement.nextInstance().units)
+          && !isWaitedFor(placement.device)) {
         return placement;
       }
     }
     return null;
+  }
+
+  /** Requests that gather for a batch are in no run queue, and want the room soon. */
+  private boolean isWaitedFor(DeviceState device) {
+    for (ModelState model : models.all()) {
+      if (model.batcher.queue().requests() > 0) {
+        for (Placement placement : model.placements) {
+          if (placement.device == device) {
+            return true;
+          }
+        }
+      }
+    }
+    return false;
   }
 
   private void decided(Assignment slow, HedgeDecision.Outcome outcome, String detail) {

@@ -177,14 +177,14 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
    */
   boolean runsElsewhere() {
     Twins both = twins;
-    if (both == null) {
+    if (both == null || both.left == 0) {
       return false;
     }
     both.left--;
     if (both.left == 0) {
       return false;
     }
-    both.lost++;
+    both.lost += tries > 0 ? 1 : 0;
     return true;
   }
 
@@ -204,6 +204,8 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
 
   /** Marks this request, which came back from a lost instance, as one that runs again. */
   InferenceRequest repeat() {
+    tries = tries();
+    twins = null;
     repeated = true;
     return this;
   }

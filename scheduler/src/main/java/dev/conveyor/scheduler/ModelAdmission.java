@@ -145,11 +145,8 @@ final class ModelAdmission {
 
   /** Takes note of a batch that ended: how wrong predictions were, and who pays for it. */
   void onOutcome(Batch batch, BatchOutcome outcome, int units, long nowNs) {
+    onAnswered(batch, nowNs);
     List<InferenceRequest> requests = batch.requests();
-    SchedulingNotes last = requests.get(requests.size() - 1).notes();
-    if (last.predictedEndNs != 0) {
-      margin.record(nowNs - last.predictedEndNs);
-    }
     if (hasTenants) {
       double perItemNs = (double) outcome.busyNs() * units / Math.max(1, batch.items());
       for (int i = 0; i < requests.size(); i++) {
@@ -159,6 +156,15 @@ final class ModelAdmission {
               request.tenant(), perItemNs * request.batchSize() - request.notes().chargedNs);
         }
       }
+    }
+  }
+
+  /** Takes note of when a batch was answered: how wrong predictions were. */
+  void onAnswered(Batch batch, long nowNs) {
+    List<InferenceRequest> requests = batch.requests();
+    SchedulingNotes last = requests.get(requests.size() - 1).notes();
+    if (last.predictedEndNs != 0) {
+      margin.record(nowNs - last.predictedEndNs);
     }
   }
 

@@ -210,8 +210,10 @@ public final class Scheduler {
     int items = hedge.requests().stream().mapToInt(InferenceRequest::batchSize).sum();
     Batch batch = new Batch(nextBatchId++, hedge.requests(), items, nowNs);
     Assignment assignment = start(hedge.placement(), batch, hedge.slow(), nowNs);
-    assignment.state.placement.model.running++;
-    agenda.touch(assignment.state.placement.model);
+    ModelState model = assignment.state.placement.model;
+    model.running++;
+    loads.touch(model);
+    agenda.touch(model);
     return assignment;
   }
 
@@ -273,7 +275,9 @@ public final class Scheduler {
         concurrency++; // for what runs in lent room
       }
       instance.placement.ran(outcome, concurrency, nowNs);
-      instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
+      if (assignment.hedgeOf == null) {
+        instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
+      }
     }
     instance.settle(outcome.busyNs(), nowNs);
     ModelState model = instance.placement.model;

@@ -148,15 +148,91 @@ final class HedgesTest {
         .isEqualTo("repeated");
   }
 
+  @Test
+  void shouldAnswerARequestThatLosesAThirdInstance() {
+    add("m", HALF, 2);
+    learn("m");
+    Assignment slow = run("m");
+    Assignment second = Objects.requireNonNull(scheduler.poll(nowNs + BUSY_NS));
+    InferenceRequest one = slow.batch().requests().get(0);
+    InferenceRequest other = second.batch().requests().get(0);
+    other.triedIn(second.batch().id());
+
+    assertThat(other.runsElsewhere()).isTrue();
+    assertThat(one.runsElsewhere()).isFalse();
+    assertThat(scheduler.refuseRetry(one, nowNs)).as("not begun here").isNull();
+    InferenceRequest again = one.repeat();
+    again.triedIn(99);
+    assertThat(again.runsElsewhere()).as("nothing else runs it").isFalse();
+    assertThat(scheduler.refuseRetry(again, nowNs)).isEqualTo("repeated");
+  }
+
+  @Test
+  void shouldNotCountAnInstanceThatWasLostBeforeItBegan() {
+    add("m", HALF, 2);
+    learn("m");
+    Assignment slow = run("m");
+    Assignment second = Objects.requireNonNull(scheduler.poll(nowNs + BUSY_NS));
+    InferenceRequest one = slow.batch().requests().get(0);
+    one.triedIn(slow.batch().id());
+
+    assertThat(second.batch().requests().get(0).runsElsewhere()).isTrue();
+    assertThat(one.runsElsewhere()).isFalse();
+    assertThat(scheduler.refuseRetry(one, nowNs)).isNull();
+  }
+
+  @Test
+  void shouldNotRunTwiceWhatCameBackFromALostInstance() {
+    add("m", HALF, 2);
+    learn("m");
+    InferenceRequest again = request().model("m").arrivalNs(nowNs).build().repeat();
+    assertThat(scheduler.submit(again, nowNs)).isNull();
+    assertThat(scheduler.poll(nowNs)).isNotNull();
+    assertThat(scheduler.poll(nowNs + 100 * MS)).isNull();
+    assertThat(outcomes()).isEmpty();
+  }
+
+  @Test
+  void shouldLeaveTheRoomToRequestsThatGatherForABatch() {
+    add("m", HALF, 2);
+    DynamicBatching patient =
+        new DynamicBatching(
+            List.of(), Duration.ofMillis(50), false, 0, 0, QueuePolicy.DEFAULT, Map.of());
+    add("patient", Hedging.OFF, 1, Optional.of(patient), 4);
+    learn("m");
+    run("m");
+    submit("patient");
+    assertThat(scheduler.poll(nowNs + 6 * MS)).isNull();
+    Assignment gathered = Objects.requireNonNull(scheduler.poll(nowNs + 50 * MS));
+    assertThat(gathered.instance().key()).isEqualTo("patient/1");
+  }
+
   private void add(String name, Hedging hedging, int instances) {
     add(name, hedging, instances, Optional.empty());
   }
 
   private void add(
       String name, Hedging hedging, int instances, Optional<DynamicBatching> batching) {
+    add(name, hedging, instances, batching, 1);
+  }
+
+  private void add(
+      String name,
+      Hedging hedging,
+      int instances,
+      Optional<DynamicBatching> batching,
+      int maxBatchSize) {
     scheduler.addModel(
         new ModelPlan(
-            name, "1", 1, batching, 1, 0, Admission.DEFAULT, ServiceLevel.DEFAULT, hedging),
+            name,
+            "1",
+            maxBatchSize,
+            batching,
+            1,
+            0,
+            Admission.DEFAULT,
+            ServiceLevel.DEFAULT,
+            hedging),
         T0);
     for (int i = 0; i < instances; i++) {
       scheduler.addInstance(new InstanceRef(name + "/1", i, "cpu", 1), T0);

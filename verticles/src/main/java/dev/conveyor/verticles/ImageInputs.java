@@ -38,13 +38,13 @@ public interface ImageInputs {
 
   /**
    * Returns what a request that comes now has before it until its images are decoded; nothing while
-   * no other request waits.
+   * no other request waits, of any model.
    */
   default AdmissionRule.Preparation ahead() {
     return AdmissionRule.Preparation.NONE;
   }
 
-  /** The same for a request whose turn it is. */
+  /** The same for a request whose turn it is; nothing while no other of the model waits. */
   default AdmissionRule.Preparation work() {
     return AdmissionRule.Preparation.NONE;
   }

@@ -31,6 +31,11 @@ public final class HedgeBudget {
     tokens = Math.min(most, tokens + share * requests);
   }
 
+  /** Takes back the right to run so many requests that did not run a second time after all. */
+  public void giveBack(int requests) {
+    tokens = Math.min(most, tokens + requests);
+  }
+
   /** Takes the right to run so many requests a second time, all of them or none. */
   public boolean tryTake(int requests) {
     if (tokens < requests) {

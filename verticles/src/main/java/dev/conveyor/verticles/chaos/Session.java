@@ -27,6 +27,7 @@ final class Session {
   private static final Duration SHORTEST_MIX = Duration.ofSeconds(2);
   private static final int MIX_PAUSE_MS = 500;
   private static final long AFTER_MS = 100;
+  private static final long UNHEARD = Long.MIN_VALUE;
 
   private final ChaosPlan plan;
   private final ChaosServer server;
@@ -129,10 +130,14 @@ final class Session {
     double recoverMs = recover(injector.actedNs());
     double detectMs = -1;
     if (fault.isDecided()) {
-      long sinceNs = fault == Fault.HANG ? heard(sleeps, 0) : injector.actedNs();
-      detectMs = (heard(decided, Long.MAX_VALUE) - sinceNs) / 1e6;
+      long sinceNs = fault == Fault.HANG ? heard(sleeps) : injector.actedNs();
+      long decidedNs = heard(decided);
+      detectMs =
+          sinceNs == UNHEARD || decidedNs == UNHEARD
+              ? Double.POSITIVE_INFINITY
+              : (decidedNs - sinceNs) / 1e6;
     }
-    seen.took(detectMs > 1e9 ? Double.POSITIVE_INFINITY : detectMs, recoverMs);
+    seen.took(detectMs, recoverMs);
     sleeps.cancel(false);
     decided.cancel(false);
     TimeUnit.MILLISECONDS.sleep(plan.windowMs());
@@ -142,12 +147,11 @@ final class Session {
     load.settle();
   }
 
-  private static long heard(CompletableFuture<Long> event, long otherwise)
-      throws InterruptedException {
+  private static long heard(CompletableFuture<Long> event) throws InterruptedException {
     try {
       return event.get(LONGEST_RECOVERY.toSeconds(), TimeUnit.SECONDS);
     } catch (TimeoutException | ExecutionException e) {
-      return otherwise;
+      return UNHEARD;
     }
   }
 

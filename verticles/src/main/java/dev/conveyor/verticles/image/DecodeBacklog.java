@@ -1,8 +1,7 @@
 package dev.conveyor.verticles.image;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.scheduler.admission.AdmissionRule.Preparation;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntSupplier;
 
 /**
@@ -15,8 +14,10 @@ import java.util.function.IntSupplier;
 final class DecodeBacklog {
 
   private final IntSupplier workers;
-  private final AtomicLong requests = new AtomicLong();
-  private final AtomicLong pendingNs = new AtomicLong();
+
+  /** Of all models: requests that wait, each as long as those of its model took lately. */
+  @GuardedBy("this")
+  private long pendingNs;
 
   /**
    * Creates an empty one.
@@ -33,40 +34,53 @@ final class DecodeBacklog {
     /** Of the exponentially weighted mean. */
     private static final int WEIGHT = 8;
 
-    private final AtomicLong meanNs = new AtomicLong();
-    private final AtomicInteger own = new AtomicInteger();
+    @GuardedBy("DecodeBacklog.this")
+    private int waiting;
 
-    /** A request waits; returns what to give {@link #leave}. */
-    long enter() {
-      long expectedNs = meanNs.get();
-      own.incrementAndGet();
-      requests.incrementAndGet();
-      pendingNs.addAndGet(expectedNs);
-      return expectedNs;
+    @GuardedBy("DecodeBacklog.this")
+    private long meanNs;
+
+    /** A request waits. */
+    void enter() {
+      synchronized (DecodeBacklog.this) {
+        waiting++;
+        pendingNs += meanNs;
+      }
     }
 
     /** A request waits no more, whatever became of it. */
-    void leave(long expectedNs) {
-      own.decrementAndGet();
-      requests.decrementAndGet();
-      pendingNs.addAndGet(-expectedNs);
+    void leave() {
+      synchronized (DecodeBacklog.this) {
+        waiting--;
+        pendingNs -= meanNs;
+      }
     }
 
     /** Takes note of how long the images of a request took. */
     void took(long ns) {
-      meanNs.updateAndGet(mean -> mean == 0 ? ns : mean + (ns - mean) / WEIGHT);
+      synchronized (DecodeBacklog.this) {
+        long before = meanNs;
+        meanNs = before == 0 ? ns : before + (ns - before) / WEIGHT;
+        pendingNs += waiting * (meanNs - before);
+      }
     }
 
-    /** Returns {@link dev.conveyor.verticles.ImageInputs#ahead}. */
+    /**
+     * Returns {@link dev.conveyor.verticles.ImageInputs#ahead}. The model's own time counts only
+     * while another of its requests waits: a mean that keeps out everything could not be corrected.
+     */
     Preparation ahead() {
-      return requests.get() == 0
-          ? Preparation.NONE
-          : new Preparation(own.get(), pendingNs.get() / workers.getAsInt() + meanNs.get());
+      synchronized (DecodeBacklog.this) {
+        long ns = pendingNs / workers.getAsInt() + (waiting == 0 ? 0 : meanNs);
+        return ns == 0 ? Preparation.NONE : new Preparation(waiting, ns);
+      }
     }
 
     /** Returns {@link dev.conveyor.verticles.ImageInputs#work}; asked by one that waits. */
     Preparation work() {
-      return requests.get() <= 1 ? Preparation.NONE : new Preparation(0, meanNs.get());
+      synchronized (DecodeBacklog.this) {
+        return waiting <= 1 || meanNs == 0 ? Preparation.NONE : new Preparation(0, meanNs);
+      }
     }
   }
 }

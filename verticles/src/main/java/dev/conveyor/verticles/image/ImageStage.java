@@ -125,10 +125,10 @@ public final class ImageStage {
 
     @Override
     public Future<Prepared> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
-      long expectedNs = waiting.enter();
+      waiting.enter();
       return workers
           .run(() -> decode(inputs, reply, admission), () -> inputs.forEach(Tensor::close))
-          .onComplete(done -> waiting.leave(expectedNs));
+          .onComplete(done -> waiting.leave());
     }
 
     private Prepared decode(List<Tensor> inputs, ReplyTo reply, Runnable admission) {

@@ -107,7 +107,13 @@ public final class TrialTraffic {
     }
     List<Tensor> copies = checked ? share(call.inputs()) : null;
     return versions.infer(
-        to(candidate(guard), call, call.inputs(), call.priority(), call.deadlineNs()),
+        to(
+            candidate(guard),
+            call,
+            call.inputs(),
+            call.priority(),
+            call.timeoutMicros(),
+            call.deadlineNs()),
         (response, failure) -> {
           List<Tensor> found = checked && response != null ? share(response.outputs()) : null;
           tell(call.model(), guard, judged(guard, failure, System.nanoTime() - arrivalNs));
@@ -130,7 +136,13 @@ public final class TrialTraffic {
     }
     ReplyTo unused =
         versions.infer(
-            to(STABLE, call, copies, lowest(call, STABLE), System.nanoTime() + SHADOW_PATIENCE_NS),
+            to(
+                STABLE,
+                call,
+                copies,
+                lowest(call, STABLE),
+                0,
+                System.nanoTime() + SHADOW_PATIENCE_NS),
             (response, failure) -> {
               Optional<String> verdict = Optional.empty();
               if (response != null) {
@@ -180,6 +192,7 @@ public final class TrialTraffic {
                 call,
                 copies,
                 lowest(call, candidate(guard)),
+                0,
                 startNs + SHADOW_PATIENCE_NS),
             (response, failure) -> {
               Optional<String> verdict = judged(guard, failure, System.nanoTime() - startNs);
@@ -284,14 +297,20 @@ public final class TrialTraffic {
     return Long.toString(guard.rollout().candidate());
   }
 
+  /** For copies 0 is the timeout: nobody waits for them, and they go last. */
   private static InferCall to(
-      String version, InferCall call, List<Tensor> inputs, int priority, long deadlineNs) {
+      String version,
+      InferCall call,
+      List<Tensor> inputs,
+      int priority,
+      long timeoutMicros,
+      long deadlineNs) {
     return new InferCall(
         call.model(),
         version,
         inputs,
         priority,
-        call.timeoutMicros(),
+        timeoutMicros,
         deadlineNs,
         call.tenant(),
         call.trace());

@@ -17,9 +17,9 @@ class DecodeBacklogTest {
   void shouldPredictNothingWhileNoneWaits() {
     photos.took(4_000);
     assertThat(photos.ahead()).isEqualTo(Preparation.NONE);
-    long expected = photos.enter();
+    photos.enter();
     assertThat(photos.work()).as("it is the only one").isEqualTo(Preparation.NONE);
-    photos.leave(expected);
+    photos.leave();
     assertThat(photos.ahead()).isEqualTo(Preparation.NONE);
   }
 
@@ -27,26 +27,41 @@ class DecodeBacklogTest {
   void shouldAddUpWhatAllModelsWaitFor() {
     photos.took(4_000);
     icons.took(1_000);
-    long photo = photos.enter();
-    long icon = icons.enter();
+    photos.enter();
+    icons.enter();
+    icons.enter();
 
-    assertThat(photos.ahead()).isEqualTo(new Preparation(1, 4_000 + 1_000 + 4_000));
-    assertThat(icons.ahead()).isEqualTo(new Preparation(1, 4_000 + 1_000 + 1_000));
+    assertThat(photos.ahead()).isEqualTo(new Preparation(1, 4_000 + 2 * 1_000 + 4_000));
+    assertThat(icons.ahead()).isEqualTo(new Preparation(2, 4_000 + 2 * 1_000 + 1_000));
     assertThat(icons.work()).isEqualTo(new Preparation(0, 1_000));
     workers.set(2);
-    assertThat(icons.ahead().ns()).isEqualTo(2_500 + 1_000);
+    assertThat(icons.ahead().ns()).isEqualTo(3_000 + 1_000);
 
     photos.took(12_000);
-    photos.leave(photo);
-    icons.leave(icon);
-    assertThat(icons.ahead()).as("leaves what it entered with").isEqualTo(Preparation.NONE);
+    assertThat(icons.ahead().ns()).as("5,000 each now").isEqualTo(3_500 + 1_000);
+    photos.leave();
+    icons.leave();
+    icons.leave();
+    assertThat(icons.ahead()).isEqualTo(Preparation.NONE);
   }
 
   @Test
-  void shouldFollowWhatImagesTakeLately() {
-    photos.took(8_000);
-    photos.took(16_000);
-    long expected = photos.enter();
-    assertThat(expected).isEqualTo(9_000);
+  void shouldCountRequestsThatCameBeforeAnythingWasKnown() {
+    photos.enter();
+    photos.enter();
+    assertThat(photos.ahead()).isEqualTo(Preparation.NONE);
+    photos.took(4_000);
+    assertThat(photos.ahead()).isEqualTo(new Preparation(2, 3 * 4_000));
+  }
+
+  @Test
+  void shouldLetAModelWhoseFirstImageTookLongTryAgainBesideOthers() {
+    photos.took(300_000_000);
+    icons.took(1_000);
+    icons.enter();
+
+    assertThat(photos.ahead()).isEqualTo(new Preparation(0, 1_000));
+    photos.enter();
+    assertThat(photos.work()).isEqualTo(Preparation.NONE);
   }
 }
