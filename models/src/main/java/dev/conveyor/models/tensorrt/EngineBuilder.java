@@ -55,7 +55,7 @@ final class EngineBuilder {
    * Prepares.
    *
    * @param timings file with the times of kernels, made by earlier builds or not there yet
-   * @param progress told how far it is; ends it early
+   * @param progress told how far it is and asked whether to end it early, if the options say so
    */
   EngineBuilder(
       Path onnx,
@@ -113,6 +113,9 @@ final class EngineBuilder {
 
   private @Nullable IHostMemory build(
       IBuilder builder, INetworkDefinition network, IBuilderConfig config) {
+    if (!options.buildProgress()) {
+      return builder.buildSerializedNetwork(network, config);
+    }
     NativeProgress monitor = new NativeProgress(progress);
     config.setProgressMonitor(monitor.handle());
     try {

@@ -34,7 +34,10 @@ record EngineKey(
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  /** Returns the flags of an engine. */
+  /**
+   * Returns the flags of an engine: options that change only how its build is heard of are left
+   * out.
+   */
   static String flags(EngineOptions options, BatchProfile profile, String calibration) {
     return "%s workspace=%d level=%d batches=%d..%d..%d layers=%s calibration=%s"
         .formatted(

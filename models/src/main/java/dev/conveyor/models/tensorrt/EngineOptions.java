@@ -19,6 +19,7 @@ import java.util.TreeSet;
  * @param optimizationLevel 0 to 5: how long the builder looks; 3 is TensorRT's default
  * @param background whether another backend serves while the first engine is built
  * @param layerTimes whether every layer is timed, which costs throughput
+ * @param buildProgress whether TensorRT tells how far a build is, and can be told to end it
  */
 record EngineOptions(
     Precision precision,
@@ -29,7 +30,8 @@ record EngineOptions(
     boolean timingCached,
     int optimizationLevel,
     boolean background,
-    boolean layerTimes) {
+    boolean layerTimes,
+    boolean buildProgress) {
 
   /** Name of the accelerator, as of the backend. */
   static final String NAME = "tensorrt";
@@ -43,6 +45,7 @@ record EngineOptions(
   private static final String LEVEL = "trt_builder_optimization_level";
   private static final String BACKGROUND = "background_build";
   private static final String LAYER_TIMES = "layer_times";
+  private static final String BUILD_PROGRESS = "build_progress";
 
   private static final Set<String> KEYS =
       new TreeSet<>(
@@ -55,7 +58,8 @@ record EngineOptions(
               TIMING_CACHE,
               LEVEL,
               BACKGROUND,
-              LAYER_TIMES));
+              LAYER_TIMES,
+              BUILD_PROGRESS));
 
   private static final String WHERE =
       "optimization.execution_accelerators.gpu_execution_accelerator[tensorrt].parameters.";
@@ -84,7 +88,8 @@ record EngineOptions(
             flag(parameters, TIMING_CACHE, true),
             (int) number(parameters, LEVEL, 0, 5, 3),
             flag(parameters, BACKGROUND, true),
-            flag(parameters, LAYER_TIMES, false));
+            flag(parameters, LAYER_TIMES, false),
+            flag(parameters, BUILD_PROGRESS, false));
     if (!options.calibrationData.isEmpty() && options.precision != Precision.INT8) {
       throw new ConfigException(
           WHERE + CALIBRATION, "only with precision_mode INT8", options.precision.name());

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * TensorRT's {@code IProgressMonitor}, version 1.0, which the binding cannot implement in Java. The
  * order of its functions is that of TensorRT's headers: first those of {@code IVersionedInterface}.
+ * The object has no C++ type information, so a {@code dynamic_cast} of it would end the process.
  * Immutable; must be kept while native code may call it.
  */
 final class NativeProgress {

@@ -19,7 +19,7 @@ class EngineOptionsTest {
   @Test
   void shouldBeExactKeptAndInTheBackgroundWhereNothingIsSaid() {
     assertThat(EngineOptions.DEFAULT)
-        .isEqualTo(new EngineOptions(Precision.FP32, "", 0, true, "", true, 3, true, false));
+        .isEqualTo(new EngineOptions(Precision.FP32, "", 0, true, "", true, 3, true, false, false));
   }
 
   @Test
@@ -35,10 +35,20 @@ class EngineOptionsTest {
                     "trt_timing_cache_enable", "false",
                     "trt_builder_optimization_level", "5",
                     "background_build", "false",
-                    "layer_times", "1")))
+                    "layer_times", "1",
+                    "build_progress", "true")))
         .isEqualTo(
             new EngineOptions(
-                Precision.INT8, "photos", 1 << 30, false, "/var/engines", false, 5, false, true));
+                Precision.INT8,
+                "photos",
+                1 << 30,
+                false,
+                "/var/engines",
+                false,
+                5,
+                false,
+                true,
+                true));
   }
 
   @Test
@@ -48,6 +58,7 @@ class EngineOptionsTest {
     assertRefused(Map.of("max_workspace_size_bytes", "-1"), "a whole number from 0", "-1");
     assertRefused(Map.of("trt_builder_optimization_level", "6"), "from 0 to 5", "6");
     assertRefused(Map.of("layer_times", "yes"), "layer_times", "true or false");
+    assertRefused(Map.of("build_progress", "on"), "build_progress", "true or false");
     assertRefused(Map.of("int8_calibration_data", "x"), "only with precision_mode INT8", "FP32");
   }
 
@@ -65,6 +76,15 @@ class EngineOptionsTest {
     Files.writeString(dir.resolve("a.jpg"), "one Picture");
     assertThat(TensorRtBackend.calibration(engine, config)).isNotEqualTo(before);
     assertThat(TensorRtBackend.calibration(EngineOptions.DEFAULT, config)).isEmpty();
+  }
+
+  @Test
+  void shouldTakeTheSameEngineWhetherItsBuildWasHeardOfOrNot() {
+    BatchProfile profile = BatchProfile.of(8, List.of());
+    EngineOptions heard = EngineOptions.parse(Map.of("build_progress", "1"));
+
+    assertThat(EngineKey.flags(heard, profile, ""))
+        .isEqualTo(EngineKey.flags(EngineOptions.DEFAULT, profile, ""));
   }
 
   private static void assertRefused(Map<String, String> parameters, String... said) {

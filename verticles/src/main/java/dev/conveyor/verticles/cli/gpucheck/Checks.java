@@ -27,6 +27,7 @@ final class Checks {
         new ModelCheck("tensorrt-int8", 1e-1, Checks::calibrated),
         new LeakCheck("tensorrt-memory", tensorRt("FP16")),
         new EngineCacheCheck(),
+        new ProgressCheck(),
         new ResNetCheck("resnet50-fp32", "FP32", 1e-3),
         new ResNetCheck("resnet50-fp16", "FP16", 1e-2),
         new ServerCheck());

@@ -10,6 +10,7 @@ import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.models.tensorrt.TensorRtBackend;
 import dev.conveyor.verticles.cli.gpucheck.Finding.Outcome;
 import dev.conveyor.verticles.server.TestModels;
 import io.vertx.core.json.JsonObject;
@@ -24,6 +25,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** That checks of models see what is wrong, and nothing where nothing is. */
 @Timeout(120)
@@ -128,6 +131,26 @@ class ModelChecksTest {
     assertThat(finding.numbers().get("images_per_second")).isPositive();
     assertThat(finding.numbers().get("worst_relative_difference")).isZero();
     assertThat(finding.numbers().get("utilization")).isEqualTo(0.96);
+  }
+
+  @Test
+  void shouldHearWhatABuildTells() {
+    Logger backend = LoggerFactory.getLogger(TensorRtBackend.class);
+    List<String> lines =
+        ProgressCheck.linesOf(
+            () -> {
+              backend.info("{}: TensorRT builds an engine, which can take minutes", "check/1");
+              backend.info("{}: TensorRT: {}", "check/1", "Building: 4 steps");
+              backend.info("{}: TensorRT: {}", "check/1", "Building: done");
+            });
+    backend.info("{}: TensorRT: {}", "check/1", "Too late: done");
+
+    assertThat(lines)
+        .containsExactly(
+            "check/1: TensorRT: Building: 4 steps", "check/1: TensorRT: Building: done");
+    assertThat(ProgressCheck.judge(lines))
+        .isEqualTo(Finding.passed("2 lines, 1 phases done").with("lines", 2).with("phases", 1));
+    assertThat(ProgressCheck.judge(lines.subList(0, 1)).outcome()).isEqualTo(Outcome.FAILED);
   }
 
   @Test
