@@ -19,7 +19,7 @@ final class Lane implements ModelExecutor {
 
   private final LaneGroup group;
   private final Semaphore over = new Semaphore(0);
-  private volatile @Nullable List<? extends BatchRequest> inFlight;
+  private volatile boolean inFlight;
   private @Nullable BatchResult result;
   private @Nullable ExecutionException failure;
   private boolean closed;
@@ -32,15 +32,15 @@ final class Lane implements ModelExecutor {
   public BatchResult execute(List<? extends BatchRequest> requests) {
     result = null;
     failure = null;
-    inFlight = requests;
+    inFlight = true;
     try {
-      group.submit(requests);
+      group.submit(new LaneRun(this, requests));
     } catch (RuntimeException e) {
-      inFlight = null;
+      inFlight = false;
       throw e;
     }
     over.acquireUninterruptibly();
-    inFlight = null;
+    inFlight = false;
     BatchResult done = result;
     if (done != null) {
       return done;
@@ -48,11 +48,6 @@ final class Lane implements ModelExecutor {
     throw failure == null
         ? new ExecutionException(ExecutionException.Kind.RUN, "the batch ended without a result")
         : failure;
-  }
-
-  /** Returns whether these requests are the ones it waits for. */
-  boolean runs(List<? extends BatchRequest> requests) {
-    return inFlight == requests;
   }
 
   /** Wakes it; called once per batch, by the thread that waits for the device. */
@@ -65,7 +60,7 @@ final class Lane implements ModelExecutor {
   /** A batch that does not end takes the whole instance with it: nothing behind it can end. */
   @Override
   public void cancel() {
-    if (inFlight != null) {
+    if (inFlight) {
       group.abandon("an execution on %s was cut".formatted(group.device()));
     }
   }
@@ -74,7 +69,7 @@ final class Lane implements ModelExecutor {
   public void close() {
     if (!closed) {
       closed = true;
-      group.leave(this);
+      group.leave();
     }
   }
 }

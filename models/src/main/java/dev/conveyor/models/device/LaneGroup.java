@@ -8,7 +8,6 @@ import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +24,6 @@ final class LaneGroup implements PipelineListener {
 
   private final GpuPlace place;
   private final int lanesAtMost;
-  private final List<Lane> lanes = new CopyOnWriteArrayList<>();
   private final DevicePool pool;
   private final Pipeline pipeline;
   private final PipelinedInstance instance;
@@ -98,16 +96,14 @@ final class LaneGroup implements PipelineListener {
       return null;
     }
     taken++;
-    Lane lane = new Lane(this);
-    lanes.add(lane);
-    return lane;
+    return new Lane(this);
   }
 
   String device() {
     return place.gpu().device();
   }
 
-  synchronized void submit(List<? extends BatchRequest> requests) {
+  synchronized void submit(LaneRun requests) {
     try {
       instance.submit(requests);
     } catch (ExecutionException e) {
@@ -122,24 +118,13 @@ final class LaneGroup implements PipelineListener {
 
   @Override
   public void onResult(List<? extends BatchRequest> requests, BatchResult result) {
-    for (Lane lane : lanes) {
-      if (lane.runs(requests)) {
-        lane.end(result, null);
-        return;
-      }
-    }
-    result.discard();
+    LaneRun.laneOf(requests).end(result, null);
   }
 
   @Override
   public void onFailure(List<? extends BatchRequest> requests, ExecutionException failure) {
     noteLostPipeline();
-    for (Lane lane : lanes) {
-      if (lane.runs(requests)) {
-        lane.end(null, failure);
-        return;
-      }
-    }
+    LaneRun.laneOf(requests).end(null, failure);
   }
 
   /** A pipeline that nobody gave up is lost because its device is. */
@@ -157,8 +142,7 @@ final class LaneGroup implements PipelineListener {
   }
 
   /** The last one out gives everything back; on that lane's thread. */
-  synchronized void leave(Lane lane) {
-    lanes.remove(lane);
+  synchronized void leave() {
     left++;
     if (left == taken) {
       instance.close();

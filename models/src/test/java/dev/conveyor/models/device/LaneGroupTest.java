@@ -1,0 +1,130 @@
+package dev.conveyor.models.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Gpus;
+import dev.conveyor.memory.cuda.PinnedAllocator;
+import dev.conveyor.memory.cuda.sim.CudaSimulator;
+import dev.conveyor.memory.cuda.sim.TestKernel;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.device.sim.SimulatedModel;
+import dev.conveyor.models.device.sim.SimulatedRequest;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Lanes on threads of their own, and a device that runs in real time. */
+@Timeout(60)
+class LaneGroupTest {
+
+  private static final long MIB = 1 << 20;
+  private static final int LANES = 3;
+  private static final int RUNS = 500;
+  private static final SimulatedModel MODEL = new SimulatedModel(16, 16, 4, LANES, 1_000);
+
+  private final MemoryBudget device = new MemoryBudget("gpu-0", 64 * MIB);
+  private final MemoryBudget host = new MemoryBudget("host", 64 * MIB);
+
+  @Test
+  void shouldAnswerEachLaneThoughAllRunTheSameList() throws Exception {
+    CudaSimulator simulator = Simulators.start("real_time=1 copy_ns=1000 jitter_percent=200");
+    BufferPool pinned =
+        new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
+    GpuPlace place =
+        new GpuPlace(
+            simulator.cuda(),
+            Gpus.find(0).usable().get(0),
+            device,
+            host,
+            pinned,
+            (which, why) -> {});
+    LaneGroup group =
+        new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lanes", () -> {});
+    List<SimulatedRequest> batch =
+        List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+    ExecutorService threads = Executors.newFixedThreadPool(LANES);
+    try {
+      List<Future<Integer>> answered = new ArrayList<>();
+      for (int i = 0; i < LANES; i++) {
+        ModelExecutor lane = group.newLane();
+        answered.add(threads.submit(() -> run(place, lane, batch)));
+      }
+      for (Future<Integer> lane : answered) {
+        assertThat(lane.get()).isEqualTo(RUNS);
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    pinned.close();
+
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  private static int run(GpuPlace place, ModelExecutor lane, List<SimulatedRequest> batch) {
+    place.use();
+    int right = 0;
+    try (lane) {
+      for (int i = 0; i < RUNS; i++) {
+        List<Tensor> outputs = lane.execute(batch).outputs().get(0);
+        right += batch.get(0).isAnsweredBy(outputs) ? 1 : 0;
+        outputs.forEach(Tensor::close);
+      }
+    }
+    return right;
+  }
+
+  /** None: the kernel has no weights. */
+  private static final class Weights implements DeviceModel {
+
+    @Override
+    public List<TensorSpec> inputs() {
+      return MODEL.layout().inputs();
+    }
+
+    @Override
+    public List<TensorSpec> outputs() {
+      return MODEL.layout().outputs();
+    }
+
+    @Override
+    public long reservedBytes() {
+      return 0;
+    }
+
+    @Override
+    public DeviceEngine newEngine(EngineSite site) {
+      return new Kernel();
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private static final class Kernel implements DeviceEngine {
+
+    @Override
+    public void enqueue(int items, DeviceBatch batch, long stream) {
+      TestKernel.launch(
+          stream,
+          items,
+          batch.input(0),
+          Integer.BYTES * (long) MODEL.inWords(),
+          batch.output(0),
+          Integer.BYTES * (long) MODEL.outWords(),
+          MODEL.computeNs());
+    }
+
+    @Override
+    public void close() {}
+  }
+}
