@@ -10,6 +10,7 @@ import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -34,6 +35,10 @@ public final class LivePage extends VerticleBase {
   private static final String CONTENT_SECURITY_POLICY =
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
           + " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+  /** Modules, the first of which loads the others. */
+  static final List<String> SCRIPTS =
+      List.of("page.js", "dom.js", "models.js", "devices.js", "costs.js");
 
   private final PageSource source;
   private final long periodMs;
@@ -75,13 +80,19 @@ public final class LivePage extends VerticleBase {
   public void mount(Router router) {
     asset(router, "/", "index.html", "text/html; charset=utf-8");
     asset(router, "/page/page.css", "page.css", "text/css; charset=utf-8");
-    asset(router, "/page/page.js", "page.js", "text/javascript; charset=utf-8");
+    for (String script : SCRIPTS) {
+      asset(router, "/page/" + script, script, "text/javascript; charset=utf-8");
+    }
     asset(router, "/page/icon.svg", "icon.svg", "image/svg+xml");
     router.get("/page/picture.jpg").handler(this::onPicture);
     router.get("/events").handler(this::onBrowser);
   }
 
-  /** Shows a picture until another one comes. Callable from any thread. */
+  /**
+   * Shows a picture until another one comes. Callable from any thread.
+   *
+   * @param caption what the picture says, for those who do not see it
+   */
   public synchronized void show(byte[] jpeg, String caption) {
     Picture before = picture;
     picture = new Picture(Buffer.buffer(jpeg), caption, before == null ? 1 : before.number() + 1);

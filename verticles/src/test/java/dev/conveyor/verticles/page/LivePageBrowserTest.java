@@ -92,6 +92,19 @@ final class LivePageBrowserTest {
     assertThat(browser.evaluate("document.querySelectorAll('.cost').length")).isEqualTo(0);
   }
 
+  @Test
+  void shouldShowWhatThePictureSaysOnce() {
+    page.show(new byte[] {1}, HOSTILE);
+
+    browser.waitUntil("!document.getElementById('picture-section').hidden");
+    assertThat(browser.evaluate("document.querySelector('#picture img').alt")).isEqualTo(HOSTILE);
+    assertThat(text("document.getElementById('picture')")).isEmpty();
+
+    page.show(new byte[] {2}, "b.jpg: pass");
+    browser.waitUntil("document.querySelector('#picture img').alt === 'b.jpg: pass'");
+    assertThat(browser.evaluate("document.querySelectorAll('#picture img').length")).isEqualTo(1);
+  }
+
   private static JsonObject notRunYet(int items) {
     return size(items, 20.0).put("samples", 0).put("measuredMs", 0.0);
   }

@@ -42,7 +42,9 @@ final class LivePageTest {
   @Test
   void shouldServeThePageWithAPolicyThatForbidsOtherHosts() throws Exception {
     serve(page(JsonObject::new));
-    for (String path : List.of("/", "/page/page.css", "/page/page.js", "/page/icon.svg")) {
+    List<String> paths = new ArrayList<>(List.of("/", "/page/page.css", "/page/icon.svg"));
+    LivePage.SCRIPTS.forEach(script -> paths.add("/page/" + script));
+    for (String path : paths) {
       HttpResponse<String> response =
           client.send(HttpRequest.newBuilder(uri(path)).build(), BodyHandlers.ofString());
       assertThat(response.statusCode()).as(path).isEqualTo(200);
