@@ -88,7 +88,7 @@ final class Agenda {
           refresh(model, nowNs, rejected);
           return;
         }
-        placement.device.setLatestStart(placement, latestStart(model, turnNs));
+        placement.device.setLatestStart(placement, latestStart(model, turnNs, nowNs));
       }
     }
   }
@@ -113,7 +113,7 @@ final class Agenda {
               : Batcher.NOT_READY;
       if (turnNs != Batcher.NOT_READY) {
         queued = true;
-        placement.device.put(placement, level, latestStart(model, turnNs));
+        placement.device.put(placement, level, latestStart(model, turnNs, nowNs));
         continue;
       }
       placement.device.remove(placement);
@@ -169,12 +169,12 @@ final class Agenda {
    * others back by a whole fairness window; so it comes after those that keep up, and is ordered by
    * its deadlines among its like.
    */
-  private double latestStart(ModelState model, long latestNs) {
+  private double latestStart(ModelState model, long latestNs, long nowNs) {
     if (latestNs == Batcher.NEVER) {
       return Double.POSITIVE_INFINITY;
     }
     double latest = sinceOrigin(latestNs);
-    return model.isOverloaded() ? latest + OVERLOADED_LATER_NS : latest;
+    return model.isOverloaded(nowNs) ? latest + OVERLOADED_LATER_NS : latest;
   }
 
   private double sinceOrigin(long timeNs) {

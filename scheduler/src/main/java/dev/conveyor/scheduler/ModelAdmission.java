@@ -49,6 +49,11 @@ final class ModelAdmission {
     this.cell = cell;
   }
 
+  /** Returns true if front ends kept requests out within the last objective. */
+  boolean hasRefusedLately(long nowNs) {
+    return cell.hasRefusedWithin(model.plan.serviceLevel().latencyObjective().toNanos(), nowNs);
+  }
+
   /** Takes over the settings of the model's plan. */
   void replan() {
     Admission admission = model.plan.admission();

@@ -123,11 +123,14 @@ final class ModelState {
 
   /**
    * Returns true from when more waits than can be served within the objective until a good part of
-   * it is gone: requests of the model are late by its own doing.
+   * it is gone, or while front ends keep requests out: the model is late by its own doing.
    */
-  boolean isOverloaded() {
+  boolean isOverloaded(long nowNs) {
     double most = servableItems();
-    overloaded = most > 0 && batcher.queue().items() >= (overloaded ? OVERLOAD_ENDS * most : most);
+    overloaded =
+        most > 0
+            && (batcher.queue().items() >= (overloaded ? OVERLOAD_ENDS * most : most)
+                || admission.hasRefusedLately(nowNs));
     return overloaded;
   }
 

@@ -51,8 +51,22 @@ final class OverloadTest {
     assertThat(firstWithBusyRequests(15)).isEqualTo("calm");
   }
 
-  /** Returns what runs first: one request that has time, or so many that have little. */
+  @Test
+  void shouldTakeAModelForOverloadedWhoseRequestsFrontEndsKeepOut() {
+    LoadCell busy = new LoadCell();
+    assertThat(firstWithBusyRequests(1, busy)).isEqualTo("busy");
+    busy.refused(T0 + MS - 100 * MS);
+    assertThat(firstWithBusyRequests(1, busy)).as("an objective ago").isEqualTo("busy");
+    busy.refused(T0 + MS - 100 * MS + 1);
+    assertThat(firstWithBusyRequests(1, busy)).isEqualTo("calm");
+  }
+
   private static String firstWithBusyRequests(int requests) {
+    return firstWithBusyRequests(requests, new LoadCell());
+  }
+
+  /** Returns what runs first: one request that has time, or so many that have little. */
+  private static String firstWithBusyRequests(int requests, LoadCell busy) {
     Scheduler scheduler = new Scheduler(List.of(DeviceSpec.cpu("cpu", 1)));
     int objectiveMs = 100;
     for (String name : List.of("busy", "calm")) {
@@ -70,6 +84,7 @@ final class OverloadTest {
       scheduler.onOutcome(Objects.requireNonNull(scheduler.poll(T0)), ran(RUN_NS), T0 + MS);
       objectiveMs *= 10;
     }
+    scheduler.publishTo("busy/1", busy);
     for (int i = 0; i < requests; i++) {
       assertThat(scheduler.submit(request().model("busy").arrivalNs(T0 + MS).build(), T0 + MS))
           .isNull();

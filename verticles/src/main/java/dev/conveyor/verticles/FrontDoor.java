@@ -51,16 +51,14 @@ public final class FrontDoor {
    */
   public void enter(ServedModel model, @Nullable String tenant, long bytes, long deadlineNs) {
     long nowNs = clock.nanoTime();
+    ModelLoad load = model.door().load().get();
     InferenceException refusal =
         AdmissionRule.check(
-            model.name(),
-            model.door().load().get(),
-            1,
-            Math.max(0, bytes),
-            model.images().ahead(),
-            deadlineNs,
-            nowNs);
+            model.name(), load, 1, Math.max(0, bytes), model.images().ahead(), deadlineNs, nowNs);
     if (refusal != null) {
+      if (load.servable() && refusal.reason() == RefusalReason.DEADLINE) {
+        model.door().load().refused(nowNs);
+      }
       throw refused(model, refusal);
     }
     if (tenant != null) {

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.image;
 
 import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
@@ -127,7 +128,10 @@ public final class ImageStage {
     public Future<Prepared> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
       waiting.enter();
       return workers
-          .run(() -> decode(inputs, reply, admission), () -> inputs.forEach(Tensor::close))
+          .run(
+              // Where batches keep all cores busy, the one image beside them takes what they leave.
+              () -> ThreadPriority.lowered(false, () -> decode(inputs, reply, admission)),
+              () -> inputs.forEach(Tensor::close))
           .onComplete(done -> waiting.leave());
     }
 
