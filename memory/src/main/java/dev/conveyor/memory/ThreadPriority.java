@@ -32,6 +32,7 @@ public final class ThreadPriority {
   private static final int MOST_PASSES = 8;
 
   private static final @Nullable LibC LIBC = load();
+  private static final ThreadLocal<Boolean> LOWERED = new ThreadLocal<>();
   private static final boolean CAN_RAISE = LIBC != null && canRaise(LIBC);
 
   private ThreadPriority() {}
@@ -39,6 +40,18 @@ public final class ThreadPriority {
   /** Returns true if work that starts threads can be lowered, too. */
   public static boolean canRaise() {
     return CAN_RAISE;
+  }
+
+  /**
+   * Lowers this thread for good, once: later calls cost nothing. For threads that do nothing else,
+   * and start none.
+   */
+  public static void lowerThisThread() {
+    LibC libc = LIBC;
+    if (libc != null && !Boolean.TRUE.equals(LOWERED.get())) {
+      set(libc, libc.gettid(), LOWEST);
+      LOWERED.set(true);
+    }
   }
 
   /**

@@ -24,6 +24,18 @@ final class ThreadPriorityTest {
   }
 
   @Test
+  void shouldLowerAThreadForGood() throws Exception {
+    assumeTrue(Files.isDirectory(Path.of("/proc/self/task")), "threads have priorities on Linux");
+    int own = ThreadPriority.current();
+    ExecutorService pool = Executors.newSingleThreadExecutor();
+    pool.submit(ThreadPriority::lowerThisThread).get(60, TimeUnit.SECONDS);
+    pool.submit(ThreadPriority::lowerThisThread).get(60, TimeUnit.SECONDS);
+    assertThat(pool.submit(ThreadPriority::current).get(60, TimeUnit.SECONDS)).isEqualTo(19);
+    assertThat(ThreadPriority.current()).isEqualTo(own);
+    pool.shutdown();
+  }
+
+  @Test
   void shouldSetBackThreadsThatTheWorkLeavesBehind() throws Exception {
     assumeTrue(ThreadPriority.canRaise(), "needs the permission to raise a priority");
     ExecutorService left =

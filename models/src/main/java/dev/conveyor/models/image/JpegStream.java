@@ -2,6 +2,7 @@ package dev.conveyor.models.image;
 
 import dev.conveyor.models.InferenceException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,7 +37,7 @@ final class JpegStream {
 
   /** Reads {@code bytes} from index 0 to the limit. */
   JpegStream(ByteBuffer bytes) {
-    this.bytes = bytes;
+    this.bytes = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN); // the lowest is the first
   }
 
   static boolean startsAt(ByteBuffer bytes) {
@@ -113,26 +114,38 @@ final class JpegStream {
   private int nextMarker() {
     int end = bytes.limit();
     int at = position;
-    while (at < end) {
-      while (at + Long.BYTES <= end && !hasFf(bytes.getLong(at))) {
-        at += Long.BYTES;
+    while ((at = nextFf(at)) < end) {
+      at++;
+      while (at < end && bytes.get(at) == (byte) 0xFF) {
+        at++;
       }
-      if (at < end && bytes.get(at++) == (byte) 0xFF) {
-        while (at < end && bytes.get(at) == (byte) 0xFF) {
-          at++;
-        }
-        if (at < end && bytes.get(at++) != 0) {
-          position = at;
-          return bytes.get(at - 1) & 0xFF;
-        }
+      if (at < end && bytes.get(at++) != 0) {
+        position = at;
+        return bytes.get(at - 1) & 0xFF;
       }
     }
     throw truncated();
   }
 
-  /** The usual test for a zero byte in a word, of the complement. */
-  private static boolean hasFf(long word) {
-    return ((~word - 0x0101010101010101L) & word & 0x8080808080808080L) != 0;
+  /** Returns where the next FF is, or the limit: eight bytes at a time, for there are few. */
+  private int nextFf(int from) {
+    int end = bytes.limit();
+    int at = from;
+    for (; at + Long.BYTES <= end; at += Long.BYTES) {
+      long found = ffs(bytes.getLong(at));
+      if (found != 0) {
+        return at + Long.numberOfTrailingZeros(found) / Byte.SIZE;
+      }
+    }
+    while (at < end && bytes.get(at) != (byte) 0xFF) {
+      at++;
+    }
+    return at;
+  }
+
+  /** The usual test for a zero byte in a word, of the complement; its lowest bit is exact. */
+  private static long ffs(long word) {
+    return (~word - 0x0101010101010101L) & word & 0x8080808080808080L;
   }
 
   /** Reads the length of a segment and returns where the segment ends. */

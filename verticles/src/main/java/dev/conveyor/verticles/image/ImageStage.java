@@ -129,8 +129,12 @@ public final class ImageStage {
       waiting.enter();
       return workers
           .run(
-              // Where batches keep all cores busy, the one image beside them takes what they leave.
-              () -> ThreadPriority.lowered(false, () -> decode(inputs, reply, admission)),
+              () -> {
+                // Where batches keep all cores busy, the one image beside them takes what they
+                // leave.
+                ThreadPriority.lowerThisThread();
+                return decode(inputs, reply, admission);
+              },
               () -> inputs.forEach(Tensor::close))
           .onComplete(done -> waiting.leave());
     }

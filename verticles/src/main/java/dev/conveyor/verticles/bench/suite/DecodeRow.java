@@ -12,6 +12,7 @@ import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.ImageInputs;
 import dev.conveyor.verticles.bench.host.ProcFs;
 import dev.conveyor.verticles.image.ImageStage;
+import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import java.nio.ByteBuffer;
@@ -22,7 +23,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.DoubleAdder;
@@ -106,28 +106,46 @@ final class DecodeRow {
     }
   }
 
-  /** Keeps as many images in the stage as there are workers, and one for each that waits. */
+  /**
+   * Keeps as many images in the stage as there are workers, and one for each that waits. They are
+   * given to it by an event loop, as by the server.
+   */
   private Loop staged(Vertx vertx, ImageInputs images, List<ByteBuffer> frames) {
     return (deadlineNs, done) -> {
       int most = 2 * lab.cores();
-      Semaphore room = new Semaphore(most);
-      ReplyTo nobody = ReplyTo.unheard();
-      for (int i = 0; System.nanoTime() - deadlineNs < 0; i++) {
-        room.acquire();
-        Tensor image = Tensor.of(INPUT, DataType.BYTES, Shape.of(1), frames.get(i % frames.size()));
-        vertx.runOnContext(
-            v ->
-                images
-                    .preprocess(List.of(image), nobody, () -> {})
-                    .onSuccess(
-                        prepared -> {
-                          prepared.inputs().forEach(Tensor::close);
-                          done.incrementAndGet();
-                        })
-                    .onComplete(end -> room.release()));
+      CountDownLatch ended = new CountDownLatch(most);
+      Context context = vertx.getOrCreateContext();
+      for (int i = 0; i < most; i++) {
+        int first = i;
+        context.runOnContext(v -> stageNext(images, frames, first, deadlineNs, done, ended));
       }
-      room.acquire(most);
+      ended.await();
     };
+  }
+
+  private static void stageNext(
+      ImageInputs images,
+      List<ByteBuffer> frames,
+      int index,
+      long deadlineNs,
+      AtomicLong done,
+      CountDownLatch ended) {
+    if (System.nanoTime() - deadlineNs >= 0) {
+      ended.countDown();
+      return;
+    }
+    ByteBuffer frame = frames.get(index % frames.size());
+    images
+        .preprocess(
+            List.of(Tensor.of(INPUT, DataType.BYTES, Shape.of(1), frame)),
+            ReplyTo.unheard(),
+            () -> {})
+        .onSuccess(
+            prepared -> {
+              prepared.inputs().forEach(Tensor::close);
+              done.incrementAndGet();
+            })
+        .onComplete(end -> stageNext(images, frames, index + 1, deadlineNs, done, ended));
   }
 
   private static Loop plain(OpenCvLoop openCv, List<ByteBuffer> frames) {
