@@ -81,6 +81,11 @@ record DecodeStep(
     return List.of(Tensor.of("image", type, shape, pixels));
   }
 
+  @Override
+  public boolean decodesImages() {
+    return true;
+  }
+
   private static void decode(ImagePreprocessor decoder, ByteBuffer image, int i, ByteBuffer to) {
     try {
       decoder.process(image, to, i * decoder.outputBytesPerImage());

@@ -32,4 +32,12 @@ public interface Step {
    * @throws dev.conveyor.models.InferenceException if these values cannot be used
    */
   List<Tensor> run(List<Tensor> inputs);
+
+  /**
+   * Returns whether it decodes images, which takes milliseconds each. It then runs on the threads
+   * that decode the images of models, at their priority: below that of batches.
+   */
+  default boolean decodesImages() {
+    return false;
+  }
 }

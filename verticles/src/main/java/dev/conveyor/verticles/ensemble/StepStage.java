@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.ensemble;
 
+import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
@@ -7,6 +8,7 @@ import dev.conveyor.models.steps.Step;
 import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.CoreWorkers;
+import dev.conveyor.verticles.image.ImageStage;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.List;
@@ -22,6 +24,7 @@ public final class StepStage {
   static final int MAX_WAITING = 1024 * Items.WINDOW;
 
   private final CoreWorkers workers;
+  private final CoreWorkers decoders;
 
   /** Creates workers that have the machine to themselves. */
   public StepStage(Vertx vertx, int cores) {
@@ -30,15 +33,21 @@ public final class StepStage {
 
   /** Creates workers that leave cores to the batches. */
   public StepStage(Vertx vertx, int cores, CoreBudget budget) {
-    this.workers =
-        new CoreWorkers(
-            vertx,
-            "step",
-            cores,
-            budget,
-            CoreBudget.Work.STEP,
-            MAX_WAITING,
-            MAX_WAITING + " steps wait for a worker already");
+    this.workers = workers(vertx, "step", cores, budget, CoreBudget.Work.STEP);
+    // The threads of the images of models: an executor of Vert.x is shared by its name.
+    this.decoders = workers(vertx, ImageStage.THREADS, cores, budget, CoreBudget.Work.DECODE);
+  }
+
+  private static CoreWorkers workers(
+      Vertx vertx, String name, int cores, CoreBudget budget, CoreBudget.Work kind) {
+    return new CoreWorkers(
+        vertx,
+        name,
+        cores,
+        budget,
+        kind,
+        MAX_WAITING,
+        MAX_WAITING + " steps wait for a worker already");
   }
 
   /**
@@ -47,12 +56,21 @@ public final class StepStage {
    * @param reply work that nobody waits for any more is not begun
    */
   Future<List<Tensor>> run(Step step, List<Tensor> inputs, ReplyTo reply) {
-    return workers.run(() -> runNow(step, inputs, reply), () -> inputs.forEach(Tensor::close));
+    Runnable refused = () -> inputs.forEach(Tensor::close);
+    if (step.decodesImages()) {
+      return decoders.run(
+          () -> {
+            ThreadPriority.lowerThisThread();
+            return runNow(step, inputs, reply);
+          },
+          refused);
+    }
+    return workers.run(() -> runNow(step, inputs, reply), refused);
   }
 
   /** Stops the workers once they are idle. */
   public Future<Void> close() {
-    return workers.close();
+    return Future.join(workers.close(), decoders.close()).mapEmpty();
   }
 
   private static List<Tensor> runNow(Step step, List<Tensor> inputs, ReplyTo reply) {

@@ -36,6 +36,9 @@ public final class ImageStage {
   /** Requests that wait for a worker or are on one. */
   static final int MAX_WAITING = 1024;
 
+  /** Name of the threads that decode. They run at the lowest priority of the system. */
+  public static final String THREADS = "image";
+
   private final CoreWorkers workers;
   private final BufferPool pool;
   private final long maxPixels;
@@ -52,7 +55,7 @@ public final class ImageStage {
     this.workers =
         new CoreWorkers(
             vertx,
-            "image",
+            THREADS,
             cores,
             budget,
             CoreBudget.Work.DECODE,
