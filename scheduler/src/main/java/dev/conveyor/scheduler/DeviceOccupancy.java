@@ -43,15 +43,33 @@ final class DeviceOccupancy {
     this.controller = new ConcurrencyController(stretches, capacity, capacity);
   }
 
-  /** Returns false if another batch would be too many. */
-  boolean admitsOneMore() {
-    if (active.size() < controller.limit()) {
+  /**
+   * Returns false if another batch would be too many. One that takes longer than such batches do
+   * counts no more, since it may never end.
+   */
+  boolean admitsOneMore(long nowNs) {
+    if (active.size() < controller.limit() || untilOneMoreNs(nowNs) <= 0) {
       return true;
     }
     for (int i = 0; !heldBack && i < placements.size(); i++) {
       heldBack = placements.get(i).model.batcher.queue().requests() > 0;
     }
     return false;
+  }
+
+  /** Returns when another batch may run even if none ends; 0 or less if one may now. */
+  long untilOneMoreNs(long nowNs) {
+    int surplus = active.size() - controller.limit();
+    long untilNs = 0;
+    for (int i = 0; i < active.size() && surplus >= 0; i++) {
+      long leftNs = active.get(i).turnLeftNs(nowNs);
+      if (leftNs <= 0) {
+        surplus--;
+      } else {
+        untilNs = untilNs == 0 ? leftNs : Math.min(untilNs, leftNs);
+      }
+    }
+    return surplus < 0 ? 0 : untilNs;
   }
 
   void started(InstanceState instance) {

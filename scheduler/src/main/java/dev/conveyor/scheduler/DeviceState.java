@@ -155,17 +155,25 @@ final class DeviceState {
   }
 
   /** Returns true if a batch of so many units could run here that nothing queued would miss. */
-  boolean hasSpareRoom(int units) {
-    return room() >= units && runQueue.isEmpty() && occupancy.admitsOneMore();
+  boolean hasSpareRoom(int units, long nowNs) {
+    return room() >= units && runQueue.isEmpty() && occupancy.admitsOneMore(nowNs);
   }
 
   /** Returns the model that is to run here next, or null. */
-  @Nullable Placement choose() {
+  @Nullable Placement choose(long nowNs) {
     int room = room();
     RunQueue.Entry<Placement> next =
-        room == 0 || runQueue.isEmpty() || !occupancy.admitsOneMore()
+        room == 0 || runQueue.isEmpty() || !occupancy.admitsOneMore(nowNs)
             ? null
             : runQueue.choose(room);
     return next == null ? null : next.value();
+  }
+
+  /**
+   * Returns how long what waits here for others to end, though there is room, has to at most; 0 if
+   * nothing does.
+   */
+  long heldBackNs(long nowNs) {
+    return room() == 0 || runQueue.isEmpty() ? 0 : Math.max(0, occupancy.untilOneMoreNs(nowNs));
   }
 }

@@ -20,6 +20,11 @@ final class DeviceTable {
   /** By index, as bits: the device has changed since there was nothing to run on it. */
   private final long[] changed;
 
+  /** Something is held back until then at most, if it is. */
+  private long heldUntilNs;
+
+  private boolean held;
+
   /**
    * Creates the devices; among equally used ones the first goes first.
    *
@@ -52,7 +57,11 @@ final class DeviceTable {
   }
 
   /** Returns what is to run next, on the device with the smallest part in use; null if nothing. */
-  @Nullable Placement choose() {
+  @Nullable Placement choose(long nowNs) {
+    if (held && nowNs - heldUntilNs >= 0) {
+      held = false;
+      all.forEach(device -> markChanged(device.index));
+    }
     Placement best = null;
     for (int word = 0; word < changed.length; word++) {
       long bits = changed[word];
@@ -61,9 +70,10 @@ final class DeviceTable {
         bits &= bits - 1;
         DeviceState device = all.get(word * Long.SIZE + bit);
         if (best == null || device.usedFraction() < best.device.usedFraction()) {
-          Placement candidate = device.choose();
+          Placement candidate = device.choose(nowNs);
           if (candidate == null) {
             changed[word] &= ~(1L << bit);
+            hold(device.heldBackNs(nowNs), nowNs);
           } else {
             best = candidate;
           }
@@ -71,5 +81,17 @@ final class DeviceTable {
       }
     }
     return best;
+  }
+
+  /** Returns how long until a device must be looked at again though nothing has changed. */
+  long wakeUpInNs(long nowNs) {
+    return held ? Math.max(0, heldUntilNs - nowNs) : Scheduler.NEVER;
+  }
+
+  private void hold(long forNs, long nowNs) {
+    if (forNs > 0 && (!held || nowNs + forNs - heldUntilNs < 0)) {
+      held = true;
+      heldUntilNs = nowNs + forNs;
+    }
   }
 }

@@ -102,7 +102,7 @@ final class Hedges {
   }
 
   private @Nullable Hedge hedge(ModelState model, Assignment slow, long nowNs) {
-    Placement placement = roomFor(model);
+    Placement placement = roomFor(model, nowNs);
     if (placement == null) {
       return null;
     }
@@ -138,10 +138,10 @@ final class Hedges {
   }
 
   /** Returns a place with a free instance and room that nothing queued could use, or null. */
-  private @Nullable Placement roomFor(ModelState model) {
+  private @Nullable Placement roomFor(ModelState model, long nowNs) {
     for (Placement placement : model.placements) {
       if (!placement.free.isEmpty()
-          && placement.device.hasSpareRoom(placement.nextInstance().units)
+          && placement.device.hasSpareRoom(placement.nextInstance().units, nowNs)
           && !isWaitedFor(placement.device)) {
         return placement;
       }

@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,6 +78,18 @@ final class InstanceState {
     return assignment == null
         ? 0
         : Math.max(0, assignment.batch().dispatchNs() + (long) (chargedNs / units) - nowNs);
+  }
+
+  /**
+   * Returns how long its batch may still keep others from room that is there, by {@link
+   * ExecutionLimit#turnNs}; 0 or less if it takes longer than that.
+   */
+  long turnLeftNs(long nowNs) {
+    Assignment assignment = running;
+    return assignment == null
+        ? 0
+        : ExecutionLimit.turnNs(placement.profile, assignment.batch().items())
+            - (nowNs - startedNs);
   }
 
   /** Ends the running batch: gives the room back and charges what it took. */

@@ -185,7 +185,7 @@ public final class Scheduler {
   /** Returns the next batch to run and where, or null; ask until it returns null. */
   public @Nullable Assignment poll(long nowNs) {
     agenda.settle(nowNs, intake.rejected());
-    Placement next = devices.choose();
+    Placement next = devices.choose(nowNs);
     while (next != null) {
       ModelState model = next.model;
       Batch batch = model.batcher.take(nextBatchId, nowNs, next, intake.rejected());
@@ -197,7 +197,7 @@ public final class Scheduler {
         return assignment;
       }
       agenda.refresh(model, nowNs, intake.rejected());
-      next = devices.choose();
+      next = devices.choose(nowNs);
     }
     return pollHedge(nowNs);
   }
@@ -393,7 +393,8 @@ public final class Scheduler {
    */
   public long wakeUpInNs(long nowNs) {
     agenda.settle(nowNs, intake.rejected());
-    return Math.min(agenda.wakeUpInNs(nowNs), hedges.untilDueNs(nowNs));
+    return Math.min(
+        devices.wakeUpInNs(nowNs), Math.min(agenda.wakeUpInNs(nowNs), hedges.untilDueNs(nowNs)));
   }
 
   /** Returns what was decided about requests that take long since the last call. */

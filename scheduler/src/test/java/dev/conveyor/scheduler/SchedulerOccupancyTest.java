@@ -10,6 +10,7 @@ import dev.conveyor.scheduler.profile.CostSample;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -32,6 +33,27 @@ final class SchedulerOccupancyTest {
     assertThat(occupancy.limit()).isEqualTo(1);
     assertThat(occupancy.stretch().get(1)).isCloseTo(2.5, Percentage.withPercentage(5));
     assertThat(occupancy.lastChange()).contains("1 instead of 2");
+  }
+
+  @Test
+  void shouldNotWaitForABatchThatTakesLongerThanAnyDid() {
+    addModels();
+    alternate(25);
+    while (atOnce(25) > 0) {
+      // until nothing is queued
+    }
+    submit("a");
+    submit("b");
+    Assignment stuck = Objects.requireNonNull(scheduler.poll(now));
+    assertThat(scheduler.poll(now)).as("one at a time").isNull();
+
+    long untilNs = scheduler.wakeUpInNs(now);
+    assertThat(untilNs).isBetween(10 * MS, 60 * MS);
+    assertThat(scheduler.poll(now + untilNs - 1)).as("it may still end").isNull();
+    Assignment other = Objects.requireNonNull(scheduler.poll(now + untilNs));
+    assertThat(other.instance().key()).isNotEqualTo(stuck.instance().key());
+    submit(stuck.instance().key().substring(0, 1));
+    assertThat(scheduler.poll(now + untilNs)).as("no more than there is room for").isNull();
   }
 
   @Test

@@ -20,6 +20,8 @@ public final class ExecutionLimit {
   private static final long LEAST_PATIENCE_NS = 20_000_000L;
   private static final long PATIENCE = 3;
 
+  private static final long LEAST_TURN_NS = 1_000_000L;
+
   private ExecutionLimit() {}
 
   /**
@@ -31,6 +33,15 @@ public final class ExecutionLimit {
     return profile.isKnown()
         ? Math.max(LEAST_PATIENCE_NS, PATIENCE * profile.predictTailNs(items))
         : UNKNOWN_NS;
+  }
+
+  /**
+   * Returns how long an execution of so many items may keep others from a core that is free, where
+   * they only wait because fewer at once do more work. What takes longer than it does in 99 of 100
+   * cases may have come to a stop, and then they would wait for nothing.
+   */
+  public static long turnNs(CostProfile profile, int items) {
+    return profile.isKnown() ? Math.max(LEAST_TURN_NS, profile.predictTailNs(items)) : UNKNOWN_NS;
   }
 
   /** Returns the limit of one execution of so many items. */

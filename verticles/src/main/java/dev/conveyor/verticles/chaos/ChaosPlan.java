@@ -33,6 +33,11 @@ public record ChaosPlan(
     this(faults, duration, 1, 1, PATIENCE);
   }
 
+  /** Returns how long the load may be kept up at most before the first fault, to warm up. */
+  long warmUpMs() {
+    return duration.toMillis() / 4;
+  }
+
   /** Returns how long it is looked at what happens before and after a fault. */
   long windowMs() {
     long windows = 3L * faults.size() * rounds + 6;

@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +32,6 @@ public final class ChaosRun {
   private static final double LOAD = 0.7;
 
   private static final double MOST_PER_SECOND = 3000;
-  private static final long SETTLE_MS = 500;
 
   private final ChaosPlan plan;
   private final List<FaultResult> results = new ArrayList<>();
@@ -110,12 +108,12 @@ public final class ChaosRun {
       Path scratch, List<Fault> faults, @Nullable FakeClock clock, Consumer<FaultResult> progress)
       throws IOException, InterruptedException {
     try (ChaosServer server =
-        ChaosServer.start(scratch, MODELS, Set.copyOf(ISOLATED), plan.patience(), clock)) {
-      Traffic traffic = new Traffic(server.httpPort(), plan.patience());
+            ChaosServer.start(scratch, MODELS, Set.copyOf(ISOLATED), plan.patience(), clock);
+        Traffic traffic = new Traffic(server.httpPort(), plan.patience())) {
       double rate = Math.min(MOST_PER_SECOND, LOAD * Calibration.perSecond(traffic, MODELS));
       perSecond = perSecond == 0 ? rate : perSecond;
       try (LoadLoop load = LoadLoop.start(traffic, MODELS, WITHIN, rate)) {
-        TimeUnit.MILLISECONDS.sleep(SETTLE_MS);
+        WarmUp.await(load, plan.warmUpMs());
         Session session = new Session(plan, server, new Injector(server, traffic, clock), load);
         session.alone(faults, progress);
         if (clock == null) {

@@ -4,6 +4,7 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -21,15 +22,15 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A server in a process of its own whose models can be made to fail: its class path begins with a
- * directory that registers {@link FaultyBackend}.
+ * A server in a process of its own whose models can be made to fail: it is started by {@link
+ * FaultyMain}.
  *
  * <p>Not thread-safe: owned by the run that started it, which closes it.
  */
 final class ChaosServer implements AutoCloseable {
 
-  private static final String MAIN = "dev.conveyor.verticles.cli.Main";
-  private static final String SERVICE = "META-INF/services/dev.conveyor.models.backend.Backend";
+  private static final String CLASSES = "-XX:SharedArchiveFile=";
+  private static final String CLASSES_LOG = "-Xlog:cds";
   private static final long READY_LIMIT_NS = TimeUnit.MINUTES.toNanos(3);
   private static final long WORKER_BYTES = 768L << 20;
   private static final int WORKER_SILENCE_MS = 1000;
@@ -71,9 +72,6 @@ final class ChaosServer implements AutoCloseable {
     for (String name : names) {
       writeModel(models, name, isolated.contains(name));
     }
-    Path services = scratch.resolve("classes").resolve(SERVICE);
-    Files.createDirectories(services.getParent());
-    Files.writeString(services, FaultyBackend.class.getName() + "\n");
     int[] ports = freePorts();
     Path config = scratch.resolve("conveyor.json");
     Files.writeString(
@@ -86,17 +84,7 @@ final class ChaosServer implements AutoCloseable {
             .encodePrettily());
     EventFeed events = EventFeed.open();
     ProcessBuilder command =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseParallelGC",
-                "-Xmx512m",
-                "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-                "-D" + EventRelay.PORT + "=" + events.port(),
-                "-cp",
-                scratch.resolve("classes") + ":" + System.getProperty("java.class.path"),
-                MAIN,
-                "serve",
-                config.toString())
+        new ProcessBuilder(command(events.port(), config))
             .redirectErrorStream(true)
             .redirectOutput(scratch.resolve("server.log").toFile());
     if (clock != null) {
@@ -113,6 +101,25 @@ final class ChaosServer implements AutoCloseable {
       throw e;
     }
     return server;
+  }
+
+  /** The command line: as {@code scripts/serve} has it, but for the backend. */
+  private static List<String> command(int events, Path config) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of(
+            "-XX:+UseParallelGC",
+            "-Xms512m",
+            "-Xmx512m",
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+            "-D" + EventRelay.PORT + "=" + events));
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(option -> option.startsWith(CLASSES) || option.startsWith(CLASSES_LOG))
+        .forEach(command::add);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(FaultyMain.class.getName(), "serve", config.toString()));
+    return command;
   }
 
   int httpPort() {

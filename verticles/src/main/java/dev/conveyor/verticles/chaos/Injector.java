@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.chaos;
 
+import dev.conveyor.verticles.chaos.Traffic.Reply;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
@@ -160,7 +161,7 @@ final class Injector {
 
   /** Sends one poisoned request and 31 others at the same time. */
   private void poison(Tally tally, Poison poison, float amount, @Nullable String message) {
-    List<CompletableFuture<Answer>> answers = new ArrayList<>();
+    List<CompletableFuture<Reply>> answers = new ArrayList<>();
     for (int i = 0; i < BATCH; i++) {
       float[] row = new float[Traffic.WIDTH];
       row[0] = i == BATCH / 2 ? poison.mark() : i;
@@ -169,8 +170,8 @@ final class Injector {
       answers.add(
           i == BATCH / 2 ? traffic.poison(victim, row, message) : traffic.send(victim, row, true));
     }
-    for (CompletableFuture<Answer> answer : answers) {
-      tally.count(answer.join(), false, 0);
+    for (CompletableFuture<Reply> answer : answers) {
+      tally.count(answer.join().answer(), false, 0);
     }
   }
 

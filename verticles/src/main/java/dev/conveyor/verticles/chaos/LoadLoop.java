@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.chaos;
 
 import dev.conveyor.verticles.chaos.Answer.Outcome;
+import dev.conveyor.verticles.chaos.Traffic.Reply;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
@@ -103,20 +104,20 @@ final class LoadLoop implements AutoCloseable {
     }
     boolean ofVictim = model.equals(victim);
     Tally window = tally;
-    long startNs = System.nanoTime();
-    CompletableFuture<Answer> unused =
+    CompletableFuture<Reply> unused =
         traffic
             .send(model, row, ofVictim && faulty)
             .whenComplete(
-                (answer, failure) -> {
+                (reply, failure) -> {
                   inFlight.release();
-                  if (ofVictim && answer != null && answer.outcome() == Outcome.RIGHT) {
-                    lastRightOfVictimNs = startNs;
+                  if (reply == null) {
+                    window.count(Answer.lost(model + ": " + failure), !ofVictim, 0);
+                    return;
                   }
-                  window.count(
-                      answer == null ? Answer.lost(model + ": " + failure) : answer,
-                      !ofVictim,
-                      System.nanoTime() - startNs);
+                  if (ofVictim && reply.answer().outcome() == Outcome.RIGHT) {
+                    lastRightOfVictimNs = reply.sentNs();
+                  }
+                  window.count(reply.answer(), !ofVictim, reply.doneNs() - reply.sentNs());
                 });
   }
 }

@@ -1,25 +1,31 @@
 package dev.conveyor.verticles.chaos;
 
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.PoolOptions;
+import io.vertx.core.http.RequestOptions;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Sends requests to identity models and holds every answer against what was sent.
  *
- * <p>Thread-safe.
+ * <p>Thread-safe. Owns an event loop until {@link #close}; answers are told on it. One thread for
+ * everything, because the client shares the cores with the server: a model that comes back answers
+ * a thousand requests at once, and a client that takes a second to digest them makes the other
+ * models look slow while the server is idle.
  */
-final class Traffic {
+final class Traffic implements AutoCloseable {
 
   /** Elements of a request. */
   static final int WIDTH = 16;
@@ -27,9 +33,24 @@ final class Traffic {
   private static final String HEAD_LENGTH = "Inference-Header-Content-Length";
   private static final int TEXT_LENGTH = 300;
 
+  /** More than are ever under way: none waits for another's connection. */
+  private static final int MOST_CONNECTIONS = 4096;
+
+  private record Received(int status, @Nullable String headLength, Buffer body) {}
+
+  /**
+   * What became of a request, and when, by {@link System#nanoTime} on the client's event loop: what
+   * a request waited for that loop before it was sent is no part of it.
+   */
+  record Reply(Answer answer, long sentNs, long doneNs) {}
+
+  private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
   private final HttpClient client =
-      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-  private final String base;
+      vertx.createHttpClient(
+          new HttpClientOptions().setTcpNoDelay(true),
+          new PoolOptions().setHttp1MaxSize(MOST_CONNECTIONS));
+  private final Context context = vertx.getOrCreateContext();
+  private final int port;
   private final byte[] head;
   private final Duration patience;
 
@@ -40,7 +61,7 @@ final class Traffic {
    */
   Traffic(int port, Duration patience) {
     this.patience = patience;
-    this.base = "http://127.0.0.1:" + port + "/v2/models/";
+    this.port = port;
     JsonObject input =
         new JsonObject()
             .put("name", "INPUT0")
@@ -55,89 +76,127 @@ final class Traffic {
             .getBytes(StandardCharsets.UTF_8);
   }
 
+  @Override
+  public void close() {
+    vertx.close().toCompletionStage().toCompletableFuture().join();
+  }
+
   /**
    * Sends a request that should be answered with what it holds.
    *
    * @param mayBeRefused whether it may be told to come again
    */
-  CompletableFuture<Answer> send(String model, float[] row, boolean mayBeRefused) {
-    return exchange(model, row)
-        .handle(
-            (response, failure) -> {
-              if (response == null) {
-                return lost(model, failure);
-              } else if (response.statusCode() == 200 && holds(response, row)) {
-                return Answer.RIGHT;
-              } else if (mayBeRefused && response.statusCode() == 503) {
-                return Answer.RIGHT_ERROR;
-              }
-              return wrong(model, response);
-            });
+  CompletableFuture<Reply> send(String model, float[] row, boolean mayBeRefused) {
+    return exchange(
+        model,
+        row,
+        (response, failure) -> {
+          if (response == null) {
+            return lost(model, failure);
+          } else if (response.status() == 200 && holds(response, row)) {
+            return Answer.RIGHT;
+          } else if (mayBeRefused && response.status() == 503) {
+            return Answer.RIGHT_ERROR;
+          }
+          return wrong(model, response);
+        });
   }
 
   /**
    * Sends a request that should fail alone, with this in its message; null if it should succeed.
    */
-  CompletableFuture<Answer> poison(String model, float[] row, @Nullable String message) {
+  CompletableFuture<Reply> poison(String model, float[] row, @Nullable String message) {
     if (message == null) {
       return send(model, row, true);
     }
-    return exchange(model, row)
-        .handle(
-            (response, failure) -> {
-              if (response == null) {
-                return lost(model, failure);
-              }
-              boolean own = response.statusCode() >= 400 && text(response).contains(message);
-              return own || response.statusCode() == 503
-                  ? Answer.RIGHT_ERROR
-                  : wrong(model + ", poisoned", response);
-            });
+    return exchange(
+        model,
+        row,
+        (response, failure) -> {
+          if (response == null) {
+            return lost(model, failure);
+          }
+          boolean own = response.status() >= 400 && text(response).contains(message);
+          return own || response.status() == 503
+              ? Answer.RIGHT_ERROR
+              : wrong(model + ", poisoned", response);
+        });
   }
 
   private static Answer lost(String model, @Nullable Throwable failure) {
     return Answer.lost("%s: no answer: %s".formatted(model, failure));
   }
 
-  private static Answer wrong(String model, HttpResponse<byte[]> response) {
+  private static Answer wrong(String model, Received response) {
     String text =
-        response.statusCode() == 200 ? "outputs that are not its own" : text(response).strip();
+        response.status() == 200 ? "outputs that are not its own" : text(response).strip();
     return Answer.wrong(
         "%s: HTTP %d: %s"
             .formatted(
                 model,
-                response.statusCode(),
+                response.status(),
                 text.length() > TEXT_LENGTH ? text.substring(0, TEXT_LENGTH) : text));
   }
 
-  private static String text(HttpResponse<byte[]> response) {
-    return new String(response.body(), StandardCharsets.UTF_8);
+  private static String text(Received response) {
+    return response.body().toString(StandardCharsets.UTF_8);
   }
 
-  private CompletableFuture<HttpResponse<byte[]>> exchange(String model, float[] row) {
-    ByteBuffer body =
-        ByteBuffer.allocate(head.length + 4 * WIDTH).order(ByteOrder.LITTLE_ENDIAN).put(head);
+  private CompletableFuture<Reply> exchange(
+      String model,
+      float[] row,
+      BiFunction<@Nullable Received, @Nullable Throwable, Answer> judge) {
+    Buffer body = Buffer.buffer(head.length + 4 * WIDTH).appendBytes(head);
     for (float element : row) {
-      body.putFloat(element);
+      body.appendFloatLE(element);
     }
-    return client.sendAsync(
-        HttpRequest.newBuilder(URI.create(base + model + "/infer"))
-            .timeout(patience)
-            .header(HEAD_LENGTH, Integer.toString(head.length))
-            .POST(HttpRequest.BodyPublishers.ofByteArray(body.array()))
-            .build(),
-        HttpResponse.BodyHandlers.ofByteArray());
+    RequestOptions options =
+        new RequestOptions()
+            .setMethod(HttpMethod.POST)
+            .setHost("127.0.0.1")
+            .setPort(port)
+            .setURI("/v2/models/" + model + "/infer")
+            .setTimeout(patience.toMillis())
+            .putHeader(HEAD_LENGTH, Integer.toString(head.length));
+    CompletableFuture<Reply> reply = new CompletableFuture<>();
+    context.runOnContext(
+        v -> {
+          long sentNs = System.nanoTime();
+          client
+              .request(options)
+              .compose(request -> request.send(body))
+              .compose(
+                  response ->
+                      response
+                          .body()
+                          .map(
+                              bytes ->
+                                  new Received(
+                                      response.statusCode(),
+                                      response.getHeader(HEAD_LENGTH),
+                                      bytes)))
+              .onComplete(
+                  done -> {
+                    long doneNs = System.nanoTime();
+                    Answer answer = judge.apply(done.result(), done.cause());
+                    reply.complete(new Reply(answer, sentNs, doneNs));
+                  });
+        });
+    return reply;
   }
 
-  private static boolean holds(HttpResponse<byte[]> response, float[] row) {
-    byte[] body = response.body();
-    int from =
-        response.headers().firstValue(HEAD_LENGTH).map(Integer::parseInt).orElse(body.length);
-    if (body.length - from != 4 * WIDTH) {
+  private static boolean holds(Received response, float[] row) {
+    Buffer body = response.body();
+    String length = response.headLength();
+    int from = length == null ? body.length() : Integer.parseInt(length);
+    if (body.length() - from != 4 * WIDTH) {
       return false;
     }
-    float[] got = new float[WIDTH];
-    ByteBuffer.wrap(body, from, 4 * WIDTH).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(got);
-    return Arrays.equals(got, row);
+    for (int i = 0; i < WIDTH; i++) {
+      if (Float.compare(body.getFloatLE(from + 4 * i), row[i]) != 0) {
+        return false;
+      }
+    }
+    return true;
   }
 }

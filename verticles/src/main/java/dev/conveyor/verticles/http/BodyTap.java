@@ -108,7 +108,7 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private static @Nullable Channel channel(HttpConnection connection) {
+  static @Nullable Channel channel(HttpConnection connection) {
     return connection instanceof ConnectionBase base ? base.channel() : null;
   }
 }

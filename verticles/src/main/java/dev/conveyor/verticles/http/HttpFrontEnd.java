@@ -108,6 +108,7 @@ public final class HttpFrontEnd extends VerticleBase {
       return;
     }
     BodyTap.install(connection);
+    AcceptPace.install(connection);
   }
 
   @SuppressWarnings("NullAway") // both are set by start(), which precedes every request

@@ -9,6 +9,8 @@ import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -40,6 +42,24 @@ final class ConnectionLimitTest {
         }
       }
       assertThat(status).isEqualTo("HTTP/1.1 200 OK");
+    }
+  }
+
+  @Test
+  void shouldLetInAllThatComeAtOnce() throws IOException {
+    Files.createDirectories(dir);
+    List<RawConnection> all = new ArrayList<>();
+    try (TestServer server = TestServer.start(new TestModels(dir), new JsonObject())) {
+      for (int i = 0; i < 200; i++) {
+        all.add(new RawConnection(server.httpPort()));
+      }
+      for (RawConnection connection : all) {
+        assertThat(connection.send(LIVE).statusLine()).isEqualTo("HTTP/1.1 200 OK");
+      }
+    } finally {
+      for (RawConnection connection : all) {
+        connection.close();
+      }
     }
   }
 }
