@@ -86,9 +86,9 @@ public final class ProcFs {
     boolean found = false;
     try (DirectoryStream<Path> threads = Files.newDirectoryStream(process(pid).resolve("task"))) {
       for (Path thread : threads) {
-        if (Files.readString(thread.resolve("comm")).strip().equals(name)) {
-          String[] times = Files.readString(thread.resolve("schedstat")).split(" ", -1);
-          ns += Long.parseLong(times[0]);
+        OptionalLong one = namedThreadNs(thread, name);
+        if (one.isPresent()) {
+          ns += one.getAsLong();
           found = true;
         }
       }
@@ -96,6 +96,18 @@ public final class ProcFs {
       return OptionalDouble.empty();
     }
     return found ? OptionalDouble.of(ns / 1e9) : OptionalDouble.empty();
+  }
+
+  private static OptionalLong namedThreadNs(Path thread, String name) {
+    try {
+      if (!Files.readString(thread.resolve("comm")).strip().equals(name)) {
+        return OptionalLong.empty();
+      }
+      String[] times = Files.readString(thread.resolve("schedstat")).split(" ", -1);
+      return OptionalLong.of(Long.parseLong(times[0]));
+    } catch (IOException e) {
+      return OptionalLong.empty(); // ended since the directory was read
+    }
   }
 
   /** Returns the physical memory a process occupies. */

@@ -19,6 +19,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
@@ -72,6 +73,14 @@ final class DecodeRow {
                       .put("input", PipelineConfigs.imageInput(INPUT, WIDTH, HEIGHT))
                       .encode()));
       OpenCvLoop openCv = new OpenCvLoop(WIDTH, HEIGHT);
+      Settling settling =
+          Settling.await(
+              length -> {
+                Turns.Amount unused = window(length, staged(vertx, images, frames), 1, wall, 0);
+              },
+              Settling.compilerOf(ProcessHandle.current().pid()),
+              lab.warmup());
+      Arrays.fill(wall, 0);
       List<Turns.Amount> sides =
           Turns.run(
               lab,
@@ -90,7 +99,7 @@ final class DecodeRow {
           String.format(
               Locale.ROOT,
               "720p JPEG to %d x %d FP32, %d threads each, %d windows by turns; per CPU second: the"
-                  + " server's stage %.1f, plain OpenCV calls %.1f; per second: %.1f and %.1f",
+                  + " server's stage %.1f, plain OpenCV calls %.1f; per second: %.1f and %.1f; %s",
               WIDTH,
               HEIGHT,
               lab.cores(),
@@ -98,7 +107,8 @@ final class DecodeRow {
               sides.get(0).rate(),
               sides.get(1).rate(),
               wall[0] / wall[1],
-              wall[2] / wall[3]));
+              wall[2] / wall[3],
+              settling.how()));
     } finally {
       stage.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
       vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);

@@ -8,6 +8,7 @@ import dev.conveyor.verticles.bench.load.LoadPoint;
 import dev.conveyor.verticles.bench.load.Payloads;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -83,6 +84,8 @@ final class PipelinesSuite implements Suite {
   private Measured pair() throws Exception {
     try (HttpLoad load = HttpLoad.on(lab, server())) {
       List<String> models = List.of(TWINS.get(0), TWINS.get(1), PAIR);
+      Settling unused = load.settle(TWINS.get(0), CONCURRENCY);
+      Settling settling = load.settle(PAIR, CONCURRENCY);
       double[] best = new double[models.size()];
       StringBuilder all = new StringBuilder();
       for (int inFlight : IN_FLIGHT) {
@@ -104,10 +107,11 @@ final class PipelinesSuite implements Suite {
               Locale.ROOT,
               "%s, binary FP32 [1,16], client on the same cores, %d windows each by turns; answers"
                   + " per second of either model alone and of both in an ensemble, by requests in"
-                  + " flight, of which the best counts%s",
+                  + " flight, of which the best counts%s; %s",
               load.client(),
               Turns.ROUNDS,
-              all));
+              all,
+              settling.how()));
     }
   }
 
@@ -121,8 +125,16 @@ final class PipelinesSuite implements Suite {
 
   private Measured tagger() throws Exception {
     try (HttpLoad load = HttpLoad.on(lab, server())) {
-      List<Turns.Amount> sides =
-          Turns.run(lab, List.of(perCpuSecond(load, "squeezenet"), perCpuSecond(load, TAGGER)));
+      Turns.Side alone = perCpuSecond(load, "squeezenet");
+      Turns.Side behind = perCpuSecond(load, TAGGER);
+      Settling settling =
+          Settling.await(
+              length -> {
+                Turns.Amount unused = behind.measure(Duration.ZERO, length);
+              },
+              server().compiler(),
+              lab.warmup());
+      List<Turns.Amount> sides = Turns.run(lab, List.of(alone, behind));
       double stage = sides.get(0).rate();
       double chained = sides.get(1).rate();
       return new Measured(
@@ -131,10 +143,11 @@ final class PipelinesSuite implements Suite {
               Locale.ROOT,
               "own client, 8 in flight, the JPEGs of the test data, %d windows each by turns; decode"
                   + " + squeezenet as one model: %.1f per CPU second; with top-k as an ensemble:"
-                  + " %.1f",
+                  + " %.1f; %s",
               Turns.ROUNDS,
               stage,
-              chained));
+              chained,
+              settling.how()));
     }
   }
 

@@ -95,9 +95,9 @@ final class ServerProcess implements AutoCloseable {
     return () -> proc.threadCpuSeconds(process.pid(), name);
   }
 
-  /** Returns the CPU time of the JVM's optimising compiler, whose name the kernel cuts. */
+  /** Returns the CPU time of the JVM's optimising compiler. */
   CpuClock compiler() {
-    return threadCpu("C2 CompilerThre");
+    return Settling.compilerOf(process.pid());
   }
 
   OptionalLong residentBytes() {

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.bench.suite;
 
+import dev.conveyor.verticles.bench.host.ProcFs;
 import dev.conveyor.verticles.bench.load.CpuClock;
 import java.time.Duration;
 import java.util.Locale;
@@ -40,6 +41,12 @@ record Settling(Duration warmup, double share) {
       windows++;
     }
     return new Settling(window.multipliedBy(windows), share);
+  }
+
+  /** Returns the CPU time of a JVM's optimising compiler, whose name the kernel cuts. */
+  static CpuClock compilerOf(long pid) {
+    ProcFs proc = ProcFs.system();
+    return () -> proc.threadCpuSeconds(pid, "C2 CompilerThre");
   }
 
   String how() {

@@ -31,6 +31,7 @@ class ProcFsTest {
     write("7/task/9/schedstat", "250000000 1 2\n");
     write("7/task/10/comm", "java\n");
     write("7/task/10/schedstat", "9000000000 1 2\n");
+    Files.createDirectories(root.resolve("7/task/11")); // of a thread that has just ended
 
     assertThat(new ProcFs(root).threadCpuSeconds(7, "loop-scheduler")).hasValue(1.75);
     assertThat(new ProcFs(root).threadCpuSeconds(7, "none")).isEmpty();
