@@ -100,6 +100,11 @@ launch() {
     # Where conf/ is: a path that a command is given is relative to the caller's directory.
     "-Dconveyor.home=$repo_root"
   )
+  if ((EUID == 0)); then
+    # What the JVM compiles nobody waits for: requests have the cores first. Others than root may do
+    # the same, but the JVM would say at every start that it might need a permission.
+    options+=(-XX:ThreadPriorityPolicy=1 -XX:CompilerThreadPriority=10)
+  fi
   if ((java_major >= 24)); then
     options+=(--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow)
   fi

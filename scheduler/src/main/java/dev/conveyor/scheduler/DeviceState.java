@@ -39,12 +39,14 @@ final class DeviceState {
   private long batchNs;
   private long changedNs;
   final DeviceOccupancy occupancy;
+  final ShortBatches shortBatches;
 
   DeviceState(DeviceSpec spec, int index, DeviceTable table) {
     this.spec = spec;
     this.index = index;
     this.table = table;
     this.occupancy = new DeviceOccupancy(spec.capacity(), placements);
+    this.shortBatches = new ShortBatches(spec.kind());
   }
 
   SchedulerSnapshot.Device snapshot(long nowNs) {

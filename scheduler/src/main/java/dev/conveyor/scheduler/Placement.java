@@ -30,6 +30,9 @@ final class Placement implements BatchCosts {
   CostProfile profile = new CostProfile();
   ModelProfile.Seed seed = ModelProfile.Seed.NONE;
 
+  /** Larger batches are hardly faster, only longer. */
+  int smallestFast = Integer.MAX_VALUE;
+
   private int boundLevel;
   private boolean hasRun;
   private long ranNs;
@@ -53,6 +56,7 @@ final class Placement implements BatchCosts {
     boundLevel = boundLevel(model.plan);
     profile = new CostProfile();
     seed = ModelProfile.Seed.NONE;
+    smallestFast = Integer.MAX_VALUE;
     costsChanged();
   }
 

@@ -152,6 +152,7 @@ public final class Scheduler {
     if (model != null && device != null) {
       Placement placement = model.placeOn(device);
       placement.seed = command.seed();
+      placement.smallestFast = ShortBatches.smallestFast(command.samples());
       for (CostSample sample : command.samples()) {
         placement.profile.seed(sample.items(), sample.busyNs());
       }
@@ -188,6 +189,7 @@ public final class Scheduler {
     Placement next = devices.choose(nowNs);
     while (next != null) {
       ModelState model = next.model;
+      model.batcher.setMostItems(next.device.shortBatches.mostItems(next, nowNs));
       Batch batch = model.batcher.take(nextBatchId, nowNs, next, intake.rejected());
       agenda.logDropped(model, nowNs);
       if (batch != null) {
@@ -219,6 +221,7 @@ public final class Scheduler {
 
   private Assignment assign(Placement placement, Batch batch, long nowNs) {
     ModelState model = placement.model;
+    placement.device.shortBatches.began(placement, nowNs);
     Assignment assignment = start(placement, batch, null, nowNs);
     model.admission.onBatch(batch, nowNs);
     loads.touch(model);

@@ -166,6 +166,14 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
     return false;
   }
 
+  /**
+   * Tells how many items the next batches may have for the sake of other models; a request of more
+   * still runs, alone.
+   */
+  public void setMostItems(int items) {
+    // Only models that have an objective can be overloaded.
+  }
+
   /** Returns why the batch cut last is not larger. */
   public final Limit limit() {
     return limit;

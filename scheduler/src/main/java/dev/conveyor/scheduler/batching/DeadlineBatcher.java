@@ -69,6 +69,11 @@ public final class DeadlineBatcher extends Batcher {
 
   private boolean hasNext;
 
+  private int mostItems = Integer.MAX_VALUE;
+
+  /** The prefix is not longer because of {@link #mostItems}. */
+  private boolean isHeldShort;
+
   /** So many items must be queued for the latest start to be worked out anew. */
   private int nextStep;
 
@@ -98,6 +103,11 @@ public final class DeadlineBatcher extends Batcher {
   public void setPlaces(int parallelism, long leastCostNs) {
     this.parallelism = parallelism;
     this.leastCostNs = leastCostNs;
+  }
+
+  @Override
+  public void setMostItems(int items) {
+    mostItems = items;
   }
 
   @Override
@@ -168,6 +178,7 @@ public final class DeadlineBatcher extends Batcher {
     if (isInTime(nowNs, tightestNs[count - 1], costs.boundNs(items[count - 1]))) {
       limit = !combines ? Limit.NO_BATCHING : hasNext ? Limit.NEXT_REQUEST : Limit.QUEUE;
       limit = combines && items[count - 1] >= maxItems ? Limit.MAX_BATCH_SIZE : limit;
+      limit = isHeldShort ? Limit.OTHERS : limit;
       return count;
     }
     int fit = fit(nowNs, costs);
@@ -251,6 +262,7 @@ public final class DeadlineBatcher extends Batcher {
     count = 0;
     laneCount = 0;
     hasNext = false;
+    isHeldShort = false;
     int sum = 0;
     int lane = 0;
     long tightest = Lane.NEVER;
@@ -263,6 +275,9 @@ public final class DeadlineBatcher extends Batcher {
         lane = queue.cursorLane();
       } else if (!combines || !fits(first, request, sum)) {
         hasNext = true;
+        return;
+      } else if (request.batchSize() > mostItems - sum) {
+        isHeldShort = true;
         return;
       }
       if (count == items.length) {

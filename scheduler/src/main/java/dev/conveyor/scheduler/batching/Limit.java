@@ -12,6 +12,8 @@ public enum Limit {
   NEXT_REQUEST,
   /** With the next request, one would miss its deadline. */
   DEADLINE,
+  /** More at once would be no faster, and others would wait for it. */
+  OTHERS,
   /** The model does not combine requests. */
   NO_BATCHING,
   /** Nothing could meet its deadline; one runs to learn whether that is still true. */

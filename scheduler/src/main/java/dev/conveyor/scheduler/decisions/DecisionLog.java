@@ -192,6 +192,7 @@ public final class DecisionLog {
       case NEXT_REQUEST -> "the next request has another shape or does not fit";
       case DEADLINE ->
           ordinal(slot.items + 1) + " would miss its deadline by " + millis(slot.detailNs);
+      case OTHERS -> "more at once would be no faster, and other models would wait for it";
       case NO_BATCHING -> "the model does not combine requests";
       case PROBE -> "none can meet its deadline as it seems; to learn whether that is so";
     };

@@ -38,15 +38,17 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
 
   private BodyTap() {}
 
-  /** Prepares a new connection; does nothing where there is no HTTP/1 under it. */
-  static void install(HttpConnection connection) {
+  /** Prepares a new connection; returns false where there is no HTTP/1 under it. */
+  static boolean install(HttpConnection connection) {
     Channel channel = channel(connection);
-    if (channel != null && channel.pipeline().get(HTTP1_DECODER) != null) {
-      channel
-          .config()
-          .setRecvByteBufAllocator(new AdaptiveRecvByteBufAllocator(1024, 4096, MAX_READ_BYTES));
-      channel.pipeline().addBefore(VERTX_HANDLER, NAME, new BodyTap());
+    if (channel == null || channel.pipeline().get(HTTP1_DECODER) == null) {
+      return false;
     }
+    channel
+        .config()
+        .setRecvByteBufAllocator(new AdaptiveRecvByteBufAllocator(1024, 4096, MAX_READ_BYTES));
+    channel.pipeline().addBefore(VERTX_HANDLER, NAME, new BodyTap());
+    return true;
   }
 
   /**

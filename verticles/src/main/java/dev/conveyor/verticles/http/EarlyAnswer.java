@@ -34,6 +34,7 @@ final class EarlyAnswer {
    * more, is hung up on.
    */
   void unread(HttpServerRequest request, RequestTerms terms, InferenceException failure) {
+    RefusedLane.refused(request.connection());
     boolean passes =
         !terms.waitsForContinue() && terms.bytes() >= 0 && terms.bytes() <= LET_PASS_BYTES;
     if (!passes) {

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.http;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.verticles.Listening;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
@@ -40,6 +41,7 @@ public final class HttpFrontEnd extends VerticleBase {
   private @Nullable InferHandler infer;
   private @Nullable StreamHandler streams;
   private @Nullable Router router;
+  private @Nullable RefusedLane refused;
   private int connections;
 
   /**
@@ -57,6 +59,10 @@ public final class HttpFrontEnd extends VerticleBase {
   @Override
   public Future<?> start() {
     infer = new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
+    refused =
+        new RefusedLane(
+            NanoClock.SYSTEM,
+            turn -> vertx.timer(1, TimeUnit.MICROSECONDS).onSuccess(v -> turn.run()));
     router = Router.router(vertx);
     extraRoutes.accept(router);
     streams =
@@ -100,6 +106,7 @@ public final class HttpFrontEnd extends VerticleBase {
     return server == null ? -1 : server.actualPort();
   }
 
+  @SuppressWarnings("NullAway") // set by start(), which precedes every connection
   private void onConnection(HttpConnection connection) {
     connections++;
     connection.closeHandler(v -> connections--);
@@ -107,7 +114,9 @@ public final class HttpFrontEnd extends VerticleBase {
       connection.close();
       return;
     }
-    BodyTap.install(connection);
+    if (BodyTap.install(connection)) {
+      refused.install(connection);
+    }
     AcceptPace.install(connection);
   }
 

@@ -28,6 +28,7 @@ import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Inference over HTTP: one request in, one answer out.
@@ -167,6 +168,9 @@ final class InferHandler {
             (answer, failure) -> {
               body.closeShare();
               if (answer == null) {
+                if (isRefusal(failure)) {
+                  RefusedLane.refused(request.connection());
+                }
                 JsonReply.fail(response, failure);
               } else {
                 answer(request, served, head, answer);
@@ -222,6 +226,11 @@ final class InferHandler {
       parts[i] = encoded.binary().get(i - 1);
     }
     return Unpooled.wrappedBuffer(parts);
+  }
+
+  private static boolean isRefusal(@Nullable InferenceException failure) {
+    return failure != null
+        && (failure.code() == ErrorCode.OVERLOADED || failure.code() == ErrorCode.QUEUE_FULL);
   }
 
   private static int headLength(HttpServerRequest request) {

@@ -88,7 +88,7 @@ final class VictimRow {
               Locale.ROOT,
               "%s %.1f/s, open loop: p99 %.1f ms alone, %.1f ms beside %s, which was offered"
                   + " %.0f/s (JPEG, wrk -c%d at the lowest priority; %.0f/s alone; answered %d,"
-                  + " refused %d); a batch of it %.1f ms; %.0f errors of the victim; clients on the"
+                  + " refused %d); a batch of it %.1f ms; %.0f errors of the victim %s; clients on the"
                   + " same cores",
               VICTIM,
               rate,
@@ -101,7 +101,8 @@ final class VictimRow {
               flooded.requests(),
               flooded.errors(),
               batchMs,
-              errors);
+              errors,
+              beside.errors());
       if (offered < 9 * capacity) {
         throw new CannotMeasureException(
             "the neighbour was not offered ten times its load: " + how);
