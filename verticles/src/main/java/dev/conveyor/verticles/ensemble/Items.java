@@ -130,19 +130,35 @@ final class Items {
   }
 
   private void begin(int item) {
-    List<@Nullable Tensor> inputs = new ArrayList<>(captured.size());
-    for (int i = 0; i < captured.size(); i++) {
-      Tensor whole = captured.get(i);
-      Tensor share =
-          i < apart.size() ? apart.get(i).tryShare(item) : whole == null ? null : whole.tryShare();
-      if (whole != null && share == null) {
-        throw new IllegalStateException(whole + " was closed by a step that did not own it");
-      }
-      inputs.add(share);
-    }
+    List<@Nullable Tensor> inputs = share(item);
     Pass pass = new Pass(calls, node.body(), item, outputs -> finish(item, outputs));
     running.put(item, pass);
     pass.start(inputs, true);
+  }
+
+  /** Returns what an item reads: its rows, and shares of what is whole. All of them or none. */
+  private List<@Nullable Tensor> share(int item) {
+    List<@Nullable Tensor> shares = new ArrayList<>(captured.size());
+    boolean complete = false;
+    try {
+      for (int i = 0; i < captured.size(); i++) {
+        Tensor whole = captured.get(i);
+        Tensor share =
+            i < apart.size()
+                ? apart.get(i).tryShare(item)
+                : whole == null ? null : whole.tryShare();
+        if (whole != null && share == null) {
+          throw new IllegalStateException(whole + " was closed by a step that did not own it");
+        }
+        shares.add(share);
+      }
+      complete = true;
+      return shares;
+    } finally {
+      if (!complete) {
+        Pass.closeAll(shares);
+      }
+    }
   }
 
   private void finish(int item, List<Optional<Tensor>> outputs) {
@@ -173,13 +189,7 @@ final class Items {
   }
 
   private void release() {
-    captured.forEach(Items::close);
+    Pass.closeAll(captured);
     captured.clear();
-  }
-
-  private static void close(@Nullable Tensor tensor) {
-    if (tensor != null) {
-      tensor.close();
-    }
   }
 }

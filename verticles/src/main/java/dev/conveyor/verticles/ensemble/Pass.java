@@ -10,6 +10,7 @@ import dev.conveyor.models.ensemble.Progress;
 import dev.conveyor.models.ensemble.StepGraph;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -114,10 +115,8 @@ final class Pass {
   private boolean isSkipped(PlannedStep step) {
     boolean skipped = false;
     if (step.when().isPresent()) {
-      Tensor condition = tryTake(step.when().getAsInt());
-      skipped = condition == null || !Conditions.holds(condition);
-      if (condition != null) {
-        condition.close();
+      try (Tensor condition = tryTake(step.when().getAsInt())) {
+        skipped = condition == null || !Conditions.holds(condition);
       }
     }
     for (Binding binding : step.inputs()) {
@@ -141,15 +140,11 @@ final class Pass {
   }
 
   private void fanOut(FanOut node, int position) {
-    List<@Nullable Tensor> captured = new ArrayList<>(node.inputs().size());
-    for (Binding binding : node.inputs()) {
-      captured.add(tryTake(binding.slot()));
-    }
     Items running =
         new Items(
             calls,
             node,
-            captured,
+            takeEach(node.inputs()),
             joined -> {
               for (int i = 0; i < joined.size(); i++) {
                 int slot = node.outputs().get(i).slot();
@@ -182,21 +177,21 @@ final class Pass {
   }
 
   private List<Optional<Tensor>> outputs() {
-    List<Optional<Tensor>> outputs = new ArrayList<>(graph.outputs().size());
-    for (Binding binding : graph.outputs()) {
-      Tensor output = tryTake(binding.slot());
-      outputs.add(Optional.ofNullable(output).map(tensor -> tensor.renamed(binding.name())));
+    List<@Nullable Tensor> taken = takeEach(graph.outputs());
+    List<Optional<Tensor>> outputs = new ArrayList<>(taken.size());
+    for (int i = 0; i < taken.size(); i++) {
+      String name = graph.outputs().get(i).name();
+      outputs.add(Optional.ofNullable(taken.get(i)).map(tensor -> tensor.renamed(name)));
     }
     return outputs;
   }
 
   private List<Tensor> takeAll(List<Binding> bindings) {
-    List<Tensor> inputs = new ArrayList<>(bindings.size());
-    for (Binding binding : bindings) {
-      Tensor tensor = tryTake(binding.slot());
-      if (tensor == null) {
-        throw new IllegalStateException("nothing there for " + binding.name());
-      }
+    List<@Nullable Tensor> taken = takeEach(bindings);
+    List<Tensor> inputs = new ArrayList<>(taken.size());
+    for (int i = 0; i < taken.size(); i++) {
+      Binding binding = bindings.get(i);
+      Tensor tensor = Objects.requireNonNull(taken.get(i), binding.name());
       Tensor renamed = tensor.renamed(binding.name());
       if (fromStep[binding.slot()]) {
         calls.handOver().count(tensor, renamed);
@@ -204,6 +199,31 @@ final class Pass {
       inputs.add(renamed);
     }
     return inputs;
+  }
+
+  /** Takes all of them or, if one cannot be had, none: nobody would give them back. */
+  private List<@Nullable Tensor> takeEach(List<Binding> bindings) {
+    List<@Nullable Tensor> taken = new ArrayList<>(bindings.size());
+    boolean complete = false;
+    try {
+      for (Binding binding : bindings) {
+        taken.add(tryTake(binding.slot()));
+      }
+      complete = true;
+      return taken;
+    } finally {
+      if (!complete) {
+        closeAll(taken);
+      }
+    }
+  }
+
+  static void closeAll(List<? extends @Nullable Tensor> tensors) {
+    for (Tensor tensor : tensors) {
+      if (tensor != null) {
+        tensor.close();
+      }
+    }
   }
 
   /** Takes what a slot holds, the last reader the tensor itself; null if no step gave it. */

@@ -97,7 +97,7 @@ final class StepCalls {
    */
   void run(PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
     StepLimit limit = ensemble.limits().get(step.index());
-    switch (limit.enter(reply, () -> launchWaiting(step, item, inputs, done))) {
+    switch (limit.enter(reply, () -> launch(step, item, inputs, done))) {
       case RUNS -> launch(step, item, inputs, done);
       case FULL ->
           fail(
@@ -135,17 +135,18 @@ final class StepCalls {
     }
   }
 
-  private void launchWaiting(
+  /** Runs a step that its limit has let in; one that cannot begin gives its place back. */
+  private void launch(
       PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
     try {
-      launch(step, item, inputs, done);
+      begin(step, item, inputs, done);
     } catch (RuntimeException e) {
       ensemble.limits().get(step.index()).leave();
       fail(where(step, item), asFailure(e));
     }
   }
 
-  private void launch(
+  private void begin(
       PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
     StepLimit limit = ensemble.limits().get(step.index());
     long timeoutMicros = call.timeoutMicros();
