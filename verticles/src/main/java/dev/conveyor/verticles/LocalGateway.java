@@ -162,8 +162,8 @@ public final class LocalGateway implements InferenceGateway {
     }
     try {
       run.start(checked.inputs(), checked.batchSize(), reply);
-      if (call.timeoutMicros() > 0 && !reply.isDone()) {
-        run.expireBy(vertx);
+      if (!reply.isDone()) {
+        run.expireInTime(vertx);
       }
     } catch (RuntimeException e) {
       // Whatever it was: a request without an answer would keep the ensemble from ever stopping.

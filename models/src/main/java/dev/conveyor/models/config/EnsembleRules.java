@@ -29,6 +29,13 @@ final class EnsembleRules {
     refuse(
         "conveyor.residency",
         config.extensions().memory().residency() != ModelMemory.Residency.PINNED);
+    ServiceLevel level = config.extensions().serviceLevel();
+    refuse(
+        "conveyor.latency_percentile",
+        level.latencyPercentile() != ServiceLevel.DEFAULT.latencyPercentile());
+    refuse(
+        "conveyor.priority_class", level.priorityClass() != ServiceLevel.DEFAULT.priorityClass());
+    refuse("conveyor.priority_ageing_microseconds", !level.priorityAgeing().isZero());
     complete("input", config.inputs());
     complete("output", config.outputs());
   }

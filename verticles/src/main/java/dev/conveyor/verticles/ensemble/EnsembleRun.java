@@ -4,6 +4,7 @@ import dev.conveyor.models.Rows;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.ensemble.EnsemblePlan;
+import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
@@ -33,9 +34,11 @@ public final class EnsembleRun {
   private final long arrivalNs;
   private final InferenceGateway gateway;
   private final StepStage stage;
+  private final Deadlines deadlines;
   private @Nullable StepCalls calls;
   private @Nullable Pass pass;
   private @Nullable Timer expiry;
+  private @Nullable Timer objective;
   private boolean started;
 
   /**
@@ -56,6 +59,9 @@ public final class EnsembleRun {
     this.arrivalNs = arrivalNs;
     this.gateway = gateway;
     this.stage = stage;
+    this.deadlines =
+        Deadlines.of(
+            call, arrivalNs, served.config().extensions().serviceLevel().latencyObjective());
   }
 
   /**
@@ -65,7 +71,8 @@ public final class EnsembleRun {
    * @param items batch size of the request
    */
   public void start(List<Tensor> inputs, int items, ReplyTo reply) {
-    StepCalls steps = new StepCalls(served, ensemble, call, arrivalNs, gateway, stage, reply);
+    StepCalls steps =
+        new StepCalls(served, ensemble, call, arrivalNs, gateway, stage, reply, deadlines);
     Pass whole =
         new Pass(
             steps,
@@ -81,25 +88,36 @@ public final class EnsembleRun {
   }
 
   /**
-   * Ends the request once its own {@code timeout} is over, whatever the queue policies of the
-   * models say: an ensemble has no queue, and without an end it could wait for a step for ever. On
-   * the context of the request, after {@link #start}.
+   * Ends the request when its client stops waiting, whatever the queue policies of the models say:
+   * an ensemble has no queue, and without an end it could wait for a step for ever. On the context
+   * of the request, after {@link #start}.
    */
-  public void expireBy(Vertx vertx) {
+  public void expireInTime(Vertx vertx) {
     StepCalls steps = calls;
-    if (steps != null) {
-      long leftMicros =
-          call.timeoutMicros() - TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - arrivalNs);
-      Timer timer = vertx.timer(Math.max(1, leftMicros), TimeUnit.MICROSECONDS);
-      timer.onSuccess(over -> steps.expire());
-      expiry = timer;
+    if (steps == null) {
+      return;
     }
+    if (deadlines.ownNs() != InferenceRequest.NO_DEADLINE) {
+      expiry = at(vertx, deadlines.ownNs(), steps::expire);
+    }
+    if (deadlines.hasObjective()) {
+      objective = at(vertx, deadlines.objectiveNs(), steps::refuseWaiting);
+    }
+  }
+
+  private static Timer at(Vertx vertx, long timeNs, Runnable then) {
+    Timer timer = vertx.timer(Math.max(1, timeNs - System.nanoTime()), TimeUnit.NANOSECONDS);
+    timer.onSuccess(over -> then.run());
+    return timer;
   }
 
   /** The request is over, well or not: what still runs for it is called off. On its context. */
   public void end() {
     if (expiry != null) {
       expiry.cancel();
+    }
+    if (objective != null) {
+      objective.cancel();
     }
     if (calls != null && pass != null) {
       calls.end();

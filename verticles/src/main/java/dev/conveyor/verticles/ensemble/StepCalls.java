@@ -6,13 +6,13 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.EnsembleConfig;
 import dev.conveyor.models.ensemble.PlannedStep;
 import dev.conveyor.models.steps.Step;
-import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.HandOver;
 import dev.conveyor.verticles.metrics.ModelStats;
+import io.vertx.core.Future;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -39,7 +39,8 @@ final class StepCalls {
   private final InferenceGateway gateway;
   private final StepStage stage;
   private final ReplyTo reply;
-  private @Nullable UnderWay first;
+  private final Deadlines deadlines;
+  private @Nullable StepCall latest;
   private boolean over;
 
   StepCalls(
@@ -49,7 +50,8 @@ final class StepCalls {
       long arrivalNs,
       InferenceGateway gateway,
       StepStage stage,
-      ReplyTo reply) {
+      ReplyTo reply,
+      Deadlines deadlines) {
     this.served = served;
     this.ensemble = ensemble;
     this.call = call;
@@ -57,6 +59,7 @@ final class StepCalls {
     this.gateway = gateway;
     this.stage = stage;
     this.reply = reply;
+    this.deadlines = deadlines;
   }
 
   HandOver handOver() {
@@ -71,21 +74,31 @@ final class StepCalls {
   /** The request is over: what still runs for it is called off. */
   void end() {
     over = true;
-    if (first == null) {
+    if (latest == null) {
       return;
     }
     Set<PlannedStep> givenUp = new HashSet<>();
-    for (UnderWay next = first; next != null; next = next.after) {
+    for (StepCall next = latest; next != null; next = next.earlier()) {
       if (next.giveUp()) {
-        givenUp.add(next.step);
+        givenUp.add(next.step());
       }
     }
     givenUp.forEach(step -> gateway.onGivenUp(step.model(), version(step)));
   }
 
-  /** The request's own timeout is over; the message names the step that was begun last. */
+  /** The client waits no longer; the message names the step that was begun last. */
   void expire() {
-    fail(first == null ? "between steps" : where(first.step, first.item), timedOut());
+    fail(latest == null ? "between steps" : latest.where(), Deadlines.timedOut());
+  }
+
+  /** The objective is over: a step that still waits for its turn is not begun any more. */
+  void refuseWaiting() {
+    for (StepCall next = latest; next != null; next = next.earlier()) {
+      if (next.waits()) {
+        fail(next.where(), deadlines.objectiveOver(System.nanoTime()));
+        return;
+      }
+    }
   }
 
   /**
@@ -96,23 +109,57 @@ final class StepCalls {
    * @param done gets the outputs, later, unless the request is over
    */
   void run(PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
-    StepLimit limit = ensemble.limits().get(step.index());
-    switch (limit.enter(reply, () -> launch(step, item, inputs, done))) {
-      case RUNS -> launch(step, item, inputs, done);
-      case FULL ->
-          fail(
-              where(step, item),
-              new InferenceException(
-                  ErrorCode.QUEUE_FULL,
-                  StepLimit.MAX_WAITING + " requests wait for this step already"));
-      case WAITS -> {}
+    StepCall next =
+        new StepCall(this, step, item, inputs, done, ensemble.limits().get(step.index()));
+    InferenceException late = late();
+    if (late != null) {
+      fail(next.where(), late);
+      return;
     }
+    StepCall before = latest;
+    latest = next;
+    next.enter(reply, before);
+  }
+
+  /** Returns why no step may be begun any more, or null. */
+  @Nullable InferenceException late() {
+    return deadlines.over();
+  }
+
+  /** The steps that are not at their end begin with this one now. */
+  void latest(@Nullable StepCall call) {
+    latest = call;
+  }
+
+  /** Makes a step a request of its model. */
+  ReplyTo infer(PlannedStep step, List<Tensor> inputs, ReplyTo.Handler handler) {
+    long timeoutMicros = call.timeoutMicros();
+    if (timeoutMicros > 0) {
+      long tookMicros = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - arrivalNs);
+      timeoutMicros = Math.max(1, timeoutMicros - tookMicros);
+    }
+    InferCall inner =
+        new InferCall(
+            step.model(),
+            version(step),
+            inputs,
+            call.priority(),
+            timeoutMicros,
+            deadlines.ofStepsNs(),
+            call.tenant(),
+            call.trace());
+    return gateway.infer(inner, handler);
+  }
+
+  /** Runs a step on a worker; takes over the inputs. */
+  Future<List<Tensor>> onWorker(Step work, List<Tensor> inputs) {
+    return stage.run(work, inputs, reply, deadlines);
   }
 
   /** Runs work that is none of the steps, on the workers of steps; takes over the inputs. */
   void work(String where, Step work, List<Tensor> inputs, Consumer<List<Tensor>> done) {
     stage
-        .run(work, inputs, reply)
+        .run(work, inputs, reply, Deadlines.NONE)
         .onComplete(
             outputs -> deliver(where, outputs, done), failure -> fail(where, asFailure(failure)));
   }
@@ -122,7 +169,8 @@ final class StepCalls {
    *
    * @param where the step, for the message
    */
-  void fail(String where, InferenceException failure) {
+  void fail(String where, InferenceException cause) {
+    InferenceException failure = deadlines.inSteps(cause, System.nanoTime());
     if (!over
         && reply.fail(
             new InferenceException(
@@ -135,73 +183,8 @@ final class StepCalls {
     }
   }
 
-  /** Runs a step that its limit has let in; one that cannot begin gives its place back. */
-  private void launch(
-      PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
-    try {
-      begin(step, item, inputs, done);
-    } catch (RuntimeException e) {
-      ensemble.limits().get(step.index()).leave();
-      fail(where(step, item), asFailure(e));
-    }
-  }
-
-  private void begin(
-      PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
-    StepLimit limit = ensemble.limits().get(step.index());
-    long timeoutMicros = call.timeoutMicros();
-    if (timeoutMicros > 0) {
-      timeoutMicros -= TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - arrivalNs);
-    }
-    if (isOver()) {
-      limit.leave();
-    } else if (call.timeoutMicros() > 0 && timeoutMicros <= 0) {
-      limit.leave();
-      fail(where(step, item), timedOut());
-    } else if (step.step().isPresent()) {
-      stage
-          .run(step.step().get(), inputs.get(), reply)
-          .onComplete(
-              outputs -> {
-                limit.leave();
-                deliver(where(step, item), outputs, done);
-              },
-              failure -> {
-                limit.leave();
-                fail(where(step, item), asFailure(failure));
-              });
-    } else {
-      infer(step, item, timeoutMicros, inputs.get(), done);
-    }
-  }
-
-  private void infer(
-      PlannedStep step,
-      int item,
-      long timeoutMicros,
-      List<Tensor> inputs,
-      Consumer<List<Tensor>> done) {
-    InferCall inner =
-        new InferCall(
-            step.model(),
-            version(step),
-            inputs,
-            call.priority(),
-            timeoutMicros,
-            call.deadlineNs(),
-            call.tenant(),
-            call.trace());
-    UnderWay request = new UnderWay(step, item, done);
-    request.path = gateway.infer(inner, request);
-    request.after = first;
-    if (first != null) {
-      first.before = request;
-    }
-    first = request;
-  }
-
   /** What comes next must not throw past here: the request would never end. */
-  private void deliver(String where, List<Tensor> outputs, Consumer<List<Tensor>> done) {
+  void deliver(String where, List<Tensor> outputs, Consumer<List<Tensor>> done) {
     if (over) {
       outputs.forEach(Tensor::close);
       return;
@@ -213,16 +196,8 @@ final class StepCalls {
     }
   }
 
-  private static InferenceException timedOut() {
-    return new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired");
-  }
-
   private static String version(PlannedStep step) {
     return step.version() == EnsembleConfig.LATEST ? "" : Long.toString(step.version());
-  }
-
-  private static String where(PlannedStep step, int item) {
-    return item == NO_ITEM ? step.label() : step.label() + ", item " + item;
   }
 
   /** The client asked for the ensemble, which is there. */
@@ -230,53 +205,9 @@ final class StepCalls {
     return failure.code() == ErrorCode.NOT_FOUND ? ErrorCode.UNAVAILABLE : failure.code();
   }
 
-  private static InferenceException asFailure(@Nullable Throwable failure) {
+  static InferenceException asFailure(@Nullable Throwable failure) {
     return failure instanceof InferenceException e
         ? e
         : new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(failure));
-  }
-
-  /** A step that is a request of a model; all of them are a list, which costs no hashing. */
-  private final class UnderWay implements ReplyTo.Handler {
-
-    private final PlannedStep step;
-    private final int item;
-    private final Consumer<List<Tensor>> done;
-    private @Nullable ReplyTo path;
-    private @Nullable UnderWay before;
-    private @Nullable UnderWay after;
-
-    UnderWay(PlannedStep step, int item, Consumer<List<Tensor>> done) {
-      this.step = step;
-      this.item = item;
-      this.done = done;
-    }
-
-    boolean giveUp() {
-      return path != null
-          && path.fail(new InferenceException(ErrorCode.CANCELLED, "the request is over"));
-    }
-
-    @Override
-    public void handle(@Nullable InferenceResponse response, @Nullable InferenceException failure) {
-      leave();
-      ensemble.limits().get(step.index()).leave();
-      if (response == null) {
-        fail(where(step, item), asFailure(failure));
-      } else {
-        deliver(where(step, item), response.outputs(), done);
-      }
-    }
-
-    private void leave() {
-      if (before != null) {
-        before.after = after;
-      } else if (first == this) {
-        first = after;
-      }
-      if (after != null) {
-        after.before = before;
-      }
-    }
   }
 }

@@ -54,18 +54,19 @@ public final class StepStage {
    * Runs a step. Takes over the inputs; the future completes on the caller's context.
    *
    * @param reply work that nobody waits for any more is not begun
+   * @param deadlines nor is what would be late
    */
-  Future<List<Tensor>> run(Step step, List<Tensor> inputs, ReplyTo reply) {
+  Future<List<Tensor>> run(Step step, List<Tensor> inputs, ReplyTo reply, Deadlines deadlines) {
     Runnable refused = () -> inputs.forEach(Tensor::close);
     if (step.decodesImages()) {
       return decoders.run(
           () -> {
             ThreadPriority.lowerThisThread();
-            return runNow(step, inputs, reply);
+            return runNow(step, inputs, reply, deadlines);
           },
           refused);
     }
-    return workers.run(() -> runNow(step, inputs, reply), refused);
+    return workers.run(() -> runNow(step, inputs, reply, deadlines), refused);
   }
 
   /** Stops the workers once they are idle. */
@@ -73,10 +74,15 @@ public final class StepStage {
     return Future.join(workers.close(), decoders.close()).mapEmpty();
   }
 
-  private static List<Tensor> runNow(Step step, List<Tensor> inputs, ReplyTo reply) {
+  private static List<Tensor> runNow(
+      Step step, List<Tensor> inputs, ReplyTo reply, Deadlines deadlines) {
     try {
       if (reply.isDone()) {
         throw new InferenceException(ErrorCode.CANCELLED, "cancelled before the step");
+      }
+      InferenceException late = deadlines.over();
+      if (late != null) {
+        throw late;
       }
       return step.run(inputs);
     } finally {

@@ -50,7 +50,7 @@ final class StepStageTest {
     Where where = new Where(decodes);
     List<Tensor> outputs =
         stage
-            .run(where, List.of(), ReplyTo.unheard())
+            .run(where, List.of(), ReplyTo.unheard(), Deadlines.NONE)
             .toCompletionStage()
             .toCompletableFuture()
             .get(60, TimeUnit.SECONDS);

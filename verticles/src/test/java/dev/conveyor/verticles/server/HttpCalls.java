@@ -88,9 +88,12 @@ public final class HttpCalls {
   }
 
   public CompletableFuture<Answer> inferAsync(String model, JsonObject head, byte[] binary) {
+    return sendAsync(inferRequest(model, head, binary).build());
+  }
+
+  public CompletableFuture<Answer> sendAsync(HttpRequest request) {
     return client
-        .sendAsync(
-            inferRequest(model, head, binary).build(), HttpResponse.BodyHandlers.ofByteArray())
+        .sendAsync(request, HttpResponse.BodyHandlers.ofByteArray())
         .thenApply(HttpCalls::answer);
   }
 
