@@ -16,6 +16,7 @@ import dev.conveyor.models.steps.Step;
 import dev.conveyor.models.steps.StepFactory;
 import dev.conveyor.models.steps.StepSettings;
 import dev.conveyor.models.steps.Steps;
+import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
@@ -142,7 +143,7 @@ final class BrokenStepTest {
   }
 
   private void begin(ServedModel served, Promise<InferenceResponse> answer) {
-    InferCall call = new InferCall("e", "", List.of(), 0, 0, 0, "");
+    InferCall call = new InferCall("e", "", List.of(), 0, 0, InferenceRequest.NO_DEADLINE, "");
     Ensemble ensemble = served.ensemble();
     assertThat(ensemble).isNotNull();
     EnsembleRun run = new EnsembleRun(served, ensemble, call, System.nanoTime(), noModels, stage);
