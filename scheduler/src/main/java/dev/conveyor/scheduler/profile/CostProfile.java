@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * changed: everything older is forgotten. (Clockwork keeps the last 10 and takes their maximum for
  * the tail; that is exceeded by one run in eleven.)
  *
+ * <p>What all sizes lately took longer or less than that multiplies every prediction ({@link
+ * Drift}).
+ *
  * <p>A larger batch is never predicted to be faster than a smaller one. Sizes that have not run are
  * interpolated, or predicted with up to a quarter of pessimism beyond the largest that has.
  *
@@ -34,6 +37,7 @@ public final class CostProfile {
   static final int LEVEL_SAMPLES = 8;
 
   private static final double TAIL = 0.99;
+  private static final int TAIL_LEVEL = CostTable.level(TAIL);
 
   /** Of each size, what a snapshot hands on. */
   private static final int SAMPLES_PER_SIZE = 16;
@@ -41,6 +45,7 @@ public final class CostProfile {
   private final CostTable common = new CostTable();
   private final @Nullable CostTable[] levels = new @Nullable CostTable[MAX_CONCURRENCY + 1];
   private final PredictionError error = new PredictionError();
+  private final Drift drift = new Drift();
   private int firstConcurrency;
   private boolean varies;
   private long seeded;
@@ -58,12 +63,16 @@ public final class CostProfile {
   public void record(int items, long busyNs, int concurrency) {
     long ns = Math.max(0, busyNs);
     int level = level(concurrency);
+    double typicalNs = 0;
     if (common.samplesOf(items) > 0) {
+      CostTable table = table(items, level);
+      typicalNs = table.predict(items, 0);
       error.score(
           (double) ns,
-          table(items, level).predict(items, 0),
-          table(items, level).predict(items, CostTable.level(TAIL)));
+          drifted(typicalNs, 0),
+          drifted(table.predict(items, TAIL_LEVEL), TAIL_LEVEL));
     }
+    long relearned = common.relearned();
     if (!varies && firstConcurrency != 0 && firstConcurrency != level) {
       // All there is so far was learned at the first level.
       varies = true;
@@ -72,6 +81,15 @@ public final class CostProfile {
     if (common.record(items, ns)) {
       learnAt(level, items, ns);
     }
+    if (common.relearned() != relearned) {
+      drift.clear();
+    } else if (typicalNs > 0) {
+      drift.add(ns / typicalNs);
+    }
+  }
+
+  private double drifted(double ns, int level) {
+    return ns * (level == 0 ? drift.factor() : drift.tailFactor());
   }
 
   private void learnAt(int level, int items, long ns) {
@@ -105,7 +123,7 @@ public final class CostProfile {
 
   /** Returns the time that half of the batches do not exceed; 0 if nothing is known. */
   public long predictNs(int items) {
-    return (long) common.predict(items, 0);
+    return predictLevelNs(items, 0);
   }
 
   /**
@@ -115,7 +133,7 @@ public final class CostProfile {
    *     is nothing to learn from 64 runs
    */
   public long predictNs(int items, double quantile) {
-    return (long) common.predict(items, CostTable.level(quantile));
+    return predictLevelNs(items, CostTable.level(quantile));
   }
 
   /** Returns what {@link #predictLevelNs} takes for a quantile: to be worked out once. */
@@ -125,12 +143,13 @@ public final class CostProfile {
 
   /** Returns the time that a batch does not exceed, at a level of {@link #levelOf}. */
   public long predictLevelNs(int items, int level) {
-    return (long) common.predict(items, level);
+    return (long) drifted(common.predict(items, level), level);
   }
 
   /** Returns the same for a batch that runs as one of {@code concurrency} on the device. */
   public long predictNs(int items, double quantile, int concurrency) {
-    return (long) table(items, level(concurrency)).predict(items, CostTable.level(quantile));
+    int at = CostTable.level(quantile);
+    return (long) drifted(table(items, level(concurrency)).predict(items, at), at);
   }
 
   /** Returns a time that a batch rarely exceeds: the 99th percentile; 0 if nothing is known. */
@@ -151,7 +170,7 @@ public final class CostProfile {
     CostTable solo = levels[1];
     return solo == null || solo.samplesOf(items) < LEVEL_SAMPLES
         ? 0
-        : (long) solo.predict(items, 0);
+        : (long) drifted(solo.predict(items, 0), 0);
   }
 
   private static int level(int concurrency) {
@@ -196,7 +215,7 @@ public final class CostProfile {
     return samples;
   }
 
-  private static List<ProfileSnapshot.Size> sizes(CostTable table) {
+  private List<ProfileSnapshot.Size> sizes(CostTable table) {
     List<ProfileSnapshot.Size> sizes = new ArrayList<>();
     for (int bucket = 0; bucket <= table.highest(); bucket++) {
       SizeCost cost = table.known(bucket);
@@ -209,8 +228,8 @@ public final class CostProfile {
                 cost.ring.median(),
                 cost.ring.quantile(0.95),
                 cost.ring.quantile(TAIL),
-                table.predict(items, 0),
-                table.predict(items, CostTable.level(TAIL))));
+                drifted(table.predict(items, 0), 0),
+                drifted(table.predict(items, TAIL_LEVEL), TAIL_LEVEL)));
       }
     }
     return sizes;

@@ -64,10 +64,64 @@ final class CostProfileTest {
   void shouldRelearnAfterEightFastRunsButNotAfterSeven() {
     learn(1, 2000, 40);
     learn(1, 1000, 7);
-    assertThat(profile.predictNs(1)).isEqualTo(2000);
+    assertThat(profile.predictTailNs(1)).isEqualTo(2000);
+    assertThat(profile.snapshot().relearned()).isZero();
 
     learn(1, 1000, 1);
+    assertThat(profile.predictTailNs(1)).isEqualTo(1000);
     assertThat(profile.predictNs(1)).isEqualTo(1000);
+    assertThat(profile.snapshot().relearned()).isEqualTo(1);
+  }
+
+  @Test
+  void shouldFollowADriftOfAllSizesOnceItIsSeenToPredictBetter() {
+    learnEightSizes(1, 40);
+    for (int items = 1; items <= 3; items++) {
+      profile.record(items, 1200L * items);
+    }
+    assertThat(profile.predictNs(8)).isEqualTo(8000);
+
+    profile.record(4, 4800);
+    assertThat(profile.predictNs(8)).isCloseTo(9600, Percentage.withPercentage(1));
+    assertThat(profile.predictTailNs(8)).isCloseTo(9600, Percentage.withPercentage(1));
+    assertThat(profile.snapshot().sizes().get(7).predictedNs())
+        .isCloseTo(9600, Percentage.withPercentage(1));
+    assertThat(profile.snapshot().relearned()).isZero();
+
+    learnEightSizes(1, 2);
+    assertThat(profile.predictNs(8)).isEqualTo(8000);
+  }
+
+  @Test
+  void shouldNotCountOnADriftToTheBetterWhereARunIsToBeBounded() {
+    learnEightSizes(1, 40);
+    learnEightSizes(0.8, 2);
+
+    assertThat(profile.predictNs(8)).isCloseTo(6400, Percentage.withPercentage(1));
+    assertThat(profile.predictTailNs(8)).isEqualTo(8000);
+  }
+
+  @Property(tries = 50)
+  void shouldNotTakeIndependentNoiseForADrift(@ForAll long seed) {
+    Random random = new Random(seed);
+    double without = 0;
+    double with = 0;
+    Drift drift = new Drift();
+    for (int i = 0; i < 2000; i++) {
+      double run = Math.exp(0.1 * random.nextGaussian());
+      with += Math.abs(drift.factor() / run - 1);
+      without += Math.abs(1 / run - 1);
+      drift.add(run);
+    }
+    assertThat(with).isLessThan(1.03 * without);
+  }
+
+  private void learnEightSizes(double factor, int rounds) {
+    for (int i = 0; i < rounds; i++) {
+      for (int items = 1; items <= 8; items++) {
+        profile.record(items, (long) (factor * 1000 * items));
+      }
+    }
   }
 
   @Test
