@@ -4,12 +4,16 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The orientation tag of JPEG files (Exif 2.3, 4.6.4): decoding applies it, so it decides what the
- * width of an image is. Stateless.
+ * The orientation tag of JPEG files (Exif 2.3, 4.6.4) and of PNG files, where it is in a chunk of
+ * its own (PNG third edition, 11.3.3.5): decoding applies it, so it decides what the width of an
+ * image is. Stateless.
  */
 public final class ExifOrientation {
 
   private static final int ORIENTATION = 0x0112;
+  private static final int EXIF = 0x45786966;
+  private static final int EXIF_CHUNK = 0x65584966;
+  private static final int UPRIGHT = 1;
   private static final int FIRST_TURNED = 5;
   private static final int LAST_TURNED = 8;
 
@@ -19,23 +23,39 @@ public final class ExifOrientation {
   public static boolean swapsSides(ByteBuffer encoded) {
     ByteBuffer bytes = encoded.slice().order(ByteOrder.BIG_ENDIAN);
     try {
-      int at = 2;
-      while (bytes.getShort(0) == (short) 0xFFD8 && bytes.get(at) == (byte) 0xFF) {
-        int marker = bytes.get(at + 1) & 0xFF;
-        int length = bytes.getShort(at + 2) & 0xFFFF;
-        if (marker == 0xE1 && bytes.getInt(at + 4) == 0x45786966) {
-          int orientation = orientation(bytes.slice(at + 10, length - 8));
-          return orientation >= FIRST_TURNED && orientation <= LAST_TURNED;
-        }
-        if (marker == 0xDA) {
-          return false;
-        }
-        at += 2 + length;
-      }
-      return false;
+      int orientation = PngStream.startsAt(bytes) ? ofPng(bytes) : ofJpeg(bytes);
+      return orientation >= FIRST_TURNED && orientation <= LAST_TURNED;
     } catch (IndexOutOfBoundsException e) {
       return false; // cut short: whoever decodes it says so
     }
+  }
+
+  private static int ofJpeg(ByteBuffer bytes) {
+    int at = 2;
+    while (bytes.getShort(0) == (short) 0xFFD8 && bytes.get(at) == (byte) 0xFF) {
+      int marker = bytes.get(at + 1) & 0xFF;
+      int length = bytes.getShort(at + 2) & 0xFFFF;
+      if (marker == 0xE1 && bytes.getInt(at + 4) == EXIF) {
+        return orientation(bytes.slice(at + 10, length - 8));
+      }
+      if (marker == 0xDA) {
+        return UPRIGHT;
+      }
+      at += 2 + length;
+    }
+    return UPRIGHT;
+  }
+
+  private static int ofPng(ByteBuffer bytes) {
+    int at = PngStream.SIGNATURE_BYTES;
+    while (bytes.getInt(at) >= 0 && bytes.getInt(at) <= bytes.limit() - at) {
+      int length = bytes.getInt(at);
+      if (bytes.getInt(at + Integer.BYTES) == EXIF_CHUNK) {
+        return orientation(bytes.slice(at + PngStream.HEAD_BYTES, length));
+      }
+      at += PngStream.HEAD_BYTES + length + PngStream.CHECKSUM_BYTES;
+    }
+    return UPRIGHT;
   }
 
   private static int orientation(ByteBuffer tiff) {
@@ -48,6 +68,6 @@ public final class ExifOrientation {
         return tiff.getShort(entry + 8) & 0xFFFF;
       }
     }
-    return 1;
+    return UPRIGHT;
   }
 }

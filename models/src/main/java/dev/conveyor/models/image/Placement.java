@@ -35,22 +35,23 @@ public record Placement(Size source, Letterbox frame) {
   /**
    * Returns the size that wastes least for images that share an input: to pad, the one with the
    * fewest pixels that holds them all; else the one of whose pixels the smallest share is padding,
-   * or that stretches least. Of equals the smallest.
+   * or that stretches least. Of equals the smallest that holds them all, or else the largest, so
+   * that no image loses more of its pixels than it must.
    */
   public static Size choose(Mode mode, List<Size> sizes, List<Size> images) {
-    if (mode == Mode.PAD) {
-      List<Size> holding =
-          sizes.stream().filter(size -> images.stream().allMatch(i -> holds(size, i))).toList();
-      if (!holding.isEmpty()) {
-        return holding.stream().min(Comparator.comparingLong(Size::area)).orElseThrow();
-      }
+    Comparator<Size> smallestHolding =
+        Comparator.comparingLong(size -> holdsAll(size, images) ? size.area() : Long.MAX_VALUE);
+    Comparator<Size> order = smallestHolding.thenComparing(Size::area, Comparator.reverseOrder());
+    if (mode != Mode.PAD || sizes.stream().noneMatch(size -> holdsAll(size, images))) {
+      // The share of padding grows with the difference in aspect, so both are one comparison.
+      order =
+          Comparator.comparingDouble((Size size) -> difference(size, images)).thenComparing(order);
     }
-    // The share of padding grows with the difference in aspect, so both are one comparison.
-    return sizes.stream()
-        .min(
-            Comparator.comparingDouble((Size size) -> difference(size, images))
-                .thenComparingLong(Size::area))
-        .orElseThrow();
+    return sizes.stream().min(order).orElseThrow();
+  }
+
+  private static boolean holdsAll(Size size, List<Size> images) {
+    return images.stream().allMatch(image -> holds(size, image));
   }
 
   private static boolean holds(Size size, Size image) {

@@ -12,12 +12,12 @@ import java.nio.ByteOrder;
 final class PngStream {
 
   private static final long SIGNATURE = 0x89504E470D0A1A0AL;
-  private static final int SIGNATURE_BYTES = Long.BYTES;
+  static final int SIGNATURE_BYTES = Long.BYTES;
 
   /** Length and type before the data of a chunk, checksum behind it. */
-  private static final int HEAD_BYTES = 8;
+  static final int HEAD_BYTES = 8;
 
-  private static final int CHECKSUM_BYTES = 4;
+  static final int CHECKSUM_BYTES = 4;
   private static final int IHDR_BYTES = 13;
 
   private static final int IHDR = 0x49484452;

@@ -38,6 +38,6 @@ record BuiltIn(String name, Function<StepSettings, Step> maker) implements StepF
 
   @Override
   public Step create(StepSettings settings) {
-    return maker.apply(settings);
+    return new CheckedStep(maker.apply(settings));
   }
 }

@@ -84,10 +84,11 @@ final class FitSteps {
     int planes = (int) image.shape().dim(1);
     int height = (int) image.shape().dim(2);
     int width = (int) image.shape().dim(3);
-    if (width == 0 || height == 0) {
+    boolean none = width == 0 || height == 0;
+    if (none && n > 0) {
       throw InferenceException.invalid("the image has no pixels: " + image.shape());
     }
-    Size source = new Size(width, height);
+    Size source = none ? buckets.get(0) : new Size(width, height);
     Size bucket = Placement.choose(mode, buckets, List.of(source));
     Letterbox place = Placement.of(mode, bucket, source).frame();
     Shape shape = Shape.of(n, planes, bucket.height(), bucket.width());

@@ -73,6 +73,7 @@ final class ImageSteps {
         Specs.require(inputs.get(0), DataType.FP32, 3, 3);
         Specs.requireLast(inputs.get(0), 4);
         Specs.require(inputs.get(1), DataType.INT32, 2, 2);
+        Specs.requireLast(inputs.get(1), 2);
         return List.of(new TensorSpec("boxes", DataType.FP32, inputs.get(0).shape()));
       }
 

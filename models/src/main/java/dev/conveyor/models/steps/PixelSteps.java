@@ -52,9 +52,14 @@ final class PixelSteps {
         int planes = (int) from.dim(1);
         int sourceHeight = (int) from.dim(2);
         int sourceWidth = (int) from.dim(3);
+        if (from.dim(0) > 0 && (sourceWidth == 0 || sourceHeight == 0)) {
+          throw InferenceException.invalid("the image has no pixels: " + from);
+        }
         for (int n = 0; n < from.dim(0); n++) {
           float[] corners =
-              box ? corners(inputs.get(1), n) : new float[] {0, 0, sourceWidth, sourceHeight};
+              box
+                  ? corners(inputs.get(1), n, sourceWidth, sourceHeight)
+                  : new float[] {0, 0, sourceWidth, sourceHeight};
           for (int plane = n * planes; plane < (n + 1) * planes; plane++) {
             Resampler.plane(
                 image.type(),
@@ -71,7 +76,7 @@ final class PixelSteps {
     };
   }
 
-  private static float[] corners(Tensor boxes, int image) {
+  private static float[] corners(Tensor boxes, int image, int width, int height) {
     if (boxes.shape().dim(0) <= image) {
       throw InferenceException.invalid("no box for image " + image);
     }
@@ -84,6 +89,11 @@ final class PixelSteps {
         || !Float.isFinite(box[3] - box[1])) {
       throw InferenceException.invalid(
           "box %d has no area: %s".formatted(image, Arrays.toString(box)));
+    }
+    if (!(box[0] < width && box[1] < height && box[2] > 0 && box[3] > 0)) {
+      throw InferenceException.invalid(
+          "box %d has no area in the image of %d x %d: %s"
+              .formatted(image, width, height, Arrays.toString(box)));
     }
     return box;
   }

@@ -127,11 +127,7 @@ final class TileSteps {
     for (int t = 0; t < tiles.shape().dim(0); t++) {
       int x0 = origins.getInt(8 * t);
       int y0 = origins.getInt(8 * t + 4);
-      if (x0 < 0 || y0 < 0 || x0 >= imageWidth || y0 >= imageHeight) {
-        throw InferenceException.invalid(
-            "tile %d lies at %d, %d, outside of %d x %d"
-                .formatted(t, x0, y0, imageWidth, imageHeight));
-      }
+      requireInside(t, x0, y0, tiles.shape(), shape);
       for (int y = 0; y < Math.min(height, imageHeight - y0); y++) {
         for (int x = 0; x < Math.min(width, imageWidth - x0); x++) {
           float weight = Math.min(x + 1, width - x) * (float) Math.min(y + 1, height - y);
@@ -149,7 +145,40 @@ final class TileSteps {
         }
       }
     }
+    requireCovered(weights, imageWidth, tiles.shape());
     return List.of(Tensor.of("image", DataType.FP32, shape, out));
+  }
+
+  /** A tile of {@link #tile} reaches beyond an edge only where the image is smaller than a tile. */
+  private static void requireInside(int tile, int x, int y, Shape tiles, Shape image) {
+    long right = image.dim(3) - x;
+    long below = image.dim(2) - y;
+    if (x < 0
+        || y < 0
+        || right <= 0
+        || below <= 0
+        || (x > 0 && right < tiles.dim(3))
+        || (y > 0 && below < tiles.dim(2))) {
+      throw InferenceException.invalid(
+          "tile %d of %d x %d lies at %d, %d, outside of %d x %d"
+              .formatted(tile, tiles.dim(3), tiles.dim(2), x, y, image.dim(3), image.dim(2)));
+    }
+  }
+
+  private static void requireCovered(float[] weights, int imageWidth, Shape tiles) {
+    for (int pixel = 0; pixel < weights.length; pixel++) {
+      if (weights[pixel] == 0) {
+        throw InferenceException.invalid(
+            "no tile covers the pixel %d, %d: %d tiles of %d x %d; what a model makes smaller than "
+                    .formatted(
+                        pixel % imageWidth,
+                        pixel / imageWidth,
+                        tiles.dim(0),
+                        tiles.dim(3),
+                        tiles.dim(2))
+                + "its tile has to be resized to it");
+      }
+    }
   }
 
   /** Boxes and scores of all tiles as those of one image, to go to {@code nms}. */

@@ -11,6 +11,7 @@ import dev.conveyor.models.config.Preprocessing;
 import dev.conveyor.models.config.Preprocessing.Color;
 import dev.conveyor.models.config.Preprocessing.Layout;
 import dev.conveyor.models.config.Preprocessing.Mode;
+import dev.conveyor.models.config.Preprocessing.Size;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -211,6 +212,25 @@ final class ImagePreprocessorTest {
     assertThat(upright[6]).as("lower left, red").isGreaterThan(200);
     assertThat(turned[0]).isGreaterThan(200);
     assertThat(turned[6]).as("lower left, red").isLessThan(50);
+  }
+
+  /** What says how large a decoded image will be must agree with what decodes it. */
+  @Test
+  void shouldFindTheSizeOfATurnedPngAsItIsDecoded() {
+    byte[] png = TestImages.png(TestImages.halves(32, 16, 0xFF0000, 0x0000FF));
+    ImagePreprocessor pad = preprocessor(Mode.PAD, 32, 32, Color.RGB, Layout.NHWC, DataType.UINT8);
+    for (int orientation : new int[] {1, 3, 6, 8}) {
+      for (int at : new int[] {33, png.length - 12}) {
+        byte[] turned = TestImages.pngWithOrientation(png, orientation, at);
+        ByteBuffer encoded = ByteBuffer.wrap(turned);
+        ByteBuffer pixels = ByteBuffer.allocate(pad.outputBytesPerImage());
+        Placement placed = pad.process(encoded, new Size(32, 32), pixels, 0);
+
+        assertThat(ImagePreprocessor.sizeOf(encoded))
+            .as("orientation %d at %d", orientation, at)
+            .isEqualTo(placed.source());
+      }
+    }
   }
 
   @Test

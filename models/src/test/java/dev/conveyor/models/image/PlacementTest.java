@@ -10,6 +10,8 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class PlacementTest {
 
@@ -35,8 +37,38 @@ class PlacementTest {
     Size square = new Size(500, 500);
     Size wide = new Size(900, 450);
     assertThat(Placement.choose(Mode.LETTERBOX, ALL, List.of(square, square, wide)))
-        .isEqualTo(SQUARE);
+        .as("of two squares the one that keeps more of the images")
+        .isEqualTo(LARGE);
     assertThat(Placement.choose(Mode.RESIZE, ALL, List.of(square, wide, wide))).isEqualTo(WIDE);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // as large as one of them, between them, above them, below them
+    "LETTERBOX, 640, 480, 640, 480",
+    "LETTERBOX, 400, 300, 640, 480",
+    "LETTERBOX, 1280, 960, 640, 480",
+    "LETTERBOX, 32, 24, 320, 240",
+    "LETTERBOX, 320, 240, 320, 240",
+    "LETTERBOX, 321, 240, 640, 480",
+    "RESIZE, 640, 480, 640, 480",
+    "RESIZE, 4000, 3000, 640, 480",
+    "PAD, 640, 480, 640, 480",
+    "PAD, 641, 481, 640, 480",
+    "PAD, 320, 240, 320, 240",
+  })
+  void shouldLoseNoPixelsThatASizeOfTheSameAspectWouldKeep(
+      Mode mode, int width, int height, int toWidth, int toHeight) {
+    Size small = new Size(320, 240);
+    Size large = new Size(640, 480);
+    Size image = new Size(width, height);
+    for (List<Size> sizes : List.of(List.of(small, large), List.of(large, small))) {
+      assertThat(Placement.choose(mode, sizes, List.of(image)))
+          .isEqualTo(new Size(toWidth, toHeight));
+    }
+    assertThat(Placement.choose(mode, List.of(large, small), List.of(small, large)))
+        .as("the smallest that holds them all")
+        .isEqualTo(large);
   }
 
   @Property

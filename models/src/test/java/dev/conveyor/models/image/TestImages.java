@@ -72,48 +72,45 @@ final class TestImages {
 
   /** Puts an EXIF block with this orientation behind the start of a JPEG. */
   static byte[] withOrientation(byte[] jpeg, int orientation) {
-    byte[] exif = {
-      (byte) 0xFF,
-      (byte) 0xE1,
-      0,
-      34,
-      'E',
-      'x',
-      'i',
-      'f',
-      0,
-      0,
-      'M',
-      'M',
-      0,
-      42,
-      0,
-      0,
-      0,
-      8,
-      0,
-      1,
-      0x01,
-      0x12,
-      0,
-      3,
-      0,
-      0,
-      0,
-      1,
-      0,
-      (byte) orientation,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0
-    };
-    return ByteBuffer.allocate(jpeg.length + exif.length)
+    byte[] tiff = tiff(orientation);
+    return ByteBuffer.allocate(jpeg.length + 10 + tiff.length)
         .put(jpeg, 0, 2)
-        .put(exif)
+        .putShort((short) 0xFFE1)
+        .putShort((short) (8 + tiff.length))
+        .put(new byte[] {'E', 'x', 'i', 'f', 0, 0})
+        .put(tiff)
         .put(jpeg, 2, jpeg.length - 2)
+        .array();
+  }
+
+  /**
+   * Puts an eXIf chunk with this orientation into a PNG.
+   *
+   * @param at where a chunk ends: 33 behind the header, or 12 bytes before the end
+   */
+  static byte[] pngWithOrientation(byte[] png, int orientation, int at) {
+    byte[] tiff = tiff(orientation);
+    ByteBuffer chunk = ByteBuffer.allocate(12 + tiff.length);
+    chunk.putInt(tiff.length).put(new byte[] {'e', 'X', 'I', 'f'}).put(tiff);
+    java.util.zip.CRC32 crc = new java.util.zip.CRC32();
+    crc.update(chunk.array(), 4, 4 + tiff.length);
+    chunk.putInt((int) crc.getValue());
+    return ByteBuffer.allocate(png.length + chunk.capacity())
+        .put(png, 0, at)
+        .put(chunk.array())
+        .put(png, at, png.length - at)
+        .array();
+  }
+
+  private static byte[] tiff(int orientation) {
+    return ByteBuffer.allocate(26)
+        .put(new byte[] {'M', 'M', 0, 42})
+        .putInt(8)
+        .putShort((short) 1)
+        .putShort((short) 0x0112)
+        .putShort((short) 3)
+        .putInt(1)
+        .putShort((short) orientation)
         .array();
   }
 

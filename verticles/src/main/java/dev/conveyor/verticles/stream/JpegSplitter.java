@@ -67,7 +67,7 @@ public final class JpegSplitter implements FrameSplitter {
           if (b == SOI) {
             begin(frames);
             runStart = i + 1;
-          } else {
+          } else if (b != 0xFF) { // any number of them may stand before a marker
             junk++;
             state = State.BETWEEN;
             between(b);

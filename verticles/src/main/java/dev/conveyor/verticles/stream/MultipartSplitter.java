@@ -4,6 +4,9 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.models.InferenceException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 
@@ -32,13 +35,19 @@ public final class MultipartSplitter implements FrameSplitter {
     END
   }
 
-  /** It begins with a line feed and has no other, so a partial match overlaps no other. */
-  private final byte[] delimiter;
+  /**
+   * What the delimiter may be, until the first one shows it. Each begins with a line feed and has
+   * no other, so a partial match overlaps no other.
+   */
+  private final List<byte[]> spellings = new ArrayList<>();
+
+  private final int[] spelled;
+  private byte[] delimiter;
 
   private final FrameBuffer frame;
   private final StringBuilder line = new StringBuilder();
   private State state = State.SKIP;
-  private int matched = 1; // the first delimiter needs no line end before it
+  private int matched;
   private int headBytes;
   private long contentLength = -1;
   private boolean begun;
@@ -52,11 +61,14 @@ public final class MultipartSplitter implements FrameSplitter {
    * @param maxBytes largest part
    */
   public MultipartSplitter(String boundary, BufferPool pool, int maxBytes) {
-    // Some cameras name the boundary with the two dashes that belong to the delimiter; more of them
-    // are part of the name, as curl and browsers have it.
-    boolean doubled = boundary.startsWith("--") && !boundary.startsWith("---");
-    String bare = doubled ? boundary.substring(2) : boundary;
-    this.delimiter = ("\n--" + bare).getBytes(ISO_8859_1);
+    spellings.add(("\n--" + boundary).getBytes(ISO_8859_1));
+    if (boundary.matches("--.*[^-].*")) {
+      // Some cameras name the boundary with the two dashes that belong to the delimiter.
+      spellings.add(("\n" + boundary).getBytes(ISO_8859_1));
+    }
+    this.delimiter = spellings.get(0);
+    this.spelled = new int[spellings.size()];
+    Arrays.fill(spelled, 1); // the first delimiter needs no line end before it
     this.frame = new FrameBuffer(pool, maxBytes, 1);
   }
 
@@ -91,7 +103,7 @@ public final class MultipartSplitter implements FrameSplitter {
     while (i < bytes.length) {
       i =
           switch (state) {
-            case SKIP, BODY -> scan(bytes, i, frames);
+            case SKIP, BODY -> begun ? scan(bytes, i, frames) : preamble(bytes, i, frames);
             case DELIMITER_LINE -> delimiterLine(bytes, i);
             case HEAD -> head(bytes, i, frames);
             case END -> bytes.length;
@@ -128,6 +140,26 @@ public final class MultipartSplitter implements FrameSplitter {
     state = State.END;
   }
 
+  /** Goes on to the first delimiter. */
+  private int preamble(byte[] bytes, int from, Consumer<Frame> frames) {
+    for (int i = from; i < bytes.length; i++) {
+      for (int s = 0; s < spelled.length; s++) {
+        byte[] spelling = spellings.get(s);
+        spelled[s] = bytes[i] == spelling[spelled[s]] ? spelled[s] + 1 : bytes[i] == '\n' ? 1 : 0;
+        if (spelled[s] == spelling.length) {
+          delimiter = spelling;
+          onDelimiter(frames);
+          return i + 1;
+        }
+      }
+    }
+    preamble += bytes.length - from;
+    if (preamble > MAX_PREAMBLE_BYTES) {
+      throw noDelimiter();
+    }
+    return bytes.length;
+  }
+
   /** Goes on to the end of a body or to the next delimiter, whatever comes first. */
   private int scan(byte[] bytes, int from, Consumer<Frame> frames) {
     boolean measured = state == State.BODY && contentLength >= 0;
@@ -160,24 +192,18 @@ public final class MultipartSplitter implements FrameSplitter {
     }
     if (measured && frame.length() + matched == contentLength) {
       body(delimiter, 0, matched);
-      matched = 0;
       frame.finish(frames);
-      state = State.SKIP;
+      skip();
     } else if (state == State.BODY) {
       frame.tellRefusal(frames);
-    } else {
-      skipped(end - from);
     }
     return end;
   }
 
-  private void skipped(int count) {
-    if (!begun) {
-      preamble += count;
-      if (preamble > MAX_PREAMBLE_BYTES) {
-        throw noDelimiter();
-      }
-    }
+  /** The part is over. Some cameras send no line end between a part and the delimiter. */
+  private void skip() {
+    state = State.SKIP;
+    matched = 1;
   }
 
   private InferenceException noDelimiter() {
@@ -236,8 +262,7 @@ public final class MultipartSplitter implements FrameSplitter {
     frame.tellRefusal(frames);
     if (contentLength == 0) {
       frame.clear();
-      state = State.SKIP;
-      matched = 1;
+      skip();
     }
     return i;
   }

@@ -33,6 +33,24 @@ class JpegSplitterTest {
   }
 
   @Test
+  void shouldSkipFillBytesBeforeAPicture() {
+    // T.81, B.1.1.2: any marker may be preceded by any number of FF.
+    byte[] fill = {(byte) 0xFF, (byte) 0xFF, (byte) 0xFF};
+    for (int piece : new int[] {1, 2, 3, 5000}) {
+      SplitterFixture each = new SplitterFixture();
+      each.feed(
+          new JpegSplitter(each.pool, MAX_BYTES),
+          piece,
+          concat(fill, RED, Arrays.copyOf(fill, 1), BLUE, fill, "\r\n", RED));
+
+      assertThat(each.frames).as("pieces of %d bytes", piece).containsExactly(RED, BLUE, RED);
+      assertThat(each.refusals)
+          .as("fill without a marker behind it")
+          .containsExactly("1 bytes that are no JPEG: a picture begins with FF D8");
+    }
+  }
+
+  @Test
   void shouldNotEndAPictureAtItsThumbnail() {
     // An application segment right behind the start of image, with a whole JPEG in it.
     int length = RED.length + 2;

@@ -58,6 +58,41 @@ class MultipartSplitterTest {
   }
 
   @Test
+  void shouldTakeABoundaryOfTwoDashesAsTheStandardHasItToo() {
+    // RFC 2046, 5.1.1: the delimiter is two dashes and the boundary, whatever it begins with.
+    for (String boundary : new String[] {"--cam", "----cam", "---", "--"}) {
+      for (String written : new String[] {"--" + boundary, boundary}) {
+        if (boundary.matches("-*") && written.equals(boundary)) {
+          continue; // these dashes may be the beginning of more
+        }
+        for (int piece : new int[] {1, 5, 5000}) {
+          SplitterFixture each = new SplitterFixture();
+          each.feed(
+              new MultipartSplitter(boundary, each.pool, MAX_BYTES),
+              piece,
+              concat(
+                  "hello\n--c\n" + written + "\r\n\r\n",
+                  RED,
+                  "\r\n" + written + "\r\nContent-Length: 3\r\n\r\nabc\r\n" + written + "--\r\n"));
+          assertThat(each.refusals).as("%s in pieces of %d", written, piece).isEmpty();
+          assertThat(each.frames).as(written).containsExactly(RED, concat("abc"));
+        }
+      }
+    }
+  }
+
+  @Test
+  void shouldFindEveryPartWhereNoLineEndStandsBehindTheOneBefore() {
+    byte[] part = concat(head(RED.length), RED);
+    for (int piece : new int[] {1, 7, 5000}) {
+      SplitterFixture each = new SplitterFixture();
+      each.feed(splitter(each, MAX_BYTES), piece, concat(part, part, part, part, "--cuts--"));
+      assertThat(each.refusals).as("pieces of %d bytes", piece).isEmpty();
+      assertThat(each.frames).containsExactly(RED, RED, RED, RED);
+    }
+  }
+
+  @Test
   void shouldHandAPartOverWithItsLastByteIfItsLengthIsKnown() {
     seen.pieces(splitter, 50, concat(head(RED.length), RED));
     assertThat(seen.frames).containsExactly(RED);
