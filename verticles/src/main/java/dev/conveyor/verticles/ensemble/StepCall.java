@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One step of one request, or of one of its items, from when its inputs are there to its end: it
@@ -20,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * hashing.
  */
 final class StepCall implements Runnable, ReplyTo.Handler {
+
+  private static final Logger LOG = LoggerFactory.getLogger(StepCall.class);
 
   private final StepCalls calls;
   private final PlannedStep step;
@@ -133,6 +137,10 @@ final class StepCall implements Runnable, ReplyTo.Handler {
             },
             failure -> {
               leave();
+              if (!(failure instanceof InferenceException)) {
+                // No model's log has it, and the answer has its message only.
+                LOG.warn("{} failed{}", calls.in(where()), calls.traced(), failure);
+              }
               calls.fail(where(), StepCalls.asFailure(failure));
             });
   }

@@ -175,12 +175,22 @@ final class StepCalls {
         && reply.fail(
             new InferenceException(
                 code(failure),
-                "ensemble '%s': %s: %s".formatted(served.name(), where, failure.getMessage()),
+                in(where) + ": " + failure.getMessage(),
                 failure.reason(),
                 failure.retryAfterNs()))
         && failure.code() == ErrorCode.EXECUTION_FAILED) {
       served.stats().onFailure(ModelStats.Reason.BACKEND, System.nanoTime() - arrivalNs);
     }
+  }
+
+  /** Returns the name of a place in this ensemble. */
+  String in(String where) {
+    return "ensemble '" + served.name() + "': " + where;
+  }
+
+  /** Returns the trace of the request as the end of a line of the log. */
+  String traced() {
+    return call.trace().isEmpty() ? "" : ", traceparent " + call.trace();
   }
 
   /** What comes next must not throw past here: the request would never end. */

@@ -150,7 +150,7 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
               served.name(),
               source.version(),
               inputs,
-              0,
+              source.priority(),
               0,
               deadlineNs,
               source.tenant(),

@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param version as asked for; empty for the default one
  * @param input takes the frames
  * @param terms how its frames are treated
+ * @param priority level of its frames, 1 the highest; 0 takes the model's default
  * @param tenant who asks; empty if the headers do not say
  * @param trace the {@link dev.conveyor.verticles.TraceParent} of all its frames; empty for none
  * @param timeoutNs longest that a frame may take; 0 for no limit
@@ -42,6 +43,7 @@ record StreamSource(
     String version,
     TensorSpec input,
     StreamTerms terms,
+    int priority,
     String tenant,
     String trace,
     long timeoutNs,
@@ -51,6 +53,7 @@ record StreamSource(
   private static final int MAX_IN_FLIGHT = 64;
 
   private static final StreamTerms USUAL = new StreamTerms(FramePolicy.BLOCK, MAX_IN_FLIGHT, true);
+  private static final CharSequence PRIORITY = HttpHeaders.createOptimized("x-priority");
   private static final String MULTIPART = "multipart/";
   private static final Set<String> JPEGS =
       Set.of(
@@ -78,6 +81,7 @@ record StreamSource(
             request.getHeader(StreamTerms.IN_FLIGHT_HEADER),
             request.getHeader(StreamTerms.ORDER_HEADER),
             USUAL),
+        priority(request.getHeader(PRIORITY)),
         head.tenant() == null ? "" : head.tenant(),
         head.trace(),
         head.timeoutNs(),
@@ -125,6 +129,22 @@ record StreamSource(
   /** Returns when the client stops waiting for a frame that came at this time. */
   long deadlineNs(long nowNs) {
     return timeoutNs == 0 ? InferenceRequest.NO_DEADLINE : nowNs + timeoutNs;
+  }
+
+  private static int priority(@Nullable String level) {
+    if (level == null) {
+      return 0;
+    }
+    try {
+      int priority = Integer.parseInt(level);
+      if (priority >= 0) {
+        return priority;
+      }
+    } catch (NumberFormatException e) {
+      // Falls through to the same refusal.
+    }
+    throw InferenceException.invalid(
+        "x-priority must be a number from 0 to %d, was '%s'".formatted(Integer.MAX_VALUE, level));
   }
 
   private static TensorSpec frameInput(ServedModel model) {

@@ -2,6 +2,9 @@ package dev.conveyor.verticles.ensemble;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.google.protobuf.ByteString;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.bus.BusAddresses;
@@ -16,8 +19,10 @@ import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.Message;
+import io.vertx.core.eventbus.MessageConsumer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.core.net.SocketAddress;
@@ -31,6 +36,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /** The client's trace, through the steps of an ensemble and back, on every protocol. */
 final class TraceTest {
@@ -50,7 +56,12 @@ final class TraceTest {
             new TestModels(dir)
                 .unary("negate", 1, "Neg", DataType.FP32, "batch", 4)
                 .unary("abs", 1, "Abs", DataType.FP32, "batch", 4)
-                .config("both", ensemble()));
+                .config("both", ensemble())
+                .config("outer", outer())
+                .config("each", each())
+                .unary("root", 1, "Sqrt", DataType.FP32, "batch", 4)
+                .config("root", "{\"conveyor\": {\"reject_non_finite\": true}}")
+                .config("failing", failing()));
   }
 
   @AfterAll
@@ -155,6 +166,83 @@ final class TraceTest {
     assertStepsAreTraced();
   }
 
+  @Test
+  void shouldFlowThroughAnEnsembleThatIsAStep() {
+    HttpCalls http = server.http();
+
+    Answer answer =
+        http.send(http.inferRequest("outer", row(4), new byte[0]).header(HEADER, trace).build());
+
+    assertThat(answer.status()).as(answer::text).isEqualTo(200);
+    assertStepsAreTraced();
+  }
+
+  @Test
+  void shouldFlowWithEveryItemOfAFanOut() {
+    HttpCalls http = server.http();
+    JsonObject rows =
+        Requests.of(
+            Requests.input("IN", 3, 4).put("data", new JsonArray("[1,2,3,4,5,6,7,8,9,10,11,12]")));
+
+    Answer answer =
+        http.send(http.inferRequest("each", rows, new byte[0]).header(HEADER, trace).build());
+
+    assertThat(answer.status()).as(answer::text).isEqualTo(200);
+    int traced = 0;
+    for (Object decision : decisions("abs", 3)) {
+      JsonArray traces = ((JsonObject) decision).getJsonArray("traces", new JsonArray());
+      traced += (int) traces.stream().filter(trace::equals).count();
+    }
+    assertThat(traced).as("items, in whatever batches").isEqualTo(3);
+  }
+
+  @Test
+  void shouldBeWhereAFailureIsBlamed() {
+    MessageConsumer<JsonObject> events =
+        server.vertx().eventBus().consumer(BusAddresses.events(BusAddresses.DEFAULT_PREFIX));
+    Promise<String> blamed = Promise.promise();
+    events.handler(
+        event -> {
+          if ("isolation".equals(event.body().getString("event"))) {
+            blamed.tryComplete(event.body().getString("detail"));
+          }
+        });
+    HttpCalls http = server.http();
+    JsonObject negative =
+        Requests.of(Requests.input("IN", 1, 4).put("data", new JsonArray("[-1,2,3,4]")));
+
+    Answer answer =
+        http.send(
+            http.inferRequest("failing", negative, new byte[0]).header(HEADER, trace).build());
+
+    assertThat(answer.status()).isEqualTo(500);
+    assertThat(answer.header(HEADER)).isEqualTo(trace);
+    assertThat(TestServer.await(blamed.future())).endsWith(", traceparent " + trace);
+    TestServer.await(events.unregister());
+  }
+
+  @Test
+  void shouldBeInTheLogWhereAStepWithoutAModelFails() {
+    Logger logger = (Logger) LoggerFactory.getLogger("dev.conveyor.verticles.ensemble.StepCall");
+    ListAppender<ILoggingEvent> log = new ListAppender<>();
+    log.start();
+    logger.addAppender(log);
+    try {
+      HttpCalls http = server.http();
+      Answer answer =
+          http.send(
+              http.inferRequest("failing", row(4), new byte[0]).header(HEADER, trace).build());
+      assertThat(answer.status()).isEqualTo(500);
+    } finally {
+      logger.detachAppender(log);
+    }
+    assertThat(log.list).hasSize(1);
+    assertThat(log.list.get(0).getFormattedMessage())
+        .isEqualTo(
+            "ensemble 'failing': step 1 (model 'conveyor.double') failed, traceparent " + trace);
+    assertThat(log.list.get(0).getThrowableProxy().getMessage()).isEqualTo("out of paper");
+  }
+
   private void assertStepsAreTraced() {
     for (String model : List.of("negate", "abs")) {
       JsonObject last = decisions(model).getJsonObject(0);
@@ -164,9 +252,13 @@ final class TraceTest {
   }
 
   private static JsonArray decisions(String model) {
+    return decisions(model, 1);
+  }
+
+  private static JsonArray decisions(String model, int limit) {
     return server
         .http()
-        .get("/v2/scheduler/decisions?limit=1&model=" + model)
+        .get("/v2/scheduler/decisions?limit=" + limit + "&model=" + model)
         .json()
         .getJsonArray("decisions");
   }
@@ -196,6 +288,40 @@ final class TraceTest {
      "ensemble_scheduling": {"step": [
        {"model_name": "negate", "input_map": {"INPUT0": "IN"}, "output_map": {"OUTPUT0": "between"}},
        {"model_name": "abs", "input_map": {"INPUT0": "between"}, "output_map": {"OUTPUT0": "OUT"}}]}}
+    """;
+  }
+
+  private static String outer() {
+    return """
+    {"platform": "ensemble", "max_batch_size": 8,
+     "input": [{"name": "IN", "data_type": "TYPE_FP32", "dims": [4]}],
+     "output": [{"name": "OUT", "data_type": "TYPE_FP32", "dims": [4]}],
+     "ensemble_scheduling": {"step": [
+       {"model_name": "both", "input_map": {"IN": "IN"}, "output_map": {"OUT": "OUT"}}]}}
+    """;
+  }
+
+  private static String each() {
+    return """
+    {"platform": "ensemble",
+     "input": [{"name": "IN", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
+     "output": [{"name": "OUT", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
+     "ensemble_scheduling": {"step": [
+       {"model_name": "abs", "input_map": {"INPUT0": "IN"}, "output_map": {"OUTPUT0": "OUT"}}]},
+     "conveyor": {"ensemble_step": [{"step": 0, "for_each": ["INPUT0"]}]}}
+    """;
+  }
+
+  /** Its model refuses negative values, its last step all others. */
+  private static String failing() {
+    return """
+    {"platform": "ensemble", "max_batch_size": 8,
+     "input": [{"name": "IN", "data_type": "TYPE_FP32", "dims": [4]}],
+     "output": [{"name": "OUT", "data_type": "TYPE_FP32", "dims": [4]}],
+     "ensemble_scheduling": {"step": [
+       {"model_name": "root", "input_map": {"INPUT0": "IN"}, "output_map": {"OUTPUT0": "between"}},
+       {"model_name": "conveyor.double", "input_map": {"x": "between"}, "output_map": {"y": "OUT"}}]},
+     "parameters": {"step[1].fails": {"string_value": "out of paper"}}}
     """;
   }
 

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.feed.FeedPlan.Protocol;
 import dev.conveyor.verticles.metrics.ModelStats.FrameEvent;
+import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.Future;
 import io.vertx.core.json.JsonObject;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -41,6 +43,15 @@ class FeedTest {
                 """
                 {"name": "pixels", "max_batch_size": 8,
                  "conveyor": {"preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
+                """)
+            .identity("held", DataType.FP32, "batch", 3, 2, 2)
+            .config(
+                "held",
+                """
+                {"name": "held", "max_batch_size": 8,
+                 "parameters": {"test_gate": {"string_value": "held"}},
+                 "conveyor": {"intra_op_threads": 1,
+                   "preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
                 """);
     server =
         TestServer.start(
@@ -63,7 +74,7 @@ class FeedTest {
   void shouldAccountForEveryFrameOfEveryStreamUnderEveryPolicy() {
     for (Protocol protocol : Protocol.values()) {
       for (String policy : new String[] {"block", "drop", "latest"}) {
-        Map<FrameEvent, Long> before = counts();
+        Map<FrameEvent, Long> before = counts("pixels");
 
         FeedResult result = play(plan(protocol, "pixels", policy));
 
@@ -71,15 +82,42 @@ class FeedTest {
         assertThat(result.addsUp()).as("%s %s: %s", protocol, policy, result).isTrue();
         assertThat(result.sent() + result.skipped()).as("3 streams x 40 frames").isEqualTo(120);
         assertThat(result.answered()).isPositive();
-        assertThat(increase(before, FrameEvent.RECEIVED)).isEqualTo(result.sent());
-        assertThat(increase(before, FrameEvent.ANSWERED)).isEqualTo(result.answered());
-        assertThat(increase(before, FrameEvent.DROPPED)).isEqualTo(result.dropped());
+        assertThat(increase("pixels", before, FrameEvent.RECEIVED)).isEqualTo(result.sent());
+        assertThat(increase("pixels", before, FrameEvent.ANSWERED)).isEqualTo(result.answered());
+        assertThat(increase("pixels", before, FrameEvent.DROPPED)).isEqualTo(result.dropped());
         if (policy.equals("block")) {
           assertThat(result.dropped()).isZero();
         }
       }
     }
     server.assertIdle();
+  }
+
+  @Test
+  void shouldCountTheFramesThatABusyModelDrops() {
+    for (Protocol protocol : Protocol.values()) {
+      for (String policy : new String[] {"drop", "latest"}) {
+        Map<FrameEvent, Long> before = counts("held");
+        Future<FeedResult> playing;
+        try (Gate gate = Gate.shut("held")) {
+          playing = Feed.play(server.vertx(), plan(protocol, "held", policy));
+          // Two frames of each stream are under way, for `latest` one waits.
+          awaitDropped(before, 3);
+        }
+        FeedResult result = TestServer.await(playing);
+
+        assertThat(result.addsUp()).as("%s %s: %s", protocol, policy, result).isTrue();
+        assertThat(result.dropped()).isGreaterThanOrEqualTo(3);
+        assertThat(result.answered()).as("what was under way").isGreaterThanOrEqualTo(6);
+        assertThat(increase("held", before, FrameEvent.DROPPED)).isEqualTo(result.dropped());
+        assertThat(increase("held", before, FrameEvent.ANSWERED)).isEqualTo(result.answered());
+      }
+    }
+    server.assertIdle();
+  }
+
+  private static void awaitDropped(Map<FrameEvent, Long> before, int frames) {
+    server.awaitScheduler(now -> increase("held", before, FrameEvent.DROPPED) >= frames);
   }
 
   @Test
@@ -134,12 +172,12 @@ class FeedTest {
     return TestServer.await(Feed.play(server.vertx(), plan));
   }
 
-  private static Map<FrameEvent, Long> counts() {
-    return server.server().catalog().find("pixels", "").stats().frames();
+  private static Map<FrameEvent, Long> counts(String model) {
+    return server.server().catalog().find(model, "").stats().frames();
   }
 
-  private static long increase(Map<FrameEvent, Long> before, FrameEvent event) {
-    return counts().getOrDefault(event, 0L) - before.getOrDefault(event, 0L);
+  private static long increase(String model, Map<FrameEvent, Long> before, FrameEvent event) {
+    return counts(model).getOrDefault(event, 0L) - before.getOrDefault(event, 0L);
   }
 
   private static byte[] jpeg(int size, int rgb) throws IOException {

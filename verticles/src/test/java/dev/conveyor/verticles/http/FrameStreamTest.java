@@ -14,10 +14,13 @@ import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -30,6 +33,7 @@ class FrameStreamTest {
 
   private static final String GATED = "gated";
   private static final int MAX_BYTES = 1 << 20;
+  private static final int COMMENT_BYTES = 60_000;
 
   @TempDir private static Path directory;
 
@@ -174,21 +178,53 @@ class FrameStreamTest {
 
   @Test
   void shouldStopReadingWhileAsManyAsMayBeAreUnderWay() throws Exception {
+    int frames = 64;
+    Map<FrameEvent, Long> before = frames();
     Gate gate = Gate.shut(GATED);
     try (StreamClient client =
-        StreamClient.multipart(
-            server.httpPort(), GATED, "x-frame-policy: block\r\nx-frames-in-flight: 2\r\n")) {
-      for (int i = 0; i < 12; i++) {
-        client.part(jpeg(20 * i));
-      }
-      client.endParts();
+            StreamClient.multipart(
+                server.httpPort(), GATED, "x-frame-policy: block\r\nx-frames-in-flight: 2\r\n");
+        StreamClient other = StreamClient.multipart(server.httpPort(), "pixels", "")) {
+      // More than the sockets of both sides can hold.
+      CompletableFuture<Void> camera = CompletableFuture.runAsync(() -> play(client, frames));
       gate.awaitArrival();
+      for (int i = 0; i < 200; i++) {
+        other.part(jpeg(80));
+        assertThat(other.next().firstValue()).isBetween(77.0, 83.0);
+        assertThat(increase(before, FrameEvent.RECEIVED)).isLessThanOrEqualTo(3);
+      }
+      assertThat(camera).as("the camera has to wait").isNotDone();
       gate.open();
-      for (int i = 0; i < 12; i++) {
-        assertThat(client.next().firstValue()).isBetween(20 * i - 3.0, 20 * i + 3.0);
+      for (int i = 0; i < frames; i++) {
+        assertThat(client.next().firstValue()).isBetween(3 * i - 3.0, 3 * i + 3.0);
       }
       assertThat(client.next().data().getInteger("dropped")).isZero();
+      camera.join();
     }
+    assertThat(increase(before, FrameEvent.RECEIVED)).isEqualTo(frames);
+  }
+
+  private static void play(StreamClient camera, int frames) {
+    try {
+      for (int i = 0; i < frames; i++) {
+        camera.part(large(jpeg(3 * i)));
+      }
+      camera.endParts();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Adds comments to a picture, until it is nearly as large as a frame may be. */
+  private static byte[] large(byte[] jpeg) {
+    ByteBuffer all = ByteBuffer.allocate(MAX_BYTES - 1024);
+    all.put(jpeg, 0, 2);
+    while (all.remaining() >= COMMENT_BYTES + 2 + jpeg.length) {
+      all.putShort((short) 0xFFFE).putShort((short) COMMENT_BYTES);
+      all.position(all.position() + COMMENT_BYTES - 2);
+    }
+    all.put(jpeg, 2, jpeg.length - 2);
+    return Arrays.copyOf(all.array(), all.position());
   }
 
   @Test

@@ -9,6 +9,8 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 
 /** A camera: sends frames in chunks and reads events. Not thread-safe: owned by one test. */
 final class StreamClient implements AutoCloseable {
@@ -27,6 +29,7 @@ final class StreamClient implements AutoCloseable {
   private final OutputStream out;
   private final InputStream in;
   private final ByteArrayOutputStream events = new ByteArrayOutputStream();
+  private final List<String> headers = new ArrayList<>();
   private int status = -1;
   private boolean over;
 
@@ -94,10 +97,16 @@ final class StreamClient implements AutoCloseable {
     if (status < 0) {
       status = Integer.parseInt(line().split(" ", -1)[1]);
       for (String header = line(); !header.isEmpty(); header = line()) {
-        // Nothing in them matters here.
+        headers.add(header);
       }
     }
     return status;
+  }
+
+  /** Returns the lines of the answer's head. */
+  List<String> headers() throws IOException {
+    int unused = status();
+    return headers;
   }
 
   /** Waits for the next event. */
