@@ -1,7 +1,10 @@
 package dev.conveyor.models.tensorrt;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.memory.BudgetExceededException;
+import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceLayout;
 import dev.conveyor.models.device.DeviceModel;
@@ -123,9 +126,25 @@ final class SwappingModel implements DeviceModel {
   @Override
   public DeviceEngine newEngine(EngineSite site) {
     DeviceModel now = better();
-    return now == null
-        ? new SwappingEngine(this, first.newEngine(site), site)
-        : now.newEngine(site);
+    if (now == null) {
+      return new SwappingEngine(this, first.newEngine(site), site);
+    }
+    try {
+      return now.newEngine(site);
+    } catch (CudaException e) {
+      if (e.isSticky()) {
+        throw e;
+      }
+      return fallBack(site, e);
+    } catch (BudgetExceededException | ModelLoadException e) {
+      return fallBack(site, e);
+    }
+  }
+
+  /** An instance that is made later than the better form is served as those that were there. */
+  private DeviceEngine fallBack(EngineSite site, RuntimeException why) {
+    log.warn("{}: an instance starts with what served first: {}", owner, why.getMessage());
+    return first.newEngine(site);
   }
 
   @Override

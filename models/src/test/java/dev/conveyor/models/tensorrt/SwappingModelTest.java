@@ -1,6 +1,7 @@
 package dev.conveyor.models.tensorrt;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.models.TensorSpec;
@@ -159,6 +160,42 @@ class SwappingModelTest {
     run(model.newEngine(site), 1);
 
     assertThat(events).containsExactly("+fast", "fast");
+  }
+
+  @Test
+  void shouldServeAReplacementWithTheFirstFormWhileTheBetterIsBuiltAndSwapItToo() {
+    SwappingModel model = model(() -> fast);
+    DeviceEngine lost = model.newEngine(site);
+    run(lost, 1);
+    lost.close();
+
+    DeviceEngine replacement = model.newEngine(site);
+    run(replacement, 1);
+    builds.get(0).run();
+    run(replacement, 1);
+
+    assertThat(events).containsExactly("+slow", "slow", "-slow", "+slow", "slow", "+fast", "fast");
+  }
+
+  @Test
+  void shouldServeAReplacementWithTheFirstFormWhenThereIsNoRoomForTheBetter() {
+    fast.failure = new CudaException("cudaMallocFromPoolAsync", 2, "out of memory");
+    SwappingModel model = model(() -> fast);
+    builds.get(0).run();
+
+    run(model.newEngine(site), 2);
+
+    assertThat(events).containsExactly("no fast", "+slow", "slow", "slow");
+  }
+
+  @Test
+  void shouldNotHideThatTheDeviceIsLost() {
+    fast.failure = new CudaException("cudaMallocFromPoolAsync", 719, "launch failure");
+    SwappingModel model = model(() -> fast);
+    builds.get(0).run();
+
+    assertThatThrownBy(() -> model.newEngine(site)).isSameAs(fast.failure);
+    assertThat(events).containsExactly("no fast");
   }
 
   private SwappingModel model(Supplier<DeviceModel> better) {
