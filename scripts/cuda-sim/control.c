@@ -101,6 +101,7 @@ EXPORT void cudaSimReset(const char *settings) {
       .no_data = (int)cudaSimSetting(settings, "no_data", 0)};
   cudaSimFindHardware(settings, sim.config.device_bytes);
   cudaSimHardware()->used_bytes = used_bytes;
+  offer_kernels();
   sim.config.devices = cudaSimHardware()->visible_count;
   memset(sim.devices, 0, sizeof sim.devices);
   sim.host_ns = sim.calls = sim.pageable_copies = sim.async_copies = sim.kernels = sim.waits = sim.graphs = sim.urgent_streams = 0;

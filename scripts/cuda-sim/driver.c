@@ -7,7 +7,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { SUCCESS = 0, INVALID_DEVICE = 101, TEXT = 64 };
+enum { SUCCESS = 0, NOT_FOUND = 500, INVALID_DEVICE = 101, TEXT = 64 };
 
 static struct hardware hardware = {
     .gpus = 1, .capability = 90, .driver = 13010, .bytes = 1u << 30, .visible_count = 1,
@@ -86,6 +86,7 @@ static int show_named(const char *token, size_t length) {
 
 EXPORT void cudaSimFindHardware(const char *settings, uint64_t unit_bytes) {
   size_t (*used)(int) = hardware.used_bytes;
+  struct kernel_calls kernels = hardware.kernels;
   hardware = (struct hardware){.gpus = (int)cudaSimSetting(settings, "devices", 1),
                                .slices = (int)cudaSimSetting(settings, "mig", 0),
                                .capability = (int)cudaSimSetting(settings, "capability", 90),
@@ -95,7 +96,8 @@ EXPORT void cudaSimFindHardware(const char *settings, uint64_t unit_bytes) {
                                .power_mw = (unsigned)cudaSimSetting(settings, "power_mw", 90000),
                                .temperature = (unsigned)cudaSimSetting(settings, "temperature", 35),
                                .bytes = unit_bytes,
-                               .used_bytes = used};
+                               .used_bytes = used,
+                               .kernels = kernels};
   const char *visible = find(settings, "visible");
   visible = visible ? visible : getenv("CUDA_VISIBLE_DEVICES");
   if (!visible) {
@@ -148,4 +150,28 @@ EXPORT int cuDeviceGetUuid_v2(unsigned char uuid[UUID_BYTES], int device) {
 EXPORT int cuDeviceTotalMem_v2(size_t *bytes, int device) {
   *bytes = hardware.bytes;
   return device >= 0 && device < hardware.visible_count ? SUCCESS : INVALID_DEVICE;
+}
+
+EXPORT int cuModuleLoadData(void **module, const void *image) { return hardware.kernels.load(module, image); }
+
+EXPORT int cuModuleUnload(void *module) { return hardware.kernels.unload(module); }
+
+EXPORT int cuModuleGetFunction(void **function, void *module, const char *name) {
+  return hardware.kernels.function(function, module, name);
+}
+
+EXPORT int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
+                          unsigned block_y, unsigned block_z, unsigned shared_bytes, void *stream, void **parameters,
+                          void **extra) {
+  (void)shared_bytes;
+  (void)extra;
+  unsigned grid[] = {grid_x, grid_y, grid_z}, block[] = {block_x, block_y, block_z};
+  return hardware.kernels.launch(function, grid, block, stream, parameters);
+}
+
+/* The real NVRTC asks whatever driver there is for functions that are not documented. */
+EXPORT int cuGetExportTable(const void **table, const void *id) {
+  (void)id;
+  *table = NULL;
+  return NOT_FOUND;
 }

@@ -158,6 +158,8 @@ static void begin(struct stream *stream, struct op *op, uint64_t at) {
   if (op->kind == OP_KERNEL) {
     size_t bytes = op->kernel.in_item_bytes * (size_t)op->kernel.items;
     op->held = hold(op->kernel.in, bytes, stream->device, "kernel input");
+  } else if (op->kind == OP_LAUNCH) {
+    begin_launch(op->launch, stream->device);
   } else if (op->kind == OP_COPY && op->reads_early && !op->held) {
     op->held = hold(op->from, op->bytes, stream->device, "copy source");
   }
@@ -170,6 +172,8 @@ static void write_effect(struct stream *stream, struct op *op) {
     if (out) {
       compute(&op->kernel, op->held, out);
     }
+  } else if (op->kind == OP_LAUNCH) {
+    end_launch(op->launch, stream->device);
   } else if (op->kind == OP_COPY) {
     unsigned char *source =
         op->held ? op->held : access_bytes(op->from, op->bytes, stream->device, "copy source");
@@ -208,6 +212,7 @@ static void end(struct stream *stream, struct op *op) {
     pthread_cond_broadcast(&sim.progress);
   }
   free(op->held);
+  forget_launch(op->launch);
   free(op);
   if (fails) {
     fail_device(device, fails);
@@ -245,6 +250,7 @@ void drop_work(int device) {
       struct op *op = s->head;
       s->head = op->next;
       free(op->held);
+      forget_launch(op->launch);
       free(op);
     }
     if (s->device == device) {

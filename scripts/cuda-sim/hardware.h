@@ -16,6 +16,14 @@ struct unit {
   int slice; /* -1: the whole of it */
 };
 
+/* What the driver leaves to the runtime, which has the streams. */
+struct kernel_calls {
+  int (*load)(void **module, const void *image);
+  int (*unload)(void *module);
+  int (*function)(void **function, void *module, const char *name);
+  int (*launch)(void *function, const unsigned grid[3], const unsigned block[3], void *stream, void **parameters);
+};
+
 struct hardware {
   int gpus;
   int slices; /* the last GPU is cut into so many; 0: it is whole */
@@ -25,6 +33,7 @@ struct hardware {
   int visible_count;
   struct unit visible[MAX_UNITS];
   size_t (*used_bytes)(int visible); /* set by the runtime */
+  struct kernel_calls kernels;
 };
 
 struct hardware *cudaSimHardware(void);

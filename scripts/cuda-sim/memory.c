@@ -25,6 +25,7 @@ static int live_of(struct handle handle) {
     case HANDLE_STREAM: return ((struct stream *)handle.object)->live;
     case HANDLE_EVENT: return ((struct event *)handle.object)->live;
     case HANDLE_POOL: return ((struct pool *)handle.object)->live;
+    case HANDLE_MODULE: return module_live(handle.object);
     default: return ((struct graph *)handle.object)->live;
   }
 }
@@ -34,6 +35,7 @@ static int device_of(struct handle handle) {
     case HANDLE_STREAM: return ((struct stream *)handle.object)->device;
     case HANDLE_EVENT: return ((struct event *)handle.object)->device;
     case HANDLE_POOL: return ((struct pool *)handle.object)->device;
+    case HANDLE_MODULE: return module_device(handle.object);
     default: return ((struct graph *)handle.object)->device;
   }
 }
@@ -143,6 +145,10 @@ struct alloc *find_alloc(uint64_t address) {
   return NULL;
 }
 
+int is_device_address(uint64_t address) {
+  return address >= DEVICE_BASE && address < DEVICE_BASE + DEVICE_SPAN * MAX_DEVICES;
+}
+
 static const char *state_name(enum alloc_state state) {
   static const char *const NAMES[] = {"before its allocation", "", "", "after free"};
   return NAMES[state];
@@ -152,7 +158,7 @@ static const char *state_name(enum alloc_state state) {
 unsigned char *access_bytes(uint64_t address, size_t bytes, int device, const char *who) {
   struct alloc *a = find_alloc(address);
   if (!a) {
-    if (address >= DEVICE_BASE && address < DEVICE_BASE + DEVICE_SPAN * MAX_DEVICES) {
+    if (is_device_address(address)) {
       violation("%s: %#lx is in no allocation", who, (unsigned long)address);
       return NULL;
     }
@@ -234,7 +240,7 @@ int leaks(void) {
                 a->device < 0 ? "the host" : "device", a->device);
     }
   }
-  static const char *const KINDS[] = {"", "a stream", "an event", "a pool", "a graph"};
+  static const char *const KINDS[] = {"", "a stream", "an event", "a pool", "a graph", "a module"};
   for (size_t i = 0; i < handle_count; i++) {
     int live = live_of(handles[i]), device = device_of(handles[i]);
     if (live && !sim.devices[device].sticky) {

@@ -42,7 +42,7 @@ enum {
 
 enum engine { ENGINE_TO_DEVICE, ENGINE_TO_HOST, ENGINE_COMPUTE, ENGINES, ENGINE_NONE = ENGINES };
 
-enum op_kind { OP_COPY, OP_FILL, OP_KERNEL, OP_RECORD, OP_WAIT, OP_ALLOC, OP_FREE };
+enum op_kind { OP_COPY, OP_FILL, OP_KERNEL, OP_RECORD, OP_WAIT, OP_ALLOC, OP_FREE, OP_LAUNCH };
 
 struct pool {
   int device;
@@ -85,6 +85,7 @@ struct op {
   int value;
   unsigned char *held; /* what was read and is not written yet */
   struct kernel kernel;
+  struct launch *launch;
   struct event *event;
   uint64_t sequence;
   struct alloc *alloc;
@@ -119,7 +120,7 @@ struct config {
   int devices, real_time, jitter_percent, no_data;
 };
 
-enum handle_kind { HANDLE_STREAM = 1, HANDLE_EVENT, HANDLE_POOL, HANDLE_GRAPH };
+enum handle_kind { HANDLE_STREAM = 1, HANDLE_EVENT, HANDLE_POOL, HANDLE_GRAPH, HANDLE_MODULE };
 
 struct sim {
   pthread_mutex_t lock;
@@ -157,6 +158,7 @@ struct stream *each_stream(size_t *cursor);
 struct alloc *add_alloc(int device, size_t size, struct pool *pool, enum alloc_state state);
 struct alloc *find_alloc(uint64_t address);
 unsigned char *access_bytes(uint64_t address, size_t bytes, int device, const char *who);
+int is_device_address(uint64_t address);
 int is_pinned(uint64_t address, size_t bytes);
 void release_alloc(struct alloc *alloc);
 void pool_trim(struct pool *pool, size_t keep_bytes);
@@ -164,6 +166,14 @@ void forget_everything(void);
 size_t live_bytes(int device);
 size_t pinned_bytes(void);
 int leaks(void);
+
+/* kernels.c */
+void begin_launch(struct launch *launch, int device);
+void end_launch(struct launch *launch, int device);
+void forget_launch(struct launch *launch);
+int module_live(const void *module);
+int module_device(const void *module);
+void offer_kernels(void);
 
 /* control.c */
 void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -3,6 +3,7 @@ package dev.conveyor.models;
 import dev.conveyor.memory.Lease;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,9 +18,12 @@ public final class Tensor implements AutoCloseable {
   private final String name;
   private final DataType type;
   private final Shape shape;
-  private final ByteBuffer data;
+  private final @Nullable ByteBuffer data;
   private final @Nullable Lease lease;
   private final int offset;
+
+  /** Null if and only if {@link #data} is not. */
+  private final @Nullable LateBytes late;
 
   private Tensor(
       String name, DataType type, Shape shape, ByteBuffer data, @Nullable Lease lease, int offset) {
@@ -29,6 +33,22 @@ public final class Tensor implements AutoCloseable {
     this.data = data;
     this.lease = lease;
     this.offset = offset;
+    this.late = null;
+  }
+
+  private Tensor(String name, DataType type, Shape shape, LateBytes late) {
+    this.name = name;
+    this.type = type;
+    this.shape = shape;
+    this.data = null;
+    this.lease = null;
+    this.offset = 0;
+    this.late = late;
+  }
+
+  /** Takes over bytes that are made when somebody asks for {@link #data}. */
+  public static Tensor late(String name, DataType type, Shape shape, LateBytes bytes) {
+    return new Tensor(name, type, shape, bytes);
   }
 
   /** Wraps {@code data} from its position to its limit, on the heap or native, without a copy. */
@@ -55,13 +75,26 @@ public final class Tensor implements AutoCloseable {
     return shape;
   }
 
-  /** Returns the bytes, always the same view; use absolute reads or a duplicate. */
+  /**
+   * Returns the bytes, always the same view; use absolute reads or a duplicate. Bytes that are made
+   * late are made now.
+   */
   public ByteBuffer data() {
-    return data;
+    return data == null ? Objects.requireNonNull(late).onHost() : data;
   }
 
   public int sizeBytes() {
-    return data.limit();
+    return data == null ? Objects.requireNonNull(late).sizeBytes() : data.limit();
+  }
+
+  /** Returns bytes that are equal for equal tensors: the data, or what it will be made of. */
+  public ByteBuffer identity() {
+    return data == null ? Objects.requireNonNull(late).source() : data;
+  }
+
+  /** Returns the bytes that are made late; null if they are there. */
+  public @Nullable LateBytes lateBytes() {
+    return late;
   }
 
   /** Returns whether the memory is lent by a pool, which counts it until it is given back. */
@@ -76,12 +109,16 @@ public final class Tensor implements AutoCloseable {
 
   /** Returns these bytes under another name, sharing memory and lease with this tensor. */
   public Tensor renamed(String newName) {
-    return new Tensor(newName, type, shape, data, lease, offset);
+    return data == null
+        ? new Tensor(newName, type, shape, Objects.requireNonNull(late))
+        : new Tensor(newName, type, shape, data, lease, offset);
   }
 
   /** Returns these bytes in another shape of as many elements, sharing memory and lease. */
   public Tensor reshaped(Shape newShape) {
-    return new Tensor(name, type, newShape, data, lease, offset);
+    return data == null
+        ? new Tensor(name, type, newShape, Objects.requireNonNull(late))
+        : new Tensor(name, type, newShape, data, lease, offset);
   }
 
   /**
@@ -89,6 +126,10 @@ public final class Tensor implements AutoCloseable {
    * last one. Null if this one is closed.
    */
   public @Nullable Tensor tryShare() {
+    if (data == null) {
+      LateBytes share = Objects.requireNonNull(late).tryShare();
+      return share == null ? null : new Tensor(name, type, shape, share);
+    }
     if (lease == null) {
       return this;
     }
@@ -101,6 +142,11 @@ public final class Tensor implements AutoCloseable {
    * closed.
    */
   public @Nullable Tensor trySharePart(Shape partShape, int from, int bytes) {
+    if (data == null) {
+      byte[] copy = new byte[bytes];
+      data().get(from, copy);
+      return of(name, type, partShape, ByteBuffer.wrap(copy));
+    }
     ByteBuffer part = data.slice(from, bytes).order(ByteOrder.LITTLE_ENDIAN);
     Lease share = lease == null ? null : lease.tryShare();
     return lease != null && share == null
@@ -113,6 +159,9 @@ public final class Tensor implements AutoCloseable {
   public void close() {
     if (lease != null) {
       lease.close();
+    }
+    if (late != null) {
+      late.close();
     }
   }
 

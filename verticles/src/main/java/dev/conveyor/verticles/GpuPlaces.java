@@ -65,7 +65,13 @@ public final class GpuPlaces implements AutoCloseable {
         pools.add(outputs);
         places.add(
             new GpuPlace(
-                cuda, gpu, new MemoryBudget(gpu.device(), bytes), host, outputs, this::lost));
+                cuda,
+                gpu,
+                new MemoryBudget(gpu.device(), bytes),
+                host,
+                outputs,
+                config.spin(),
+                this::lost));
       }
     }
     if (!places.isEmpty()) {

@@ -17,6 +17,9 @@ public final class CudaException extends RuntimeException {
   private static final int TENSOR_MEMORY_LEAK = 721;
   private static final int UNKNOWN = 999;
 
+  /** Libraries beside the runtime number their errors in their own ways. */
+  private static final int NO_CODE = -1;
+
   private final int code;
 
   public CudaException(String call, int code, String name) {
@@ -24,7 +27,17 @@ public final class CudaException extends RuntimeException {
     this.code = code;
   }
 
-  /** Returns the number of the error, as in {@code cudaError_t}. */
+  private CudaException(String message) {
+    super(message);
+    this.code = NO_CODE;
+  }
+
+  /** Describes an error of a library whose numbers are not those of {@code cudaError_t}. */
+  static CudaException ofLibrary(String call, int status, String name) {
+    return new CudaException("%s: %s (%d)".formatted(call, name, status));
+  }
+
+  /** Returns the number of the error, as in {@code cudaError_t}; negative if it is none of them. */
   public int code() {
     return code;
   }

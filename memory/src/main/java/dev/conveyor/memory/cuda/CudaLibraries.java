@@ -47,7 +47,7 @@ public final class CudaLibraries {
     if (!canLoad(DRIVER)) {
       return none("no NVIDIA driver (" + DRIVER + " was not found)");
     }
-    if (!loadRuntime()) {
+    if (!load(RUNTIME, "")) {
       return none(
           "a driver, but no CUDA 13 runtime (%s was not found on the library path, in CUDA_HOME or in /usr/local/cuda*; -D%s=DIRECTORY names another place)"
               .formatted(RUNTIME, PATH_PROPERTY));
@@ -73,31 +73,55 @@ public final class CudaLibraries {
     return new Found(null, reason);
   }
 
-  private static boolean loadRuntime() {
-    for (Path directory : runtimeDirectories()) {
-      Path library = directory.resolve(RUNTIME);
-      if (Files.exists(library)) {
+  /**
+   * Loads another library of the toolkit, from where the runtime is looked for.
+   *
+   * @param opened glob of libraries beside it that it opens by their names when it is used; empty
+   *     for none
+   * @return why it cannot be, in one line; empty if it is loaded
+   */
+  static String loadTool(String library, String opened) {
+    return load(library, opened)
+        ? ""
+        : "%s was not found on the library path, in CUDA_HOME or in /usr/local/cuda*, or does not load"
+            .formatted(library);
+  }
+
+  private static boolean load(String library, String opened) {
+    for (Path directory : directories(library)) {
+      Path file = directory.resolve(library);
+      if (Files.exists(file)) {
         try {
-          System.load(library.toAbsolutePath().toString());
+          loadAll(directory, opened);
+          System.load(file.toAbsolutePath().toString());
           return true;
-        } catch (UnsatisfiedLinkError e) {
+        } catch (IOException | UncheckedIOException | UnsatisfiedLinkError e) {
           // Of another architecture, for example: the next place may have a better one.
         }
       }
     }
-    return canLoad(RUNTIME);
+    return canLoad(library);
   }
 
-  private static List<Path> runtimeDirectories() {
+  /** A library that is loaded by its path does not find its neighbours: unless they are there. */
+  private static void loadAll(Path directory, String glob) throws IOException {
+    if (!glob.isEmpty()) {
+      try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, glob)) {
+        files.forEach(file -> System.load(file.toAbsolutePath().toString()));
+      }
+    }
+  }
+
+  private static List<Path> directories(String library) {
     List<Path> directories = new ArrayList<>();
     String given = System.getProperty(PATH_PROPERTY);
     if (given != null) {
       directories.add(Path.of(given));
-      if (Files.exists(Path.of(given, RUNTIME))) {
+      if (Files.exists(Path.of(given, library))) {
         return directories; // To ask the system for its own would open that one first.
       }
     }
-    if (canLoad(RUNTIME)) {
+    if (canLoad(library)) {
       return directories; // The system knows where it is.
     }
     String home = System.getenv("CUDA_HOME");

@@ -18,6 +18,11 @@ public interface LoadedModel extends AutoCloseable {
   /** Returns the bytes reserved in the ledger for the weights and their workspace. */
   long reservedBytes();
 
+  /** Returns whether executors take {@link dev.conveyor.models.image.LateImages} as they are. */
+  default boolean decodesImages() {
+    return false;
+  }
+
   /**
    * Creates what one instance needs. Called on the thread that will own the executor.
    *

@@ -307,6 +307,7 @@ final class ModelConfigMapper {
                     new Preprocessing.Boxes(
                         boxes.getOutput(),
                         Preprocessing.Boxes.Units.valueOf(boxes.getUnits().name())))
-            .toList());
+            .toList(),
+        Preprocessing.Device.valueOf(block.getDevice().name()));
   }
 }

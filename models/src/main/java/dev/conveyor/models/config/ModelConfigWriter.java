@@ -257,7 +257,8 @@ public final class ModelConfigWriter {
               .setDataType(type(block.dataType()))
               .addAllMean(block.mean())
               .addAllScale(block.scale())
-              .setPadValue(block.padValue());
+              .setPadValue(block.padValue())
+              .setDevice(ImagePreprocessing.Device.valueOf(block.device().name()));
       block
           .sizes()
           .forEach(s -> images.addSizesBuilder().setWidth(s.width()).setHeight(s.height()));

@@ -14,6 +14,7 @@ import java.util.List;
  * @param padValue pixel value around an image
  * @param sizes what images are brought to, the one of them that wastes least; empty for one size
  * @param boxes outputs that are brought to the coordinates of the image that was sent
+ * @param device where images are decoded and brought to their size
  */
 public record Preprocessing(
     String input,
@@ -27,7 +28,8 @@ public record Preprocessing(
     List<Double> scale,
     int padValue,
     List<Size> sizes,
-    List<Boxes> boxes) {
+    List<Boxes> boxes,
+    Device device) {
 
   private static final int MAX_SIZES = 32;
   private static final int MAX_SIDE = 65_535;
@@ -63,6 +65,15 @@ public record Preprocessing(
     PAD
   }
 
+  /** Where images become tensors. */
+  public enum Device {
+    CPU,
+    /** On the GPU that runs the batch; it is an error if that cannot be. */
+    GPU,
+    /** On the GPU that runs the batch if it can, otherwise on the CPU. */
+    AUTO
+  }
+
   /** Order of the channels. */
   public enum Color {
     RGB(3),
@@ -86,7 +97,37 @@ public record Preprocessing(
     NHWC
   }
 
-  /** Describes one size, and no boxes. */
+  /** Describes work of the CPU. */
+  public Preprocessing(
+      String input,
+      Mode mode,
+      int height,
+      int width,
+      Color color,
+      Layout layout,
+      DataType dataType,
+      List<Double> mean,
+      List<Double> scale,
+      int padValue,
+      List<Size> sizes,
+      List<Boxes> boxes) {
+    this(
+        input,
+        mode,
+        height,
+        width,
+        color,
+        layout,
+        dataType,
+        mean,
+        scale,
+        padValue,
+        sizes,
+        boxes,
+        Device.CPU);
+  }
+
+  /** Describes one size, no boxes, and work of the CPU. */
   public Preprocessing(
       String input,
       Mode mode,

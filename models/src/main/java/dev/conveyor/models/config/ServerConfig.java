@@ -102,12 +102,17 @@ public record ServerConfig(
    * @param minComputeCapability 10 * major + minor; GPUs below are not used
    * @param memoryBudgetBytes memory of all models on each; 0 derives it from the GPU's memory
    * @param batchesInFlight batches of all models that one GPU has at once, in copies or computing
+   * @param spin whether the thread that waits for a batch asks without a pause, which takes a core
    */
   public record Gpu(
-      boolean enabled, int minComputeCapability, long memoryBudgetBytes, int batchesInFlight) {
+      boolean enabled,
+      int minComputeCapability,
+      long memoryBudgetBytes,
+      int batchesInFlight,
+      boolean spin) {
 
     /** CUDA 13 runs on nothing older. */
-    public static final Gpu DEFAULT = new Gpu(true, 75, 0, 6);
+    public static final Gpu DEFAULT = new Gpu(true, 75, 0, 6, false);
 
     public Gpu {
       Range.require("min_compute_capability", 0, 990, minComputeCapability);

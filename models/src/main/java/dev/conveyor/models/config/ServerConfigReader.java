@@ -118,7 +118,8 @@ public final class ServerConfigReader {
             ? capability(gpu.getMinComputeCapability())
             : defaults.minComputeCapability(),
         gpu.hasMemoryBudgetBytes() ? gpu.getMemoryBudgetBytes() : defaults.memoryBudgetBytes(),
-        gpu.hasBatchesInFlight() ? gpu.getBatchesInFlight() : defaults.batchesInFlight());
+        gpu.hasBatchesInFlight() ? gpu.getBatchesInFlight() : defaults.batchesInFlight(),
+        gpu.hasSpin() ? gpu.getSpin() : defaults.spin());
   }
 
   /** As NVIDIA writes it, 8.9 for example; kept as ten times that. */

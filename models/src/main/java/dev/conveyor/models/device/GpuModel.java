@@ -30,18 +30,21 @@ public final class GpuModel implements LoadedModel {
   private final DeviceModel model;
   private final String owner;
   private final int priority;
+  private final boolean decodes;
 
   private volatile boolean abandoned;
 
   @GuardedBy("this")
   private @Nullable LaneGroup filling;
 
-  private GpuModel(Path file, GpuPlace place, DeviceModel model, String owner, int priority) {
+  private GpuModel(
+      Path file, GpuPlace place, DeviceModel model, String owner, int priority, boolean decodes) {
     this.file = file;
     this.place = place;
     this.model = model;
     this.owner = owner;
     this.priority = priority;
+    this.decodes = decodes;
   }
 
   /**
@@ -54,6 +57,8 @@ public final class GpuModel implements LoadedModel {
    */
   public static GpuModel load(
       Path file, GpuPlace place, List<GpuBackend> backends, GpuLoadOptions options, int priority) {
+    boolean decodes =
+        ImageSupport.decides(options.owner(), place, options.config().extensions().preprocessing());
     List<String> reasons = new ArrayList<>();
     for (GpuBackend backend : backends) {
       try {
@@ -61,7 +66,7 @@ public final class GpuModel implements LoadedModel {
         DeviceModel loaded = backend.load(file, options);
         String misfit = misfit(loaded, options.config().maxBatchSize());
         if (misfit == null) {
-          return new GpuModel(file, place, loaded, options.owner(), priority);
+          return new GpuModel(file, place, loaded, options.owner(), priority, decodes);
         }
         loaded.close();
         reasons.add(backend.name() + ": " + misfit);
@@ -115,6 +120,11 @@ public final class GpuModel implements LoadedModel {
   }
 
   @Override
+  public boolean decodesImages() {
+    return decodes;
+  }
+
+  @Override
   public synchronized ModelExecutor newExecutor(int maxBatchSize) {
     String why = place.lost();
     if (why != null) {
@@ -126,7 +136,9 @@ public final class GpuModel implements LoadedModel {
       Lane lane = group == null ? null : group.newLane();
       if (lane == null) {
         DeviceLayout layout = new DeviceLayout(inputs(), outputs(), maxBatchSize);
-        group = new LaneGroup(place, model, layout, LANES, priority, owner, () -> abandoned = true);
+        group =
+            new LaneGroup(
+                place, model, layout, LANES, priority, owner, decodes, () -> abandoned = true);
         filling = group;
         lane = group.newLane();
       }

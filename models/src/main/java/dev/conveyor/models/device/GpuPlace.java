@@ -27,8 +27,10 @@ public final class GpuPlace {
   private final MemoryBudget budget;
   private final MemoryBudget hostBudget;
   private final BufferPool pinned;
+  private final boolean spins;
   private final BiConsumer<GpuPlace, String> onLost;
   private final AtomicReference<@Nullable String> lost = new AtomicReference<>();
+  private volatile @Nullable PipelineTrace trace;
   private final Set<DevicePool> pools = ConcurrentHashMap.newKeySet();
 
   /**
@@ -37,6 +39,7 @@ public final class GpuPlace {
    * @param budget ledger of its memory; its name is that of the device
    * @param hostBudget ledger of the host, for staging memory
    * @param pinned lends pinned memory for outputs
+   * @param spins whether waiting for a batch may use a core
    * @param onLost told once, on any thread, that the device is lost, and why
    */
   public GpuPlace(
@@ -45,12 +48,14 @@ public final class GpuPlace {
       MemoryBudget budget,
       MemoryBudget hostBudget,
       BufferPool pinned,
+      boolean spins,
       BiConsumer<GpuPlace, String> onLost) {
     this.cuda = cuda;
     this.gpu = gpu;
     this.budget = budget;
     this.hostBudget = hostBudget;
     this.pinned = pinned;
+    this.spins = spins;
     this.onLost = onLost;
   }
 
@@ -64,6 +69,19 @@ public final class GpuPlace {
 
   public MemoryBudget budget() {
     return budget;
+  }
+
+  /** Has instances that are made from now on note when their batches do what; null ends that. */
+  public void traceTo(@Nullable PipelineTrace to) {
+    trace = to;
+  }
+
+  @Nullable PipelineTrace trace() {
+    return trace;
+  }
+
+  boolean spins() {
+    return spins;
   }
 
   BufferPool pinned() {

@@ -4,23 +4,33 @@ import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.Slices;
+import dev.conveyor.models.image.LateImages;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Copies the inputs of the requests of a batch to their places in the batch, on the device.
  *
  * <p>Not thread-safe: owned by the submitting thread. What lies in pinned memory is copied from
  * where it is, one copy per request. The rest is gathered in the slot's staging memory first;
- * neighbours that are gathered go in one copy.
+ * neighbours that are gathered go in one copy. Encoded images are decoded on the device, those that
+ * it refuses on the host, one by one.
  */
 final class InputCopies {
 
   private final Cuda cuda;
   private final DeviceLayout layout;
+  private final @Nullable DeviceImages images;
 
-  InputCopies(Cuda cuda, DeviceLayout layout) {
+  /**
+   * Creates it.
+   *
+   * @param images decodes on the device; null to have images made on the host, here
+   */
+  InputCopies(Cuda cuda, DeviceLayout layout, @Nullable DeviceImages images) {
     this.cuda = cuda;
     this.layout = layout;
+    this.images = images;
   }
 
   /** Enqueues the copies of one input of the slot's batch. */
@@ -34,6 +44,11 @@ final class InputCopies {
     for (int r = 0; r < requests.size(); r++) {
       Tensor tensor = requests.get(r).inputs().get(input);
       int bytes = tensor.sizeBytes();
+      if (tensor.lateBytes() instanceof LateImages late) {
+        gatheredFrom = decode(slot, late, target, stagingOffset, gatheredFrom, at, stream);
+        at += bytes;
+        continue;
+      }
       long pinned = tensor.pinnedAddress();
       if (pinned == 0) {
         slot.staging().put(stagingOffset + at, tensor.data(), 0, bytes);
@@ -45,6 +60,29 @@ final class InputCopies {
       at += bytes;
     }
     flush(slot, target, stagingOffset, gatheredFrom, at, stream);
+  }
+
+  /** Returns from where on what was gathered is not copied yet. */
+  private int decode(
+      Slot slot,
+      LateImages late,
+      long target,
+      int stagingOffset,
+      int gatheredFrom,
+      int from,
+      long stream) {
+    int uncopied = gatheredFrom;
+    int at = from;
+    for (int i = 0; i < late.count(); i++) {
+      if (images != null && images.enqueue(late, i, target + at)) {
+        flush(slot, target, stagingOffset, uncopied, at, stream);
+        uncopied = at + late.imageBytes();
+      } else {
+        late.write(i, slot.staging(), stagingOffset + at);
+      }
+      at += late.imageBytes();
+    }
+    return uncopied;
   }
 
   private void flush(Slot slot, long target, int stagingOffset, int from, int to, long stream) {

@@ -39,6 +39,7 @@ final class LaneGroup implements PipelineListener {
   /**
    * Allocates everything that its batches need; on a thread that has set the device.
    *
+   * @param decodes whether images are decoded on the device
    * @param onAbandoned told before the last lane has left if what ran may still use the weights
    * @throws CudaException if the device has no room; nothing stays allocated
    * @throws dev.conveyor.memory.BudgetExceededException likewise
@@ -50,13 +51,18 @@ final class LaneGroup implements PipelineListener {
       int lanes,
       int priority,
       String owner,
+      boolean decodes,
       Runnable onAbandoned) {
     this.onAbandoned = onAbandoned;
     this.place = place;
     this.lanesAtMost = lanes;
     Cuda cuda = place.cuda();
     try {
-      long bytes = lanes * layout.slabBytes() + model.scratchBytes(layout) + POOL_SLACK_BYTES;
+      long bytes =
+          lanes * layout.slabBytes()
+              + model.scratchBytes(layout)
+              + (decodes ? DeviceImages.ALLOWANCE_BYTES : 0)
+              + POOL_SLACK_BYTES;
       pool = new DevicePool(cuda, place.gpu().ordinal(), bytes, place.budget(), owner + "/slabs");
       releases.add(pool::close);
       place.watch(pool);
@@ -76,9 +82,16 @@ final class LaneGroup implements PipelineListener {
               place.staging(owner + "/staging"),
               place.pinned(),
               engine,
-              this);
+              this,
+              copyIn -> decodes ? ImageSupport.create(owner, place, pool, copyIn) : null);
+      releases.add(pipeline::close);
+      PipelineTrace trace = place.trace();
+      if (trace != null) {
+        pipeline.traceTo(trace);
+      }
       instance =
-          new PipelinedInstance("device-" + owner, cuda, place.gpu().ordinal(), pipeline, false);
+          new PipelinedInstance(
+              "device-" + owner, cuda, place.gpu().ordinal(), pipeline, place.spins());
     } catch (RuntimeException | Error e) {
       noteLost(e);
       try {
@@ -106,7 +119,7 @@ final class LaneGroup implements PipelineListener {
   synchronized void submit(LaneRun requests) {
     try {
       instance.submit(requests);
-    } catch (ExecutionException e) {
+    } catch (RuntimeException e) {
       noteLostPipeline();
       throw e;
     }

@@ -7,6 +7,7 @@ import dev.conveyor.memory.Lease;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
@@ -15,6 +16,7 @@ import dev.conveyor.models.backend.Slices;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,6 +51,8 @@ public final class Pipeline implements AutoCloseable {
   private final BlockingQueue<Slot> inFlight;
   private final InputCopies inputs;
   private final Releases releases = new Releases();
+  private @Nullable PipelineTrace trace;
+  private long traceBegun;
   private volatile @Nullable String lost;
   private volatile boolean abandoned;
   private boolean closed;
@@ -76,24 +80,50 @@ public final class Pipeline implements AutoCloseable {
       BufferPool pinned,
       DeviceEngine engine,
       PipelineListener listener) {
+    this(cuda, layout, slots, priority, pool, staging, pinned, engine, listener, stream -> null);
+  }
+
+  /**
+   * As the other, for inputs that may be encoded images.
+   *
+   * @param images makes what decodes them on a stream, or null; closed with the pipeline
+   */
+  Pipeline(
+      Cuda cuda,
+      DeviceLayout layout,
+      int slots,
+      int priority,
+      DevicePool pool,
+      BlockAllocator staging,
+      BufferPool pinned,
+      DeviceEngine engine,
+      PipelineListener listener,
+      LongFunction<@Nullable DeviceImages> images) {
     this.cuda = cuda;
     this.layout = layout;
     this.pinned = pinned;
     this.listener = listener;
     this.free = new ArrayBlockingQueue<>(slots);
     this.inFlight = new ArrayBlockingQueue<>(slots);
-    this.inputs = new InputCopies(cuda, layout);
     this.graphs = new Graphs(cuda, engine, releases);
     releases.add(engine::close);
     try {
       this.copyIn = newStream(priority);
       this.compute = newStream(priority);
       this.copyOut = newStream(priority);
+      DeviceImages decodes = images.apply(copyIn);
+      if (decodes != null) {
+        releases.add(() -> cuda.awaitStream(copyIn)); // What closing frees there.
+        releases.add(decodes::close);
+        releases.add(() -> cuda.awaitStream(copyIn));
+      }
+      this.inputs = new InputCopies(cuda, layout, decodes);
       // What is freed on this stream is back in the pool when this is over.
       releases.add(() -> cuda.awaitStream(compute));
       for (int i = 0; i < slots; i++) {
         free.add(
-            new Slot(cuda, layout, pool, compute, staging.allocate(layout.inputBytes()), releases));
+            new Slot(
+                i, cuda, layout, pool, compute, staging.allocate(layout.inputBytes()), releases));
       }
       // Allocated in the order of one stream, and now there for all of them.
       cuda.awaitStream(compute);
@@ -115,6 +145,33 @@ public final class Pipeline implements AutoCloseable {
     long stream = cuda.newStream(priority);
     releases.add(() -> cuda.destroyStream(stream));
     return stream;
+  }
+
+  /**
+   * Has it note when batches do what, counted from now. Called before the first batch, on the
+   * thread that submits.
+   */
+  public void traceTo(PipelineTrace to) {
+    long begun = cuda.newEvent();
+    releases.add(() -> cuda.destroyEvent(begun));
+    cuda.record(begun, copyIn);
+    traceBegun = begun;
+    trace = to;
+  }
+
+  private void note(Slot slot) {
+    PipelineTrace to = trace;
+    if (to != null) {
+      to.add(
+          new PipelineTrace.Batch(
+              slot.number,
+              slot.items,
+              cuda.elapsedNs(traceBegun, slot.begun),
+              cuda.elapsedNs(traceBegun, slot.copiedIn),
+              cuda.elapsedNs(traceBegun, slot.computing),
+              cuda.elapsedNs(traceBegun, slot.computed),
+              cuda.elapsedNs(traceBegun, slot.done)));
+    }
   }
 
   /** Returns how many more batches may be submitted now. */
@@ -142,6 +199,7 @@ public final class Pipeline implements AutoCloseable {
    * until the listener is told.
    *
    * @throws ExecutionException if it could not be enqueued; the listener is not told then
+   * @throws InferenceException likewise, because of what a request is
    */
   public void submit(List<? extends BatchRequest> requests) {
     refuseIfLost();
@@ -204,10 +262,10 @@ public final class Pipeline implements AutoCloseable {
   }
 
   /** What was enqueued of it still runs: only when it is over the slot can be used again. */
-  private ExecutionException failedToEnqueue(Slot slot, RuntimeException failure) {
+  private RuntimeException failedToEnqueue(Slot slot, RuntimeException failure) {
     settle(failure);
     giveBack(slot);
-    return failed(failure);
+    return failure instanceof InferenceException && lost == null ? failure : failed(failure);
   }
 
   /** Waits until nothing runs after a failure, and finds out whether the device is lost. */
@@ -279,6 +337,7 @@ public final class Pipeline implements AutoCloseable {
     }
     BatchResult result;
     try {
+      note(slot);
       result = Outputs.split(cuda, layout, slot);
     } catch (CudaException e) {
       return fail(slot, e);

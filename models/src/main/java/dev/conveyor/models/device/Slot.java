@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Slot implements DeviceBatch {
 
+  final int number;
   private final DeviceLayout layout;
   private final long slab;
   private final Block staging;
@@ -42,15 +43,18 @@ final class Slot implements DeviceBatch {
   /**
    * Allocates a slot; what was allocated is released by {@code releases}.
    *
+   * @param number of the slot in its pipeline
    * @param staging allocates memory for inputs that devices cannot read
    */
   Slot(
+      int number,
       Cuda cuda,
       DeviceLayout layout,
       DevicePool pool,
       long stream,
       Block staging,
       Releases releases) {
+    this.number = number;
     this.layout = layout;
     this.graphs = new long[layout.maxItems() + 1];
     this.staging = staging;

@@ -21,12 +21,17 @@ public final class ExifOrientation {
 
   /** Returns whether decoding swaps width and height; false if the file does not say. */
   public static boolean swapsSides(ByteBuffer encoded) {
+    int orientation = of(encoded);
+    return orientation >= FIRST_TURNED && orientation <= LAST_TURNED;
+  }
+
+  /** Returns the orientation, 1 to 8; 1, which changes nothing, if the file does not say. */
+  static int of(ByteBuffer encoded) {
     ByteBuffer bytes = encoded.slice().order(ByteOrder.BIG_ENDIAN);
     try {
-      int orientation = PngStream.startsAt(bytes) ? ofPng(bytes) : ofJpeg(bytes);
-      return orientation >= FIRST_TURNED && orientation <= LAST_TURNED;
+      return PngStream.startsAt(bytes) ? ofPng(bytes) : ofJpeg(bytes);
     } catch (IndexOutOfBoundsException e) {
-      return false; // cut short: whoever decodes it says so
+      return UPRIGHT; // cut short: whoever decodes it says so
     }
   }
 

@@ -123,6 +123,15 @@ public final class ImagePreprocessor {
     return decodeInto(encoded, size, target.slice(targetOffset, outputBytes(size)));
   }
 
+  /** Refuses what {@link #process} refuses without decoding anything. */
+  void check(ByteBuffer encoded) {
+    check(ImageHeader.readComplete(encoded));
+  }
+
+  Preprocessing config() {
+    return config;
+  }
+
   private void check(ImageHeader header) {
     if (header.pixels() > maxPixels) {
       throw InferenceException.invalid(

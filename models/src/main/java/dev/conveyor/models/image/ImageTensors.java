@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongFunction;
 
 /**
  * Turns the encoded images of one request into the tensor that the model takes.
@@ -82,6 +83,49 @@ public final class ImageTensors {
         lease.close();
       }
     }
+  }
+
+  /**
+   * As {@link #fit}, for a model whose images are decoded on the device that runs the batch. Images
+   * that no device decodes are made here and now; all are checked. If this returns, {@code encoded}
+   * belongs to the tensor that it returns.
+   */
+  public Fitted fitLate(Tensor encoded, int maxBatchSize) {
+    int images = checkedCount(encoded, Math.max(1, maxBatchSize));
+    Preprocessing.Size size = choose(encoded);
+    Preprocessing config = preprocessor.config();
+    List<EncodedImages.Part> parts = new ArrayList<>(images);
+    LongFunction<Lease> memory = bytes -> acquire(encoded, images, bytes);
+    NativeCopies copies = new NativeCopies(memory, encoded.sizeBytes());
+    EncodedImages shared;
+    try {
+      forEach(
+          encoded,
+          (index, image) -> {
+            preprocessor.check(image);
+            boolean late = PlainJpeg.is(image, config.color());
+            parts.add(
+                new EncodedImages.Part(
+                    late ? copies.of(image) : null,
+                    image,
+                    Placement.of(config.mode(), size, ImagePreprocessor.sizeOf(image))));
+          });
+      shared = new EncodedImages(preprocessor, size, parts, encoded, copies, memory);
+    } catch (RuntimeException | Error e) {
+      copies.close();
+      throw e;
+    }
+    try {
+      forEach(encoded, (index, image) -> shared.makeUnlessLate(index));
+    } catch (RuntimeException | Error e) {
+      shared.forget();
+      throw e;
+    }
+    Shape shape = preprocessor.outputShape(size).withBatch(images);
+    return new Fitted(
+        Tensor.late(encoded.name(), preprocessor.outputType(), shape, new LateImages(shared)),
+        size,
+        parts.stream().map(EncodedImages.Part::placement).toList());
   }
 
   private Preprocessing.Size choose(Tensor encoded) {

@@ -187,7 +187,7 @@ class ModelConfigReaderTest {
             {"default_model_filename": "net.onnx", "conveyor": {"preprocessing": [
               {"input": "x", "mode": "LETTERBOX", "height": 480, "width": 640, "color": "BGR",
                "layout": "NHWC", "data_type": "TYPE_UINT8", "mean": [1, 2, 3.5],
-               "scale": [0.5, 1e-2, 1], "pad_value": 114},
+               "scale": [0.5, 1e-2, 1], "pad_value": 114, "device": "GPU"},
               {"input": "y", "height": 1, "width": 2}]}}
             """);
 
@@ -204,7 +204,10 @@ class ModelConfigReaderTest {
                 DataType.UINT8,
                 List.of(1.0, 2.0, 3.5),
                 List.of(0.5, 0.01, 1.0),
-                114),
+                114,
+                List.of(),
+                List.of(),
+                Preprocessing.Device.GPU),
             new Preprocessing(
                 "y",
                 Preprocessing.Mode.RESIZE,

@@ -399,7 +399,8 @@ class ModelConfigRoundTripTest {
                                         new Preprocessing.Size(8, 9), new Preprocessing.Size(3, 2)),
                                     List.of(
                                         new Preprocessing.Boxes(
-                                            "b", Preprocessing.Boxes.Units.NORMALIZED)))
+                                            "b", Preprocessing.Boxes.Units.NORMALIZED)),
+                                    Preprocessing.Device.AUTO)
                                 : one));
   }
 }

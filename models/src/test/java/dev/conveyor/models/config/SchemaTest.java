@@ -101,7 +101,8 @@ class SchemaTest {
             + " 'tolerance': 0.1, 'min_agreement': 1, 'max_error_rate': 0, 'max_p99_ratio': 1.5,"
             + " 'min_requests': 10}}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
-            + " 'color': 'GRAY', 'mean': [1.5], 'pad_value': 255, 'mode': 'LETTERBOX'}]}}",
+            + " 'color': 'GRAY', 'mean': [1.5], 'pad_value': 255, 'mode': 'LETTERBOX',"
+            + " 'device': 'AUTO'}]}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'mode': 'PAD', 'sizes':"
             + " [{'width': 8, 'height': 8}, {'width': 16, 'height': 8}],"
             + " 'boxes': [{'output': 'b', 'units': 'NORMALIZED'}]}]}}",
@@ -224,6 +225,8 @@ class SchemaTest {
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
             + " 'pad_value': 256}]}}",
         "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
+            + " 'device': 'TPU'}]}}",
+        "{'conveyor': {'preprocessing': [{'input': 'x', 'height': 8, 'width': 8,"
             + " 'data_type': 'TYPE_FP16'}]}}",
       })
   void shouldRefuseModelConfigurationsThatTheReaderRefuses(String sample) {
@@ -270,6 +273,7 @@ class SchemaTest {
         "{'limits': {'max_image_pixels': '-1'}}",
         "{'devices': {'cpu': {'cores': -1}}}",
         "{'devices': {'gpu': {'batches_in_flight': 0}}}",
+        "{'devices': {'gpu': {'spin': 1}}}",
         "{'devices': {'cpus': {}}}",
         "{'profiles': {'warmup_ms': -1}}",
         "{'profiles': {'warmup_ms': 600001}}",

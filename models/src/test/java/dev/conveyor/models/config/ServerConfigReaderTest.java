@@ -50,7 +50,8 @@ class ServerConfigReaderTest {
               "devices": {
                 "cpu": {"cores": 3, "memory_budget_bytes": 123456789012},
                 "gpu": {"enabled": false, "min_compute_capability": 8.9,
-                        "memory_budget_bytes": 4294967296, "batches_in_flight": 9}
+                        "memory_budget_bytes": 4294967296, "batches_in_flight": 9,
+                        "spin": true}
               },
               "event_bus": {"enabled": false, "address_prefix": "shop"},
               "profiles": {"warmup_ms": 0, "stored": false},
@@ -73,7 +74,7 @@ class ServerConfigReaderTest {
                 new ServerConfig.Limits(1024, 100, 10, 11, 2048, 4096, Duration.ofMillis(1500)),
                 new ServerConfig.Devices(
                     new ServerConfig.Cpu(3, 123_456_789_012L),
-                    new ServerConfig.Gpu(false, 89, 4_294_967_296L, 9)),
+                    new ServerConfig.Gpu(false, 89, 4_294_967_296L, 9, true)),
                 new ServerConfig.EventBus(false, "shop"),
                 new Tenants(
                     7,

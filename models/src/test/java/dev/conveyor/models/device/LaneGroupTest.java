@@ -19,8 +19,9 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Lanes on threads of their own, and a device that runs in real time. */
 @Timeout(60)
@@ -34,8 +35,9 @@ class LaneGroupTest {
   private final MemoryBudget device = new MemoryBudget("gpu-0", 64 * MIB);
   private final MemoryBudget host = new MemoryBudget("host", 64 * MIB);
 
-  @Test
-  void shouldAnswerEachLaneThoughAllRunTheSameList() throws Exception {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void shouldAnswerEachLaneThoughAllRunTheSameList(boolean spins) throws Exception {
     CudaSimulator simulator = Simulators.start("real_time=1 copy_ns=1000 jitter_percent=200");
     BufferPool pinned =
         new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
@@ -46,9 +48,10 @@ class LaneGroupTest {
             device,
             host,
             pinned,
+            spins,
             (which, why) -> {});
     LaneGroup group =
-        new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lanes", () -> {});
+        new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lanes", false, () -> {});
     List<SimulatedRequest> batch =
         List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
     ExecutorService threads = Executors.newFixedThreadPool(LANES);

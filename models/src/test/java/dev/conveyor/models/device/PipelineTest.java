@@ -287,6 +287,33 @@ class PipelineTest {
   }
 
   @Test
+  void shouldTellWhenBatchesDidWhat() {
+    begin("copy_ns=5000");
+    PipelineTrace trace = new PipelineTrace();
+    try (SimulatedInstance instance = load(simulator.cuda())) {
+      instance.pipeline().traceTo(trace);
+      run(instance.pipeline(), 30);
+    }
+    List<PipelineTrace.Batch> batches = trace.batches();
+    assertThat(batches).hasSize(30).allMatch(b -> b.items() == 6);
+    assertThat(batches.subList(0, 6).stream().map(PipelineTrace.Batch::slot))
+        .containsExactly(0, 1, 2, 0, 1, 2);
+    for (int i = 0; i < 30; i++) {
+      PipelineTrace.Batch b = batches.get(i);
+      assertThat(b.copyInEndNs() - b.copyInBeginNs()).as("3 requests").isEqualTo(15_000);
+      assertThat(b.computeEndNs() - b.computeBeginNs()).isEqualTo(20_000);
+      assertThat(b.computeBeginNs()).isGreaterThanOrEqualTo(b.copyInEndNs());
+      if (i > 0) {
+        assertThat(b.copyInBeginNs())
+            .as("copied in while the one before computes")
+            .isLessThan(batches.get(i - 1).computeEndNs());
+      }
+    }
+    assertThat(trace.computeShare()).isGreaterThan(0.97);
+    assertThat(simulator.violations()).isEmpty();
+  }
+
+  @Test
   void shouldTimeTheStagesByTheClockOfTheDevice() {
     begin("copy_ns=5000");
     try (SimulatedInstance instance =

@@ -27,15 +27,12 @@ public final class Fingerprint {
     List<Tensor> inputs = request.inputs();
     for (int i = 0; i < inputs.size(); i++) {
       Tensor tensor = inputs.get(i);
-      hash = mix(mix(hash, tensor.shape().hashCode()), tensor.sizeBytes());
-      int end = Math.min(PART_BYTES, tensor.sizeBytes());
-      hash = mix(hash, tensor.data(), 0, end);
-      hash =
-          mix(
-              hash,
-              tensor.data(),
-              Math.max(end, tensor.sizeBytes() - PART_BYTES),
-              tensor.sizeBytes());
+      ByteBuffer bytes = tensor.identity();
+      int size = bytes.limit();
+      hash = mix(mix(hash, tensor.shape().hashCode()), size);
+      int end = Math.min(PART_BYTES, size);
+      hash = mix(hash, bytes, 0, end);
+      hash = mix(hash, bytes, Math.max(end, size - PART_BYTES), size);
     }
     return hash;
   }

@@ -66,15 +66,31 @@ public final class ImageStage {
     this.backlog = new DecodeBacklog(budget::allowance);
   }
 
-  /** Returns the preprocessing that a completed configuration asks for. */
+  /** Returns the preprocessing of the CPU that a completed configuration asks for. */
   public ImageInputs of(ModelConfig config) {
+    return of(config, false);
+  }
+
+  /**
+   * Returns the preprocessing that a completed configuration asks for.
+   *
+   * @param onDevices whether every instance decodes images by itself: then they are only checked
+   *     here, where the configuration does not say {@code CPU}
+   */
+  public ImageInputs of(ModelConfig config, boolean onDevices) {
     if (config.extensions().preprocessing().isEmpty()) {
       return ImageInputs.NONE;
     }
     Map<String, Input> inputs = new HashMap<>();
     for (Preprocessing block : config.extensions().preprocessing()) {
       ImageTensors images = new ImageTensors(new ImagePreprocessor(block, maxPixels), pool);
-      inputs.put(block.input(), new Input(images, dims(config, block.input()), block.boxes()));
+      inputs.put(
+          block.input(),
+          new Input(
+              images,
+              dims(config, block.input()),
+              block.boxes(),
+              onDevices && block.device() != Preprocessing.Device.CPU));
     }
     return new ModelImages(inputs, config.maxBatchSize());
   }
@@ -85,7 +101,8 @@ public final class ImageStage {
   }
 
   /** One input that takes images; {@code dims} as configured, without the batch dimension. */
-  private record Input(ImageTensors images, Shape dims, List<Preprocessing.Boxes> boxes) {}
+  private record Input(
+      ImageTensors images, Shape dims, List<Preprocessing.Boxes> boxes, boolean late) {}
 
   private static Shape dims(ModelConfig config, String input) {
     return config.inputs().stream()
@@ -157,7 +174,10 @@ public final class ImageStage {
             ready.add(tensor);
             continue;
           }
-          ImageTensors.Fitted fitted = input.images().fit(tensor, maxBatchSize);
+          ImageTensors.Fitted fitted =
+              input.late()
+                  ? input.images().fitLate(tensor, maxBatchSize)
+                  : input.images().fit(tensor, maxBatchSize);
           ready.add(withoutBatch(fitted.tensor(), input.dims()));
           if (!input.boxes().isEmpty()) {
             SourceBoxes boxes = new SourceBoxes(input.boxes(), fitted.size(), fitted.placements());
@@ -165,7 +185,7 @@ public final class ImageStage {
             outputs = given -> boxes.apply(before.apply(given));
           }
         }
-        inputs.stream().filter(this::takesImages).forEach(Tensor::close);
+        inputs.stream().filter(this::isDone).forEach(Tensor::close);
         waiting.took(System.nanoTime() - beganNs);
         return new Prepared(ready, outputs);
       } catch (RuntimeException | Error e) {
@@ -181,6 +201,12 @@ public final class ImageStage {
       }
       Shape whole = pixels.shape(); // of one image
       return dims.rank() == whole.rank() ? pixels : pixels.reshaped(whole.withoutFirst());
+    }
+
+    /** Returns whether its images were decoded; otherwise what was made of it owns it. */
+    private boolean isDone(Tensor tensor) {
+      Input input = tensor.type() == DataType.BYTES ? byName.get(tensor.name()) : null;
+      return input != null && !input.late();
     }
 
     private boolean takesImages(Tensor tensor) {

@@ -351,7 +351,9 @@ final class BatchRunner {
 
   private InferenceException failed(Throwable cause) {
     return new InferenceException(
-        isOutOfMemory(cause) ? ErrorCode.OUT_OF_MEMORY : ErrorCode.EXECUTION_FAILED,
+        cause instanceof InferenceException said
+            ? said.code()
+            : isOutOfMemory(cause) ? ErrorCode.OUT_OF_MEMORY : ErrorCode.EXECUTION_FAILED,
         "model '%s', version %s: %s".formatted(served.name(), served.version(), describe(cause)));
   }
 

@@ -45,6 +45,11 @@ final class DeviceWeights implements LoadedModel {
   }
 
   @Override
+  public boolean decodesImages() {
+    return byDevice.values().stream().allMatch(LoadedModel::decodesImages);
+  }
+
+  @Override
   public ModelExecutor newExecutor(int maxBatchSize) {
     return first.newExecutor(maxBatchSize);
   }

@@ -7,12 +7,14 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import dev.conveyor.models.config.ModelConfigCompleter.Completed;
 import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.config.ModelMemory;
+import dev.conveyor.models.config.Preprocessing;
 import dev.conveyor.models.config.Warmup;
 import dev.conveyor.models.image.OpenCv;
 import dev.conveyor.models.repository.ModelDirectory;
@@ -31,7 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,13 +53,14 @@ public final class ModelLoader {
   private final MemoryBudget budget;
   private final int cores;
   private final DeviceLoads devices;
-  private final Function<ModelConfig, ImageInputs> images;
+  private final BiFunction<ModelConfig, Boolean, ImageInputs> images;
 
   /**
    * Creates a loader.
    *
    * @param devices where models run
-   * @param images makes the preprocessing of a model from its completed configuration
+   * @param images makes the preprocessing of a model from its completed configuration, and from
+   *     whether all of its instances decode images by themselves
    */
   public ModelLoader(
       ModelRepository repository,
@@ -65,7 +68,7 @@ public final class ModelLoader {
       MemoryBudget budget,
       int cores,
       DeviceLoads devices,
-      Function<ModelConfig, ImageInputs> images) {
+      BiFunction<ModelConfig, Boolean, ImageInputs> images) {
     this.repository = repository;
     this.backends = backends;
     this.budget = budget;
@@ -136,7 +139,7 @@ public final class ModelLoader {
       Declared declared = declared(directory.modelFile(version, config), config);
       Completed completed = directory.complete(config, declared.inputs(), declared.outputs());
       bytes += plan.instances() * ModelFiles.slabBytes(completed.signature());
-      cold.add(served(directory, completed, Long.toString(version), 0).cold());
+      cold.add(served(directory, completed, Long.toString(version), 0, false).cold());
     }
     return new Survey(residency, bytes, cold);
   }
@@ -198,9 +201,10 @@ public final class ModelLoader {
     InstancePlan plan = loaded.plan();
     DeviceWeights weights = loaded.weights();
     try {
+      requireGpuForImages(config, weights);
       Completed completed = directory.complete(config, weights.inputs(), weights.outputs());
       return new LoadedVersion(
-          served(directory, completed, Long.toString(version), deployment),
+          served(directory, completed, Long.toString(version), deployment, weights.decodesImages()),
           weights,
           plan,
           warmupFiles(directory, config),
@@ -209,6 +213,16 @@ public final class ModelLoader {
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
+    }
+  }
+
+  private static void requireGpuForImages(ModelConfig config, LoadedModel weights) {
+    boolean insists =
+        config.extensions().preprocessing().stream()
+            .anyMatch(block -> block.device() == Preprocessing.Device.GPU);
+    if (insists && !weights.decodesImages()) {
+      throw new ModelLoadException(
+          "conveyor.preprocessing.device: GPU, but not all instances run on GPUs; AUTO takes the CPU then");
     }
   }
 
@@ -260,7 +274,11 @@ public final class ModelLoader {
   }
 
   private ServedModel served(
-      ModelDirectory directory, Completed completed, String version, long deployment) {
+      ModelDirectory directory,
+      Completed completed,
+      String version,
+      long deployment,
+      boolean decodes) {
     ModelConfig config = completed.config();
     var client = ModelConfigCompleter.clientSignature(config, completed.signature());
     return new ServedModel(
@@ -277,7 +295,7 @@ public final class ModelLoader {
             client.inputs(),
             completed.signature().inputs(),
             config.maxBatchSize()),
-        images.apply(config),
+        images.apply(config, decodes),
         new RecordingModelStats());
   }
 }

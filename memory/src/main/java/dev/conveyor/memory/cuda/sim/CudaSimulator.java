@@ -1,7 +1,9 @@
 package dev.conveyor.memory.cuda.sim;
 
+import com.sun.jna.Callback;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
+import com.sun.jna.Pointer;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaLibraries;
 import java.nio.charset.StandardCharsets;
@@ -25,10 +27,13 @@ public final class CudaSimulator {
 
   private final Cuda cuda;
   private final Control control;
+  private final Jpegs jpegs;
+  private @Nullable JpegFunction decoder;
 
-  private CudaSimulator(Cuda cuda, Control control) {
+  private CudaSimulator(Cuda cuda, Control control, Jpegs jpegs) {
     this.cuda = cuda;
     this.control = control;
+    this.jpegs = jpegs;
   }
 
   /** How an injected fault shows. */
@@ -108,7 +113,11 @@ public final class CudaSimulator {
       throw new SimulatorUnavailableException(found.reason());
     }
     Native.register(CudaSimulator.class, runtime);
-    return new CudaSimulator(found.cuda(), control);
+    for (String library : SimulatorBuild.TOOLKIT) {
+      System.load(directory.resolve(library).toString());
+    }
+    Jpegs jpegs = Native.load(directory.resolve("libnvjpeg.so.13").toString(), Jpegs.class);
+    return new CudaSimulator(found.cuda(), control, jpegs);
   }
 
   /** Returns the runtime. */
@@ -130,6 +139,15 @@ public final class CudaSimulator {
    */
   public void reset(String settings) {
     control.cudaSimReset(settings);
+  }
+
+  /**
+   * Has the simulated nvJPEG decode with a function of the host; without one it refuses every
+   * image. The pixels reach the device when their stream gets there.
+   */
+  public synchronized void decodeJpegs(JpegFunction function) {
+    decoder = function; // Native code does not keep it from being collected.
+    jpegs.nvjpegSimDecoder(function);
   }
 
   /**
@@ -177,6 +195,22 @@ public final class CudaSimulator {
    */
   static native int cudaSimLaunch(
       long stream, int items, long in, long inItemBytes, long out, long outItemBytes, long costNs);
+
+  /** Decodes a JPEG for the simulated nvJPEG; on the thread that asks for it. */
+  public interface JpegFunction extends Callback {
+
+    /**
+     * Writes the pixels, rows without gaps, blue first, or luma if there is one channel.
+     *
+     * @return 0 if it could
+     */
+    int decode(Pointer data, long bytes, int channels, Pointer pixels, long room);
+  }
+
+  /** The function of {@code nvjpeg.c} that is not NVIDIA's. Public because JNA implements it. */
+  public interface Jpegs extends Library {
+    void nvjpegSimDecoder(JpegFunction function);
+  }
 
   /** The functions of {@code control.c}. Public because JNA implements it. */
   public interface Control extends Library {

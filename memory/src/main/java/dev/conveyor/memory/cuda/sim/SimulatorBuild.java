@@ -13,6 +13,9 @@ final class SimulatorBuild {
   static final List<String> LIBRARIES =
       List.of("libcuda.so.1", "libnvidia-ml.so.1", "libcudart.so.13");
 
+  /** Loaded after the others, and found by their names from then on. */
+  static final List<String> TOOLKIT = List.of("libnvrtc.so.13", "libnvjpeg.so.13");
+
   private SimulatorBuild() {}
 
   /**
@@ -34,6 +37,9 @@ final class SimulatorBuild {
       int status = process.waitFor();
       directory.toFile().deleteOnExit();
       for (String library : LIBRARIES) {
+        directory.resolve(library).toFile().deleteOnExit();
+      }
+      for (String library : TOOLKIT) {
         directory.resolve(library).toFile().deleteOnExit();
       }
       if (status != 0) {

@@ -24,6 +24,7 @@ final class CheckSite implements AutoCloseable {
   private final Gpu gpu;
   private final Path home;
   private final Path scratch;
+  private final Path keep;
   private final MemoryBudget device;
   private final MemoryBudget host = new MemoryBudget("host", HOST_BYTES);
   private final BufferPool outputs;
@@ -34,17 +35,19 @@ final class CheckSite implements AutoCloseable {
    *
    * @param home directory with {@code conf}
    * @param scratch directory for files that go afterwards
+   * @param keep directory for files that stay
    */
-  CheckSite(Gpus gpus, Cuda cuda, Gpu gpu, Path home, Path scratch) {
+  CheckSite(Gpus gpus, Cuda cuda, Gpu gpu, Path home, Path scratch, Path keep) {
     this.gpus = gpus;
     this.cuda = cuda;
     this.gpu = gpu;
     this.home = home;
     this.scratch = scratch;
+    this.keep = keep;
     cuda.useDevice(gpu.ordinal());
     this.device = new MemoryBudget(gpu.device(), (long) (gpu.totalBytes() * SHARE));
     this.outputs = new BufferPool(new PinnedAllocator(cuda, host, "outputs"), OUTPUT_BYTES);
-    this.place = new GpuPlace(cuda, gpu, device, host, outputs, (which, why) -> {});
+    this.place = new GpuPlace(cuda, gpu, device, host, outputs, false, (which, why) -> {});
   }
 
   Gpus gpus() {
@@ -65,6 +68,11 @@ final class CheckSite implements AutoCloseable {
 
   Path scratch() {
     return scratch;
+  }
+
+  /** Returns where files go that a person reads afterwards. */
+  Path keep() {
+    return keep;
   }
 
   /** Returns the ledger of the device. */

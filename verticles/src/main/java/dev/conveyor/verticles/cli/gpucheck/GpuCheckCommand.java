@@ -5,6 +5,7 @@ import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
+import dev.conveyor.models.device.sim.HostJpegs;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -207,7 +208,9 @@ public final class GpuCheckCommand implements Callable<Integer> {
 
   private Gpus find() {
     if (simulated) {
-      CudaSimulator.start().reset(SIMULATED);
+      CudaSimulator simulator = CudaSimulator.start();
+      simulator.reset(SIMULATED);
+      simulator.decodeJpegs(new HostJpegs());
     }
     return Gpus.find(0);
   }
@@ -230,7 +233,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
     Path scratch = Files.createTempDirectory("gpu-check");
     Finding finding;
     try {
-      finding = runHere(check, scratch);
+      finding = runHere(check, scratch, file.toAbsolutePath().resolveSibling(""));
     } finally {
       delete(scratch);
     }
@@ -238,14 +241,14 @@ public final class GpuCheckCommand implements Callable<Integer> {
     return finding.outcome().isBad() ? FAILED : OK;
   }
 
-  private Finding runHere(Check check, Path scratch) {
+  private Finding runHere(Check check, Path scratch, Path keep) {
     Gpus gpus = find();
     Gpu gpu = chosen(gpus);
     Cuda cuda = gpus.cuda();
     if (gpu == null || cuda == null) {
       return Finding.failed("", "the GPU is gone: " + String.join("; ", gpus.notes()));
     }
-    try (CheckSite site = new CheckSite(gpus, cuda, gpu, home, scratch)) {
+    try (CheckSite site = new CheckSite(gpus, cuda, gpu, home, scratch, keep)) {
       return check.run(site);
     } catch (Exception | LinkageError e) {
       e.printStackTrace(); // To the log of the check.

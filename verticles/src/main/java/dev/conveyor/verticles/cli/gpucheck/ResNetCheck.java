@@ -6,6 +6,8 @@ import dev.conveyor.models.device.DeviceModel;
 import dev.conveyor.models.device.GpuBackend;
 import dev.conveyor.models.device.GpuLoadOptions;
 import dev.conveyor.models.device.GpuModel;
+import dev.conveyor.models.device.PipelineTrace;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -20,6 +22,7 @@ final class ResNetCheck implements Check {
   private static final Duration LIMIT = Duration.ofMinutes(9);
   private static final int BATCH = 32;
   private static final double SECONDS = 5;
+  private static final double TRACED_SECONDS = 0.2;
   private static final double LEAST_SHARE = 0.97;
   private static final double LEAST_UTILIZATION = 0.95;
 
@@ -90,6 +93,7 @@ final class ResNetCheck implements Check {
     GpuModel model = ModelCheck.load(site, backend, subject, config);
     double worst;
     Throughput instance;
+    PipelineTrace trace = new PipelineTrace();
     try {
       try (ModelExecutor executor = model.newExecutor(subject.maxBatchSize())) {
         worst =
@@ -97,21 +101,30 @@ final class ResNetCheck implements Check {
                 expected, Answers.of(executor, subject.items(), subject.maxBatchSize()));
       }
       instance = Throughput.measure(site, model, subject.items(), subject.maxBatchSize(), seconds);
+      // Afterwards, and short: to ask for times takes the host calls of its own.
+      site.place().traceTo(trace);
+      Throughput unused =
+          Throughput.measure(site, model, subject.items(), subject.maxBatchSize(), TRACED_SECONDS);
     } finally {
+      site.place().traceTo(null);
       model.close();
     }
+    Path timeline = site.keep().resolve("timeline-" + name + ".json");
+    Files.writeString(timeline, ChromeTrace.of(site.gpu().name(), trace).encode());
     double share = instance.perSecond() / bare;
     double utilization = instance.utilization().orElse(Double.NaN);
     String figure =
         String.format(
             Locale.ROOT,
-            "%,.0f images/s in batches of %d, bare %,.0f (share %.3f), utilisation %.0f %%, worst"
-                + " difference %.2e",
+            "%,.0f images/s in batches of %d, bare %,.0f (share %.3f), utilisation %.0f %%, computing"
+                + " %.3f of the time in %s, worst difference %.2e",
             instance.perSecond(),
             subject.maxBatchSize(),
             bare,
             share,
             100 * utilization,
+            trace.computeShare(),
+            timeline.getFileName(),
             worst);
     String reason =
         share < LEAST_SHARE
@@ -123,6 +136,7 @@ final class ResNetCheck implements Check {
             .with("images_per_second", instance.perSecond())
             .with("bare_images_per_second", bare)
             .with("share_of_bare", share)
+            .with("compute_share", trace.computeShare())
             .with("worst_relative_difference", worst);
     return Double.isNaN(utilization) ? finding : finding.with("utilization", utilization);
   }

@@ -86,16 +86,18 @@ class GpuCheckCommandTest {
         check(
             "--simulated",
             "--only",
-            "environment,streams,pools,out-of-memory,copies,graphs",
+            "environment,streams,pools,out-of-memory,copies,graphs,images",
+            "--home",
+            "..",
             "--out",
             directory.toString());
 
     assertThat(status).as(said.toString()).isZero();
     assertThat(found())
-        .hasSize(6)
+        .hasSize(7)
         .allSatisfy((name, finding) -> assertThat(finding.outcome()).isEqualTo(Outcome.PASSED));
     assertThat(found().get("copies").numbers().get("overlapped_share")).isBetween(0.45, 0.75);
-    assertThat(said.toString()).contains("6 passed");
+    assertThat(said.toString()).contains("7 passed");
   }
 
   @Test

@@ -16,6 +16,7 @@ import dev.conveyor.verticles.server.TestModels;
 import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,7 +50,7 @@ class ModelChecksTest {
     simulator.reset("real_time=1 devices=1 copy_ns=2000 utilization=96");
     Gpus gpus = Gpus.find(0);
     Cuda cuda = Objects.requireNonNull(gpus.cuda());
-    site = new CheckSite(gpus, cuda, gpus.usable().get(0), directory, directory);
+    site = new CheckSite(gpus, cuda, gpus.usable().get(0), directory, directory, directory);
   }
 
   /** Other tests of this process find a machine without a GPU again. */
@@ -131,6 +132,22 @@ class ModelChecksTest {
     assertThat(finding.numbers().get("images_per_second")).isPositive();
     assertThat(finding.numbers().get("worst_relative_difference")).isZero();
     assertThat(finding.numbers().get("utilization")).isEqualTo(0.96);
+    JsonObject timeline = new JsonObject(Files.readString(directory.resolve("timeline-echo.json")));
+    List<JsonObject> events =
+        timeline.getJsonArray("traceEvents").stream().map(JsonObject.class::cast).toList();
+    List<JsonObject> computations =
+        events.stream().filter(event -> event.getString("name").equals("compute")).toList();
+    assertThat(computations.size()).isGreaterThanOrEqualTo(3 * 20);
+    assertThat(computations)
+        .allSatisfy(
+            event -> {
+              assertThat(event.getString("ph")).isEqualTo("X");
+              assertThat(event.getDouble("dur")).isPositive();
+              assertThat(event.getJsonObject("args").getInteger("items")).isEqualTo(4);
+            });
+    assertThat(computations.stream().map(event -> event.getInteger("tid")).distinct())
+        .containsExactlyInAnyOrder(0, 1, 2);
+    assertThat(finding.numbers().get("compute_share")).isBetween(0.01, 1.0);
   }
 
   @Test
