@@ -16,7 +16,9 @@ import java.util.function.IntPredicate;
  *   <li>if the present gain is below 0.97 of the best known at a lower level, or no model could
  *       keep its objective, go back;
  *   <li>otherwise, if something waits, the present gain is known, and one more is not known to gain
- *       less than 5 %, try it. What a try showed counts for ten seconds; then it is worth another.
+ *       less than 5 %, try it. What a try showed counts for one second, after a second try in vain
+ *       for two, and so on up to sixteen; to be wrong in giving up a level costs throughput for as
+ *       long, to try in vain costs one period.
  * </ul>
  *
  * <p>A level is told by measured time, not by a utilisation counter, because those say that a
@@ -29,6 +31,8 @@ public final class ConcurrencyController {
   private static final long PERIOD_NS = 200_000_000;
   private static final int PERIOD_COMPLETIONS = 50;
   private static final long MEMORY_NS = 10_000_000_000L;
+  private static final long LEAST_PATIENCE_NS = 1_000_000_000L;
+  private static final long MOST_PATIENCE_NS = 16 * LEAST_PATIENCE_NS;
   private static final double WORTH_A_STEP = 1.05;
   private static final double NOT_WORTH_IT = 0.97;
 
@@ -44,6 +48,14 @@ public final class ConcurrencyController {
   private boolean waited;
   private boolean blocked;
   private long blockedNs;
+
+  /** How long is believed what was seen of a level above. */
+  private long patienceNs = LEAST_PATIENCE_NS / 2;
+
+  private long changedNs;
+
+  /** The last change was one upwards. */
+  private boolean isHeld = true;
 
   /**
    * Creates a controller.
@@ -76,6 +88,7 @@ public final class ConcurrencyController {
     if (!started) {
       started = true;
       lastNs = nowNs;
+      changedNs = nowNs;
     }
     waited |= waits;
     completions++;
@@ -84,10 +97,21 @@ public final class ConcurrencyController {
     }
     completions = 0;
     lastNs = nowNs;
+    if (nowNs - changedNs >= MEMORY_NS && isHeld) {
+      patienceNs = LEAST_PATIENCE_NS / 2;
+    }
     boolean demand = waited;
     waited = false;
-    Optional<Change> back = stepBack(withinObjective, nowNs);
-    return back.isPresent() || !demand ? back : stepUp(withinObjective, nowNs);
+    Optional<Change> change = stepBack(withinObjective, nowNs);
+    if (change.isEmpty() && demand) {
+      change = stepUp(withinObjective, nowNs);
+    }
+    change.ifPresent(
+        made -> {
+          changedNs = nowNs;
+          isHeld = made.to() > made.from();
+        });
+    return change;
   }
 
   private Optional<Change> stepBack(IntPredicate withinObjective, long nowNs) {
@@ -99,35 +123,37 @@ public final class ConcurrencyController {
       blockedNs = nowNs;
       return change(limit - 1, "with %d at once an objective would be missed".formatted(limit));
     }
-    double present = gain(limit, nowNs);
+    double present = gain(limit, nowNs - MEMORY_NS);
     int best = limit;
     double bestGain = present;
     for (int level = 1; level < limit; level++) {
-      double gain = gain(level, nowNs);
+      double gain = gain(level, nowNs - MEMORY_NS);
       if (gain > bestGain) {
         best = level;
         bestGain = gain;
       }
     }
-    return present > 0 && present < NOT_WORTH_IT * bestGain
-        ? change(
+    if (present == 0 || present >= NOT_WORTH_IT * bestGain) {
+      return Optional.empty();
+    }
+    patienceNs = Math.min(MOST_PATIENCE_NS, 2 * patienceNs);
+    return change(
+        best,
+        String.format(
+            Locale.ROOT,
+            "%d at once do %.2f times the work of one, %d do %.2f",
+            limit,
+            present,
             best,
-            String.format(
-                Locale.ROOT,
-                "%d at once do %.2f times the work of one, %d do %.2f",
-                limit,
-                present,
-                best,
-                bestGain))
-        : Optional.empty();
+            bestGain));
   }
 
   private Optional<Change> stepUp(IntPredicate withinObjective, long nowNs) {
     if (limit == max || isBlocked(withinObjective, nowNs)) {
       return Optional.empty();
     }
-    double present = gain(limit, nowNs);
-    double more = gain(limit + 1, nowNs);
+    double present = gain(limit, nowNs - MEMORY_NS);
+    double more = gain(limit + 1, nowNs - patienceNs);
     if (present == 0) {
       return Optional.empty();
     }
@@ -162,8 +188,8 @@ public final class ConcurrencyController {
   }
 
   /** Returns the work done with so many at once, relative to one; 0 while it is not known. */
-  private double gain(int level, long nowNs) {
-    double stretch = stretches.stretchSince(level, nowNs - MEMORY_NS);
+  private double gain(int level, long sinceNs) {
+    double stretch = stretches.stretchSince(level, sinceNs);
     return stretch == 0 ? 0 : level / stretch;
   }
 

@@ -18,25 +18,36 @@ public final class StretchTable {
 
   static final int MAX_PAIRS = 1024;
 
-  private static final double NEWEST = 1.0 / 16;
+  private static final double NEWEST = 1.0 / 32;
 
-  /** A single run says nothing outside of these bounds; something else happened to it. */
-  private static final double MAX_STRETCH = 64;
+  /**
+   * A single run says nothing outside of these bounds, the upper one for each batch that runs at
+   * once; something else happened to it.
+   */
+  private static final double MAX_STRETCH = 2;
 
   private static final double MIN_STRETCH = 0.25;
 
   private record Pair(String model, String beside) {}
 
+  /** A quotient of sums: a short run that was held up says less than a long one that was not. */
   private static final class Average {
-    private double mean;
+    private double busyNs;
+    private double soloNs;
     private int samples;
     private long lastNs;
 
-    void add(double value, long nowNs) {
+    void add(double busy, double solo, long nowNs) {
       // An even mean at first, then one that forgets.
       samples = Math.min(samples + 1, 1 << 20);
-      mean += (value - mean) * Math.max(NEWEST, 1.0 / samples);
+      double part = Math.max(NEWEST, 1.0 / samples);
+      busyNs += (busy - busyNs) * part;
+      soloNs += (solo - soloNs) * part;
       lastNs = nowNs;
+    }
+
+    double stretch() {
+      return busyNs / soloNs;
     }
   }
 
@@ -77,11 +88,11 @@ public final class StretchTable {
     if (soloNs <= 0 || concurrency < 2) {
       return;
     }
-    double stretch =
-        Math.max(MIN_STRETCH, Math.min(MAX_STRETCH, (double) busyNs / (double) soloNs));
-    levels[Math.min(concurrency, levels.length - 1)].add(stretch, nowNs);
+    double solo = (double) soloNs;
+    double busy = solo * Math.max(MIN_STRETCH, Math.min(MAX_STRETCH * concurrency, busyNs / solo));
+    levels[Math.min(concurrency, levels.length - 1)].add(busy, solo, nowNs);
     if (beside != null) {
-      pairs.computeIfAbsent(new Pair(model, beside), pair -> new Average()).add(stretch, nowNs);
+      pairs.computeIfAbsent(new Pair(model, beside), pair -> new Average()).add(busy, solo, nowNs);
     }
   }
 
@@ -91,7 +102,7 @@ public final class StretchTable {
       return 1;
     }
     Average level = levels[Math.min(concurrency, levels.length - 1)];
-    return level.samples < ENOUGH ? 0 : level.mean;
+    return level.samples < ENOUGH ? 0 : level.stretch();
   }
 
   /** Returns the same if a sample came after {@code sinceNs}, otherwise 0. */
@@ -100,13 +111,13 @@ public final class StretchTable {
       return 1;
     }
     Average level = levels[Math.min(concurrency, levels.length - 1)];
-    return level.samples < ENOUGH || level.lastNs - sinceNs < 0 ? 0 : level.mean;
+    return level.samples < ENOUGH || level.lastNs - sinceNs < 0 ? 0 : level.stretch();
   }
 
   /** Returns what a model suffers beside another; 0 while it is not known. */
   public double stretch(String model, String beside) {
     Average pair = pairs.get(new Pair(model, beside));
-    return pair == null || pair.samples < ENOUGH ? 0 : pair.mean;
+    return pair == null || pair.samples < ENOUGH ? 0 : pair.stretch();
   }
 
   /** Forgets the pairs of a model that is gone. */

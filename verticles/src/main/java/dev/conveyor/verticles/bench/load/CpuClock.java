@@ -11,6 +11,17 @@ public interface CpuClock {
   /** Returns the seconds used, all threads together, or empty if they cannot be read. */
   OptionalDouble seconds();
 
+  /** Returns a clock of both, which can be read if both can. */
+  default CpuClock plus(CpuClock other) {
+    return () -> {
+      OptionalDouble here = seconds();
+      OptionalDouble there = other.seconds();
+      return here.isPresent() && there.isPresent()
+          ? OptionalDouble.of(here.getAsDouble() + there.getAsDouble())
+          : OptionalDouble.empty();
+    };
+  }
+
   /** Returns the difference of two readings, if both are there. */
   static OptionalDouble between(OptionalDouble before, OptionalDouble after) {
     return before.isPresent() && after.isPresent()

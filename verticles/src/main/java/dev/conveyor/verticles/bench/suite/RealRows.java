@@ -5,6 +5,7 @@ import dev.conveyor.scheduler.simulation.GoodputSearch;
 import dev.conveyor.scheduler.simulation.Scenario;
 import dev.conveyor.scheduler.simulation.policy.Policies;
 import dev.conveyor.verticles.bench.host.ProcFs;
+import dev.conveyor.verticles.bench.load.CpuClock;
 import dev.conveyor.verticles.bench.load.InferPayload;
 import dev.conveyor.verticles.bench.load.Lane;
 import dev.conveyor.verticles.bench.load.LaneResult;
@@ -14,6 +15,7 @@ import dev.conveyor.verticles.bench.load.LoadPlan;
 import dev.conveyor.verticles.bench.load.LoadPoint;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -102,24 +104,51 @@ final class RealRows implements AutoCloseable {
                 List.of(load.driver().lane(model.name(), List.of(load.payload(model.name())))),
                 plan(target, new LoadPattern.Closed(2 * model.largestBatch())));
       }
+      Settling settling = settle(load, target);
       Scenario scenario = scenario(target);
       double simulated = GoodputSearch.find(scenario, Policies.find(Policies.CONVEYOR));
       StringBuilder tried = new StringBuilder();
       for (double part : PARTS) {
         Judged judged = judge(load, target, part * simulated / MODELS.size());
-        tried.append(text("%s%.2f: %.2f %% bad", tried.isEmpty() ? "" : ", ", part, judged.bad()));
+        tried.append(
+            text(
+                "%s%.2f: %.2f %% bad (%s)",
+                tried.isEmpty() ? "" : ", ", part, judged.bad(), judged.why()));
         if (judged.bad() <= 100 * GoodputSearch.BAD_LIMIT) {
           sustained = part * simulated / MODELS.size();
           return new Measured(
               part,
               text(
-                  "simulated %.1f/s (%s); tried, as parts of it: %s; client on the same cores",
-                  simulated, describe(scenario), tried));
+                  "simulated %.1f/s (%s); tried, as parts of it: %s; client on the same cores; %s",
+                  simulated, describe(scenario), tried, settling.how()));
         }
       }
       throw new CannotMeasureException(
           text("no rate was sustained; simulated %.1f/s, tried %s", simulated, tried));
     }
+  }
+
+  /** The client's compiler works on the same cores: both are to be quiet. */
+  private Settling settle(HttpLoad load, ServerProcess target) throws Exception {
+    List<Lane> lanes = new ArrayList<>();
+    for (Served model : MODELS) {
+      lanes.add(load.driver().lane(model.name(), List.of(load.payload(model.name()))));
+    }
+    CpuClock own = Settling.compilerOf(ProcessHandle.current().pid());
+    return Settling.await(
+        length ->
+            load.driver()
+                .run(
+                    lanes,
+                    new LoadPlan(
+                        new LoadPattern.Closed(1),
+                        Duration.ZERO,
+                        length,
+                        target.cpu(),
+                        ProcFs.ownCpu(),
+                        1)),
+        target.compiler().plus(own),
+        lab.warmup());
   }
 
   private Measured inObjective() throws Exception {
@@ -199,8 +228,20 @@ final class RealRows implements AutoCloseable {
         accuracy.getLong("batches"));
   }
 
-  /** What a client saw. */
-  private record Judged(long answered, long late, long refused) {
+  /**
+   * What a client saw.
+   *
+   * @param sentLateMs by how much the client itself was late, at its 99th percentile
+   * @param clientCores that it needed itself
+   */
+  private record Judged(
+      long answered, long late, long refused, double sentLateMs, double clientCores) {
+
+    String why() {
+      return text(
+          "%d late, %d refused; the client %.0f ms late, %.2f cores",
+          late, refused, sentLateMs, clientCores);
+    }
 
     /** Returns the part that was late or refused, in percent. */
     double bad() {
@@ -225,10 +266,19 @@ final class RealRows implements AutoCloseable {
       LaneResult lane = point.lanes().get(i);
       long objectiveNs = MODELS.get(i).objectiveMs() * 1_000_000;
       long slowestNs = Math.max(objectiveNs + 1, lane.latencyNs().getMaxValue());
-      answered += lane.answered();
+      // Those that were due in the window, also if they were answered after it.
+      answered += lane.latencyNs().getTotalCount();
       late += lane.latencyNs().getCountBetweenValues(objectiveNs, slowestNs);
     }
-    return new Judged(answered, late, point.failures());
+    double sentLateNs =
+        LoadPoint.merged(point.lanes().stream().map(LaneResult::lateNs).toList())
+            .getValueAtPercentile(99);
+    return new Judged(
+        answered,
+        late,
+        point.failures(),
+        sentLateNs / 1e6,
+        point.clientCpuSeconds().orElse(Double.NaN) * 1e9 / point.windowNs());
   }
 
   private LoadPlan plan(ServerProcess target, LoadPattern pattern) {
