@@ -73,6 +73,19 @@ final class CostTable {
   private double[] medians = new double[1];
   private long[] lastSeen = new long[1];
 
+  /**
+   * Of each size what its first runs took, to which later ones of any size are compared; how all
+   * sizes compared when it ran last; and by how much what is remembered of it was reduced since.
+   */
+  private double[] firstNs = new double[1];
+
+  private boolean[] hasFirst = new boolean[1];
+  private double[] indexThen = new double[1];
+  private double[] reducedTo = new double[1];
+
+  /** What runs lately took relative to the first ones of their sizes. */
+  private final RecentMedian index = new RecentMedian();
+
   /** By level and size, in one array: {@code stride} values of each level. */
   private double[] predicted = {};
 
@@ -125,28 +138,33 @@ final class CostTable {
       spread.add(Math.min(SizeCost.OUTLIER, ns / Math.max(1, predict(items, 0))));
     }
     int bucket = SizeBuckets.of(items);
-    double beforeNs = medians[bucket];
-    boolean changed = cost.record(atTop(items, ns));
+    double atTopNs = atTop(items, ns);
+    boolean changed = cost.record(atTopNs);
+    if (firstNs[bucket] > 0) {
+      index.add(atTopNs / firstNs[bucket]);
+    }
     added(bucket, cost, changed);
     if (changed) {
       relearned++;
-      if (medians[bucket] < beforeNs) {
-        speedUpOthers(bucket, medians[bucket] / beforeNs);
-      }
+      compareOthers(bucket);
     }
   }
 
   /**
-   * One size has become faster. Sizes that look too slow to meet a deadline do not run, and so
-   * would never show that they have, too: those that were not seen meanwhile are taken to have
-   * changed as much. If one has not, three runs tell.
+   * One size has changed. Sizes that look too slow to meet a deadline do not run, and so would
+   * never show that they have become faster, too: those that were not seen meanwhile are taken to
+   * have changed as much as all that ran since they did, but never to have become slower. If one
+   * has not, three runs tell. All runs are compared to the first of their sizes, so that costs that
+   * go up and down do not reduce it more each time.
    */
-  private void speedUpOthers(int changed, double factor) {
+  private void compareOthers(int changed) {
     for (int bucket = 0; bucket <= highest; bucket++) {
       if (bucket != changed
           && counts[bucket] > 0
           && lastSeen[bucket] <= samples - SizeCost.FASTER_RUNS) {
-        ring(bucket).scale(factor);
+        double reduced = Math.min(1, index.value() / indexThen[bucket]);
+        ring(bucket).scale(reduced / reducedTo[bucket]);
+        reducedTo[bucket] = reduced;
         medians[bucket] = ring(bucket).median();
       }
     }
@@ -164,6 +182,12 @@ final class CostTable {
     counts[bucket] = cost.ring.count();
     medians[bucket] = cost.ring.median();
     lastSeen[bucket] = samples;
+    indexThen[bucket] = index.value();
+    reducedTo[bucket] = 1;
+    if (!hasFirst[bucket]) {
+      firstNs[bucket] = medians[bucket];
+      hasFirst[bucket] = counts[bucket] >= FEW;
+    }
     highest = Math.max(highest, bucket);
     stale |=
         atOnce
@@ -267,6 +291,10 @@ final class CostTable {
       counts = Arrays.copyOf(counts, length);
       medians = Arrays.copyOf(medians, length);
       lastSeen = Arrays.copyOf(lastSeen, length);
+      firstNs = Arrays.copyOf(firstNs, length);
+      hasFirst = Arrays.copyOf(hasFirst, length);
+      indexThen = Arrays.copyOf(indexThen, length);
+      reducedTo = Arrays.copyOf(reducedTo, length);
     }
     SizeCost cost = costs[bucket];
     if (cost == null) {

@@ -1,24 +1,19 @@
 package dev.conveyor.scheduler.profile;
 
-import java.util.Arrays;
-
 /**
  * By how much runs lately took longer or less than their sizes do: a shared host, a clock that
  * follows the temperature or a neighbour in the cache change all sizes at once and for seconds,
  * while the runs of one size that are remembered are older the more sizes there are.
  *
- * <p>It is the median of the last {@link #WINDOW} runs relative to what their size's own runs
- * predicted, so that two slow runs change nothing and three of five do. It is believed only while
- * it makes predictions better than they are without: where runs differ by chance alone, it would
- * make them worse. On recorded runs of three models the median error fell by a quarter to a third
- * on a quiet machine and by a quarter to a half on a busy one, and stayed as it was for independent
- * noise.
+ * <p>It is the median of the last five runs relative to what their size's own runs predicted, so
+ * that two slow runs change nothing and three of five do. It is believed only while it makes
+ * predictions better than they are without: where runs differ by chance alone, it would make them
+ * worse. On recorded runs of three models the median error fell by a quarter to a third on a quiet
+ * machine and by a quarter to a half on a busy one, and stayed as it was for independent noise.
  *
  * <p>Not thread-safe: owned by its {@link CostProfile}.
  */
 final class Drift {
-
-  private static final int WINDOW = 5;
 
   /** Less is taken for noise. */
   private static final double NOTICED = 0.02;
@@ -30,10 +25,7 @@ final class Drift {
 
   private static final double MOST_ERROR = 0.5;
 
-  private final double[] ratios = new double[WINDOW];
-  private final double[] sorted = new double[WINDOW];
-  private int count;
-  private int next;
+  private final RecentMedian ratios = new RecentMedian();
   private double candidate = 1;
   private double errorWith;
   private double errorWithout;
@@ -44,10 +36,9 @@ final class Drift {
       errorWith += GAIN * (error(candidate, ratio) - errorWith);
       errorWithout += GAIN * (error(1, ratio) - errorWithout);
     }
-    ratios[next] = ratio;
-    next = (next + 1) % WINDOW;
-    count = Math.min(WINDOW, count + 1);
-    candidate = count < WINDOW ? 1 : median();
+    ratios.add(ratio);
+    double median = ratios.value();
+    candidate = Math.abs(median - 1) < NOTICED ? 1 : Math.max(1 / MOST, Math.min(MOST, median));
   }
 
   private static double error(double predicted, double actual) {
@@ -56,8 +47,7 @@ final class Drift {
 
   /** Forgets the runs: what they are compared with has changed. */
   void clear() {
-    count = 0;
-    next = 0;
+    ratios.clear();
     candidate = 1;
   }
 
@@ -69,12 +59,5 @@ final class Drift {
   /** Returns what a run that is rarely exceeded is to be multiplied by: it never counts on luck. */
   double tailFactor() {
     return Math.max(1, factor());
-  }
-
-  private double median() {
-    System.arraycopy(ratios, 0, sorted, 0, WINDOW);
-    Arrays.sort(sorted);
-    double median = sorted[WINDOW / 2];
-    return Math.abs(median - 1) < NOTICED ? 1 : Math.max(1 / MOST, Math.min(MOST, median));
   }
 }

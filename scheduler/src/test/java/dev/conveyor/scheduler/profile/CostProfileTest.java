@@ -236,6 +236,23 @@ final class CostProfileTest {
   }
 
   @Test
+  void shouldNotReduceASizeThatDoesNotRunMoreEachTimeThatAnotherGoesUpAndDown() {
+    learn(1, 1000, 20);
+    learn(8, 8000, 20);
+    for (int i = 0; i < 10; i++) {
+      learn(1, 1600, 10);
+      learn(1, 1000, 20);
+    }
+    assertThat(profile.snapshot().relearned()).isGreaterThanOrEqualTo(20);
+    assertThat(profile.predictNs(8)).isEqualTo(8000);
+
+    learn(1, 500, 20);
+    assertThat(profile.predictNs(8)).isEqualTo(4000);
+    learn(2, 600, 20);
+    assertThat(profile.predictNs(8)).as("reduced once, whoever tells").isEqualTo(4000);
+  }
+
+  @Test
   void shouldTellConcurrenciesApartOnceTheyVary() {
     learn(1, 1000, 20);
     assertThat(profile.snapshot().byConcurrency()).isEmpty();

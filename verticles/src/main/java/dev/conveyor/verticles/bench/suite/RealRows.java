@@ -141,7 +141,7 @@ final class RealRows implements AutoCloseable {
                 .run(
                     lanes,
                     new LoadPlan(
-                        new LoadPattern.Closed(1),
+                        new LoadPattern.Closed(4),
                         Duration.ZERO,
                         length,
                         target.cpu(),
