@@ -3,6 +3,7 @@ package dev.conveyor.memory;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.errorprone.annotations.CheckReturnValue;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -84,6 +85,37 @@ public final class BufferPool implements AutoCloseable {
                 new BudgetExceededException(
                     "%d bytes asked of a buffer pool that lends at most %d and has lent %d"
                         .formatted(bytes, maxBytes, leasedBytes())));
+  }
+
+  /**
+   * Lends zeros on the heap, of exactly that size, of which nothing is kept when they come back;
+   * empty if that would exceed the cap.
+   */
+  public Optional<Lease> tryAcquireHeap(int bytes) {
+    if (!takeHeap(bytes)) {
+      return Optional.empty();
+    }
+    ByteBuffer heap;
+    try {
+      heap = ByteBuffer.allocate(bytes);
+    } catch (OutOfMemoryError e) {
+      giveBackHeap(bytes);
+      throw e;
+    }
+    return Optional.of(counted(heap));
+  }
+
+  /**
+   * Counts bytes that are there already as lent until the lease is closed; empty if that would
+   * exceed the cap.
+   */
+  public Optional<Lease> tryLend(ByteBuffer bytes) {
+    return takeHeap(bytes.limit()) ? Optional.of(counted(bytes)) : Optional.empty();
+  }
+
+  private Lease counted(ByteBuffer bytes) {
+    CountedBlock block = new CountedBlock(bytes);
+    return new Lease(this, block, block.buffer(), block.sizeBytes());
   }
 
   /** Returns an account for bytes on the heap that count as leased; it holds none yet. */
@@ -181,6 +213,10 @@ public final class BufferPool implements AutoCloseable {
   }
 
   void giveBack(Block block) {
+    if (block instanceof CountedBlock) {
+      giveBackHeap(block.sizeBytes());
+      return;
+    }
     keep(block);
     wakeWaiters();
   }

@@ -56,6 +56,33 @@ final class BufferPoolTest {
   }
 
   @Test
+  void shouldCountWhatIsOnTheHeapToTheByteAndKeepNoneOfIt() {
+    try (BufferPool pool = new BufferPool(BlockAllocator.host(), 16 * KIB)) {
+      pool.acquire(8 * KIB).close();
+      Lease heap = pool.tryAcquireHeap(9_000).orElseThrow();
+      assertThat(pool.idleBytes()).as("made room").isZero();
+      assertThat(heap.buffer().getLong(8_992)).isZero();
+      assertThat(heap.buffer().order()).isEqualTo(java.nio.ByteOrder.LITTLE_ENDIAN);
+      Lease there = pool.tryLend(java.nio.ByteBuffer.allocate(7_000)).orElseThrow();
+      assertThat(pool.leasedBytes()).isEqualTo(16_000);
+      assertThat(pool.tryAcquireHeap(385)).isEmpty();
+      assertThat(pool.tryLend(java.nio.ByteBuffer.allocate(385))).isEmpty();
+      List<String> woken = new ArrayList<>();
+      assertThat(pool.awaitRoom(1, () -> woken.add("awake"))).isNotNull();
+
+      Lease share = heap.share();
+      heap.close();
+      there.close();
+      assertThat(pool.leasedBytes()).isEqualTo(9_000);
+      assertThat(woken).isEmpty();
+      share.close();
+      assertThat(pool.leasedBytes()).isZero();
+      assertThat(pool.idleBytes()).isZero();
+      assertThat(woken).containsExactly("awake");
+    }
+  }
+
+  @Test
   void shouldFreeLentBlocksThatComeBackAfterClose() {
     List<Long> freed = new ArrayList<>();
     BufferPool pool =

@@ -1,7 +1,6 @@
 package dev.conveyor.models;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -69,15 +68,22 @@ public final class Rows {
     return tensor.trySharePart(shape, offsets[row], offsets[row + 1] - offsets[row]);
   }
 
+  /** Where the memory of joined tensors comes from. */
+  @FunctionalInterface
+  public interface Memory {
+    Tensor tensor(String name, DataType type, Shape shape, long bytes);
+  }
+
   /**
    * Puts parts together along the first dimension. Closes nothing; a single part is shared, not
    * copied.
    *
    * @param spec name, type and, if there are no parts, shape of the whole
    * @param numbers of the parts, for messages
-   * @throws InferenceException if they differ in another dimension, or are too large together
+   * @throws InferenceException if they differ in another dimension, or there is no memory for them
    */
-  public static Tensor join(TensorSpec spec, List<Tensor> parts, List<Integer> numbers) {
+  public static Tensor join(
+      TensorSpec spec, List<Tensor> parts, List<Integer> numbers, Memory memory) {
     if (parts.isEmpty()) {
       return none(spec);
     }
@@ -94,27 +100,17 @@ public final class Rows {
     if (share != null) {
       return share.renamed(spec.name());
     }
-    if (bytes > Integer.MAX_VALUE - 8) {
-      throw new InferenceException(
-          ErrorCode.TOO_LARGE,
-          "tensor '%s': its %d items have %d bytes, more than one buffer can hold"
-              .formatted(spec.name(), parts.size(), bytes));
+    Tensor joined = memory.tensor(spec.name(), spec.type(), first.shape().withFirst(rows), bytes);
+    ByteBuffer data = joined.data().duplicate();
+    for (Tensor part : parts) {
+      data.put(part.data().duplicate().rewind());
     }
-    return Tensor.of(
-        spec.name(), spec.type(), first.shape().withFirst(rows), gather(parts, (int) bytes));
+    return joined;
   }
 
   /** Returns a tensor without rows. */
   public static Tensor none(TensorSpec spec) {
     return Tensor.of(spec.name(), spec.type(), none(spec.shape()), ByteBuffer.allocate(0));
-  }
-
-  private static ByteBuffer gather(List<Tensor> parts, int bytes) {
-    ByteBuffer data = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    for (Tensor part : parts) {
-      data.put(part.data().duplicate().rewind());
-    }
-    return data.flip();
   }
 
   private static Shape none(Shape shape) {

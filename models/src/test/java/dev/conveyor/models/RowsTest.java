@@ -73,15 +73,20 @@ final class RowsTest {
     Tensor a = floats(Shape.of(1, 1, 2), 1, 2);
     Tensor b = floats(Shape.of(2, 1, 2), 3, 4, 5, 6);
 
-    Tensor joined = Rows.join(SPEC, List.of(a, b), List.of(1, 3));
+    Tensor joined = Rows.join(SPEC, List.of(a, b), List.of(1, 3), RowsTest::heap);
     assertThat(joined.shape()).isEqualTo(Shape.of(3, 1, 2));
     assertThat(joined.name()).isEqualTo("all");
     for (int i = 0; i < 6; i++) {
       assertThat(joined.data().getFloat(4 * i)).isEqualTo(i + 1);
     }
-    assertThat(Rows.join(SPEC, List.of(b), List.of(1)).data()).isSameAs(b.data());
-    assertThat(Rows.join(SPEC, List.of(), List.of()).shape()).isEqualTo(Shape.of(0, 0, 2));
+    assertThat(Rows.join(SPEC, List.of(b), List.of(1), RowsTest::heap).data()).isSameAs(b.data());
+    assertThat(Rows.join(SPEC, List.of(), List.of(), RowsTest::heap).shape())
+        .isEqualTo(Shape.of(0, 0, 2));
     assertThat(Rows.none(SPEC).sizeBytes()).isZero();
+  }
+
+  private static Tensor heap(String name, DataType type, Shape shape, long bytes) {
+    return Tensor.of(name, type, shape, ByteBuffer.allocate((int) bytes));
   }
 
   @Test
@@ -89,7 +94,7 @@ final class RowsTest {
     Tensor a = floats(Shape.of(1, 1, 2), 1, 2);
     Tensor wide = floats(Shape.of(1, 2, 1), 1, 2);
 
-    assertThatThrownBy(() -> Rows.join(SPEC, List.of(a, wide), List.of(0, 2)))
+    assertThatThrownBy(() -> Rows.join(SPEC, List.of(a, wide), List.of(0, 2), RowsTest::heap))
         .isInstanceOf(InferenceException.class)
         .hasMessage(
             "tensor 'all': item 0 is FP32 [1,1,2] and item 2 is FP32 [1,2,1], which cannot be joined");

@@ -116,7 +116,9 @@ public final class ConveyorServer {
     this.images =
         new ImageStage(
             vertx, machine.cores(), cores, requestMemory, config.limits().maxImagePixels());
-    this.steps = new StepStage(vertx, machine.cores(), cores);
+    this.steps =
+        new StepStage(
+            vertx, machine.cores(), cores, requestMemory, config.limits().maxImagePixels());
     this.journal =
         new IsolationJournal(
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));

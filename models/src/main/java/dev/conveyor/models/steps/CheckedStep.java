@@ -24,7 +24,7 @@ record CheckedStep(Step step) implements Step {
   }
 
   @Override
-  public List<Tensor> run(List<Tensor> inputs) {
+  public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
     List<TensorSpec> given = new ArrayList<>(inputs.size());
     boolean rows = true;
     for (Tensor input : inputs) {
@@ -39,7 +39,7 @@ record CheckedStep(Step step) implements Step {
         throw InferenceException.invalid(String.valueOf(e.getMessage()));
       }
     }
-    return step.run(inputs);
+    return step.run(inputs, resources);
   }
 
   @Override

@@ -37,11 +37,11 @@ final class ClassSteps {
       }
 
       @Override
-      public List<Tensor> run(List<Tensor> inputs) {
+      public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
         Tensor x = inputs.get(0);
-        ByteBuffer y = Specs.allocate(x.shape(), type);
-        computation.accept(x, y);
-        return List.of(Tensor.of(output, type, x.shape(), y));
+        Tensor y = resources.tensor(output, type, x.shape());
+        computation.accept(x, y.data());
+        return List.of(y);
       }
     };
   }
@@ -94,7 +94,7 @@ final class ClassSteps {
       }
 
       @Override
-      public List<Tensor> run(List<Tensor> inputs) {
+      public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
         Tensor x = inputs.get(0);
         Shape rowsOf = Specs.squeezed(x.shape());
         int width = (int) rowsOf.dim(rowsOf.rank() - 1);
@@ -103,15 +103,13 @@ final class ClassSteps {
               "the largest %d of %d values were asked for".formatted(k, width));
         }
         Shape shape = Specs.withLast(rowsOf, k);
-        ByteBuffer best = Specs.allocate(shape, DataType.FP32);
-        ByteBuffer where = Specs.allocate(shape, DataType.INT64);
-        int rows = best.limit() / 4 / k;
+        Tensor best = resources.tensor(values, DataType.FP32, shape);
+        Tensor where = resources.tensor(indices, DataType.INT64, shape);
+        int rows = best.sizeBytes() / 4 / k;
         for (int row = 0; row < rows; row++) {
-          topK(x.data(), row * width, width, best, where, row * k, k);
+          topK(x.data(), row * width, width, best.data(), where.data(), row * k, k);
         }
-        return List.of(
-            Tensor.of(values, DataType.FP32, shape, best),
-            Tensor.of(indices, DataType.INT64, shape, where));
+        return List.of(best, where);
       }
     };
   }

@@ -31,10 +31,11 @@ final class ConvertSteps {
           requireChannels(settings, "scale", scale, channels);
           return List.of(new TensorSpec("image", DataType.FP32, specs.get(0).shape()));
         },
-        tensors -> {
+        (tensors, resources) -> {
           Tensor image = tensors.get(0);
           Shape shape = image.shape();
-          ByteBuffer out = Specs.allocate(shape, DataType.FP32);
+          Tensor result = resources.tensor("image", DataType.FP32, shape);
+          ByteBuffer out = result.data();
           int channels = (int) shape.dim(last ? 3 : 1);
           int plane = last ? 1 : (int) (shape.dim(2) * shape.dim(3));
           for (int i = 0; i < out.limit() / 4; i++) {
@@ -42,7 +43,7 @@ final class ConvertSteps {
             float value = Resampler.get(image.type(), image.data(), i);
             out.putFloat(4 * i, (value - mean[c % mean.length]) * scale[c % scale.length]);
           }
-          return List.of(Tensor.of("image", DataType.FP32, shape, out));
+          return List.of(result);
         });
   }
 
@@ -100,10 +101,13 @@ final class ConvertSteps {
                   type.equals("keep") ? image.type() : DataType.valueOf(type),
                   converted(image.shape(), fromLast, toLast, color)));
         },
-        tensors -> {
+        (tensors, resources) -> {
           Tensor image = tensors.get(0);
           DataType to = type.equals("keep") ? image.type() : DataType.valueOf(type);
-          return List.of(convert(image, to, fromLast, toLast, color));
+          Shape shape = converted(image.shape(), fromLast, toLast, color);
+          Tensor out = resources.tensor("image", to, shape);
+          convert(image, out, fromLast, toLast, color);
+          return List.of(out);
         });
   }
 
@@ -116,10 +120,9 @@ final class ConvertSteps {
         : Shape.of(from.dim(0), channels, height, width);
   }
 
-  private static Tensor convert(
-      Tensor image, DataType type, boolean fromLast, boolean toLast, String color) {
-    Shape shape = converted(image.shape(), fromLast, toLast, color);
-    ByteBuffer out = Specs.allocate(shape, type);
+  private static void convert(
+      Tensor image, Tensor out, boolean fromLast, boolean toLast, String color) {
+    Shape shape = out.shape();
     int channels = (int) image.shape().dim(fromLast ? 3 : 1);
     int outChannels = color.equals("gray") ? 1 : channels;
     int pixels = (int) (shape.elements() / Math.max(1, shape.dim(0) * outChannels));
@@ -133,11 +136,10 @@ final class ConvertSteps {
         recolor(values, color);
         for (int c = 0; c < outChannels; c++) {
           int at = toLast ? p * outChannels + c : c * pixels + p;
-          Resampler.put(type, out, n * outChannels * pixels + at, values[c]);
+          Resampler.put(out.type(), out.data(), n * outChannels * pixels + at, values[c]);
         }
       }
     }
-    return Tensor.of("image", type, shape, out);
   }
 
   private static void recolor(float[] values, String color) {

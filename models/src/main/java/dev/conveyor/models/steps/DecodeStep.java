@@ -16,6 +16,8 @@ import java.util.List;
 /**
  * Encoded images as pixels, in the size they have, EXIF orientation applied. Images of one request
  * become one tensor, so they have one size.
+ *
+ * @param maxPixels of an image; the server's limit applies as well
  */
 record DecodeStep(
     Preprocessing.Color color, Preprocessing.Layout layout, DataType type, int maxPixels)
@@ -26,7 +28,7 @@ record DecodeStep(
         Preprocessing.Color.valueOf(settings.word("color", "RGB", "BGR", "GRAY")),
         Preprocessing.Layout.valueOf(settings.word("layout", "NCHW", "NHWC")),
         DataType.valueOf(settings.word("type", "UINT8", "FP32")),
-        settings.integer("max_pixels", 1, 500_000_000, 40_000_000));
+        settings.integer("max_pixels", 1, Integer.MAX_VALUE, Integer.MAX_VALUE));
   }
 
   @Override
@@ -42,19 +44,15 @@ record DecodeStep(
   }
 
   @Override
-  public List<Tensor> run(List<Tensor> inputs) {
+  public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
     List<ByteBuffer> images = BytesTensors.elements(inputs.get(0));
     if (images.isEmpty()) {
       throw InferenceException.invalid("there is no image to decode");
     }
     int[] size = size(images.get(0));
-    if ((long) size[0] * size[1] > maxPixels) {
-      throw InferenceException.invalid(
-          "image 0 has %d x %d pixels, max_pixels=%d are decoded"
-              .formatted(size[0], size[1], maxPixels));
-    }
+    requireDecodable(size, resources.maxImagePixels());
     Shape shape = shape(images.size(), size[1], size[0]);
-    ByteBuffer pixels = Specs.allocate(shape, type);
+    Tensor pixels = resources.tensor("image", type, shape);
     ImagePreprocessor decoder =
         new ImagePreprocessor(
             new Preprocessing(
@@ -76,9 +74,19 @@ record DecodeStep(
             "image 0 has %d x %d pixels and image %d has %d x %d: take them apart with for_each"
                 .formatted(size[0], size[1], i, other[0], other[1]));
       }
-      decode(decoder, images.get(i), i, pixels);
+      decode(decoder, images.get(i), i, pixels.data());
     }
-    return List.of(Tensor.of("image", type, shape, pixels));
+    return List.of(pixels);
+  }
+
+  private void requireDecodable(int[] size, long serversLimit) {
+    boolean own = maxPixels < serversLimit;
+    long limit = own ? maxPixels : serversLimit;
+    if ((long) size[0] * size[1] > limit) {
+      throw InferenceException.invalid(
+          "image 0 has %d x %d pixels, %s=%d are decoded"
+              .formatted(size[0], size[1], own ? "max_pixels" : "limits.max_image_pixels", limit));
+    }
   }
 
   @Override

@@ -76,10 +76,11 @@ final class FitSteps {
               new TensorSpec("size", DataType.INT32, Shape.of(n, 2)),
               new TensorSpec("frame", DataType.INT32, Shape.of(n, 4)));
         },
-        tensors -> fit(mode, buckets, value, tensors.get(0)));
+        (tensors, resources) -> fit(mode, buckets, value, tensors.get(0), resources));
   }
 
-  private static List<Tensor> fit(Mode mode, List<Size> buckets, float value, Tensor image) {
+  private static List<Tensor> fit(
+      Mode mode, List<Size> buckets, float value, Tensor image, StepResources resources) {
     int n = (int) image.shape().dim(0);
     int planes = (int) image.shape().dim(1);
     int height = (int) image.shape().dim(2);
@@ -92,10 +93,10 @@ final class FitSteps {
     Size bucket = Placement.choose(mode, buckets, List.of(source));
     Letterbox place = Placement.of(mode, bucket, source).frame();
     Shape shape = Shape.of(n, planes, bucket.height(), bucket.width());
-    ByteBuffer out = Specs.allocate(shape, image.type());
+    Tensor out = resources.tensor("image", image.type(), shape);
     if (value != 0) {
       for (int i = 0; i < shape.elements(); i++) {
-        Resampler.put(image.type(), out, i, value);
+        Resampler.put(image.type(), out.data(), i, value);
       }
     }
     float[] all = {0, 0, width, height};
@@ -105,21 +106,18 @@ final class FitSteps {
           image.data(),
           new Resampler.Plane(plane, width, height),
           all,
-          out,
+          out.data(),
           new Resampler.Plane(plane, bucket.width(), bucket.height()),
           place);
     }
-    ByteBuffer size = Specs.allocate(Shape.of(n, 2), DataType.INT32);
-    ByteBuffer frame = Specs.allocate(Shape.of(n, 4), DataType.INT32);
+    Tensor size = resources.tensor("size", DataType.INT32, Shape.of(n, 2));
+    Tensor frame = resources.tensor("frame", DataType.INT32, Shape.of(n, 4));
     for (int i = 0; i < n; i++) {
-      size.putInt(8 * i, width).putInt(8 * i + 4, height);
-      frame.putInt(16 * i, place.x()).putInt(16 * i + 4, place.y());
-      frame.putInt(16 * i + 8, place.width()).putInt(16 * i + 12, place.height());
+      size.data().putInt(8 * i, width).putInt(8 * i + 4, height);
+      frame.data().putInt(16 * i, place.x()).putInt(16 * i + 4, place.y());
+      frame.data().putInt(16 * i + 8, place.width()).putInt(16 * i + 12, place.height());
     }
-    return List.of(
-        Tensor.of("image", image.type(), shape, out),
-        Tensor.of("size", DataType.INT32, Shape.of(n, 2), size),
-        Tensor.of("frame", DataType.INT32, Shape.of(n, 4), frame));
+    return List.of(out, size, frame);
   }
 
   /** Boxes in pixels of what {@link #fit} gave, in pixels of what it got. */
@@ -138,13 +136,14 @@ final class FitSteps {
         FitSteps::unfit);
   }
 
-  private static List<Tensor> unfit(List<Tensor> inputs) {
+  private static List<Tensor> unfit(List<Tensor> inputs, StepResources resources) {
     Tensor boxes = inputs.get(0);
     Specs.requireRows(inputs.get(1), boxes.shape().dim(0));
     Specs.requireRows(inputs.get(2), boxes.shape().dim(0));
     ByteBuffer size = inputs.get(1).data();
     ByteBuffer frame = inputs.get(2).data();
-    ByteBuffer out = Specs.allocate(boxes.shape(), DataType.FP32);
+    Tensor source = resources.tensor("boxes", DataType.FP32, boxes.shape());
+    ByteBuffer out = source.data();
     int each = (int) boxes.shape().dim(1) * 4;
     for (int i = 0; i < out.limit() / 4; i++) {
       int image = i / each;
@@ -154,6 +153,6 @@ final class FitSteps {
           (float) size.getInt(8 * image + 4 * axis) / frame.getInt(16 * image + 8 + 4 * axis);
       out.putFloat(4 * i, at * scale);
     }
-    return List.of(Tensor.of("boxes", DataType.FP32, boxes.shape(), out));
+    return List.of(source);
   }
 }

@@ -3,14 +3,14 @@ package dev.conveyor.models.steps;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import java.util.List;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 
 /** A step made of two functions without state. Immutable, thread-safe. */
 record FunctionStep(
     List<String> inputs,
     UnaryOperator<List<TensorSpec>> specs,
-    Function<List<Tensor>, List<Tensor>> work)
+    BiFunction<List<Tensor>, StepResources, List<Tensor>> work)
     implements Step {
 
   @Override
@@ -19,7 +19,7 @@ record FunctionStep(
   }
 
   @Override
-  public List<Tensor> run(List<Tensor> given) {
-    return work.apply(given);
+  public List<Tensor> run(List<Tensor> given, StepResources resources) {
+    return work.apply(given, resources);
   }
 }

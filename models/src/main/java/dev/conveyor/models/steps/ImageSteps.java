@@ -34,17 +34,17 @@ final class ImageSteps {
       }
 
       @Override
-      public List<Tensor> run(List<Tensor> inputs) {
+      public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
         List<ByteBuffer> images = BytesTensors.elements(inputs.get(0));
-        Shape shape = Shape.of(images.size(), 2);
-        ByteBuffer size = Specs.allocate(shape, DataType.INT32);
+        Tensor sizes = resources.tensor("size", DataType.INT32, Shape.of(images.size(), 2));
+        ByteBuffer size = sizes.data();
         for (int i = 0; i < images.size(); i++) {
           ImageHeader header = ImageHeader.read(images.get(i));
           boolean turned = ExifOrientation.swapsSides(images.get(i));
           size.putInt(8 * i, turned ? header.height() : header.width());
           size.putInt(8 * i + 4, turned ? header.width() : header.height());
         }
-        return List.of(Tensor.of("size", DataType.INT32, shape, size));
+        return List.of(sizes);
       }
     };
   }
@@ -78,7 +78,7 @@ final class ImageSteps {
       }
 
       @Override
-      public List<Tensor> run(List<Tensor> inputs) {
+      public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
         Tensor boxes = inputs.get(0);
         Tensor size = inputs.get(1);
         if (size.shape().dim(0) != boxes.shape().dim(0)) {
@@ -86,7 +86,8 @@ final class ImageSteps {
               "sizes %s and boxes %s are not of the same images"
                   .formatted(size.shape(), boxes.shape()));
         }
-        ByteBuffer source = Specs.allocate(boxes.shape(), DataType.FP32);
+        Tensor out = resources.tensor("boxes", DataType.FP32, boxes.shape());
+        ByteBuffer source = out.data();
         int each = (int) boxes.shape().dim(1) * 4;
         for (int i = 0; i < source.limit() / 4; i++) {
           int image = i / each;
@@ -104,7 +105,7 @@ final class ImageSteps {
                   ? (at - fit.x()) * imageWidth / fit.width()
                   : (at - fit.y()) * imageHeight / fit.height());
         }
-        return List.of(Tensor.of("boxes", DataType.FP32, boxes.shape(), source));
+        return List.of(out);
       }
     };
   }

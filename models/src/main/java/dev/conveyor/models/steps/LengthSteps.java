@@ -6,7 +6,6 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
-import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 
@@ -26,7 +25,7 @@ final class LengthSteps {
           return List.of(
               new TensorSpec("y", x.type(), x.shape().withoutFirst().withFirst(Shape.DYNAMIC)));
         },
-        tensors -> {
+        (tensors, resources) -> {
           Tensor x = tensors.get(0);
           Specs.requireRows(x, 1);
           Specs.requireRows(tensors.get(1), 1);
@@ -37,9 +36,9 @@ final class LengthSteps {
                 "count is %d, tensor 'x' has %d rows".formatted(count, rows));
           }
           Shape shape = x.shape().withoutFirst().withFirst(count);
-          ByteBuffer y = Specs.allocate(shape, x.type());
-          y.put(0, x.data(), 0, y.limit());
-          return List.of(Tensor.of("y", x.type(), shape, y));
+          Tensor y = resources.tensor("y", x.type(), shape);
+          y.data().put(0, x.data(), 0, y.sizeBytes());
+          return List.of(y);
         });
   }
 
@@ -60,10 +59,10 @@ final class LengthSteps {
               new TensorSpec("mask", DataType.INT64, Shape.of(x.shape().dim(0), length)),
               new TensorSpec("length", DataType.INT32, Shape.of(x.shape().dim(0), 1)));
         },
-        tensors -> pad(tensors.get(0), lengths));
+        (tensors, resources) -> pad(tensors.get(0), lengths, resources));
   }
 
-  private static List<Tensor> pad(Tensor x, int[] lengths) {
+  private static List<Tensor> pad(Tensor x, int[] lengths, StepResources resources) {
     int rows = (int) x.shape().dim(0);
     int length = (int) x.shape().dim(1);
     int padded = Arrays.stream(lengths).filter(l -> l >= length).findFirst().orElse(-1);
@@ -73,21 +72,18 @@ final class LengthSteps {
               .formatted(length, lengths[lengths.length - 1]));
     }
     Shape shape = withLength(x.shape(), padded);
-    ByteBuffer out = Specs.allocate(shape, x.type());
-    ByteBuffer mask = Specs.allocate(Shape.of(rows, padded), DataType.INT64);
-    ByteBuffer real = Specs.allocate(Shape.of(rows, 1), DataType.INT32);
+    Tensor out = resources.tensor("x", x.type(), shape);
+    Tensor mask = resources.tensor("mask", DataType.INT64, Shape.of(rows, padded));
+    Tensor real = resources.tensor("length", DataType.INT32, Shape.of(rows, 1));
     for (int row = 0; row < rows; row++) {
       int bytes = x.sizeBytes() / rows;
-      out.put(row * (out.limit() / rows), x.data(), row * bytes, bytes);
-      real.putInt(4 * row, length);
+      out.data().put(row * (out.sizeBytes() / rows), x.data(), row * bytes, bytes);
+      real.data().putInt(4 * row, length);
       for (int i = 0; i < length; i++) {
-        mask.putLong(8 * (row * padded + i), 1);
+        mask.data().putLong(8 * (row * padded + i), 1);
       }
     }
-    return List.of(
-        Tensor.of("x", x.type(), shape, out),
-        Tensor.of("mask", DataType.INT64, Shape.of(rows, padded), mask),
-        Tensor.of("length", DataType.INT32, Shape.of(rows, 1), real));
+    return List.of(out, mask, real);
   }
 
   private static Shape withLength(Shape shape, long length) {

@@ -80,7 +80,7 @@ record NmsStep(float iou, float score, int firstClass, int max) implements Step 
   }
 
   @Override
-  public List<Tensor> run(List<Tensor> inputs) {
+  public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
     Tensor boxes = inputs.get(0);
     Tensor scores = inputs.get(1);
     long images = boxes.shape().dim(0);
@@ -89,26 +89,22 @@ record NmsStep(float iou, float score, int firstClass, int max) implements Step 
           "boxes %s and scores %s are not of the same detections"
               .formatted(boxes.shape(), scores.shape()));
     }
-    ByteBuffer keptBoxes = Specs.allocate(Shape.of(images, max, 4), DataType.FP32);
-    ByteBuffer keptScores = Specs.allocate(Shape.of(images, max), DataType.FP32);
-    ByteBuffer classes = Specs.allocate(Shape.of(images, max), DataType.INT32);
-    ByteBuffer counts = Specs.allocate(Shape.of(images, 1), DataType.INT32);
+    Tensor keptBoxes = resources.tensor("boxes", DataType.FP32, Shape.of(images, max, 4));
+    Tensor keptScores = resources.tensor("scores", DataType.FP32, Shape.of(images, max));
+    Tensor classes = resources.tensor("classes", DataType.INT32, Shape.of(images, max));
+    Tensor counts = resources.tensor("count", DataType.INT32, Shape.of(images, 1));
     for (int image = 0; image < images; image++) {
       List<Candidate> kept = keep(candidates(boxes, scores, image));
-      counts.putInt(4 * image, kept.size());
+      counts.data().putInt(4 * image, kept.size());
       for (int i = 0; i < kept.size(); i++) {
         Candidate candidate = kept.get(i);
         int at = image * max + i;
-        candidate.corners().write(keptBoxes, at);
-        keptScores.putFloat(4 * at, candidate.score());
-        classes.putInt(4 * at, candidate.kind());
+        candidate.corners().write(keptBoxes.data(), at);
+        keptScores.data().putFloat(4 * at, candidate.score());
+        classes.data().putInt(4 * at, candidate.kind());
       }
     }
-    return List.of(
-        Tensor.of("boxes", DataType.FP32, Shape.of(images, max, 4), keptBoxes),
-        Tensor.of("scores", DataType.FP32, Shape.of(images, max), keptScores),
-        Tensor.of("classes", DataType.INT32, Shape.of(images, max), classes),
-        Tensor.of("count", DataType.INT32, Shape.of(images, 1), counts));
+    return List.of(keptBoxes, keptScores, classes, counts);
   }
 
   private List<Candidate> candidates(Tensor boxes, Tensor scores, int image) {

@@ -43,11 +43,11 @@ final class PixelSteps {
       }
 
       @Override
-      public List<Tensor> run(List<Tensor> inputs) {
+      public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
         Tensor image = inputs.get(0);
         Shape from = image.shape();
         Shape shape = Shape.of(from.dim(0), from.dim(1), height, width);
-        ByteBuffer out = Specs.allocate(shape, image.type());
+        Tensor out = resources.tensor("image", image.type(), shape);
         Letterbox all = new Letterbox(0, 0, width, height);
         int planes = (int) from.dim(1);
         int sourceHeight = (int) from.dim(2);
@@ -66,12 +66,12 @@ final class PixelSteps {
                 image.data(),
                 new Resampler.Plane(plane, sourceWidth, sourceHeight),
                 corners,
-                out,
+                out.data(),
                 new Resampler.Plane(plane, width, height),
                 all);
           }
         }
-        return List.of(Tensor.of("image", image.type(), shape, out));
+        return List.of(out);
       }
     };
   }
@@ -116,18 +116,16 @@ final class PixelSteps {
       }
 
       @Override
-      public List<Tensor> run(List<Tensor> inputs) {
+      public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
         Tensor mask = inputs.get(0);
         int images = (int) mask.shape().dim(0);
-        ByteBuffer area = Specs.allocate(Shape.of(images, 1), DataType.FP32);
-        ByteBuffer box = Specs.allocate(Shape.of(images, 4), DataType.FP32);
+        Tensor area = resources.tensor("area", DataType.FP32, Shape.of(images, 1));
+        Tensor box = resources.tensor("box", DataType.FP32, Shape.of(images, 4));
         int pixels = images == 0 ? 0 : mask.sizeBytes() / images;
         for (int n = 0; n < images; n++) {
-          measure(mask, n, pixels, area, box);
+          measure(mask, n, pixels, area.data(), box.data());
         }
-        return List.of(
-            Tensor.of("area", DataType.FP32, Shape.of(images, 1), area),
-            Tensor.of("box", DataType.FP32, Shape.of(images, 4), box));
+        return List.of(area, box);
       }
     };
   }

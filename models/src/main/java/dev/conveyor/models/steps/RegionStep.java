@@ -56,7 +56,7 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
   }
 
   @Override
-  public List<Tensor> run(List<Tensor> inputs) {
+  public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
     Tensor mask = inputs.get(0);
     Tensor size = inputs.get(1);
     if (mask.shape().dim(0) != 1 || size.shape().dim(0) != 1) {
@@ -65,11 +65,17 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
     }
     int width = Specs.last(mask);
     int height = (int) mask.shape().dim(mask.shape().rank() - 2);
-    List<Region> regions = regions(mask.data(), width, height);
+    List<Region> regions;
+    try (Tensor seen = resources.tensor("seen", DataType.UINT8, mask.shape())) {
+      regions = regions(mask.data(), seen.data(), width, height);
+    }
     int count = regions.size();
-    ByteBuffer boxes = Specs.allocate(Shape.of(count, 4), DataType.FP32);
-    ByteBuffer around = Specs.allocate(Shape.of(count, 4), DataType.FP32);
-    ByteBuffer area = Specs.allocate(Shape.of(count, 1), DataType.FP32);
+    Tensor boxTensor = resources.tensor("boxes", DataType.FP32, Shape.of(count, 4));
+    Tensor aroundTensor = resources.tensor("around", DataType.FP32, Shape.of(count, 4));
+    Tensor areaTensor = resources.tensor("area", DataType.FP32, Shape.of(count, 1));
+    ByteBuffer boxes = boxTensor.data();
+    ByteBuffer around = aroundTensor.data();
+    ByteBuffer area = areaTensor.data();
     float scaleX = (float) size.data().getInt(0) / width;
     float scaleY = (float) size.data().getInt(4) / height;
     for (int i = 0; i < count; i++) {
@@ -82,10 +88,7 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
       widen(around, 16 * i + 4, region.y1, region.y2, height, scaleY);
       area.putFloat(4 * i, (float) region.pixels / (width * height));
     }
-    return List.of(
-        Tensor.of("boxes", DataType.FP32, Shape.of(count, 4), boxes),
-        Tensor.of("around", DataType.FP32, Shape.of(count, 4), around),
-        Tensor.of("area", DataType.FP32, Shape.of(count, 1), area));
+    return List.of(boxTensor, aroundTensor, areaTensor);
   }
 
   /** Writes one axis of a wider box, moved inwards where it would leave the image. */
@@ -96,13 +99,13 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
     to.putFloat(offset + 8, (float) ((start + length) * scale));
   }
 
-  private List<Region> regions(ByteBuffer mask, int width, int height) {
-    boolean[] seen = new boolean[width * height];
+  private List<Region> regions(ByteBuffer mask, ByteBuffer seen, int width, int height) {
     List<Region> found = new ArrayList<>();
-    for (int i = 0; i < seen.length; i++) {
-      if (mask.get(i) != 0 && !seen[i]) {
+    int pixels = width * height;
+    for (int i = 0; i < pixels; i++) {
+      if (mask.get(i) != 0 && seen.get(i) == 0) {
         Region region = flood(mask, seen, i, width, height);
-        if (region.pixels >= minArea * seen.length) {
+        if (region.pixels >= minArea * pixels) {
           found.add(region);
         }
       }
@@ -111,10 +114,10 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
     return found.size() <= max ? found : found.subList(0, max);
   }
 
-  private static Region flood(ByteBuffer mask, boolean[] seen, int first, int width, int height) {
+  private static Region flood(ByteBuffer mask, ByteBuffer seen, int first, int width, int height) {
     Deque<Integer> open = new ArrayDeque<>();
     open.add(first);
-    seen[first] = true;
+    seen.put(first, (byte) 1);
     int[] bounds = {width, height, 0, 0};
     int pixels = 0;
     while (!open.isEmpty()) {
@@ -129,8 +132,8 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
       for (int ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++) {
         for (int nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++) {
           int next = ny * width + nx;
-          if (mask.get(next) != 0 && !seen[next]) {
-            seen[next] = true;
+          if (mask.get(next) != 0 && seen.get(next) == 0) {
+            seen.put(next, (byte) 1);
             open.add(next);
           }
         }

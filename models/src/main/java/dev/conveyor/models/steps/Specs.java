@@ -1,14 +1,11 @@
 package dev.conveyor.models.steps;
 
 import dev.conveyor.models.DataType;
-import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /** What the steps here have in common. Stateless. */
@@ -85,20 +82,5 @@ final class Specs {
           "tensor '%s' has %d rows, expected %d"
               .formatted(tensor.name(), tensor.shape().dim(0), rows));
     }
-  }
-
-  /** Returns zeroed memory for a tensor. */
-  static ByteBuffer allocate(Shape shape, DataType type) {
-    long bytes;
-    try {
-      bytes = Math.multiplyExact(shape.elements(), type.sizeBytes());
-    } catch (ArithmeticException e) {
-      bytes = Long.MAX_VALUE;
-    }
-    if (bytes > Integer.MAX_VALUE - 8) {
-      throw new InferenceException(
-          ErrorCode.TOO_LARGE, type + " " + shape + " is more than one buffer can hold");
-    }
-    return ByteBuffer.allocate((int) bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 }

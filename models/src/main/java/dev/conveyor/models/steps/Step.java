@@ -28,10 +28,11 @@ public interface Step {
    * Runs one request.
    *
    * @param inputs in the order of {@link #inputs}; read only; the caller closes them afterwards
+   * @param resources where tensors come from, so that what all requests hold stays bounded
    * @return in the order of {@link #outputs}, in memory of their own
    * @throws dev.conveyor.models.InferenceException if these values cannot be used
    */
-  List<Tensor> run(List<Tensor> inputs);
+  List<Tensor> run(List<Tensor> inputs, StepResources resources);
 
   /**
    * Returns whether it decodes images, which takes milliseconds each. It then runs on the threads

@@ -42,7 +42,7 @@ final class TileSteps {
               new TensorSpec("origins", DataType.INT32, Shape.of(Shape.DYNAMIC, 2)),
               new TensorSpec("size", DataType.INT32, Shape.of(1, 2)));
         },
-        tensors -> tile(tensors.get(0), width, height, overlap));
+        (tensors, resources) -> tile(tensors.get(0), width, height, overlap, resources));
   }
 
   /** Returns where tiles begin along one side. */
@@ -55,7 +55,8 @@ final class TileSteps {
     return origins;
   }
 
-  private static List<Tensor> tile(Tensor image, int width, int height, int overlap) {
+  private static List<Tensor> tile(
+      Tensor image, int width, int height, int overlap, StepResources resources) {
     Specs.requireRows(image, 1);
     int planes = (int) image.shape().dim(1);
     int imageHeight = (int) image.shape().dim(2);
@@ -65,27 +66,24 @@ final class TileSteps {
     int count = xs.length * ys.length;
     int unit = image.type().sizeBytes();
     Shape shape = Shape.of(count, planes, height, width);
-    ByteBuffer tiles = Specs.allocate(shape, image.type());
-    ByteBuffer origins = Specs.allocate(Shape.of(count, 2), DataType.INT32);
+    Tensor tiles = resources.tensor("tiles", image.type(), shape);
+    Tensor origins = resources.tensor("origins", DataType.INT32, Shape.of(count, 2));
     int rowBytes = Math.min(width, imageWidth) * unit;
     for (int t = 0; t < count; t++) {
       int x = xs[t % xs.length];
       int y = ys[t / xs.length];
-      origins.putInt(8 * t, x).putInt(8 * t + 4, y);
+      origins.data().putInt(8 * t, x).putInt(8 * t + 4, y);
       for (int plane = 0; plane < planes; plane++) {
         for (int row = 0; row < Math.min(height, imageHeight); row++) {
           int from = ((plane * imageHeight + y + row) * imageWidth + x) * unit;
           int to = ((t * planes + plane) * height + row) * width * unit;
-          tiles.put(to, image.data(), from, rowBytes);
+          tiles.data().put(to, image.data(), from, rowBytes);
         }
       }
     }
-    ByteBuffer size = Specs.allocate(Shape.of(1, 2), DataType.INT32);
-    size.putInt(0, imageWidth).putInt(4, imageHeight);
-    return List.of(
-        Tensor.of("tiles", image.type(), shape, tiles),
-        Tensor.of("origins", DataType.INT32, Shape.of(count, 2), origins),
-        Tensor.of("size", DataType.INT32, Shape.of(1, 2), size));
+    Tensor size = resources.tensor("size", DataType.INT32, Shape.of(1, 2));
+    size.data().putInt(0, imageWidth).putInt(4, imageHeight);
+    return List.of(tiles, origins, size);
   }
 
   /**
@@ -111,42 +109,53 @@ final class TileSteps {
     Specs.requireLast(size, 2);
   }
 
-  private static List<Tensor> stitch(List<Tensor> inputs) {
+  private static List<Tensor> stitch(List<Tensor> inputs, StepResources resources) {
     Tensor tiles = inputs.get(0);
     ByteBuffer origins = inputs.get(1).data();
     Specs.requireRows(inputs.get(1), tiles.shape().dim(0));
     Specs.requireRows(inputs.get(2), 1);
     int imageWidth = inputs.get(2).data().getInt(0);
     int imageHeight = inputs.get(2).data().getInt(4);
+    Shape shape =
+        Shape.of(1, tiles.shape().dim(1), Math.max(0, imageHeight), Math.max(0, imageWidth));
+    Tensor image = resources.tensor("image", DataType.FP32, shape);
+    Shape plane = Shape.of(shape.dim(2), shape.dim(3));
+    try (Tensor weights = resources.tensor("weights", DataType.FP32, plane)) {
+      for (int t = 0; t < tiles.shape().dim(0); t++) {
+        int x = origins.getInt(8 * t);
+        int y = origins.getInt(8 * t + 4);
+        requireInside(t, x, y, tiles.shape(), shape);
+        add(tiles, t, x, y, image, weights);
+      }
+      requireCovered(weights, tiles.shape());
+    }
+    return List.of(image);
+  }
+
+  private static void add(Tensor tiles, int t, int x0, int y0, Tensor image, Tensor weights) {
     int planes = (int) tiles.shape().dim(1);
     int height = (int) tiles.shape().dim(2);
     int width = (int) tiles.shape().dim(3);
-    Shape shape = Shape.of(1, planes, Math.max(0, imageHeight), Math.max(0, imageWidth));
-    ByteBuffer out = Specs.allocate(shape, DataType.FP32);
-    float[] weights = new float[Math.toIntExact(shape.dim(2) * shape.dim(3))];
-    for (int t = 0; t < tiles.shape().dim(0); t++) {
-      int x0 = origins.getInt(8 * t);
-      int y0 = origins.getInt(8 * t + 4);
-      requireInside(t, x0, y0, tiles.shape(), shape);
-      for (int y = 0; y < Math.min(height, imageHeight - y0); y++) {
-        for (int x = 0; x < Math.min(width, imageWidth - x0); x++) {
-          float weight = Math.min(x + 1, width - x) * (float) Math.min(y + 1, height - y);
-          int pixel = (y0 + y) * imageWidth + x0 + x;
-          float sum = weights[pixel] += weight;
-          for (int plane = 0; plane < planes; plane++) {
-            int at = 4 * (plane * weights.length + pixel);
-            float value =
-                tiles.data().getFloat(4 * (((t * planes + plane) * height + y) * width + x));
-            float before = out.getFloat(at);
-            // Not a rounded product where nothing overlaps.
-            boolean alone = sum == weight;
-            out.putFloat(at, alone ? value : before + (value - before) * weight / sum);
-          }
+    int imageHeight = (int) image.shape().dim(2);
+    int imageWidth = (int) image.shape().dim(3);
+    ByteBuffer out = image.data();
+    for (int y = 0; y < Math.min(height, imageHeight - y0); y++) {
+      for (int x = 0; x < Math.min(width, imageWidth - x0); x++) {
+        float weight = Math.min(x + 1, width - x) * (float) Math.min(y + 1, height - y);
+        int pixel = (y0 + y) * imageWidth + x0 + x;
+        float sum = weights.data().getFloat(4 * pixel) + weight;
+        weights.data().putFloat(4 * pixel, sum);
+        for (int plane = 0; plane < planes; plane++) {
+          int at = 4 * (plane * imageWidth * imageHeight + pixel);
+          float value =
+              tiles.data().getFloat(4 * (((t * planes + plane) * height + y) * width + x));
+          float before = out.getFloat(at);
+          // Not a rounded product where nothing overlaps.
+          boolean alone = sum == weight;
+          out.putFloat(at, alone ? value : before + (value - before) * weight / sum);
         }
       }
     }
-    requireCovered(weights, imageWidth, tiles.shape());
-    return List.of(Tensor.of("image", DataType.FP32, shape, out));
   }
 
   /** A tile of {@link #tile} reaches beyond an edge only where the image is smaller than a tile. */
@@ -165,9 +174,10 @@ final class TileSteps {
     }
   }
 
-  private static void requireCovered(float[] weights, int imageWidth, Shape tiles) {
-    for (int pixel = 0; pixel < weights.length; pixel++) {
-      if (weights[pixel] == 0) {
+  private static void requireCovered(Tensor weights, Shape tiles) {
+    long imageWidth = weights.shape().dim(1);
+    for (int pixel = 0; pixel < weights.sizeBytes() / 4; pixel++) {
+      if (weights.data().getFloat(4 * pixel) == 0) {
         throw InferenceException.invalid(
             "no tile covers the pixel %d, %d: %d tiles of %d x %d; what a model makes smaller than "
                     .formatted(
@@ -201,7 +211,7 @@ final class TileSteps {
         TileSteps::stitchBoxes);
   }
 
-  private static List<Tensor> stitchBoxes(List<Tensor> inputs) {
+  private static List<Tensor> stitchBoxes(List<Tensor> inputs, StepResources resources) {
     Tensor boxes = inputs.get(0);
     Tensor scores = inputs.get(1);
     Specs.requireRows(scores, boxes.shape().dim(0));
@@ -213,18 +223,18 @@ final class TileSteps {
               .formatted(boxes.shape(), scores.shape()));
     }
     Shape shape = Shape.of(1, boxes.shape().dim(0) * each, 4);
-    ByteBuffer moved = Specs.allocate(shape, DataType.FP32);
-    for (int i = 0; i < moved.limit() / 4; i++) {
+    Tensor moved = resources.tensor("boxes", DataType.FP32, shape);
+    for (int i = 0; i < moved.sizeBytes() / 4; i++) {
       int tile = (int) (i / (4 * each));
-      moved.putFloat(
-          4 * i,
-          boxes.data().getFloat(4 * i) + inputs.get(2).data().getInt(8 * tile + 4 * (i % 2)));
+      moved
+          .data()
+          .putFloat(
+              4 * i,
+              boxes.data().getFloat(4 * i) + inputs.get(2).data().getInt(8 * tile + 4 * (i % 2)));
     }
     Shape flat = Shape.of(1, shape.dim(1), scores.shape().dim(2));
-    ByteBuffer copy = Specs.allocate(flat, DataType.FP32);
-    copy.put(0, scores.data(), 0, copy.limit());
-    return List.of(
-        Tensor.of("boxes", DataType.FP32, shape, moved),
-        Tensor.of("scores", DataType.FP32, flat, copy));
+    Tensor copy = resources.tensor("scores", DataType.FP32, flat);
+    copy.data().put(0, scores.data(), 0, copy.sizeBytes());
+    return List.of(moved, copy);
   }
 }

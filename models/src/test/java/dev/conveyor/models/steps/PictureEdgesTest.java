@@ -11,10 +11,15 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -147,10 +152,11 @@ final class PictureEdgesTest {
     Step step = Steps.onClassPath().create("conveyor.to_source", new StepSettings(0, settings));
     Tensor boxes = floats("boxes", Shape.of(1, 1, 4), 0, 0, 1, 1);
     Tensor size = Tensor.of("size", DataType.INT32, Shape.of(1, 1), little(4));
-    assertThatThrownBy(() -> step.run(List.of(boxes, size)))
+    assertThatThrownBy(() -> step.run(List.of(boxes, size), StepRuns.resources()))
         .isInstanceOf(InferenceException.class)
         .hasMessageContaining("input_map.size: expected 2 as the last dimension");
-    assertThat(step.run(List.of(floats("boxes", Shape.of(0, 0, 0)), sizeOf())).get(0).shape())
+    Tensor none = floats("boxes", Shape.of(0, 0, 0));
+    assertThat(step.run(List.of(none, sizeOf()), StepRuns.resources()).get(0).shape())
         .isEqualTo(Shape.of(0, 0, 0));
   }
 
@@ -160,6 +166,16 @@ final class PictureEdgesTest {
     data.asIntBuffer().put(sides);
     int rows = sides.length / 2;
     return Tensor.of("size", DataType.INT32, Shape.of(rows, rows == 0 ? 0 : 2), data);
+  }
+
+  static byte[] png(int width, int height) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try {
+      ImageIO.write(new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB), "png", bytes);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return bytes.toByteArray();
   }
 
   /** Values count up from 0. */

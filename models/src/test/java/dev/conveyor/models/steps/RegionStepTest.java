@@ -63,7 +63,8 @@ final class RegionStepTest {
   @Test
   void shouldRefuseMasksOfSeveralImages() {
     Tensor masks = Tensor.of("mask", DataType.UINT8, Shape.of(2, 1, 1), ByteBuffer.allocate(2));
-    assertThatThrownBy(() -> new RegionStep(0, 0, 0, 64).run(List.of(masks, size(1, 1))))
+    assertThatThrownBy(
+            () -> new RegionStep(0, 0, 0, 64).run(List.of(masks, size(1, 1)), StepRuns.resources()))
         .isInstanceOf(InferenceException.class)
         .hasMessage("mask [2,1,1] and size [1,2] must be of one image");
   }
@@ -75,7 +76,8 @@ final class RegionStepTest {
       mask.put(i, (byte) (all.charAt(i) == '#' ? 1 : 0));
     }
     Shape shape = Shape.of(1, 1, rows.length, rows[0].length());
-    return step.run(List.of(Tensor.of("mask", DataType.UINT8, shape, mask), size(width, height)));
+    Tensor tensor = Tensor.of("mask", DataType.UINT8, shape, mask);
+    return step.run(List.of(tensor, size(width, height)), StepRuns.resources());
   }
 
   private static Tensor size(int width, int height) {

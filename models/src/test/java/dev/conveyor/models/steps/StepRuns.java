@@ -2,6 +2,8 @@ package dev.conveyor.models.steps;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.memory.BlockAllocator;
+import dev.conveyor.memory.BufferPool;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
@@ -26,7 +28,15 @@ final class StepRuns {
       given.add(new TensorSpec(inputs[i].name(), inputs[i].type(), inputs[i].shape()));
     }
     List<TensorSpec> declared = step.outputs(given);
-    List<Tensor> outputs = step.run(List.of(inputs));
+    BufferPool pool = new BufferPool(BlockAllocator.host(), Long.MAX_VALUE);
+    List<Tensor> outputs = List.of();
+    try {
+      outputs = new StepResources(pool, Long.MAX_VALUE).run(step, List.of(inputs));
+    } finally {
+      assertThat(pool.leasedBytes())
+          .as("no more is kept than is given")
+          .isEqualTo(outputs.stream().mapToLong(Tensor::sizeBytes).sum());
+    }
     for (int i = 0; i < declared.size(); i++) {
       assertThat(outputs.get(i).name()).isEqualTo(declared.get(i).name());
       assertThat(outputs.get(i).type()).isEqualTo(declared.get(i).type());
@@ -35,6 +45,11 @@ final class StepRuns {
           .isEqualTo(outputs.get(i).shape().elements() * outputs.get(i).type().sizeBytes());
     }
     return outputs;
+  }
+
+  /** Returns all the memory and pixels that a run may want. */
+  static StepResources resources() {
+    return new StepResources(new BufferPool(BlockAllocator.host(), Long.MAX_VALUE), Long.MAX_VALUE);
   }
 
   static Tensor floats(String name, Shape shape, float... values) {

@@ -178,7 +178,7 @@ final class Items {
     }
     List<Tensor> joined;
     try {
-      joined = join.run(join.parts());
+      joined = calls.workHere(join, join.parts());
     } catch (InferenceException e) {
       calls.fail(node.label(), e);
       return;

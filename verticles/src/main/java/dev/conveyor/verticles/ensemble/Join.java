@@ -4,6 +4,7 @@ import dev.conveyor.models.Rows;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.steps.Step;
+import dev.conveyor.models.steps.StepResources;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -68,7 +69,7 @@ final class Join implements Step {
   }
 
   @Override
-  public List<Tensor> run(List<Tensor> inputs) {
+  public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
     List<Tensor> joined = new ArrayList<>(specs.size());
     boolean done = false;
     try {
@@ -76,7 +77,7 @@ final class Join implements Step {
       for (int output = 0; output < givers.size(); output++) {
         List<Integer> items = givers.get(output);
         List<Tensor> given = inputs.subList(from, from + items.size());
-        joined.add(Rows.join(specs.get(output), given, items));
+        joined.add(Rows.join(specs.get(output), given, items, resources::tensor));
         from += items.size();
       }
       done = true;

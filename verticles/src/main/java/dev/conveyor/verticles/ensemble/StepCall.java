@@ -151,7 +151,8 @@ final class StepCall implements Runnable, ReplyTo.Handler {
     if (response == null) {
       calls.fail(where(), StepCalls.asFailure(failure));
     } else {
-      calls.deliver(where(), response.outputs(), done);
+      calls.deliver(
+          where(), response.outputs(), outputs -> done.accept(calls.counted(outputs, item)));
     }
   }
 

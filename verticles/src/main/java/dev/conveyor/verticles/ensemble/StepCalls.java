@@ -32,6 +32,9 @@ final class StepCalls {
   /** Where a step runs for the request as a whole, not for one of its items. */
   static final int NO_ITEM = -1;
 
+  /** Smaller tensors of whole requests count for nothing, as smaller bodies do. */
+  private static final int SMALL_BYTES = 16 * 1024;
+
   private final ServedModel served;
   private final Ensemble ensemble;
   private final InferCall call;
@@ -164,6 +167,11 @@ final class StepCalls {
             outputs -> deliver(where, outputs, done), failure -> fail(where, asFailure(failure)));
   }
 
+  /** Runs work that is none of the steps, and little, at once; the caller closes the inputs. */
+  List<Tensor> workHere(Step work, List<Tensor> inputs) {
+    return stage.resources().run(work, inputs);
+  }
+
   /**
    * Ends the request.
    *
@@ -204,6 +212,14 @@ final class StepCalls {
     } catch (RuntimeException e) {
       fail(where, asFailure(e));
     }
+  }
+
+  /**
+   * Counts what a model gave as memory of requests. How many small tensors there are is bounded by
+   * the number of requests, but not where each has any number of items.
+   */
+  List<Tensor> counted(List<Tensor> outputs, int item) {
+    return stage.counted(outputs, item == NO_ITEM ? SMALL_BYTES : 1);
   }
 
   private static String version(PlannedStep step) {

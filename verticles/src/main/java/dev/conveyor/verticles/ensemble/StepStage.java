@@ -1,10 +1,13 @@
 package dev.conveyor.verticles.ensemble;
 
+import dev.conveyor.memory.BlockAllocator;
+import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.steps.Step;
+import dev.conveyor.models.steps.StepResources;
 import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.CoreWorkers;
@@ -23,16 +26,31 @@ public final class StepStage {
   /** Steps that wait for a worker or are on one. */
   static final int MAX_WAITING = 1024 * Items.WINDOW;
 
+  private final BufferPool memory;
+  private final long maxImagePixels;
   private final CoreWorkers workers;
   private final CoreWorkers decoders;
 
   /** Creates workers that have the machine to themselves. */
   public StepStage(Vertx vertx, int cores) {
-    this(vertx, cores, new CoreBudget(cores));
+    this(
+        vertx,
+        cores,
+        new CoreBudget(cores),
+        new BufferPool(BlockAllocator.host(), Long.MAX_VALUE),
+        Long.MAX_VALUE);
   }
 
-  /** Creates workers that leave cores to the batches. */
-  public StepStage(Vertx vertx, int cores, CoreBudget budget) {
+  /**
+   * Creates workers that leave cores to the batches.
+   *
+   * @param memory of all requests, which what steps give counts against; not owned
+   * @param maxImagePixels images of more are not decoded
+   */
+  public StepStage(
+      Vertx vertx, int cores, CoreBudget budget, BufferPool memory, long maxImagePixels) {
+    this.memory = memory;
+    this.maxImagePixels = maxImagePixels;
     this.workers = workers(vertx, "step", cores, budget, CoreBudget.Work.STEP);
     // The threads of the images of models: an executor of Vert.x is shared by its name.
     this.decoders = workers(vertx, ImageStage.THREADS, cores, budget, CoreBudget.Work.DECODE);
@@ -74,8 +92,17 @@ public final class StepStage {
     return Future.join(workers.close(), decoders.close()).mapEmpty();
   }
 
-  private static List<Tensor> runNow(
-      Step step, List<Tensor> inputs, ReplyTo reply, Deadlines deadlines) {
+  /** Returns what a run of a step may use. */
+  StepResources resources() {
+    return new StepResources(memory, maxImagePixels);
+  }
+
+  /** As {@link StepResources#counted}. */
+  List<Tensor> counted(List<Tensor> tensors, int fromBytes) {
+    return StepResources.counted(memory, tensors, fromBytes);
+  }
+
+  private List<Tensor> runNow(Step step, List<Tensor> inputs, ReplyTo reply, Deadlines deadlines) {
     try {
       if (reply.isDone()) {
         throw new InferenceException(ErrorCode.CANCELLED, "cancelled before the step");
@@ -84,7 +111,7 @@ public final class StepStage {
       if (late != null) {
         throw late;
       }
-      return step.run(inputs);
+      return resources().run(step, inputs);
     } finally {
       inputs.forEach(Tensor::close);
     }

@@ -14,6 +14,7 @@ import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.ensemble.PlanBuilder;
 import dev.conveyor.models.steps.Step;
 import dev.conveyor.models.steps.StepFactory;
+import dev.conveyor.models.steps.StepResources;
 import dev.conveyor.models.steps.StepSettings;
 import dev.conveyor.models.steps.Steps;
 import dev.conveyor.scheduler.InferenceRequest;
@@ -76,7 +77,7 @@ final class BrokenStepTest {
     }
 
     @Override
-    public List<Tensor> run(List<Tensor> inputs) {
+    public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
       return List.of(inputs.get(0).renamed("y"));
     }
   }
@@ -104,7 +105,7 @@ final class BrokenStepTest {
     }
 
     @Override
-    public List<Tensor> run(List<Tensor> inputs) {
+    public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
       throw new IllegalStateException("its inputs cannot be had");
     }
   }

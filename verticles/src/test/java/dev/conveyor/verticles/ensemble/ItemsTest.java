@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.memory.Lease;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ErrorCode;
@@ -16,6 +17,7 @@ import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.ensemble.Member;
 import dev.conveyor.models.ensemble.PlanBuilder;
 import dev.conveyor.models.steps.Steps;
+import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
@@ -45,6 +47,7 @@ final class ItemsTest {
   private final Vertx vertx = Vertx.vertx();
   private final Context context = vertx.getOrCreateContext();
   private final BufferPool pool = new BufferPool(BlockAllocator.host(), 1 << 20);
+  private final BufferPool stepMemory = new BufferPool(BlockAllocator.host(), 1 << 20);
   private final List<Asked> asked = new ArrayList<>();
   private final List<String> givenUp = new ArrayList<>();
   private final Promise<InferenceResponse> answer = Promise.promise();
@@ -75,6 +78,7 @@ final class ItemsTest {
   void stop() {
     TestServer.await(vertx.close());
     assertThat(pool.leasedBytes()).isZero();
+    assertThat(stepMemory.leasedBytes()).isZero();
     pool.close();
   }
 
@@ -121,6 +125,33 @@ final class ItemsTest {
       assertThat(values[i]).isEqualTo(i);
     }
     assertThat(givenUp).isEmpty();
+    response.close();
+  }
+
+  @Test
+  void shouldCountWhatTheModelsGaveHoweverSmallAndEndWhereThereIsNoRoom() {
+    HeapShare others = stepMemory.heapShare();
+    assertThat(others.growTo(stepMemory.maxBytes() - 10 * 16)).isTrue();
+    onContext(
+        () -> {
+          for (int i = 0; i < 11; i++) {
+            respond(i);
+          }
+        });
+    Throwable failure =
+        TestServer.await(answer.future().<Throwable>map(r -> null).otherwise(e -> e));
+    assertThat(failure)
+        .isInstanceOfSatisfying(
+            InferenceException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.QUEUE_FULL))
+        .hasMessage(
+            "ensemble 'e': step 0 (model 'a'), item 10: no memory for 'OUTPUT0', 16 bytes:"
+                + " 1048576 of 1048576 bytes for requests are in use");
+    onContext(
+        () -> {
+          assertThat(stepMemory.leasedBytes()).isEqualTo(others.sizeBytes());
+          others.close();
+          asked.stream().skip(11).forEach(a -> a.call().inputs().forEach(Tensor::close));
+        });
   }
 
   @Test
@@ -152,7 +183,8 @@ final class ItemsTest {
     Ensemble ensemble = served.ensemble();
     assertThat(ensemble).isNotNull();
     InferCall call = new InferCall("e", "", List.of(), 3, 60_000_000, DEADLINE_NS, "line-1");
-    run = new EnsembleRun(served, ensemble, call, System.nanoTime(), line, new StepStage(vertx, 1));
+    StepStage stage = new StepStage(vertx, 1, new CoreBudget(1), stepMemory, Long.MAX_VALUE);
+    run = new EnsembleRun(served, ensemble, call, System.nanoTime(), line, stage);
     reply =
         new ReplyTo(
             context,

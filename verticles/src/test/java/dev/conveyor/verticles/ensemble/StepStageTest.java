@@ -7,6 +7,7 @@ import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.steps.Step;
+import dev.conveyor.models.steps.StepResources;
 import dev.conveyor.scheduler.ReplyTo;
 import io.vertx.core.Vertx;
 import java.nio.file.Files;
@@ -80,7 +81,7 @@ final class StepStageTest {
     }
 
     @Override
-    public List<Tensor> run(List<Tensor> inputs) {
+    public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
       thread = Thread.currentThread().getName();
       niceness = ThreadPriority.current();
       return List.of();

@@ -6,6 +6,7 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.steps.Step;
 import dev.conveyor.models.steps.StepFactory;
+import dev.conveyor.models.steps.StepResources;
 import dev.conveyor.models.steps.StepSettings;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -53,7 +54,7 @@ public final class DoubleStep implements StepFactory {
     }
 
     @Override
-    public List<Tensor> run(List<Tensor> inputs) {
+    public List<Tensor> run(List<Tensor> inputs, StepResources resources) {
       lastThread = Thread.currentThread().getName();
       if (!gate.isEmpty()) {
         Gate.pass(gate);
