@@ -3,34 +3,35 @@ package dev.conveyor.verticles.ensemble;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.DataType;
-import dev.conveyor.verticles.server.HttpCalls;
-import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.verticles.ensemble.AnyProtocol.Outcome;
+import dev.conveyor.verticles.ensemble.AnyProtocol.Protocol;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
-import io.vertx.core.json.JsonArray;
-import io.vertx.core.json.JsonObject;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** What may be wrong with pictures and detections, over a real socket. Nothing of it is kept. */
+/** What may be wrong with pictures and detections, on every protocol. Nothing of it is kept. */
 final class BadPicturesTest {
 
   private static final float NAN = Float.NaN;
 
   @TempDir private static Path dir;
   private static TestServer server;
-  private static HttpCalls http;
+  private static AnyProtocol protocols;
 
   @BeforeAll
   static void start() {
@@ -39,32 +40,37 @@ final class BadPicturesTest {
     models.config("crops", crops());
     models.config("photos", photos());
     server = TestServer.start(models);
-    http = new HttpCalls(server.httpPort());
+    protocols = new AnyProtocol(server);
   }
 
   @AfterEach
   void nothingIsKeptAndOthersAreServed() {
-    assertThat(crop(0, 0, 4, 4).status()).isEqualTo(200);
+    for (Protocol protocol : Protocol.values()) {
+      assertThat(crop(protocol, 0, 0, 4, 4).error()).isEmpty();
+    }
     server.assertIdle();
   }
 
   @AfterAll
   static void stop() {
+    protocols.close();
     server.close();
   }
 
-  @Test
-  void shouldAnswerNoDetectionsWithNoRows() {
-    Answer nothing = detect(new float[0], new float[0]);
-    assertThat(nothing.status()).isEqualTo(200);
-    assertThat(nothing.output(0).getJsonArray("shape")).isEqualTo(new JsonArray("[0,4]"));
-    assertThat(nothing.output(1).getJsonArray("shape")).isEqualTo(new JsonArray("[0,1,4,4]"));
-    Answer unlikely = detect(new float[] {0, 0, 4, 4}, new float[] {0.1f});
-    assertThat(unlikely.output(1).getJsonArray("shape")).isEqualTo(new JsonArray("[0,1,4,4]"));
+  @ParameterizedTest
+  @EnumSource
+  void shouldAnswerNoDetectionsWithNoRows(Protocol protocol) {
+    Outcome nothing = detect(protocol, new float[0], new float[0]);
+    assertThat(nothing.error()).isEmpty();
+    assertThat(nothing.dims(0)).containsExactly(0, 4);
+    assertThat(nothing.dims(1)).containsExactly(0, 1, 4, 4);
+    Outcome unlikely = detect(protocol, new float[] {0, 0, 4, 4}, new float[] {0.1f});
+    assertThat(unlikely.dims(1)).containsExactly(0, 1, 4, 4);
   }
 
-  @Test
-  void shouldAnswerTenThousandDetectionsAndLeaveOutThoseWithNan() {
+  @ParameterizedTest
+  @EnumSource
+  void shouldAnswerTenThousandDetectionsAndLeaveOutThoseWithNan(Protocol protocol) {
     int count = 10_000;
     float[] boxes = new float[4 * count];
     float[] scores = new float[count];
@@ -74,88 +80,104 @@ final class BadPicturesTest {
       boxes[4 * i + 3] = 4;
       scores[i] = 0.9f;
     }
-    Answer answer = detect(boxes, scores);
-    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
-    assertThat(answer.output(0).getJsonArray("shape")).isEqualTo(new JsonArray("[5000,4]"));
-    assertThat(answer.output(1).getJsonArray("shape")).isEqualTo(new JsonArray("[5000,1,4,4]"));
-    assertThat(answer.output(1).getJsonArray("data").getDouble(5)).isEqualTo(9);
+    Outcome answer = detect(protocol, boxes, scores);
+    assertThat(answer.error()).isEmpty();
+    assertThat(answer.dims(0)).containsExactly(5000, 4);
+    assertThat(answer.dims(1)).containsExactly(5000, 1, 4, 4);
+    assertThat(answer.outputs().get(1).data().getFloat(5 * Float.BYTES)).isEqualTo(9);
   }
 
-  @Test
-  void shouldRefuseMoreDetectionsThanAreAllowed() {
+  @ParameterizedTest
+  @EnumSource
+  void shouldRefuseMoreDetectionsThanAreAllowed(Protocol protocol) {
     int count = 10_001;
     float[] boxes = new float[4 * count];
     for (int i = 0; i < count; i++) {
       boxes[4 * i + 2] = 4;
       boxes[4 * i + 3] = 4;
     }
-    Answer answer = crop(boxes);
-    assertThat(answer.status()).isEqualTo(400);
+    Outcome answer = crop(protocol, boxes);
+    assertThat(answer.refused()).isTrue();
     assertThat(answer.error())
         .isEqualTo(
             "ensemble 'crops': step 0 (model 'conveyor.crop'): 10001 items,"
                 + " at most max_items=10000 are taken");
   }
 
-  @Test
-  void shouldNameACropWithoutAnAreaOrWithNan() {
-    Answer flat = crop(0, 0, 4, 4, 3, 3, 3, 8);
-    assertThat(flat.status()).isEqualTo(400);
+  @ParameterizedTest
+  @EnumSource
+  void shouldNameACropWithoutAnAreaOrWithNan(Protocol protocol) {
+    Outcome flat = crop(protocol, 0, 0, 4, 4, 3, 3, 3, 8);
+    assertThat(flat.refused()).isTrue();
     assertThat(flat.error())
         .startsWith("ensemble 'crops': step 0 (model 'conveyor.crop'), item 1: box 0 has no area");
-    Answer nan = crop(NAN, 0, 4, 4);
-    assertThat(nan.status()).isEqualTo(400);
+    Outcome nan = crop(protocol, NAN, 0, 4, 4);
+    assertThat(nan.refused()).isTrue();
     assertThat(nan.error())
         .startsWith("ensemble 'crops': step 0 (model 'conveyor.crop'), item 0: box 0 ");
   }
 
-  @Test
-  void shouldTakeMixedSizesInOneRequestAndNameThePictureThatCannotBeRead() throws IOException {
-    Answer mixed = photos(png(3, 2), png(9, 5), png(4, 4));
-    assertThat(mixed.status()).as(mixed.text()).isEqualTo(200);
-    assertThat(mixed.output(0).getJsonArray("shape")).isEqualTo(new JsonArray("[3,1,4,4]"));
-    assertThat(mixed.output(1).getJsonArray("data")).isEqualTo(new JsonArray("[3,2,9,5,4,4]"));
+  @ParameterizedTest
+  @EnumSource
+  void shouldTakeMixedSizesInOneRequestAndNameThePictureThatCannotBeRead(Protocol protocol)
+      throws IOException {
+    Outcome mixed = photos(protocol, png(3, 2), png(9, 5), png(4, 4));
+    assertThat(mixed.error()).isEmpty();
+    assertThat(mixed.dims(0)).containsExactly(3, 1, 4, 4);
+    assertThat(ints(mixed.outputs().get(1))).containsExactly(3, 2, 9, 5, 4, 4);
 
-    Answer bad = photos(png(3, 2), new byte[] {1, 2, 3}, png(4, 4));
-    assertThat(bad.status()).isEqualTo(400);
+    Outcome bad = photos(protocol, png(3, 2), new byte[] {1, 2, 3}, png(4, 4));
+    assertThat(bad.refused()).isTrue();
     assertThat(bad.error())
         .startsWith("ensemble 'photos': step 0 (model 'conveyor.decode'), item 1: ")
         .contains("neither JPEG nor PNG");
   }
 
-  private static Answer detect(float[] boxes, float[] scores) {
-    JsonObject head =
-        Requests.of(
-            binary("IMAGE", 64, 1, 1, 8, 8),
-            binary("BOXES", boxes.length, 1, scores.length, 4),
-            binary("SCORES", scores.length, 1, scores.length, 1));
-    return http.infer("detections", head, bytes(pixels(), boxes, scores));
+  private static Outcome detect(Protocol protocol, float[] boxes, float[] scores) {
+    return protocols.ask(
+        protocol,
+        "detections",
+        List.of(
+            tensor("IMAGE", pixels(), 1, 1, 8, 8),
+            tensor("BOXES", boxes, 1, scores.length, 4),
+            tensor("SCORES", scores, 1, scores.length, 1)));
   }
 
-  private static Answer crop(float... boxes) {
-    JsonObject head =
-        Requests.of(
-            binary("IMAGE", 64, 1, 1, 8, 8), binary("BOXES", boxes.length, boxes.length / 4, 4));
-    return http.infer("crops", head, bytes(pixels(), boxes));
+  private static Outcome crop(Protocol protocol, float... boxes) {
+    return protocols.ask(
+        protocol,
+        "crops",
+        List.of(
+            tensor("IMAGE", pixels(), 1, 1, 8, 8), tensor("BOXES", boxes, boxes.length / 4, 4)));
   }
 
-  private static Answer photos(byte[]... photos) {
+  private static Outcome photos(Protocol protocol, byte[]... photos) {
     ByteArrayOutputStream data = new ByteArrayOutputStream();
     for (byte[] photo : photos) {
       data.writeBytes(
           ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(photo.length).array());
       data.writeBytes(photo);
     }
-    JsonObject input =
-        Requests.input("PHOTOS", photos.length)
-            .put("datatype", "BYTES")
-            .put("parameters", new JsonObject().put("binary_data_size", data.size()));
-    return http.infer("photos", Requests.of(input), data.toByteArray());
+    ByteBuffer elements = ByteBuffer.wrap(data.toByteArray()).order(ByteOrder.LITTLE_ENDIAN);
+    return protocols.ask(
+        protocol,
+        "photos",
+        List.of(Tensor.of("PHOTOS", DataType.BYTES, Shape.of(photos.length), elements)));
   }
 
-  private static JsonObject binary(String name, int values, long... shape) {
-    return Requests.input(name, shape)
-        .put("parameters", new JsonObject().put("binary_data_size", Float.BYTES * values));
+  private static Tensor tensor(String name, float[] values, long... shape) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(Float.BYTES * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    return Tensor.of(name, DataType.FP32, Shape.of(shape), bytes);
+  }
+
+  private static int[] ints(Tensor tensor) {
+    int[] values = new int[tensor.sizeBytes() / Integer.BYTES];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = tensor.data().getInt(i * Integer.BYTES);
+    }
+    return values;
   }
 
   private static float[] pixels() {
@@ -164,17 +186,6 @@ final class BadPicturesTest {
       pixels[i] = i;
     }
     return pixels;
-  }
-
-  private static byte[] bytes(float[]... parts) {
-    ByteArrayOutputStream all = new ByteArrayOutputStream();
-    for (float[] part : parts) {
-      ByteBuffer bytes =
-          ByteBuffer.allocate(Float.BYTES * part.length).order(ByteOrder.LITTLE_ENDIAN);
-      bytes.asFloatBuffer().put(part);
-      all.writeBytes(bytes.array());
-    }
-    return all.toByteArray();
   }
 
   private static byte[] png(int width, int height) throws IOException {
