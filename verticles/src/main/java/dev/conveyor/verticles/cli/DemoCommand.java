@@ -58,6 +58,19 @@ final class DemoCommand implements Callable<Integer> {
   private Path output = Path.of("");
 
   @Option(
+      names = "--fps",
+      paramLabel = "RATE",
+      defaultValue = "10",
+      description =
+          "Pictures per second that go through the inspection line. Default: ${DEFAULT-VALUE}.")
+  private double framesPerSecond = 10;
+
+  @Option(
+      names = "--keep",
+      description = "Go on serving, and inspecting the pictures in a loop, until interrupted.")
+  private boolean keep;
+
+  @Option(
       names = "--home",
       paramLabel = "DIR",
       defaultValue = Home.DEFAULT,
@@ -71,7 +84,10 @@ final class DemoCommand implements Callable<Integer> {
     Vertx server = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(Machine.eventLoops()));
     Vertx client = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
     try {
-      Demo demo = new Demo(new DemoPlan(home, images, rounds, output), new DemoReport(out));
+      Demo demo =
+          new Demo(
+              new DemoPlan(home, images, rounds, output, framesPerSecond, keep),
+              new DemoReport(out));
       return demo.run(server, client, new LoadFailures(err)) ? 0 : 1;
     } catch (DemoException | IllegalArgumentException e) {
       err.println("conveyor: the demo failed: " + e.getMessage());

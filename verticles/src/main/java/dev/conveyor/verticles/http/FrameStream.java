@@ -99,6 +99,13 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
     }
   }
 
+  /** A camera may rest longer than a connection may be idle. */
+  void keepAlive() {
+    if (!response.writeQueueFull()) {
+      write(StreamEvents.comment());
+    }
+  }
+
   private void onBytes(Buffer bytes) {
     if (inputEnded || done) {
       return;

@@ -65,8 +65,7 @@ public final class HttpFrontEnd extends VerticleBase {
             turn -> vertx.timer(1, TimeUnit.MICROSECONDS).onSuccess(v -> turn.run()));
     router = Router.router(vertx);
     extraRoutes.accept(router);
-    streams =
-        new StreamHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
+    streams = new StreamHandler(vertx, services, options);
     streams.mount(router);
     new SchedulerRoutes(vertx).mount(router);
     new RolloutRoutes(services.catalog()).mount(router);

@@ -12,6 +12,11 @@ final class StreamEvents {
 
   private StreamEvents() {}
 
+  /** Returns a line that readers of events skip. */
+  static Buffer comment() {
+    return Buffer.buffer(":\n\n");
+  }
+
   /** Returns the event of a frame that was answered. */
   static Buffer result(long number, ByteBuffer json) {
     Buffer event = head("result", number);

@@ -12,6 +12,7 @@ import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Streams of frames over HTTP: {@code POST /v2/models/{model}/stream}.
@@ -21,22 +22,30 @@ import java.util.Set;
  */
 final class StreamHandler {
 
+  private static final long MOST_KEEP_ALIVE_MS = 30_000;
+
   private final Vertx vertx;
   private final HttpServices services;
   private final int maxFrameBytes;
   private final EarlyAnswer early;
   private final BodyWatch watch;
+  private final long keepAliveMs;
   private final Set<FrameStream> open = new HashSet<>();
 
-  StreamHandler(Vertx vertx, HttpServices services, int maxFrameBytes, long bodyTimeoutMs) {
+  StreamHandler(Vertx vertx, HttpServices services, HttpFrontEndOptions options) {
     this.vertx = vertx;
     this.services = services;
-    this.maxFrameBytes = maxFrameBytes;
+    this.maxFrameBytes = options.maxMessageBytes();
     this.early = new EarlyAnswer(vertx);
-    this.watch = new BodyWatch(vertx, NanoClock.SYSTEM, bodyTimeoutMs);
+    this.watch = new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs());
+    long idleMs = TimeUnit.SECONDS.toMillis(options.idleTimeoutSeconds());
+    // Twice before a connection without traffic is closed, and often enough for proxies.
+    this.keepAliveMs = Math.min(MOST_KEEP_ALIVE_MS, Math.max(1, idleMs / 3));
   }
 
   void mount(Router router) {
+    vertx.setPeriodic(keepAliveMs, timer -> new ArrayList<>(open).forEach(FrameStream::keepAlive));
+
     router.post("/v2/models/:model/stream").handler(this::handle);
     router.post("/v2/models/:model/versions/:version/stream").handler(this::handle);
   }

@@ -11,7 +11,9 @@ import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.Future;
 import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.core.eventbus.Message;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
@@ -21,7 +23,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Requests through an ensemble that somebody wants in time, while its second step hangs. */
+/**
+ * Requests through an ensemble that somebody wants in time, while its second step is held: never
+ * for a second, after which it would be taken for hung.
+ */
 final class EnsembleDeadlineTest {
 
   private static final String GATE = "deadline";
@@ -45,9 +50,9 @@ final class EnsembleDeadlineTest {
             .config("negate", ONE_CORE.formatted(""))
             .config("held", ONE_CORE.formatted(GATE))
             .config("narrow", ensemble("held", 1, 0))
-            .config("promised", ensemble("held", 0, 600_000))
-            .config("promised_narrow", ensemble("held", 1, 600_000))
-            .config("outer", ensemble("narrow", 0, 600_000));
+            .config("promised", ensemble("held", 0, 400_000))
+            .config("promised_narrow", ensemble("held", 1, 400_000))
+            .config("outer", ensemble("narrow", 0, 400_000));
     server =
         TestServer.start(
             models,
@@ -72,11 +77,12 @@ final class EnsembleDeadlineTest {
     try (Gate gate = Gate.shut(GATE)) {
       var first = http.inferAsync("narrow", row(), new byte[0]);
       gate.awaitArrival();
-      Answer late = impatient("narrow", 600);
+      Future<Message<Object>> onTheBus = onTheBus("narrow", "400");
+      Answer late = impatient("narrow", 400);
       assertThat(late.status()).isEqualTo(504);
       assertThat(late.error())
           .isEqualTo("ensemble 'narrow': step 1 (model 'held'): Request timeout expired");
-      Throwable lateOnTheBus = catchThrowable(() -> onTheBus("narrow", "600"));
+      Throwable lateOnTheBus = catchThrowable(() -> TestServer.await(onTheBus));
       assertThat(lateOnTheBus).hasStackTraceContaining("step 1 (model 'held'): Request timeout");
       gate.open();
       assertThat(first.join().status()).isEqualTo(200);
@@ -97,7 +103,7 @@ final class EnsembleDeadlineTest {
       assertThat(late.error())
           .isEqualTo(
               "ensemble 'promised_narrow': step 1 (model 'held'): the ensemble's latency objective"
-                  + " of 600000 us was over before it could run");
+                  + " of 400000 us was over before it could run");
       gate.open();
       assertThat(first.join().status()).as("has begun, as with any model").isEqualTo(200);
     }
@@ -117,7 +123,7 @@ final class EnsembleDeadlineTest {
       assertThat(late.error())
           .startsWith(
               "ensemble 'promised': step 1 (model 'held'): the ensemble's latency objective");
-      Answer hurried = impatient("promised", 300);
+      Answer hurried = impatient("promised", 200);
       assertThat(hurried.status()).as("the client's own deadline comes first").isEqualTo(504);
       gate.open();
       assertThat(first.join().status()).isEqualTo(200);
@@ -146,15 +152,14 @@ final class EnsembleDeadlineTest {
             .build());
   }
 
-  private static void onTheBus(String model, String millis) {
-    TestServer.await(
-        server
-            .vertx()
-            .eventBus()
-            .request(
-                BusAddresses.infer(BusAddresses.DEFAULT_PREFIX),
-                row().put("model_name", model),
-                new DeliveryOptions().addHeader("timeout_ms", millis)));
+  private static Future<Message<Object>> onTheBus(String model, String millis) {
+    return server
+        .vertx()
+        .eventBus()
+        .request(
+            BusAddresses.infer(BusAddresses.DEFAULT_PREFIX),
+            row().put("model_name", model),
+            new DeliveryOptions().addHeader("timeout_ms", millis));
   }
 
   private static JsonObject row() {

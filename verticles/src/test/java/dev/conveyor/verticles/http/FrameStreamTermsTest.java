@@ -110,19 +110,19 @@ final class FrameStreamTermsTest {
 
   @Test
   void shouldEndAFrameWhoseTimeIsOver() throws Exception {
-    String terms = "x-answer-order: as_completed\r\nx-timeout-ms: 600\r\n";
+    String terms = "x-answer-order: as_completed\r\nx-timeout-ms: 400\r\n";
     Gate gate = Gate.shut(ONE_AT_A_TIME);
     try (StreamClient client = open(ONE_AT_A_TIME, terms);
         StreamClient chain = open(CHAIN, terms)) {
       client.part(jpeg(10));
       gate.awaitArrival();
       client.part(jpeg(20));
+      chain.part(jpeg(10));
       Event late = client.next();
       assertThat(late.name()).isEqualTo("error");
       assertThat(late.data().getString("id")).as("the first has begun").isEqualTo("1");
       assertThat(late.data().getInteger("status")).isEqualTo(504);
 
-      chain.part(jpeg(10));
       Event lateInAStep = chain.next();
       assertThat(lateInAStep.data().getInteger("status")).isEqualTo(504);
       assertThat(lateInAStep.data().getString("error"))

@@ -120,12 +120,25 @@ final class StreamClient implements AutoCloseable {
       if (end >= 0) {
         events.reset();
         events.writeBytes(text.substring(end + 2).getBytes(StandardCharsets.UTF_8));
-        return event(text.substring(0, end));
+        if (!text.startsWith(":")) {
+          return event(text.substring(0, end));
+        }
       }
-      if (isOver()) {
+      if (end < 0 && isOver()) {
         throw new AssertionError("the stream is over, with: " + text);
       }
     }
+  }
+
+  /** Waits for so many comments, with nothing else between them. */
+  void rest(int comments) throws IOException {
+    for (int i = 0; i < comments; i++) {
+      events.reset();
+      if (isOver() || !events.toString(StandardCharsets.UTF_8).startsWith(":")) {
+        throw new AssertionError("no comment but: " + events.toString(StandardCharsets.UTF_8));
+      }
+    }
+    events.reset();
   }
 
   /** Reads one more chunk; returns true if it was the last. */

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Starts a server on free ports, lets it inspect images over HTTP and gRPC, measures two ways of
@@ -40,7 +41,8 @@ public final class Demo {
   }
 
   /**
-   * Runs the demo. The server is stopped when this returns, however it does.
+   * Runs the demo. The server is stopped when this returns, however it does; if it is to be kept,
+   * when this thread is interrupted.
    *
    * @return true if the predictions are as good as they have to be
    * @throws DemoException if something is missing or fails
@@ -60,6 +62,9 @@ public final class Demo {
       sendThroughTheLine(images, server, clientVertx, labels);
       if (plan.rounds() > 0) {
         measure(images, inspectors, clientVertx);
+      }
+      if (plan.keep()) {
+        keepOn(images, server, clientVertx, labels);
       }
       return accurate;
     } finally {
@@ -126,24 +131,61 @@ public final class Demo {
   private void sendThroughTheLine(
       List<DemoImage> images, ConveyorServer server, Vertx vertx, List<String> labels)
       throws InterruptedException {
-    InspectionLine line = new InspectionLine(vertx, HOST, server.httpPort(), labels);
-    List<LineVerdict> verdicts = await(line.inspect(images));
-    try {
-      Files.createDirectories(plan.output());
-      for (int i = 0; i < images.size(); i++) {
-        byte[] picture = Annotator.draw(images.get(i), verdicts.get(i));
-        Files.write(plan.output().resolve(images.get(i).file()), picture);
-        server.show(picture, Annotator.caption(images.get(i), verdicts.get(i)));
-      }
-    } catch (IOException e) {
-      throw new DemoException("cannot write the annotated pictures: " + e);
-    }
+    List<LineVerdict> verdicts = play(images, server, vertx, labels);
     long correct = 0;
     for (int i = 0; i < images.size(); i++) {
       correct += verdicts.get(i).label().equals(images.get(i).truth()) ? 1 : 0;
     }
     report.annotated(verdicts, correct, plan.output());
-    await(line.close());
+  }
+
+  /** Plays the pictures through the line, again and again, until this thread is interrupted. */
+  @SuppressWarnings("InfiniteLoopStatement")
+  private void keepOn(
+      List<DemoImage> images, ConveyorServer server, Vertx vertx, List<String> labels) {
+    report.kept();
+    try {
+      while (true) {
+        List<LineVerdict> unused = play(images, server, vertx, labels);
+      }
+    } catch (InterruptedException e) {
+      // That is how it ends.
+    }
+  }
+
+  /** Draws each picture as soon as its verdict is there; returns the verdicts. */
+  private List<LineVerdict> play(
+      List<DemoImage> images, ConveyorServer server, Vertx vertx, List<String> labels)
+      throws InterruptedException {
+    InspectionLine line = new InspectionLine(vertx, HOST, server.httpPort(), labels);
+    List<LineVerdict> verdicts = new ArrayList<>();
+    List<Future<Void>> drawn = new ArrayList<>();
+    try {
+      await(
+          line.inspect(
+                  images,
+                  plan.periodMs(),
+                  (image, verdict) -> {
+                    verdicts.add(verdict);
+                    drawn.add(vertx.executeBlocking(() -> draw(server, image, verdict)));
+                  })
+              .compose(v -> Future.join(drawn)));
+    } finally {
+      line.close();
+    }
+    return verdicts;
+  }
+
+  private @Nullable Void draw(ConveyorServer server, DemoImage image, LineVerdict verdict) {
+    try {
+      byte[] picture = Annotator.draw(image, verdict);
+      Files.createDirectories(plan.output());
+      Files.write(plan.output().resolve(image.file()), picture);
+      server.show(picture, Annotator.caption(image, verdict));
+      return null;
+    } catch (IOException e) {
+      throw new DemoException("cannot write the annotated pictures: " + e);
+    }
   }
 
   private void measure(List<DemoImage> images, List<Inspector> inspectors, Vertx vertx)

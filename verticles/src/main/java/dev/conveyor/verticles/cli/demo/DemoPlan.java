@@ -10,8 +10,11 @@ import java.nio.file.Path;
  * @param rounds how often every image is sent in a measurement, and in the warm-up before it; 0
  *     leaves the measurements out
  * @param output directory for the annotated pictures; made if it is not there
+ * @param framesPerSecond of the camera before the inspection line
+ * @param keep after all of it go on serving, and playing pictures through the line
  */
-public record DemoPlan(Path home, int maxImages, int rounds, Path output) {
+public record DemoPlan(
+    Path home, int maxImages, int rounds, Path output, double framesPerSecond, boolean keep) {
 
   /** Accuracy below this is a failure. */
   public static final double REQUIRED_ACCURACY = 0.95;
@@ -27,6 +30,15 @@ public record DemoPlan(Path home, int maxImages, int rounds, Path output) {
       throw new IllegalArgumentException(
           "images must be >= 1 and rounds >= 0, was %d and %d".formatted(maxImages, rounds));
     }
+    if (!(framesPerSecond > 0.01 && framesPerSecond <= 1000)) {
+      throw new IllegalArgumentException(
+          "frames per second must be above 0.01, at most 1000, was " + framesPerSecond);
+    }
+  }
+
+  /** Returns the time from one picture to the next, in milliseconds. */
+  long periodMs() {
+    return Math.max(1, Math.round(1000 / framesPerSecond));
   }
 
   Path models() {

@@ -25,8 +25,9 @@ public final class DemoReport {
         "  %d models from %s, ready after %.2f s%n",
         server.catalog().all().size(), models, tookNs / 1e9);
     print(
-        "  listening: HTTP 127.0.0.1:%d, gRPC 127.0.0.1:%d, metrics 127.0.0.1:%d%n%n",
+        "  listening: HTTP 127.0.0.1:%d, gRPC 127.0.0.1:%d, metrics 127.0.0.1:%d%n",
         server.httpPort(), server.grpcPort(), server.metricsPort());
+    print("  live page: http://127.0.0.1:%d/%n%n", server.httpPort());
   }
 
   void inspected(List<Inspection> inspections, long correct, boolean accurate) {
@@ -78,6 +79,10 @@ public final class DemoReport {
         "%n  one at a time: one image per request, one request after the other%n"
             + "  batched: %d images per request, %d requests in flight, both models in parallel%n",
         DemoPlan.IMAGES_PER_REQUEST, 2 * DemoPlan.GROUPS_IN_FLIGHT);
+  }
+
+  void kept() {
+    print("%nthe inspection line goes on, see the live page; Ctrl-C ends it%n");
   }
 
   void stopped() {

@@ -5,8 +5,8 @@ import dev.conveyor.verticles.feed.EventReader;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
-import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.json.JsonArray;
@@ -15,12 +15,18 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Sends pictures through the inspection line as a camera does: one stream, frames in, verdicts out.
- * Thread-safe.
+ * Sends pictures through the inspection line as a camera does: one stream, frames in at their rate,
+ * verdicts out. Thread-safe.
  */
 final class InspectionLine {
 
   static final String MODEL = "inspection_line";
+
+  /** Told of a verdict when it comes, on an event loop; verdicts come in the order of pictures. */
+  @FunctionalInterface
+  interface Seen {
+    void seen(DemoImage image, LineVerdict verdict);
+  }
 
   private final Vertx vertx;
   private final HttpClient client;
@@ -41,55 +47,51 @@ final class InspectionLine {
     this.labels = List.copyOf(labels);
   }
 
-  /** Returns a verdict per picture, in their order; fails with what the server said. */
-  Future<List<LineVerdict>> inspect(List<DemoImage> images) {
-    Buffer pictures = Buffer.buffer();
-    images.forEach(image -> pictures.appendBuffer(image.jpeg()));
-    Promise<List<LineVerdict>> verdicts = Promise.promise();
+  /**
+   * Sends pictures; completes after the last verdict, and fails with what the server said.
+   *
+   * @param periodMs from one picture to the next
+   */
+  Future<Void> inspect(List<DemoImage> images, long periodMs, Seen seen) {
+    Promise<Void> done = Promise.promise();
     // Not from the caller's thread: there the answer could be over before anybody listens.
-    vertx
-        .getOrCreateContext()
-        .runOnContext(
-            v -> send(pictures, images).onComplete(verdicts::tryComplete, verdicts::tryFail));
-    return verdicts.future();
+    vertx.getOrCreateContext().runOnContext(v -> send(images, periodMs, seen).onComplete(done));
+    return done.future();
   }
 
-  private Future<List<LineVerdict>> send(Buffer pictures, List<DemoImage> images) {
+  private Future<Void> send(List<DemoImage> images, long periodMs, Seen seen) {
     return client
         .request(HttpMethod.POST, port, host, "/v2/models/" + MODEL + "/stream")
         .compose(
             request -> {
               request.putHeader("content-type", "video/x-motion-jpeg");
-              return request.send(pictures);
-            })
-        .compose(this::verdicts)
-        .map(
-            verdicts -> {
-              if (verdicts.size() != images.size()) {
-                throw new DemoException(
-                    "the inspection line answered %d of %d pictures"
-                        .formatted(verdicts.size(), images.size()));
-              }
-              return verdicts;
+              request.setChunked(true);
+              return request
+                  .sendHead()
+                  .compose(sent -> request.response())
+                  .compose(
+                      response -> {
+                        Future<Void> answered = verdicts(response, images, seen);
+                        play(request, images, 0, periodMs);
+                        return answered.onFailure(failure -> request.reset());
+                      });
             });
+  }
+
+  private void play(HttpClientRequest request, List<DemoImage> images, int next, long periodMs) {
+    Future<Void> unused = request.write(images.get(next).jpeg());
+    if (next + 1 == images.size()) {
+      unused = request.end();
+    } else {
+      vertx.setTimer(periodMs, timer -> play(request, images, next + 1, periodMs));
+    }
   }
 
   Future<Void> close() {
     return client.close();
   }
 
-  private Future<List<LineVerdict>> verdicts(HttpClientResponse response) {
-    List<LineVerdict> verdicts = new ArrayList<>();
-    Promise<List<LineVerdict>> all = Promise.promise();
-    EventReader events =
-        new EventReader(
-            (name, id, data) -> {
-              switch (name) {
-                case "result" -> verdicts.add(verdict(new JsonObject(data)));
-                case "error" -> all.tryFail(new DemoException("picture " + id + ": " + data));
-                default -> {}
-              }
-            });
+  private Future<Void> verdicts(HttpClientResponse response, List<DemoImage> images, Seen seen) {
     if (response.statusCode() != 200) {
       return response
           .body()
@@ -98,6 +100,18 @@ final class InspectionLine {
                   Future.failedFuture(
                       new DemoException("HTTP " + response.statusCode() + ": " + body)));
     }
+    Promise<Void> all = Promise.promise();
+    int[] answered = {0};
+    EventReader events =
+        new EventReader(
+            (name, id, data) -> {
+              switch (name) {
+                case "result" ->
+                    seen.seen(images.get(answered[0]++), verdict(new JsonObject(data)));
+                case "error" -> all.tryFail(new DemoException("picture " + id + ": " + data));
+                default -> {}
+              }
+            });
     response.handler(
         bytes -> {
           try {
@@ -107,12 +121,21 @@ final class InspectionLine {
           }
         });
     response.exceptionHandler(all::tryFail);
-    response.endHandler(v -> all.tryComplete(verdicts));
+    response.endHandler(
+        v -> {
+          if (answered[0] == images.size()) {
+            all.tryComplete();
+          } else {
+            all.tryFail(
+                new DemoException(
+                    "the inspection line answered %d of %d pictures"
+                        .formatted(answered[0], images.size())));
+          }
+        });
     return all.future();
   }
 
   private LineVerdict verdict(JsonObject answer) {
-    JsonArray whole = data(answer, "probabilities");
     JsonArray boxes = data(answer, "boxes");
     JsonArray area = data(answer, "area");
     JsonArray crops = data(answer, "crop_probabilities");
@@ -131,11 +154,14 @@ final class InspectionLine {
               crops.getDouble(i * labels.size() + best),
               cropArea.getDouble(i)));
     }
-    int best = best(whole, 0);
-    return LineVerdict.of(labels.get(best), whole.getDouble(best), regions);
+    return new LineVerdict(
+        labels.get(data(answer, "verdict").getInteger(0)),
+        data(answer, "confidence").getDouble(0),
+        data(answer, "reject").getInteger(0) == 0,
+        regions);
   }
 
-  /** Returns the most probable class of a row. */
+  /** Returns the most probable class of a crop. */
   private int best(JsonArray probabilities, int row) {
     int first = row * labels.size();
     int best = 0;
