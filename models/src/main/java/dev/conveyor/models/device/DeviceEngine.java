@@ -19,7 +19,8 @@ public interface DeviceEngine extends AutoCloseable {
   /**
    * Returns whether {@link #enqueue} only enqueues kernels and copies that are the same every time
    * for the same number of items in the same place, so that it may be captured once in a CUDA graph
-   * and replayed from then on without being called.
+   * and replayed from then on without being called. It is captured right after it was enqueued for
+   * as many items. The answer may become true later, and then stays true.
    */
   default boolean isCapturable() {
     return false;

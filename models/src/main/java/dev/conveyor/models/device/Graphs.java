@@ -9,48 +9,45 @@ import org.slf4j.LoggerFactory;
  * Enqueues the computation of batches, as CUDA graphs where the engine allows it: what it enqueues
  * for a batch size in a slot is captured once and then launched by a single call.
  *
- * <p>Not thread-safe: owned by the submitting thread. The first batch of a size runs as it is,
- * because libraries allocate and choose algorithms then; the second is captured. If that fails, the
- * engine is not captured again.
+ * <p>Not thread-safe: owned by the submitting thread. The first batch of a size in a slot runs as
+ * it is, because libraries allocate and choose algorithms then, and prepare for shapes that change.
+ * The same is captured at once, for the next one. If that fails, the engine is not captured again.
  */
 final class Graphs {
 
   private static final Logger LOG = LoggerFactory.getLogger(Graphs.class);
 
-  /** In {@link Slot#graphs}: a size that has not run, and one that has run once. */
-  private static final long NEW = 0;
-
-  private static final long SEEN = -1;
+  /** In {@link Slot#graphs}: there is none. */
+  private static final long NONE = 0;
 
   private final Cuda cuda;
   private final DeviceEngine engine;
   private final Releases releases;
-  private boolean captures;
+  private boolean refused;
 
   /** Graphs are destroyed by {@code releases}. */
   Graphs(Cuda cuda, DeviceEngine engine, Releases releases) {
     this.cuda = cuda;
     this.engine = engine;
     this.releases = releases;
-    this.captures = engine.isCapturable();
   }
 
   /** Enqueues the computation of the slot's batch. */
   void enqueue(Slot slot, long stream) {
-    long graph = captures ? slot.graphs[slot.items] : NEW;
-    if (graph == SEEN) {
-      graph = capture(slot, stream);
-    }
-    if (graph == NEW) {
-      slot.graphs[slot.items] = SEEN;
-      engine.enqueue(slot.items, slot, stream);
-    } else {
+    long graph = slot.graphs[slot.items];
+    if (graph != NONE) {
       cuda.launchGraph(graph, stream);
+      return;
+    }
+    boolean captures = !refused && engine.isCapturable();
+    engine.enqueue(slot.items, slot, stream);
+    if (captures) {
+      capture(slot, stream);
     }
   }
 
-  /** Returns the graph, or {@link #NEW} if there is to be none. */
-  private long capture(Slot slot, long stream) {
+  /** The batch is on its way already: only that the device is lost is a failure of it. */
+  private void capture(Slot slot, long stream) {
     try {
       cuda.beginCapture(stream);
       try {
@@ -62,14 +59,12 @@ final class Graphs {
       long graph = cuda.endCapture(stream);
       releases.add(() -> cuda.destroyGraph(graph));
       slot.graphs[slot.items] = graph;
-      return graph;
-    } catch (CudaException e) {
-      if (e.isSticky()) {
+    } catch (RuntimeException e) {
+      if (e instanceof CudaException failure && failure.isSticky()) {
         throw e;
       }
-      captures = false;
+      refused = true;
       LOG.info("batches are enqueued call by call, they cannot be captured: {}", e.getMessage());
-      return NEW;
     }
   }
 

@@ -20,6 +20,7 @@ import java.util.TreeSet;
  * @param background whether another backend serves while the first engine is built
  * @param layerTimes whether every layer is timed, which costs throughput
  * @param buildProgress whether TensorRT tells how far a build is, and can be told to end it
+ * @param graphs whether what is enqueued for a batch size is captured in a CUDA graph
  */
 record EngineOptions(
     Precision precision,
@@ -31,7 +32,8 @@ record EngineOptions(
     int optimizationLevel,
     boolean background,
     boolean layerTimes,
-    boolean buildProgress) {
+    boolean buildProgress,
+    boolean graphs) {
 
   /** Name of the accelerator, as of the backend. */
   static final String NAME = "tensorrt";
@@ -46,6 +48,7 @@ record EngineOptions(
   private static final String BACKGROUND = "background_build";
   private static final String LAYER_TIMES = "layer_times";
   private static final String BUILD_PROGRESS = "build_progress";
+  private static final String GRAPHS = "trt_cuda_graph_enable";
 
   private static final Set<String> KEYS =
       new TreeSet<>(
@@ -59,7 +62,8 @@ record EngineOptions(
               LEVEL,
               BACKGROUND,
               LAYER_TIMES,
-              BUILD_PROGRESS));
+              BUILD_PROGRESS,
+              GRAPHS));
 
   private static final String WHERE =
       "optimization.execution_accelerators.gpu_execution_accelerator[tensorrt].parameters.";
@@ -89,10 +93,15 @@ record EngineOptions(
             (int) number(parameters, LEVEL, 0, 5, 3),
             flag(parameters, BACKGROUND, true),
             flag(parameters, LAYER_TIMES, false),
-            flag(parameters, BUILD_PROGRESS, false));
+            flag(parameters, BUILD_PROGRESS, false),
+            flag(parameters, GRAPHS, false));
     if (!options.calibrationData.isEmpty() && options.precision != Precision.INT8) {
       throw new ConfigException(
           WHERE + CALIBRATION, "only with precision_mode INT8", options.precision.name());
+    }
+    if (options.layerTimes && options.graphs) {
+      throw new ConfigException(
+          WHERE + GRAPHS, "not with layer_times, which graphs do not tell", "both");
     }
     return options;
   }

@@ -50,6 +50,12 @@ final class SwappingEngine implements DeviceEngine {
     retire();
   }
 
+  /** Not before the old one is closed: that takes calls of this, which graphs do without. */
+  @Override
+  public boolean isCapturable() {
+    return settled && retired == null && now.isCapturable();
+  }
+
   private void swap(DeviceModel better) {
     settled = true;
     try {

@@ -231,7 +231,7 @@ public final class TensorRtBackend implements GpuBackend {
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     }
     try {
-      return new TensorRtModel(options.owner(), file, plan, reservation, engine.layerTimes());
+      return new TensorRtModel(options.owner(), file, plan, reservation, engine);
     } catch (RuntimeException | Error e) {
       reservation.close();
       throw e;

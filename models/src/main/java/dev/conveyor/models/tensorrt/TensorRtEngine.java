@@ -20,8 +20,9 @@ import org.slf4j.LoggerFactory;
 /**
  * One execution context. Thread-confined: the thread that submits.
  *
- * <p>Not for CUDA graphs: when shapes change, TensorRT also works on the host, which a graph does
- * not repeat.
+ * <p>For CUDA graphs if it is asked for: when shapes change, TensorRT also works on the host, which
+ * a graph does not repeat, so what is captured must follow an execution of as many items; see
+ * "Capturing with CUDA graphs" in its developer guide.
  */
 final class TensorRtEngine implements DeviceEngine {
 
@@ -38,6 +39,7 @@ final class TensorRtEngine implements DeviceEngine {
   private final Address address = new Address(0);
   private final Stream stream = new Stream();
   private final LayerTimes times = new LayerTimes();
+  private final boolean graphs;
   private final @Nullable NativeProfiler profiler;
   private int shapedFor;
 
@@ -53,8 +55,9 @@ final class TensorRtEngine implements DeviceEngine {
       EngineSite site,
       List<TensorSpec> declared,
       long scratchBytes,
-      boolean layerTimes) {
+      EngineOptions options) {
     this.name = name;
+    this.graphs = options.graphs();
     this.context = context;
     this.site = site;
     DeviceLayout layout = site.layout();
@@ -64,7 +67,7 @@ final class TensorRtEngine implements DeviceEngine {
     this.scratch = scratchBytes == 0 ? 0 : site.pool().allocate(scratchBytes, site.stream());
     site.cuda().awaitStream(site.stream());
     context.setDeviceMemoryV2(address.at(scratch), scratchBytes);
-    if (layerTimes) {
+    if (options.layerTimes()) {
       this.profiler = new NativeProfiler(times);
       context.setProfiler(profiler.handle());
     } else {
@@ -103,6 +106,11 @@ final class TensorRtEngine implements DeviceEngine {
       require(context.setTensorAddress(outputNames.get(o), address.at(batch.output(o))));
     }
     require(context.enqueueV3(stream.at(on)));
+  }
+
+  @Override
+  public boolean isCapturable() {
+    return graphs;
   }
 
   private void shape(int items) {

@@ -26,7 +26,7 @@ final class TensorRtModel implements DeviceModel {
   private final String name;
   private final ICudaEngine engine;
   private final Reservation reservation;
-  private final boolean layerTimes;
+  private final EngineOptions options;
   private final List<TensorSpec> inputs = new ArrayList<>();
   private final List<TensorSpec> outputs = new ArrayList<>();
 
@@ -37,12 +37,14 @@ final class TensorRtModel implements DeviceModel {
    * @param file that it is from, for messages
    * @param plan engine as TensorRT serialised it, for this device, version and driver
    * @param reservation of its bytes; owned by this from now on
+   * @param options what of them matters to what runs
    * @throws ModelLoadException if TensorRT refuses it
    */
-  TensorRtModel(String name, Path file, byte[] plan, Reservation reservation, boolean layerTimes) {
+  TensorRtModel(
+      String name, Path file, byte[] plan, Reservation reservation, EngineOptions options) {
     this.name = name;
     this.reservation = reservation;
-    this.layerTimes = layerTimes;
+    this.options = options;
     try (BytePointer bytes = new BytePointer(plan)) {
       ICudaEngine made = TensorRt.runtime().deserializeCudaEngine(bytes, plan.length);
       if (made == null || made.isNull()) {
@@ -105,7 +107,7 @@ final class TensorRtModel implements DeviceModel {
     }
     try {
       return new TensorRtEngine(
-          name, context, site, inputs, engine.getDeviceMemorySizeV2(), layerTimes);
+          name, context, site, inputs, engine.getDeviceMemorySizeV2(), options);
     } catch (RuntimeException e) {
       CppObject.delete(context.address());
       throw e;

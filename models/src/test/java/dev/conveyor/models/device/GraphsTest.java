@@ -16,6 +16,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches whose computation is captured and launched as a graph. */
 class GraphsTest {
@@ -70,9 +72,10 @@ class GraphsTest {
     assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
   }
 
-  @Test
-  void shouldGoOnCallByCallWhereNothingCanBeCaptured() {
-    simulator.inject("cudaStreamBeginCapture", 0, CAPTURE_UNSUPPORTED, Fault.RETURNED);
+  @ParameterizedTest
+  @ValueSource(strings = {"cudaStreamBeginCapture", "cudaGraphInstantiate"})
+  void shouldGoOnCallByCallWhereNothingCanBeCaptured(String call) {
+    simulator.inject(call, 0, CAPTURE_UNSUPPORTED, Fault.RETURNED);
 
     run();
 

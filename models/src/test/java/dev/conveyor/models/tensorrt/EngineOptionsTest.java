@@ -19,7 +19,8 @@ class EngineOptionsTest {
   @Test
   void shouldBeExactKeptAndInTheBackgroundWhereNothingIsSaid() {
     assertThat(EngineOptions.DEFAULT)
-        .isEqualTo(new EngineOptions(Precision.FP32, "", 0, true, "", true, 3, true, false, false));
+        .isEqualTo(
+            new EngineOptions(Precision.FP32, "", 0, true, "", true, 3, true, false, false, false));
   }
 
   @Test
@@ -48,7 +49,9 @@ class EngineOptionsTest {
                 5,
                 false,
                 true,
-                true));
+                true,
+                false));
+    assertThat(EngineOptions.parse(Map.of("trt_cuda_graph_enable", "true")).graphs()).isTrue();
   }
 
   @Test
@@ -59,6 +62,8 @@ class EngineOptionsTest {
     assertRefused(Map.of("trt_builder_optimization_level", "6"), "from 0 to 5", "6");
     assertRefused(Map.of("layer_times", "yes"), "layer_times", "true or false");
     assertRefused(Map.of("build_progress", "on"), "build_progress", "true or false");
+    assertRefused(
+        Map.of("trt_cuda_graph_enable", "1", "layer_times", "1"), "trt_cuda_graph_enable", "both");
     assertRefused(Map.of("int8_calibration_data", "x"), "only with precision_mode INT8", "FP32");
   }
 

@@ -66,6 +66,23 @@ class SwappingModelTest {
     assertThat(events).endsWith("-slow", "-fast", "close fast", "close slow");
   }
 
+  /** What is captured is not called again, and calls are what swaps, and what counts batches. */
+  @Test
+  void shouldBeCapturedOnlyWhenTheOldEngineIsGone() {
+    SwappingModel model = model(() -> fast);
+    DeviceEngine engine = model.newEngine(site);
+    run(engine, 1);
+    assertThat(engine.isCapturable()).as("before the swap").isFalse();
+    builds.get(0).run();
+
+    run(engine, SwappingEngine.MOST_IN_FLIGHT);
+    assertThat(engine.isCapturable()).as("while the old one may run").isFalse();
+    run(engine, 1);
+
+    assertThat(events).endsWith("-slow");
+    assertThat(engine.isCapturable()).isTrue();
+  }
+
   @Test
   void shouldCloseBothIfItIsClosedJustAfterTheSwap() {
     SwappingModel model = model(() -> fast);
@@ -247,6 +264,11 @@ class SwappingModelTest {
         @Override
         public void enqueue(int items, DeviceBatch batch, long stream) {
           events.add(name);
+        }
+
+        @Override
+        public boolean isCapturable() {
+          return true;
         }
 
         @Override
