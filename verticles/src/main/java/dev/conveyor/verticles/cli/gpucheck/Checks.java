@@ -26,12 +26,15 @@ final class Checks {
         new ModelCheck("tensorrt-tf32", 1e-2, tensorRt("TF32")),
         new ModelCheck("tensorrt-fp16", 1e-2, tensorRt("FP16")),
         new ModelCheck("tensorrt-int8", 1e-1, Checks::calibrated),
+        new ModelCheck("tensorrt-graphs", 1e-4, Checks::captured),
         new LeakCheck("tensorrt-memory", tensorRt("FP16")),
         new EngineCacheCheck(),
         new ProgressCheck(),
         new ResNetCheck("resnet50-fp32", "FP32", 1e-3),
         new ResNetCheck("resnet50-fp16", "FP16", 1e-2),
-        new ServerCheck());
+        new ResNetCheck("resnet50-int8", "INT8", 1),
+        new ServerCheck(),
+        new LoadCheck());
   }
 
   private static Function<CheckSite, Way> tensorRt(String precision) {
@@ -43,6 +46,10 @@ final class Checks {
         "INT8",
         cache(site),
         new JsonObject().put("int8_calibration_data", Subject.photos(site).toString()));
+  }
+
+  private static Way captured(CheckSite site) {
+    return Way.tensorRt("FP32", cache(site), new JsonObject().put("trt_cuda_graph_enable", "true"));
   }
 
   private static Path cache(CheckSite site) {

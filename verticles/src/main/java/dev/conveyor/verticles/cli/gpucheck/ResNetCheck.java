@@ -7,11 +7,14 @@ import dev.conveyor.models.device.GpuBackend;
 import dev.conveyor.models.device.GpuLoadOptions;
 import dev.conveyor.models.device.GpuModel;
 import dev.conveyor.models.device.PipelineTrace;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * That an instance, copies and all, is as fast as its engine alone, on a network of the size that
@@ -19,8 +22,10 @@ import java.util.Locale;
  */
 final class ResNetCheck implements Check {
 
-  private static final Duration LIMIT = Duration.ofMinutes(9);
+  private static final Duration LIMIT = Duration.ofMinutes(15);
   private static final int BATCH = 32;
+  private static final String EXACT = "FP32";
+  private static final int SIDE = 224;
   private static final double SECONDS = 5;
   private static final double TRACED_SECONDS = 0.2;
   private static final double LEAST_SHARE = 0.97;
@@ -67,29 +72,66 @@ final class ResNetCheck implements Check {
 
   @Override
   public Finding run(CheckSite site) throws Exception {
-    Way way = Way.tensorRt(precision, cache(site));
+    Way way = way(site, precision);
     GpuBackend backend = way.find();
     String unavailable = backend.unavailable();
     if (!unavailable.isEmpty()) {
       return Finding.skipped(unavailable);
     }
     Subject subject = Subject.resNet50(site, BATCH);
-    return run(site, backend, way.config(subject), subject);
+    ModelConfig exact = precision.equals(EXACT) ? null : way(site, EXACT).config(subject);
+    return run(site, backend, way.config(subject), exact, subject);
   }
 
-  private static Path cache(CheckSite site) {
-    return site.scratch().resolve("engines");
+  /** Eight bits are calibrated on the demo's photos, in the range of the random images. */
+  static Way way(CheckSite site, String precision) {
+    Path cache = site.scratch().resolve("engines");
+    if (!precision.equals("INT8")) {
+      return Way.tensorRt(precision, cache);
+    }
+    String photos = Subject.photos(site).toString();
+    Way way = Way.tensorRt(precision, cache, new JsonObject().put("int8_calibration_data", photos));
+    double middle = 127.5;
+    JsonArray means = new JsonArray();
+    JsonArray scales = new JsonArray();
+    for (int c = 0; c < 3; c++) {
+      means.add(middle);
+      scales.add(1 / middle);
+    }
+    JsonObject images =
+        new JsonObject()
+            .put("input", "image")
+            .put("height", SIDE)
+            .put("width", SIDE)
+            .put("mean", means)
+            .put("scale", scales);
+    way.settings()
+        .put("conveyor", new JsonObject().put("preprocessing", new JsonArray().add(images)));
+    return way;
   }
 
-  Finding run(CheckSite site, GpuBackend backend, ModelConfig config, Subject subject)
-      throws Exception {
-    final List<float[]> expected = subject.onCpu();
+  private double bare(CheckSite site, GpuBackend backend, ModelConfig config, Subject subject) {
     GpuLoadOptions options =
         new GpuLoadOptions("check/1", site.cuda(), site.gpu().ordinal(), site.device(), config);
-    double bare;
     try (DeviceModel engine = backend.load(subject.file(), options)) {
-      bare = BareLoop.perSecond(site, engine, subject.maxBatchSize(), seconds);
+      return BareLoop.perSecond(site, engine, subject.maxBatchSize(), seconds);
     }
+  }
+
+  /**
+   * Measures.
+   *
+   * @param exact to compare the speed with; null for nothing
+   */
+  Finding run(
+      CheckSite site,
+      GpuBackend backend,
+      ModelConfig config,
+      @Nullable ModelConfig exact,
+      Subject subject)
+      throws Exception {
+    final List<float[]> expected = subject.onCpu();
+    double bare = bare(site, backend, config, subject);
     GpuModel model = ModelCheck.load(site, backend, subject, config);
     double worst;
     Throughput instance;
@@ -112,16 +154,19 @@ final class ResNetCheck implements Check {
     Path timeline = site.keep().resolve("timeline-" + name + ".json");
     Files.writeString(timeline, ChromeTrace.of(site.gpu().name(), trace).encode());
     double share = instance.perSecond() / bare;
+    double speedUp = exact == null ? 1 : bare / bare(site, backend, exact, subject);
     double utilization = instance.utilization().orElse(Double.NaN);
     String figure =
         String.format(
             Locale.ROOT,
-            "%,.0f images/s in batches of %d, bare %,.0f (share %.3f), utilisation %.0f %%, computing"
-                + " %.3f of the time in %s, worst difference %.2e",
+            "%,.0f images/s in batches of %d, bare %,.0f (share %.3f; %.2f of %s), utilisation %.0f %%,"
+                + " computing %.3f of the time in %s, worst difference %.2e",
             instance.perSecond(),
             subject.maxBatchSize(),
             bare,
             share,
+            speedUp,
+            EXACT,
             100 * utilization,
             trace.computeShare(),
             timeline.getFileName(),
@@ -136,6 +181,7 @@ final class ResNetCheck implements Check {
             .with("images_per_second", instance.perSecond())
             .with("bare_images_per_second", bare)
             .with("share_of_bare", share)
+            .with("speed_up_over_fp32", speedUp)
             .with("compute_share", trace.computeShare())
             .with("worst_relative_difference", worst);
     return Double.isNaN(utilization) ? finding : finding.with("utilization", utilization);

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.cli.gpucheck;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.conveyor.memory.cuda.Cuda;
@@ -10,7 +11,10 @@ import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.Preprocessing;
 import dev.conveyor.models.tensorrt.TensorRtBackend;
+import dev.conveyor.verticles.bench.load.Payloads;
 import dev.conveyor.verticles.cli.gpucheck.Finding.Outcome;
 import dev.conveyor.verticles.server.TestModels;
 import io.vertx.core.json.JsonObject;
@@ -126,12 +130,13 @@ class ModelChecksTest {
 
     Finding finding =
         new ResNetCheck("echo", "FP32", 1e-6, 0.2)
-            .run(site, way.find(), way.config(subject), subject);
+            .run(site, way.find(), way.config(subject), way.config(subject), subject);
 
     assertThat(finding.numbers().get("bare_images_per_second")).isPositive();
     assertThat(finding.numbers().get("images_per_second")).isPositive();
     assertThat(finding.numbers().get("worst_relative_difference")).isZero();
     assertThat(finding.numbers().get("utilization")).isEqualTo(0.96);
+    assertThat(finding.numbers().get("speed_up_over_fp32")).isBetween(0.2, 5.0);
     JsonObject timeline = new JsonObject(Files.readString(directory.resolve("timeline-echo.json")));
     List<JsonObject> events =
         timeline.getJsonArray("traceEvents").stream().map(JsonObject.class::cast).toList();
@@ -148,6 +153,21 @@ class ModelChecksTest {
     assertThat(computations.stream().map(event -> event.getInteger("tid")).distinct())
         .containsExactlyInAnyOrder(0, 1, 2);
     assertThat(finding.numbers().get("compute_share")).isBetween(0.01, 1.0);
+  }
+
+  @Test
+  void shouldCalibrateEightBitsInTheRangeOfTheImages() {
+    ModelConfig config = ResNetCheck.way(site, "INT8").config(subject());
+
+    assertThat(config.gpuAccelerators().get(0).parameters())
+        .containsEntry("precision_mode", "INT8")
+        .containsEntry("int8_calibration_data", Subject.photos(site).toString());
+    Preprocessing images = config.extensions().preprocessing().get(0);
+    for (int c = 0; c < 3; c++) {
+      double mean = images.mean().get(c);
+      assertThat((0 - mean) * images.scale().get(c)).isCloseTo(-1, within(1e-9));
+      assertThat((255 - mean) * images.scale().get(c)).isCloseTo(1, within(1e-9));
+    }
   }
 
   @Test
@@ -175,6 +195,28 @@ class ModelChecksTest {
     Finding right = ServerCheck.run(site, subject(), settings("right"));
 
     assertThat(right.outcome()).as(right.toString()).isEqualTo(Outcome.PASSED);
+  }
+
+  @Test
+  void shouldPutAServerUnderLoadOverHttp() throws Exception {
+    Finding finding =
+        new LoadCheck(0.3)
+            .run(
+                site,
+                way("right"),
+                subject(),
+                new JsonObject(),
+                (driver, model) ->
+                    Payloads.synthetic(
+                        model, driver.inputs(model), List.of(), 1, Payloads.Fill.RANDOM));
+
+    double offline = finding.numbers().get("offline_per_second");
+    double http = finding.numbers().get("http_requests_per_second");
+    assertThat(offline).isPositive();
+    assertThat(http).isPositive();
+    assertThat(finding.numbers().get("share_of_offline")).isEqualTo(http / offline);
+    assertThat(finding.numbers().get("p99_ms_at_load")).isPositive();
+    assertThat(finding.figure()).contains("over HTTP", "p99");
   }
 
   @Test
