@@ -28,13 +28,15 @@ record BuiltIn(String name, Function<StepSettings, Step> maker) implements StepF
           new BuiltIn("fit", FitSteps::fit),
           new BuiltIn("letterbox", FitSteps::letterbox),
           new BuiltIn("unfit", settings -> FitSteps.unfit()),
+          new BuiltIn("unfit_image", UnfitImageStep::of),
           new BuiltIn("normalize", ConvertSteps::normalize),
           new BuiltIn("convert", ConvertSteps::convert),
           new BuiltIn("tile", TileSteps::tile),
           new BuiltIn("stitch", settings -> TileSteps.stitch()),
           new BuiltIn("stitch_boxes", settings -> TileSteps.stitchBoxes()),
           new BuiltIn("take", settings -> LengthSteps.take()),
-          new BuiltIn("pad", LengthSteps::pad));
+          new BuiltIn("pad", LengthSteps::pad),
+          new BuiltIn("unpad", settings -> LengthSteps.unpad()));
 
   @Override
   public Step create(StepSettings settings) {

@@ -86,6 +86,44 @@ final class LengthSteps {
     return List.of(out, mask, real);
   }
 
+  /** The inverse of {@link #pad}: {@code x} [N, length, ...] without what was filled up. */
+  static Step unpad() {
+    return new FunctionStep(
+        List.of("x", "length"),
+        specs -> {
+          TensorSpec x = specs.get(0);
+          requireRows(x);
+          Specs.require(specs.get(1), DataType.INT32, 2, 2);
+          Specs.requireLast(specs.get(1), 1);
+          return List.of(new TensorSpec("x", x.type(), withLength(x.shape(), Shape.DYNAMIC)));
+        },
+        (tensors, resources) -> unpad(tensors.get(0), tensors.get(1), resources));
+  }
+
+  private static List<Tensor> unpad(Tensor x, Tensor lengths, StepResources resources) {
+    int rows = (int) x.shape().dim(0);
+    Specs.requireRows(lengths, rows);
+    int length = rows == 0 ? 0 : lengths.data().getInt(0);
+    for (int row = 0; row < rows; row++) {
+      int own = lengths.data().getInt(4 * row);
+      if (own < 0 || own > x.shape().dim(1)) {
+        throw InferenceException.invalid(
+            "length %d is %d, tensor 'x' has %d".formatted(row, own, x.shape().dim(1)));
+      }
+      if (own != length) {
+        throw InferenceException.invalid(
+            "length 0 is %d and length %d is %d: take them apart with for_each"
+                .formatted(length, row, own));
+      }
+    }
+    Tensor out = resources.tensor("x", x.type(), withLength(x.shape(), length));
+    for (int row = 0; row < rows; row++) {
+      int bytes = out.sizeBytes() / rows;
+      out.data().put(row * bytes, x.data(), row * (x.sizeBytes() / rows), bytes);
+    }
+    return List.of(out);
+  }
+
   private static Shape withLength(Shape shape, long length) {
     long[] dims = shape.toArray();
     dims[1] = length;

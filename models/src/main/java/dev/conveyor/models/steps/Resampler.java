@@ -20,6 +20,9 @@ final class Resampler {
     }
   }
 
+  /** Pixels that are read, others are not: the first and the last of each side. */
+  record Bounds(int left, int top, int right, int bottom) {}
+
   /**
    * Fills part of a plane with part of another.
    *
@@ -34,16 +37,30 @@ final class Resampler {
       ByteBuffer out,
       Plane target,
       Letterbox to) {
+    Bounds all = new Bounds(0, 0, source.width() - 1, source.height() - 1);
+    plane(type, in, source, box, all, out, target, to);
+  }
+
+  /** As above, of a source of which only some pixels are read; the outermost are repeated. */
+  static void plane(
+      DataType type,
+      ByteBuffer in,
+      Plane source,
+      float[] box,
+      Bounds read,
+      ByteBuffer out,
+      Plane target,
+      Letterbox to) {
     float stepX = (box[2] - box[0]) / to.width();
     float stepY = (box[3] - box[1]) / to.height();
     for (int y = 0; y < to.height(); y++) {
-      float sy = clamp(box[1] + (y + 0.5f) * stepY - 0.5f, source.height());
+      float sy = clamp(box[1] + (y + 0.5f) * stepY - 0.5f, read.top(), read.bottom());
       int y0 = (int) sy;
-      int y1 = Math.min(y0 + 1, source.height() - 1);
+      int y1 = Math.min(y0 + 1, read.bottom());
       for (int x = 0; x < to.width(); x++) {
-        float sx = clamp(box[0] + (x + 0.5f) * stepX - 0.5f, source.width());
+        float sx = clamp(box[0] + (x + 0.5f) * stepX - 0.5f, read.left(), read.right());
         int x0 = (int) sx;
-        int x1 = Math.min(x0 + 1, source.width() - 1);
+        int x1 = Math.min(x0 + 1, read.right());
         float top =
             mix(get(type, in, source.at(x0, y0)), get(type, in, source.at(x1, y0)), sx - x0);
         float low =
@@ -66,8 +83,8 @@ final class Resampler {
     }
   }
 
-  private static float clamp(float at, int size) {
-    return Math.max(0, Math.min(size - 1, at));
+  private static float clamp(float at, int least, int most) {
+    return Math.max(least, Math.min(most, at));
   }
 
   private static float mix(float a, float b, float part) {
