@@ -37,7 +37,8 @@ final class EnsembleMapper {
         step.hasMaxItems() ? step.getMaxItems() : StepFlow.DEFAULT_MAX_ITEMS,
         StepFlow.Excess.valueOf(step.getOnExcess().name()),
         step.getJoin(),
-        step.getWhen());
+        step.getWhen(),
+        step.getUnless());
   }
 
   static EnsembleStep toProto(StepFlow flow) {
@@ -46,7 +47,8 @@ final class EnsembleMapper {
             .setStep(flow.step())
             .addAllForEach(flow.forEach())
             .setJoin(flow.join())
-            .setWhen(flow.when());
+            .setWhen(flow.when())
+            .setUnless(flow.unless());
     if (flow.fansOut()) {
       proto
           .setMaxItems(flow.maxItems())

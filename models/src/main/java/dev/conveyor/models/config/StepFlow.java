@@ -15,9 +15,17 @@ import java.util.List;
  * @param join items are put together again before the step, which runs once
  * @param when tensor of the ensemble; without an element that is not 0 the step is skipped; empty
  *     for a step that always runs
+ * @param unless tensor of the ensemble; with an element that is not 0 the step is skipped; empty
+ *     for a step that always runs
  */
 public record StepFlow(
-    int step, List<String> forEach, int maxItems, Excess onExcess, boolean join, String when) {
+    int step,
+    List<String> forEach,
+    int maxItems,
+    Excess onExcess,
+    boolean join,
+    String when,
+    String unless) {
 
   public static final int DEFAULT_MAX_ITEMS = 256;
 
@@ -46,9 +54,17 @@ public record StepFlow(
     if (forEach.isEmpty() && (maxItems != DEFAULT_MAX_ITEMS || onExcess != Excess.REJECT)) {
       throw new ConfigException("max_items", "limits of a fan-out need for_each");
     }
-    if (forEach.isEmpty() && !join && when.isEmpty()) {
-      throw new ConfigException("", "for_each, join or when", "none of them");
+    if (forEach.isEmpty() && !join && when.isEmpty() && unless.isEmpty()) {
+      throw new ConfigException("", "for_each, join, when or unless", "none of them");
     }
+    if (!when.isEmpty() && !unless.isEmpty()) {
+      throw new ConfigException("unless", "not with when: a step has one condition");
+    }
+  }
+
+  /** Returns the tensor that decides whether the step runs; empty if none does. */
+  public String condition() {
+    return when.isEmpty() ? unless : when;
   }
 
   public boolean fansOut() {

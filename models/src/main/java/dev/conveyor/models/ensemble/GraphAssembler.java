@@ -54,7 +54,7 @@ final class GraphAssembler {
       nodes.add(fanOut(scope));
     }
     List<Binding> out = results.stream().map(w -> request.take(w.name(), w.read())).toList();
-    StepGraph graph = new StepGraph(nodes, in, out, request.uses());
+    StepGraph graph = new StepGraph(nodes, in, out, request.uses(), request.givers());
     requireNoCycle(graph);
     planned.sort((a, b) -> Integer.compare(a.index(), b.index()));
     return new EnsemblePlan(graph, planned, signature);
@@ -80,7 +80,7 @@ final class GraphAssembler {
         labelOf(group.first(), body),
         captured.stream().map(this::capture).toList(),
         apart,
-        new StepGraph(List.copyOf(body), bodyInputs, bodyOutputs, inside.uses()),
+        new StepGraph(List.copyOf(body), bodyInputs, bodyOutputs, inside.uses(), inside.givers()),
         joined.stream().map(name -> request.give(name, new Read(name, Mode.JOINED))).toList(),
         specs,
         group.maxItems(),

@@ -31,6 +31,9 @@ public final class PlanBuilder {
 
   private static final String KEY = "ensemble_scheduling.step";
 
+  /** Stands for the number of the step that gives a tensor. */
+  private static final int INPUT = -1;
+
   private final ModelConfig config;
   private final EnsembleConfig ensemble;
   private final Tensors tensors = new Tensors();
@@ -109,15 +112,21 @@ public final class PlanBuilder {
   }
 
   private void requireOneGiver() {
-    Map<String, String> givers = new HashMap<>();
-    config.inputs().forEach(input -> givers.put(input.name(), "an input of the ensemble"));
+    Map<String, Integer> givers = new HashMap<>();
+    config.inputs().forEach(input -> givers.put(input.name(), INPUT));
     for (int i = 0; i < ensemble.steps().size(); i++) {
       String key = KEY + "[" + i + "].output_map";
       for (String tensor : ensemble.steps().get(i).outputMap().values()) {
-        String before = givers.put(tensor, "an output of step " + i);
-        if (before != null) {
-          throw new ConfigException(key, "tensor \"" + tensor + "\" is " + before + " already");
+        Integer before = givers.put(tensor, i);
+        if (before == null) {
+          continue;
         }
+        if (tensors.hasAlternatives(tensor) || !scopes.areAlternatives(before, i)) {
+          String giver =
+              before == INPUT ? "an input of the ensemble" : "an output of step " + before;
+          throw new ConfigException(key, "tensor \"" + tensor + "\" is " + giver + " already");
+        }
+        tensors.expectAlternatives(tensor);
       }
     }
     for (int i = 0; i < ensemble.steps().size(); i++) {
@@ -125,7 +134,9 @@ public final class PlanBuilder {
       for (String tensor : reads(i)) {
         if (!givers.containsKey(tensor)) {
           throw new ConfigException(
-              tensor.equals(when) ? scopes.key(i, "when") : KEY + "[" + i + "].input_map",
+              tensor.equals(when)
+                  ? scopes.key(i, scopes.runsUnless(i) ? "unless" : "when")
+                  : KEY + "[" + i + "].input_map",
               "an input of the ensemble or an output of a step",
               "\"" + tensor + "\", which is neither");
         }
@@ -153,7 +164,9 @@ public final class PlanBuilder {
     String missing =
         reads(index).stream().filter(t -> tensors.find(t) == null).findFirst().orElseThrow();
     for (int i = 0; i < ensemble.steps().size(); i++) {
-      if (ensemble.steps().get(i).outputMap().containsValue(missing)) {
+      // Of two that give it, one may be known already.
+      if (ensemble.steps().get(i).outputMap().containsValue(missing)
+          && !tensors.containsAll(reads(i))) {
         return i;
       }
     }

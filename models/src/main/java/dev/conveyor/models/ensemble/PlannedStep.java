@@ -15,6 +15,7 @@ import java.util.OptionalInt;
  * @param inputs of the model or step, each with the slot it comes from
  * @param outputs that the ensemble has a name for; others are dropped
  * @param when slot of the condition
+ * @param unless the step runs where the condition does not hold
  * @param needsRows it is skipped where one of its inputs has no rows
  */
 public record PlannedStep(
@@ -25,6 +26,7 @@ public record PlannedStep(
     List<Binding> inputs,
     List<Binding> outputs,
     OptionalInt when,
+    boolean unless,
     boolean needsRows)
     implements Node {
 

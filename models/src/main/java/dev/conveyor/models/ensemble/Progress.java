@@ -6,18 +6,22 @@ import java.util.List;
 /**
  * Which nodes of one pass through a graph may run. Not thread-safe: owned by that pass.
  *
- * <p>Invariant: a node is returned once, when the last of the tensors it reads is there.
+ * <p>Invariant: a node is returned once, when the last of the tensors it reads is there. A tensor
+ * is there when all who may give it are done.
  */
 public final class Progress {
 
   private final StepGraph graph;
-  private final boolean[] there;
+  private final int[] missing;
   private final boolean[] begun;
   private int unfinished;
 
   public Progress(StepGraph graph) {
     this.graph = graph;
-    this.there = new boolean[graph.uses().size()];
+    this.missing = new int[graph.givers().size()];
+    for (int slot = 0; slot < missing.length; slot++) {
+      missing[slot] = graph.givers().get(slot);
+    }
     this.begun = new boolean[graph.nodes().size()];
     this.unfinished = graph.nodes().size();
   }
@@ -41,7 +45,7 @@ public final class Progress {
 
   /** Returns whether what this slot holds is there, or was. */
   boolean isThere(int slot) {
-    return there[slot];
+    return missing[slot] == 0;
   }
 
   boolean hasBegun(int position) {
@@ -50,7 +54,7 @@ public final class Progress {
 
   private void arrived(List<Binding> bindings) {
     for (Binding binding : bindings) {
-      there[binding.slot()] = true;
+      missing[binding.slot()]--;
     }
   }
 
@@ -70,10 +74,10 @@ public final class Progress {
 
   private boolean isReady(Node node) {
     for (Binding binding : node.inputs()) {
-      if (!there[binding.slot()]) {
+      if (!isThere(binding.slot())) {
         return false;
       }
     }
-    return node.when().isEmpty() || there[node.when().getAsInt()];
+    return node.when().isEmpty() || isThere(node.when().getAsInt());
   }
 }

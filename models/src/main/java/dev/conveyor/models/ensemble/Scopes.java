@@ -50,7 +50,19 @@ final class Scopes {
   /** Returns the tensor that decides whether a step runs, if there is one. */
   @Nullable String when(int step) {
     StepFlow flow = flows.get(step);
-    return flow == null || flow.when().isEmpty() ? null : flow.when();
+    return flow == null || flow.condition().isEmpty() ? null : flow.condition();
+  }
+
+  /** Returns whether a step runs where that tensor does not hold. */
+  boolean runsUnless(int step) {
+    StepFlow flow = flows.get(step);
+    return flow != null && !flow.unless().isEmpty();
+  }
+
+  /** Returns whether one of two steps runs where the other is skipped. */
+  boolean areAlternatives(int a, int b) {
+    String condition = when(a);
+    return condition != null && condition.equals(when(b)) && runsUnless(a) != runsUnless(b);
   }
 
   boolean joins(int step) {

@@ -11,10 +11,13 @@ final class Slots {
 
   private final Map<Read, Integer> slots = new LinkedHashMap<>();
   private final List<Integer> uses = new ArrayList<>();
+  private final List<Integer> givers = new ArrayList<>();
 
   /** Returns where something is put, under the name its giver has for it. */
   Binding give(String name, Read read) {
-    return new Binding(name, slot(read));
+    int slot = slot(read);
+    givers.set(slot, givers.get(slot) + 1);
+    return new Binding(name, slot);
   }
 
   /** Returns where something is read, under the name its reader has for it. */
@@ -28,12 +31,17 @@ final class Slots {
     return List.copyOf(uses);
   }
 
+  List<Integer> givers() {
+    return List.copyOf(givers);
+  }
+
   /** Who reads may come before who gives: the order of steps is that of the configuration. */
   private int slot(Read read) {
     return slots.computeIfAbsent(
         read,
         r -> {
           uses.add(0);
+          givers.add(0);
           return uses.size() - 1;
         });
   }

@@ -8,14 +8,20 @@ import java.util.List;
  * @param inputs what comes in, and where it goes
  * @param outputs what goes out, and where it comes from
  * @param uses by slot: how many nodes, conditions and outputs read it
+ * @param givers by slot: how many nodes and inputs put something there; of two, one is skipped
  */
 public record StepGraph(
-    List<Node> nodes, List<Binding> inputs, List<Binding> outputs, List<Integer> uses) {
+    List<Node> nodes,
+    List<Binding> inputs,
+    List<Binding> outputs,
+    List<Integer> uses,
+    List<Integer> givers) {
 
   public StepGraph {
     nodes = List.copyOf(nodes);
     inputs = List.copyOf(inputs);
     outputs = List.copyOf(outputs);
     uses = List.copyOf(uses);
+    givers = List.copyOf(givers);
   }
 }

@@ -22,7 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /** Checks one step against its model and the tensors it reads. Not thread-safe: owned by a load. */
 final class StepWiring {
@@ -73,6 +72,11 @@ final class StepWiring {
     boolean needsRows = member.isPresent() && scopes.joins(index) && scope == Wiring.REQUEST;
     String when = scopes.when(index);
     Read condition = when == null ? null : scopes.readWhen(scope, when);
+    // Its alternative runs where the condition skips it; what else may be missing is so for both.
+    boolean maybe =
+        needsRows
+            || inputs.stream().anyMatch(w -> tensors.isOptional(w.read()))
+            || (condition != null && tensors.isOptional(condition));
     return new Wired(
         index,
         step,
@@ -80,7 +84,8 @@ final class StepWiring {
         made,
         inputs,
         condition,
-        give(step, outputs, scope, isOptional(inputs, condition) || needsRows),
+        scopes.runsUnless(index),
+        give(step, outputs, scope, maybe, condition != null),
         needsRows);
   }
 
@@ -121,19 +126,20 @@ final class StepWiring {
     return member.outputs();
   }
 
-  private boolean isOptional(List<Wire> inputs, @Nullable Read condition) {
-    return condition != null || inputs.stream().anyMatch(w -> tensors.isOptional(w.read()));
-  }
-
   private List<Wire> give(
-      EnsembleConfig.Step step, List<TensorSpec> given, int scope, boolean optional) {
+      EnsembleConfig.Step step,
+      List<TensorSpec> given,
+      int scope,
+      boolean optional,
+      boolean conditional) {
     requireNames("output_map", step.outputMap(), names(given), false);
     List<Wire> outputs = new ArrayList<>();
     for (TensorSpec spec : given) {
       String tensor = step.outputMap().get(spec.name());
       if (tensor != null) {
         TensorSpec renamed = new TensorSpec(tensor, spec.type(), spec.shape());
-        tensors.give(tensor, new Held(scope, renamed, optional), "output_map");
+        boolean missing = optional || (conditional && !tensors.hasAlternatives(tensor));
+        tensors.give(tensor, new Held(scope, renamed, missing), "output_map");
         outputs.add(new Wire(spec.name(), new Read(tensor, Mode.SAME)));
       }
     }

@@ -60,6 +60,7 @@ final class Wiring {
       Optional<Step> step,
       List<Wire> inputs,
       @Nullable Read when,
+      boolean unless,
       List<Wire> outputs,
       boolean needsRows) {
 
@@ -75,6 +76,7 @@ final class Wiring {
           when == null
               ? OptionalInt.empty()
               : OptionalInt.of(slots.take(when.tensor(), when).slot()),
+          unless,
           needsRows);
     }
   }

@@ -82,6 +82,10 @@ class SchemaTest {
             + STEP
             + "]},"
             + " 'conveyor': {'ensemble_step': [{'join': true, 'when': 'x'}]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'step': ["
+            + STEP
+            + "]}, 'conveyor': {'ensemble_step': [{'unless': 'x', 'when': ''}]}}",
         "{'conveyor': {'intra_op_threads': 1, 'weight': 0.25}}",
         "{'conveyor': {'admission': {}}}",
         "{'conveyor': {'admission': {'max_queue_bytes': '1', 'target_queue_delay_microseconds': 5,"
@@ -165,6 +169,10 @@ class SchemaTest {
             + STEP
             + "]},"
             + " 'conveyor': {'ensemble_step': [{'join': true, 'max_items': 7}]}}",
+        ENSEMBLE
+            + "'ensemble_scheduling': {'step': ["
+            + STEP
+            + "]}, 'conveyor': {'ensemble_step': [{'unless': 'x', 'when': 'y'}]}}",
         ENSEMBLE
             + "'ensemble_scheduling': {'step': ["
             + STEP

@@ -86,6 +86,44 @@ final class FanOutPlanTest {
     assertThat(second.apart()).isEqualTo(1);
   }
 
+  @Test
+  void shouldLetTwoStepsOfWhichOneRunsGiveOneTensor() {
+    String both = "{'step': 1, 'when': 'list'}, {'step': 2, 'unless': 'list'}";
+    EnsemblePlan plan = plan(steps("list IN list", "a IN x", "one IN x", "a x OUT"), both, "OUT");
+
+    int x = plan.steps().get(1).outputs().get(0).slot();
+    assertThat(plan.steps().get(2).outputs().get(0).slot()).isEqualTo(x);
+    assertThat(plan.steps().get(1).unless()).isFalse();
+    assertThat(plan.steps().get(2).unless()).isTrue();
+    assertThat(plan.graph().givers().get(x)).isEqualTo(2);
+    Progress progress = new Progress(plan.graph());
+    assertThat(progress.start()).containsExactly(0);
+    assertThat(progress.done(0)).containsExactly(1, 2);
+    assertThat(progress.done(2)).as("the other may be the one that runs").isEmpty();
+    assertThat(progress.done(1)).containsExactly(3);
+  }
+
+  @Test
+  void shouldKnowThatOneOfTwoAlternativesRuns() {
+    String steps = steps("one IN OUT", "one IN OUT");
+    String alone =
+        json(steps("one IN OUT"), "{'unless': 'IN'}", "OUT").replace("[-1, 4]", "[1, 4]");
+    String both =
+        json(steps, "{'when': 'IN'}, {'step': 1, 'unless': 'IN'}", "OUT")
+            .replace("[-1, 4]", "[1, 4]");
+    assertThatThrownBy(() -> plan(alone)).hasMessageContaining("-1 as the first dimension");
+    assertThat(plan(both).graph().outputs()).hasSize(1);
+
+    // Its condition may be missing itself, and then neither runs.
+    String chained =
+        json(
+                steps("one IN c", "one IN OUT", "one IN OUT"),
+                "{'when': 'IN'}, {'step': 1, 'when': 'c'}, {'step': 2, 'unless': 'c'}",
+                "OUT")
+            .replace("[-1, 4]", "[1, 4]");
+    assertThatThrownBy(() -> plan(chained)).hasMessageContaining("-1 as the first dimension");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -94,6 +132,21 @@ final class FanOutPlanTest {
         "a IN OUT | {'join': true} | conveyor.ensemble_step[0].join | a join without a fan-out",
         "a IN OUT | {'when': 'NONE'} | conveyor.ensemble_step[0].when | \"NONE\", which is neither",
         "a IN OUT | {'when': 'OUT'} | step[0].input_map | a cycle: step 0 waits for step 0",
+        "a IN OUT | {'unless': 'NONE'} | conveyor.ensemble_step[0].unless | \"NONE\", which is neither",
+        "a IN x; a IN x; a x OUT | {'step': 0, 'when': 'IN'}, {'step': 1, 'when': 'IN'}"
+            + " | step[1].output_map | tensor \"x\" is an output of step 0 already",
+        "a IN c; a IN x; a IN x; a x OUT | {'step': 1, 'when': 'IN'}, {'step': 2, 'unless': 'c'}"
+            + " | step[2].output_map | tensor \"x\" is an output of step 1 already",
+        "a IN x; a IN x; a IN x; a x OUT | {'step': 0, 'when': 'IN'}, {'step': 1, 'unless': 'IN'},"
+            + " {'step': 2, 'when': 'IN'}"
+            + " | step[2].output_map | tensor \"x\" is an output of step 1 already",
+        "scalar IN x; a IN x; a x OUT | {'step': 0, 'when': 'IN'}, {'step': 1, 'unless': 'IN'}"
+            + " | step[1].output_map | tensor \"x\", which is TYPE_FP32 [-1,4]",
+        "list IN l; a l x; a IN x; a x OUT"
+            + " | {'step': 1, 'for_each': ['INPUT0'], 'when': 'l'}, {'step': 2, 'unless': 'l'}"
+            + " | step[2].output_map | by one step per item, by the other once",
+        "a IN x; a OUT x; a x OUT | {'step': 0, 'when': 'IN'}, {'step': 1, 'unless': 'IN'}"
+            + " | step[1].input_map | a cycle: step 1 waits for step 2 waits for step 1",
         "list IN l; a l x; a x OUT | {'step': 1, 'for_each': ['INPUT0']},"
             + "{'step': 2, 'for_each': ['INPUT0']}"
             + " | conveyor.ensemble_step[1].for_each | a fan-out inside of a fan-out",
@@ -133,7 +186,7 @@ final class FanOutPlanTest {
             "m",
             json(
                 steps("a IN OUT"),
-                "{'for_each': ['INPUT0'], 'max_items': 7, 'when': 'IN'}",
+                "{'for_each': ['INPUT0'], 'max_items': 7, 'unless': 'IN'}",
                 "OUT"));
 
     assertThat(ModelConfigReader.read("m", ModelConfigWriter.toJson(config))).isEqualTo(config);
@@ -201,6 +254,7 @@ final class FanOutPlanTest {
               List.of(spec("INPUT0", -1, 5)),
               List.of(spec("OUTPUT0", -1, 4)),
               8);
+      case "one" -> new Member(one, one, List.of(spec("OUTPUT0", 1, 4)), 8);
       case "scalar" -> new Member(one, one, List.of(spec("OUTPUT0")), 0);
       case "pair" -> {
         List<TensorSpec> two = List.of(spec("A", -1, 4), spec("B", -1, 4));

@@ -148,7 +148,7 @@ final class PlanBuilderTest {
     assertThat(config.ensemble().orElseThrow().maxInflightRequests()).isEqualTo(5);
     assertThat(config.ensemble().orElseThrow().steps().get(1).version()).isEqualTo(3);
     assertThat(config.extensions().stepFlows())
-        .containsExactly(new StepFlow(1, List.of(), 256, StepFlow.Excess.REJECT, false, "x"));
+        .containsExactly(new StepFlow(1, List.of(), 256, StepFlow.Excess.REJECT, false, "x", ""));
     assertThat(ModelConfigReader.read("both", ModelConfigWriter.toJson(config))).isEqualTo(config);
     assertThat(ModelConfigWriter.toJson(config)).contains("\"platform\":\"ensemble\"");
   }

@@ -116,7 +116,7 @@ final class Pass {
     boolean skipped = false;
     if (step.when().isPresent()) {
       try (Tensor condition = tryTake(step.when().getAsInt())) {
-        skipped = condition == null || !Conditions.holds(condition);
+        skipped = condition == null || Conditions.holds(condition) == step.unless();
       }
     }
     for (Binding binding : step.inputs()) {

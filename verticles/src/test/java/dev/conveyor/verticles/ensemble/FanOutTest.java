@@ -135,6 +135,34 @@ final class FanOutTest {
   }
 
   @Test
+  void shouldTakeOneOfTwoWaysThatMeetAgain() {
+    String ways =
+        step("conveyor.threshold", "x", "IN", "mask", "large")
+            + step("negate", "INPUT0", "IN", "OUTPUT0", "x")
+            + step("magnitude", "INPUT0", "IN", "OUTPUT0", "x")
+            + step("negate", "INPUT0", "x", "OUTPUT0", "OUT");
+    String at = "'step[0].at': {'string_value': '8'}";
+    ensemble(
+        "whole", OUT, ways, "{'step': 1, 'when': 'large'}, {'step': 2, 'unless': 'large'}", at);
+    ensemble(
+        "each",
+        OUT,
+        ways,
+        "{'step': 0, 'for_each': ['x']}, {'step': 1, 'for_each': ['INPUT0'], 'when': 'large'},"
+            + " {'step': 2, 'for_each': ['INPUT0'], 'unless': 'large'}",
+        at);
+    try (TestServer server = TestServer.start(models)) {
+      // Rows are 0..3, 4..7, 8..11: with a number of 8 or more they are negated twice.
+      assertThat(server.http().infer("whole", rows(2)).data())
+          .isEqualTo(new JsonArray("[-0.0,-1.0,-2.0,-3.0,-4.0,-5.0,-6.0,-7.0]"));
+      assertThat(server.http().infer("whole", rows(3)).data()).isEqualTo(counting(3));
+      assertThat(server.http().infer("each", rows(3)).data())
+          .isEqualTo(new JsonArray("[-0.0,-1.0,-2.0,-3.0,-4.0,-5.0,-6.0,-7.0,8.0,9.0,10.0,11.0]"));
+      server.assertIdle();
+    }
+  }
+
+  @Test
   void shouldRefuseOrLeaveOutItemsBeyondTheLimit() {
     String steps = step("negate", "INPUT0", "IN", "OUTPUT0", "OUT");
     ensemble("strict", OUT, steps, "{'for_each': ['INPUT0'], 'max_items': 2}");
