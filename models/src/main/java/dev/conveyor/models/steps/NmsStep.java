@@ -1,5 +1,6 @@
 package dev.conveyor.models.steps;
 
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
@@ -48,6 +49,9 @@ record NmsStep(float iou, float score, int firstClass, int max) implements Step 
     }
   }
 
+  /** With its corners and its place in the list. */
+  private static final long CANDIDATE_BYTES = 72;
+
   private static final Comparator<Candidate> BEST_FIRST =
       Comparator.comparingDouble((Candidate c) -> -c.score())
           .thenComparingInt(Candidate::box)
@@ -94,7 +98,13 @@ record NmsStep(float iou, float score, int firstClass, int max) implements Step 
     Tensor classes = resources.tensor("classes", DataType.INT32, Shape.of(images, max));
     Tensor counts = resources.tensor("count", DataType.INT32, Shape.of(images, 1));
     for (int image = 0; image < images; image++) {
-      List<Candidate> kept = keep(candidates(boxes, scores, image));
+      List<Candidate> kept;
+      HeapShare counted = resources.count("candidates", CANDIDATE_BYTES * count(scores, image));
+      try {
+        kept = keep(candidates(boxes, scores, image));
+      } finally {
+        counted.close();
+      }
       counts.data().putInt(4 * image, kept.size());
       for (int i = 0; i < kept.size(); i++) {
         Candidate candidate = kept.get(i);
@@ -105,6 +115,18 @@ record NmsStep(float iou, float score, int firstClass, int max) implements Step 
       }
     }
     return List.of(keptBoxes, keptScores, classes, counts);
+  }
+
+  private long count(Tensor scores, int image) {
+    int kinds = Specs.last(scores);
+    int each = (int) scores.shape().dim(1);
+    long count = 0;
+    for (int box = 0; box < each; box++) {
+      for (int kind = firstClass; kind < kinds; kind++) {
+        count += scores.data().getFloat(4 * ((image * each + box) * kinds + kind)) >= score ? 1 : 0;
+      }
+    }
+    return count;
   }
 
   private List<Candidate> candidates(Tensor boxes, Tensor scores, int image) {

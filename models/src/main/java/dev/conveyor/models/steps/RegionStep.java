@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.PriorityQueue;
 
 /**
  * The connected parts of a mask, the largest first, as boxes in pixels of the image that the mask
@@ -36,8 +37,11 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
         settings.integer("max", 1, 65_536, 64));
   }
 
-  /** A part: corners, the far ones exclusive, and how many pixels it has. */
-  private record Region(int x1, int y1, int x2, int y2, int pixels) {}
+  /** A part: corners, the far ones exclusive, how many pixels it has, and which is its first. */
+  private record Region(int x1, int y1, int x2, int y2, int pixels, int first) {}
+
+  private static final Comparator<Region> LARGEST_FIRST =
+      Comparator.comparingInt(Region::pixels).reversed().thenComparingInt(Region::first);
 
   @Override
   public List<String> inputs() {
@@ -100,18 +104,22 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
   }
 
   private List<Region> regions(ByteBuffer mask, ByteBuffer seen, int width, int height) {
-    List<Region> found = new ArrayList<>();
+    PriorityQueue<Region> found = new PriorityQueue<>(LARGEST_FIRST.reversed());
     int pixels = width * height;
     for (int i = 0; i < pixels; i++) {
       if (mask.get(i) != 0 && seen.get(i) == 0) {
         Region region = flood(mask, seen, i, width, height);
         if (region.pixels >= minArea * pixels) {
           found.add(region);
+          if (found.size() > max) {
+            found.remove(); // the smallest, so that noise costs no memory
+          }
         }
       }
     }
-    found.sort(Comparator.comparingInt(Region::pixels).reversed());
-    return found.size() <= max ? found : found.subList(0, max);
+    List<Region> largest = new ArrayList<>(found);
+    largest.sort(LARGEST_FIRST);
+    return largest;
   }
 
   private static Region flood(ByteBuffer mask, ByteBuffer seen, int first, int width, int height) {
@@ -139,6 +147,6 @@ record RegionStep(double minArea, double margin, double minSize, int max) implem
         }
       }
     }
-    return new Region(bounds[0], bounds[1], bounds[2], bounds[3], pixels);
+    return new Region(bounds[0], bounds[1], bounds[2], bounds[3], pixels, first);
   }
 }

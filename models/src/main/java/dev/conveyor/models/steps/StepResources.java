@@ -1,6 +1,7 @@
 package dev.conveyor.models.steps;
 
 import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.memory.Lease;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ErrorCode;
@@ -76,6 +77,19 @@ public final class StepResources {
     Tensor tensor = Tensor.ofLease(name, type, shape, lease, 0, (int) bytes);
     made.add(tensor);
     return tensor;
+  }
+
+  /**
+   * Counts memory that a step takes by itself while it runs, which closes it.
+   *
+   * @throws InferenceException QUEUE_FULL if there is not so much now
+   */
+  public HeapShare count(String what, long bytes) {
+    HeapShare share = memory.heapShare();
+    if (!share.growTo(bytes)) {
+      throw noMemory(memory, what, bytes);
+    }
+    return share;
   }
 
   /**

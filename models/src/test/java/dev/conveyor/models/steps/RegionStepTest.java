@@ -61,6 +61,15 @@ final class RegionStepTest {
   }
 
   @Test
+  void shouldKeepTheLargestOfManyAndOfEqualsTheFirst() {
+    List<Tensor> out = run(new RegionStep(0, 0, 0, 2), 9, 3, "#.##.#.##", ".........", "#.#...##.");
+    assertThat(StepRuns.values(out.get(0))).containsExactly(2, 0, 4, 1, 7, 0, 9, 1);
+    List<Tensor> three =
+        run(new RegionStep(0, 0, 0, 3), 9, 3, "#.##.#.##", ".........", "#.#...##.");
+    assertThat(StepRuns.values(three.get(0))).containsExactly(2, 0, 4, 1, 7, 0, 9, 1, 6, 2, 8, 3);
+  }
+
+  @Test
   void shouldRefuseMasksOfSeveralImages() {
     Tensor masks = Tensor.of("mask", DataType.UINT8, Shape.of(2, 1, 1), ByteBuffer.allocate(2));
     assertThatThrownBy(

@@ -133,12 +133,41 @@ final class StepResourcesTest {
         .hasMessage("image 0 has 6 x 4 pixels, max_pixels=23 are decoded");
   }
 
+  @Test
+  void shouldCountTheCandidatesOfNmsBeforeTheyAreThere() {
+    float[] corners = new float[400];
+    float[] sure = new float[100];
+    for (int i = 0; i < 100; i++) {
+      corners[4 * i] = 2 * i;
+      corners[4 * i + 2] = 2 * i + 1;
+      corners[4 * i + 3] = 1;
+      sure[i] = i < 5 ? 1 : 0.1f;
+    }
+    Tensor boxes = StepRuns.floats("boxes", Shape.of(1, 100, 4), corners);
+    Tensor scores = StepRuns.floats("scores", Shape.of(1, 100, 1), sure);
+    Step few = step("nms", Map.of("max", "10"));
+    List<Tensor> kept = resources().run(few, List.of(boxes, scores));
+    assertThat(kept.get(3).data().getInt(0)).isEqualTo(5);
+    kept.forEach(Tensor::close);
+    assertThatThrownBy(
+            () ->
+                resources()
+                    .run(step("nms", Map.of("max", "10", "score", "0")), List.of(boxes, scores)))
+        .isInstanceOfSatisfying(
+            InferenceException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.QUEUE_FULL))
+        .hasMessageStartingWith("no memory for 'candidates', 7200 bytes: ");
+  }
+
   private StepResources resources() {
     return new StepResources(pool, Long.MAX_VALUE);
   }
 
   private static Step decode(Map<String, String> settings) {
-    return Steps.onClassPath().create("conveyor.decode", new StepSettings(0, settings));
+    return step("decode", settings);
+  }
+
+  private static Step step(String name, Map<String, String> settings) {
+    return Steps.onClassPath().create("conveyor." + name, new StepSettings(0, settings));
   }
 
   private static Step step(BiFunction<List<Tensor>, StepResources, List<Tensor>> work) {
