@@ -64,6 +64,11 @@ public final class Lease implements AutoCloseable {
     return null;
   }
 
+  /** Returns whether both are leases of the same memory. */
+  public boolean isShareOf(Lease other) {
+    return block == other.block;
+  }
+
   /** Returns the bytes asked for, little-endian, always the same view. */
   public ByteBuffer buffer() {
     return buffer;

@@ -121,6 +121,23 @@ public final class Tensor implements AutoCloseable {
         : new Tensor(name, type, newShape, data, lease, offset);
   }
 
+  /** Returns whether the bytes lie where those of another tensor begin, rather than in a copy. */
+  @SuppressWarnings("ReferenceEquality") // equal bytes in another place are a copy
+  public boolean isInPlaceOf(Tensor other) {
+    ByteBuffer here = identity();
+    ByteBuffer there = other.identity();
+    if (here == there) {
+      return true;
+    }
+    if (here.hasArray() && there.hasArray()) {
+      return here.array() == there.array() && here.arrayOffset() == there.arrayOffset();
+    }
+    return lease != null
+        && other.lease != null
+        && lease.isShareOf(other.lease)
+        && offset == other.offset;
+  }
+
   /**
    * Returns the same tensor for another owner, who closes it too: the memory goes back with the
    * last one. Null if this one is closed.

@@ -2,6 +2,8 @@ package dev.conveyor.verticles;
 
 import dev.conveyor.models.Tensor;
 import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One inference as a front end asks for it, before it is checked against the model.
@@ -14,6 +16,8 @@ import java.util.List;
  *     dev.conveyor.scheduler.InferenceRequest#NO_DEADLINE}
  * @param tenant who shares the model with others; empty for clients that do not say
  * @param trace the client's {@link TraceParent}; empty if it sent none
+ * @param arrival told of the inputs as they go into a batch, on whatever thread that is; null if
+ *     nobody wants to know
  */
 public record InferCall(
     String model,
@@ -23,7 +27,21 @@ public record InferCall(
     long timeoutMicros,
     long deadlineNs,
     String tenant,
-    String trace) {
+    String trace,
+    @Nullable Consumer<List<Tensor>> arrival) {
+
+  /** Creates a call whose inputs nobody follows. */
+  public InferCall(
+      String model,
+      String version,
+      List<Tensor> inputs,
+      int priority,
+      long timeoutMicros,
+      long deadlineNs,
+      String tenant,
+      String trace) {
+    this(model, version, inputs, priority, timeoutMicros, deadlineNs, tenant, trace, null);
+  }
 
   /** Creates a call that belongs to no trace. */
   public InferCall(
@@ -46,5 +64,12 @@ public record InferCall(
       long timeoutMicros,
       long deadlineNs) {
     this(model, version, inputs, priority, timeoutMicros, deadlineNs, "");
+  }
+
+  /** Says that the inputs go into a batch, and where they are then. */
+  public void arrived(List<Tensor> received) {
+    if (arrival != null) {
+      arrival.accept(received);
+    }
   }
 }

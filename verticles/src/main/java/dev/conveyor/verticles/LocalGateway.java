@@ -161,6 +161,7 @@ public final class LocalGateway implements InferenceGateway {
       return reply;
     }
     try {
+      call.arrived(checked.inputs());
       run.start(checked.inputs(), checked.batchSize(), reply);
       if (!reply.isDone()) {
         run.expireInTime(vertx);
@@ -278,6 +279,7 @@ public final class LocalGateway implements InferenceGateway {
       long preprocessNs,
       ReplyTo reply) {
     List<Tensor> inputs = checked.inputs();
+    call.arrived(inputs);
     InferenceRequest request =
         InferenceRequest.of(model.name(), model.deployedVersion(), inputs, reply)
             .batchSize(checked.batchSize())

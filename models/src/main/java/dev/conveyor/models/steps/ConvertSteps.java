@@ -47,8 +47,7 @@ final class ConvertSteps {
         });
   }
 
-  private static void requireChannels(
-      StepSettings settings, String key, float[] numbers, long channels) {
+  static void requireChannels(StepSettings settings, String key, float[] numbers, long channels) {
     if (numbers.length > 1 && channels != Shape.DYNAMIC && numbers.length != channels) {
       throw settings.refusal(
           key,
@@ -57,7 +56,7 @@ final class ConvertSteps {
     }
   }
 
-  private static float[] numbers(StepSettings settings, String key, float orElse) {
+  static float[] numbers(StepSettings settings, String key, float orElse) {
     String text = settings.text(key, "");
     if (text.isEmpty()) {
       return new float[] {orElse};

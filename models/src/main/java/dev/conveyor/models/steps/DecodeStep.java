@@ -11,24 +11,60 @@ import dev.conveyor.models.image.ExifOrientation;
 import dev.conveyor.models.image.ImageHeader;
 import dev.conveyor.models.image.ImagePreprocessor;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Encoded images as pixels, in the size they have, EXIF orientation applied. Images of one request
- * become one tensor, so they have one size.
+ * Encoded images as pixels, EXIF orientation applied: in the size they have, which must be one for
+ * all images of a request, or brought to a size and normalised, as a {@code preprocessing} block
+ * does it.
  *
+ * @param to what becomes of an image; its width and height are those of no image if {@code ownSize}
  * @param maxPixels of an image; the server's limit applies as well
  */
-record DecodeStep(
-    Preprocessing.Color color, Preprocessing.Layout layout, DataType type, int maxPixels)
-    implements Step {
+record DecodeStep(Preprocessing to, boolean ownSize, int maxPixels) implements Step {
+
+  private static final int MAX_SIDE = 65_535;
 
   static Step of(StepSettings settings) {
+    int width = settings.integer("width", 0, MAX_SIDE, 0);
+    int height = settings.integer("height", 0, MAX_SIDE, 0);
+    if (width == 0 != (height == 0)) {
+      throw settings.refusal(
+          width == 0 ? "width" : "height", "both width and height, or neither", 0);
+    }
+    boolean ownSize = width == 0;
+    Preprocessing.Color color =
+        Preprocessing.Color.valueOf(settings.word("color", "RGB", "BGR", "GRAY"));
+    Preprocessing to =
+        new Preprocessing(
+            "image",
+            Preprocessing.Mode.valueOf(settings.word("mode", "RESIZE", "LETTERBOX", "PAD")),
+            ownSize ? 1 : height,
+            ownSize ? 1 : width,
+            color,
+            Preprocessing.Layout.valueOf(settings.word("layout", "NCHW", "NHWC")),
+            DataType.valueOf(settings.word("type", "UINT8", "FP32")),
+            perChannel(settings, "mean", 0, color),
+            perChannel(settings, "scale", 1, color),
+            settings.integer("value", 0, 255, 0));
     return new DecodeStep(
-        Preprocessing.Color.valueOf(settings.word("color", "RGB", "BGR", "GRAY")),
-        Preprocessing.Layout.valueOf(settings.word("layout", "NCHW", "NHWC")),
-        DataType.valueOf(settings.word("type", "UINT8", "FP32")),
-        settings.integer("max_pixels", 1, Integer.MAX_VALUE, Integer.MAX_VALUE));
+        to, ownSize, settings.integer("max_pixels", 1, Integer.MAX_VALUE, Integer.MAX_VALUE));
+  }
+
+  /** None if nothing is set. */
+  private static List<Double> perChannel(
+      StepSettings settings, String key, float orElse, Preprocessing.Color color) {
+    if (settings.text(key, "").isEmpty()) {
+      return List.of();
+    }
+    float[] numbers = ConvertSteps.numbers(settings, key, orElse);
+    ConvertSteps.requireChannels(settings, key, numbers, color.channels());
+    List<Double> all = new ArrayList<>();
+    for (int c = 0; c < color.channels(); c++) {
+      all.add((double) numbers[c % numbers.length]);
+    }
+    return all;
   }
 
   @Override
@@ -39,8 +75,10 @@ record DecodeStep(
   @Override
   public List<TensorSpec> outputs(List<TensorSpec> inputs) {
     Specs.require(inputs.get(0), DataType.BYTES, 1, 2);
-    return List.of(
-        new TensorSpec("image", type, shape(inputs.get(0).shape().dim(0), Shape.DYNAMIC, -1)));
+    long images = inputs.get(0).shape().dim(0);
+    Shape shape =
+        ownSize ? shape(images, Shape.DYNAMIC, -1) : shape(images, to.height(), to.width());
+    return List.of(new TensorSpec("image", to.dataType(), shape));
   }
 
   @Override
@@ -50,42 +88,47 @@ record DecodeStep(
       throw InferenceException.invalid("there is no image to decode");
     }
     int[] size = size(images.get(0));
-    requireDecodable(size, resources.maxImagePixels());
-    Shape shape = shape(images.size(), size[1], size[0]);
-    Tensor pixels = resources.tensor("image", type, shape);
-    ImagePreprocessor decoder =
-        new ImagePreprocessor(
-            new Preprocessing(
-                "image",
-                Preprocessing.Mode.RESIZE,
-                size[1],
-                size[0],
-                color,
-                layout,
-                type,
-                List.of(),
-                List.of(),
-                0),
-            maxPixels);
     for (int i = 0; i < images.size(); i++) {
       int[] other = size(images.get(i));
-      if (other[0] != size[0] || other[1] != size[1]) {
+      requireDecodable(i, other, resources.maxImagePixels());
+      if (ownSize && (other[0] != size[0] || other[1] != size[1])) {
         throw InferenceException.invalid(
             "image 0 has %d x %d pixels and image %d has %d x %d: take them apart with for_each"
                 .formatted(size[0], size[1], i, other[0], other[1]));
       }
+    }
+    Preprocessing preprocessing = ownSize ? inSize(size[0], size[1]) : to;
+    Shape shape = shape(images.size(), preprocessing.height(), preprocessing.width());
+    Tensor pixels = resources.tensor("image", to.dataType(), shape);
+    ImagePreprocessor decoder = new ImagePreprocessor(preprocessing, maxPixels);
+    for (int i = 0; i < images.size(); i++) {
       decode(decoder, images.get(i), i, pixels.data());
     }
     return List.of(pixels);
   }
 
-  private void requireDecodable(int[] size, long serversLimit) {
+  private Preprocessing inSize(int width, int height) {
+    return new Preprocessing(
+        to.input(),
+        to.mode(),
+        height,
+        width,
+        to.color(),
+        to.layout(),
+        to.dataType(),
+        to.mean(),
+        to.scale(),
+        to.padValue());
+  }
+
+  private void requireDecodable(int image, int[] size, long serversLimit) {
     boolean own = maxPixels < serversLimit;
     long limit = own ? maxPixels : serversLimit;
     if ((long) size[0] * size[1] > limit) {
       throw InferenceException.invalid(
-          "image 0 has %d x %d pixels, %s=%d are decoded"
-              .formatted(size[0], size[1], own ? "max_pixels" : "limits.max_image_pixels", limit));
+          "image %d has %d x %d pixels, %s=%d are decoded"
+              .formatted(
+                  image, size[0], size[1], own ? "max_pixels" : "limits.max_image_pixels", limit));
     }
   }
 
@@ -110,8 +153,9 @@ record DecodeStep(
   }
 
   private Shape shape(long images, long height, long width) {
-    return layout == Preprocessing.Layout.NCHW
-        ? Shape.of(images, color.channels(), height, width)
-        : Shape.of(images, height, width, color.channels());
+    int channels = to.color().channels();
+    return to.layout() == Preprocessing.Layout.NCHW
+        ? Shape.of(images, channels, height, width)
+        : Shape.of(images, height, width, channels);
   }
 }

@@ -49,6 +49,38 @@ final class PictureStepsTest {
   }
 
   @Test
+  void shouldDecodeMixedSizesToTheInputOfAModel() throws IOException {
+    Tensor mixed = BytesTensors.of("image", Shape.of(2), List.of(png(4, 2), png(8, 4)));
+    Map<String, String> toModel =
+        Map.of("width", "4", "height", "2", "type", "FP32", "mean", "7", "scale", "0.5,1,2");
+
+    Tensor pixels = run("decode", toModel, mixed).get(0);
+
+    assertThat(pixels.shape()).isEqualTo(Shape.of(2, 3, 2, 4));
+    // Of the first, red is 10 x, green 20 y, blue 7.
+    assertThat(values(pixels)).startsWith(-3.5f, 1.5f, 6.5f, 11.5f);
+    assertThat(values(pixels)[8 + 4]).isEqualTo(13);
+    assertThat(values(pixels)[16]).isZero();
+    // Of the second, four pixels each are one: red between 0 and 10.
+    assertThat(values(pixels)[24]).isEqualTo(-1);
+
+    Map<String, String> letterbox = Map.of("width", "4", "height", "4", "mode", "LETTERBOX");
+    Tensor padded = run("decode", letterbox, mixed).get(0);
+    assertThat(padded.shape()).isEqualTo(Shape.of(2, 3, 4, 4));
+    assertThat(padded.data().get(32 + 3)).as("above the image").isZero();
+    assertThat(padded.data().get(32 + 4)).as("blue in it").isEqualTo((byte) 7);
+  }
+
+  @Test
+  void shouldRefuseToDecodeToHalfASizeOrWithNumbersForOtherChannels() {
+    assertThatThrownBy(() -> run("decode", Map.of("width", "4")))
+        .hasMessageContaining("height")
+        .hasMessageContaining("both width and height, or neither");
+    assertThatThrownBy(() -> run("decode", Map.of("mean", "1,2")))
+        .hasMessageContaining("1 number or one for each of 3 channels");
+  }
+
+  @Test
   void shouldRefuseToDecodeMixedSizesRubbishAndTooMuch() throws IOException {
     Tensor mixed = BytesTensors.of("image", Shape.of(2), List.of(png(3, 2), png(2, 2)));
     assertThatThrownBy(() -> run("decode", Map.of(), mixed))

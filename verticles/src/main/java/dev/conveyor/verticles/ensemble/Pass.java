@@ -37,7 +37,10 @@ final class Pass {
   private final Progress progress;
   private final @Nullable Tensor[] slots;
   private final boolean[] absent;
-  private final boolean[] fromStep;
+
+  /** By slot: the tensor as the step gave it, to tell its place; null if no step gave it. */
+  private final @Nullable Tensor[] given;
+
   private final int[] uses;
   private final List<Items> items = new ArrayList<>();
   private boolean finished;
@@ -55,7 +58,7 @@ final class Pass {
     this.progress = new Progress(graph);
     this.slots = new Tensor[graph.uses().size()];
     this.absent = new boolean[slots.length];
-    this.fromStep = new boolean[slots.length];
+    this.given = new Tensor[slots.length];
     this.uses = new int[slots.length];
     for (int slot = 0; slot < uses.length; slot++) {
       uses[slot] = graph.uses().get(slot);
@@ -66,12 +69,12 @@ final class Pass {
    * Begins.
    *
    * @param inputs in the order of the graph, null where there is none; taken over
-   * @param given whether they were given by steps
+   * @param fromSteps whether they were given by steps
    */
-  void start(List<@Nullable Tensor> inputs, boolean given) {
+  void start(List<@Nullable Tensor> inputs, boolean fromSteps) {
     for (int i = 0; i < inputs.size(); i++) {
       int slot = graph.inputs().get(i).slot();
-      fromStep[slot] = given;
+      given[slot] = fromSteps ? inputs.get(i) : null;
       put(slot, inputs.get(i));
     }
     advance(progress.start());
@@ -148,7 +151,7 @@ final class Pass {
             joined -> {
               for (int i = 0; i < joined.size(); i++) {
                 int slot = node.outputs().get(i).slot();
-                fromStep[slot] = true;
+                given[slot] = joined.get(i);
                 put(slot, joined.get(i));
               }
               advance(progress.done(position));
@@ -158,20 +161,20 @@ final class Pass {
   }
 
   private void done(PlannedStep step, int position, List<Tensor> outputs) {
-    boolean[] given = new boolean[step.outputs().size()];
+    boolean[] gave = new boolean[step.outputs().size()];
     for (Tensor output : outputs) {
       int at = find(step.outputs(), output.name());
       if (at < 0) {
         output.close();
       } else {
         int slot = step.outputs().get(at).slot();
-        given[at] = true;
-        fromStep[slot] = true;
+        gave[at] = true;
+        given[slot] = output;
         put(slot, output);
       }
     }
-    for (int i = 0; i < given.length; i++) {
-      absent[step.outputs().get(i).slot()] |= !given[i];
+    for (int i = 0; i < gave.length; i++) {
+      absent[step.outputs().get(i).slot()] |= !gave[i];
     }
     advance(progress.done(position));
   }
@@ -186,19 +189,17 @@ final class Pass {
     return outputs;
   }
 
-  private List<Tensor> takeAll(List<Binding> bindings) {
+  private StepInputs takeAll(List<Binding> bindings) {
     List<@Nullable Tensor> taken = takeEach(bindings);
     List<Tensor> inputs = new ArrayList<>(taken.size());
+    List<@Nullable Tensor> givers = new ArrayList<>(taken.size());
     for (int i = 0; i < taken.size(); i++) {
       Binding binding = bindings.get(i);
       Tensor tensor = Objects.requireNonNull(taken.get(i), binding.name());
-      Tensor renamed = tensor.renamed(binding.name());
-      if (fromStep[binding.slot()]) {
-        calls.handOver().count(tensor, renamed);
-      }
-      inputs.add(renamed);
+      inputs.add(tensor.renamed(binding.name()));
+      givers.add(given[binding.slot()]);
     }
-    return inputs;
+    return new StepInputs(inputs, givers);
   }
 
   /** Takes all of them or, if one cannot be had, none: nobody would give them back. */

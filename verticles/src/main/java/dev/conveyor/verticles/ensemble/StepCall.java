@@ -28,7 +28,7 @@ final class StepCall implements Runnable, ReplyTo.Handler {
   private final StepCalls calls;
   private final PlannedStep step;
   private final int item;
-  private final Supplier<List<Tensor>> inputs;
+  private final Supplier<StepInputs> inputs;
   private final Consumer<List<Tensor>> done;
   private final StepLimit limit;
   private boolean waits;
@@ -47,7 +47,7 @@ final class StepCall implements Runnable, ReplyTo.Handler {
       StepCalls calls,
       PlannedStep step,
       int item,
-      Supplier<List<Tensor>> inputs,
+      Supplier<StepInputs> inputs,
       Consumer<List<Tensor>> done,
       StepLimit limit) {
     this.calls = calls;

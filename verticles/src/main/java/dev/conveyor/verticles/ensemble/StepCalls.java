@@ -111,7 +111,7 @@ final class StepCalls {
    * @param inputs asked for once, when the step is about to run; never if the request is over then
    * @param done gets the outputs, later, unless the request is over
    */
-  void run(PlannedStep step, int item, Supplier<List<Tensor>> inputs, Consumer<List<Tensor>> done) {
+  void run(PlannedStep step, int item, Supplier<StepInputs> inputs, Consumer<List<Tensor>> done) {
     StepCall next =
         new StepCall(this, step, item, inputs, done, ensemble.limits().get(step.index()));
     InferenceException late = late();
@@ -135,7 +135,7 @@ final class StepCalls {
   }
 
   /** Makes a step a request of its model. */
-  ReplyTo infer(PlannedStep step, List<Tensor> inputs, ReplyTo.Handler handler) {
+  ReplyTo infer(PlannedStep step, StepInputs inputs, ReplyTo.Handler handler) {
     long timeoutMicros = call.timeoutMicros();
     if (timeoutMicros > 0) {
       long tookMicros = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - arrivalNs);
@@ -145,18 +145,20 @@ final class StepCalls {
         new InferCall(
             step.model(),
             version(step),
-            inputs,
+            inputs.tensors(),
             call.priority(),
             timeoutMicros,
             deadlines.ofStepsNs(),
             call.tenant(),
-            call.trace());
+            call.trace(),
+            received -> inputs.arrived(received, ensemble.handOver()));
     return gateway.infer(inner, handler);
   }
 
   /** Runs a step on a worker; takes over the inputs. */
-  Future<List<Tensor>> onWorker(Step work, List<Tensor> inputs) {
-    return stage.run(work, inputs, reply, deadlines);
+  Future<List<Tensor>> onWorker(Step work, StepInputs inputs) {
+    inputs.arrived(inputs.tensors(), ensemble.handOver());
+    return stage.run(work, inputs.tensors(), reply, deadlines);
   }
 
   /** Runs work that is none of the steps, on the workers of steps; takes over the inputs. */

@@ -24,6 +24,7 @@ import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.InstanceBoard;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.HandOver;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Context;
@@ -52,6 +53,7 @@ final class ItemsTest {
   private final List<String> givenUp = new ArrayList<>();
   private final Promise<InferenceResponse> answer = Promise.promise();
   private EnsembleRun run;
+  private HandOver handOver;
   private ReplyTo reply;
 
   private final InferenceGateway line =
@@ -178,10 +180,35 @@ final class ItemsTest {
         });
   }
 
+  @Test
+  void shouldCountAsCopiedWhatComesIntoABatchFromAnotherPlace() {
+    onContext(
+        () -> {
+          InferCall first = asked.get(0).call();
+          first.arrived(first.inputs());
+          assertThat(handOver.handedOnBytes()).isEqualTo(16);
+          assertThat(handOver.copiedBytes()).isZero();
+
+          InferCall second = asked.get(1).call();
+          second.arrived(
+              List.of(Requests.tensor("INPUT0", Requests.floats(first.inputs().get(0)))));
+          assertThat(handOver.handedOnBytes()).isEqualTo(32);
+          assertThat(handOver.copiedBytes()).isEqualTo(16);
+
+          // The row of another item, in the same memory.
+          InferCall third = asked.get(2).call();
+          third.arrived(asked.get(3).call().inputs());
+          assertThat(handOver.copiedBytes()).isEqualTo(32);
+          reply.fail(new InferenceException(ErrorCode.CANCELLED, "enough"));
+        });
+    onContext(this::closeInputs);
+  }
+
   private void begin() {
     ServedModel served = served();
     Ensemble ensemble = served.ensemble();
     assertThat(ensemble).isNotNull();
+    handOver = ensemble.handOver();
     InferCall call = new InferCall("e", "", List.of(), 3, 60_000_000, DEADLINE_NS, "line-1");
     StepStage stage = new StepStage(vertx, 1, new CoreBudget(1), stepMemory, Long.MAX_VALUE);
     run = new EnsembleRun(served, ensemble, call, System.nanoTime(), line, stage);

@@ -19,18 +19,26 @@ final class PipelineConfigs {
         step(models.get(1), map("INPUT0", "between"), map("OUTPUT0", "OUTPUT0")));
   }
 
-  /** Decode, squeezenet, top-k. */
-  static JsonObject tagger() {
+  /** Decode to the input of squeezenet, squeezenet on tensors, top-k. */
+  static JsonObject tagger(String classifier) {
     return ensemble(
             8,
             List.of(tensor("image", "TYPE_STRING", 1)),
             List.of(tensor("values", "TYPE_FP32", 5), tensor("classes", "TYPE_INT64", 5)),
-            step("squeezenet", map("data_0", "image"), map("softmaxout_1", "scores")),
+            step("conveyor.decode", map("image", "image"), map("image", "pixels")),
+            step(classifier, map("data_0", "pixels"), map("softmaxout_1", "scores")),
             step(
                 "conveyor.top_k",
                 map("x", "scores"),
                 map("values", "values").put("indices", "classes")))
-        .put("parameters", parameters("step[1].k", "5"));
+        .put(
+            "parameters",
+            parameters("step[0].width", "224")
+                .mergeIn(parameters("step[0].height", "224"))
+                .mergeIn(parameters("step[0].type", "FP32"))
+                .mergeIn(parameters("step[0].mean", "127"))
+                .mergeIn(parameters("step[0].scale", "0.0078125"))
+                .mergeIn(parameters("step[2].k", "5")));
   }
 
   /** Decodes, and answers next to nothing. */

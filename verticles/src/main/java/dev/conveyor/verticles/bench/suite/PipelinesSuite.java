@@ -27,6 +27,7 @@ final class PipelinesSuite implements Suite {
   private static final int[] IN_FLIGHT = {32, 64, 128};
   private static final String PAIR = "pair";
   private static final String TAGGER = "tagger";
+  private static final String CLASSIFIER = "squeezenet_on_tensors";
   private static final List<String> TWINS = List.of("identity_a", "identity_b");
 
   private final Lab lab;
@@ -142,8 +143,8 @@ final class PipelinesSuite implements Suite {
           String.format(
               Locale.ROOT,
               "own client, 8 in flight, the JPEGs of the test data, %d windows each by turns; decode"
-                  + " + squeezenet as one model: %.1f per CPU second; with top-k as an ensemble:"
-                  + " %.1f; %s",
+                  + " + squeezenet as one model: %.1f per CPU second; decode, squeezenet on tensors"
+                  + " and top-k, an ensemble of three steps: %.1f; %s",
               Turns.ROUNDS,
               stage,
               chained,
@@ -178,29 +179,39 @@ final class PipelinesSuite implements Suite {
 
   private Measured copies() throws Exception {
     try (HttpLoad load = HttpLoad.on(lab, server())) {
-      HttpLoad.Figures figures = load.measure(List.of(PAIR), CONCURRENCY).models().get(0);
+      double requests = load.measure(List.of(PAIR), CONCURRENCY).models().get(0).requests();
+      requests += perCpuSecond(load, TAGGER).measure(lab.warmup(), lab.duration()).done();
       String metrics = server().metrics();
-      double handedOn = counter(metrics, "conveyor_ensemble_handed_on_bytes_total");
-      double copied = counter(metrics, "conveyor_ensemble_copied_bytes_total");
-      if (handedOn <= 0) {
-        throw new CannotMeasureException("nothing was handed on from step to step");
+      double copied = 0;
+      StringBuilder all = new StringBuilder();
+      for (String ensemble : List.of(PAIR, TAGGER)) {
+        double handedOn = counter(metrics, "conveyor_ensemble_handed_on_bytes_total", ensemble);
+        double here = counter(metrics, "conveyor_ensemble_copied_bytes_total", ensemble);
+        if (handedOn <= 0) {
+          throw new CannotMeasureException("nothing was handed on in " + ensemble);
+        }
+        copied += here;
+        all.append(
+            String.format(
+                Locale.ROOT,
+                "; %s: %,.0f bytes handed on, %,.0f copied",
+                ensemble,
+                handedOn,
+                here));
       }
       return new Measured(
-          copied / figures.requests(),
-          String.format(
-              Locale.ROOT,
-              "counted where a step's tensor becomes the next step's input: %,.0f bytes handed on,"
-                  + " %,.0f copied; gathering a batch is not counted",
-              handedOn,
-              copied));
+          copied / requests,
+          "a model's batch, or a step, has its input where the step before wrote it, or it is copied"
+              + all
+              + "; gathering a batch is not counted");
     }
   }
 
-  private static double counter(String metrics, String name) {
+  private static double counter(String metrics, String name, String ensemble) {
     Matcher line =
-        Pattern.compile(name + "\\{model=\"" + PAIR + "\"[^}]*} (\\S+)").matcher(metrics);
+        Pattern.compile(name + "\\{model=\"" + ensemble + "\"[^}]*} (\\S+)").matcher(metrics);
     if (!line.find()) {
-      throw new CannotMeasureException("the metrics have no " + name + " of " + PAIR);
+      throw new CannotMeasureException("the metrics have no " + name + " of " + ensemble);
     }
     return Double.parseDouble(line.group(1));
   }
@@ -220,7 +231,11 @@ final class PipelinesSuite implements Suite {
           PipelineConfigs.images(TestRepository.config(8, lab.cores(), 1), "data_0", 224, 224)
               .put("dynamic_batching", new JsonObject()));
       repository.addConfig(PAIR, PipelineConfigs.pair(TWINS));
-      repository.addConfig(TAGGER, PipelineConfigs.tagger());
+      repository.add(
+          CLASSIFIER,
+          lab.modelFile("squeezenet.onnx"),
+          TestRepository.config(8, lab.cores(), 1).put("dynamic_batching", new JsonObject()));
+      repository.addConfig(TAGGER, PipelineConfigs.tagger(CLASSIFIER));
       server = lab.startServer(repository, List.of());
     }
     return server;
