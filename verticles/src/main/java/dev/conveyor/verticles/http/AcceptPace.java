@@ -5,8 +5,14 @@ import io.netty.channel.ChannelHandler.Sharable;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelPipeline;
+import io.netty.channel.EventLoop;
+import io.netty.channel.MaxMessagesRecvByteBufAllocator;
+import io.netty.channel.RecvByteBufAllocator;
 import io.vertx.core.http.HttpConnection;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Accepts few new connections per turn of the event loops that serve them, so that those who are
@@ -24,11 +30,13 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class AcceptPace extends ChannelInboundHandlerAdapter {
 
   private static final String NAME = "conveyor-accept";
-  private static final int AT_ONCE = 4;
+  static final int AT_ONCE = 4;
+
+  private static final long NEXT_TURN_NS = 50_000;
 
   private final AtomicInteger handedOver = new AtomicInteger();
 
-  private AcceptPace() {}
+  AcceptPace() {}
 
   /** Sets the pace of the socket that a connection came by, once; the connection is its first. */
   static synchronized void install(HttpConnection connection) {
@@ -43,16 +51,40 @@ final class AcceptPace extends ChannelInboundHandlerAdapter {
   }
 
   @Override
+  public void handlerAdded(ChannelHandlerContext context) {
+    RecvByteBufAllocator allocator = context.channel().config().getRecvByteBufAllocator();
+    if (allocator instanceof MaxMessagesRecvByteBufAllocator accepts) {
+      accepts.maxMessagesPerRead(AT_ONCE); // some accept that many before they hand any over
+    }
+  }
+
+  @Override
   public void channelRead(ChannelHandlerContext context, Object accepted) {
     Channel listener = context.channel();
     if (handedOver.incrementAndGet() >= AT_ONCE) {
       listener.config().setAutoRead(false);
     }
     context.fireChannelRead(accepted);
-    if (accepted instanceof Channel connection && connection.isRegistered()) {
-      connection.eventLoop().execute(() -> hadItsTurn(listener));
-    } else {
+    EventLoop loop = accepted instanceof Channel connection ? loop(connection) : null;
+    if (loop == null) {
       hadItsTurn(listener);
+    } else {
+      // Tasks that others add are run in the same turn, for up to a second; those that are due
+      // later
+      // are run in one in which connections were read from.
+      Future<?> unused =
+          loop.schedule(() -> hadItsTurn(listener), NEXT_TURN_NS, TimeUnit.NANOSECONDS);
+    }
+  }
+
+  /**
+   * Returns whose connection it is: known as soon as it is handed over, before it is registered.
+   */
+  private static @Nullable EventLoop loop(Channel connection) {
+    try {
+      return connection.eventLoop();
+    } catch (IllegalStateException nobodyTookIt) {
+      return null;
     }
   }
 
