@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -113,7 +114,8 @@ public final class TrialTraffic {
             call.inputs(),
             call.priority(),
             call.timeoutMicros(),
-            call.deadlineNs()),
+            call.deadlineNs(),
+            call.arrival()),
         (response, failure) -> {
           List<Tensor> found = checked && response != null ? share(response.outputs()) : null;
           tell(call.model(), guard, judged(guard, failure, System.nanoTime() - arrivalNs));
@@ -142,7 +144,8 @@ public final class TrialTraffic {
                 copies,
                 lowest(call, STABLE),
                 0,
-                System.nanoTime() + SHADOW_PATIENCE_NS),
+                System.nanoTime() + SHADOW_PATIENCE_NS,
+                null),
             (response, failure) -> {
               Optional<String> verdict = Optional.empty();
               if (response != null) {
@@ -193,7 +196,8 @@ public final class TrialTraffic {
                 copies,
                 lowest(call, candidate(guard)),
                 0,
-                startNs + SHADOW_PATIENCE_NS),
+                startNs + SHADOW_PATIENCE_NS,
+                null),
             (response, failure) -> {
               Optional<String> verdict = judged(guard, failure, System.nanoTime() - startNs);
               if (response != null) {
@@ -304,7 +308,8 @@ public final class TrialTraffic {
       List<Tensor> inputs,
       int priority,
       long timeoutMicros,
-      long deadlineNs) {
+      long deadlineNs,
+      @Nullable Consumer<List<Tensor>> arrival) {
     return new InferCall(
         call.model(),
         version,
@@ -313,7 +318,8 @@ public final class TrialTraffic {
         timeoutMicros,
         deadlineNs,
         call.tenant(),
-        call.trace());
+        call.trace(),
+        arrival);
   }
 
   /** Returns the tensors for another owner; null if one is closed already. */
