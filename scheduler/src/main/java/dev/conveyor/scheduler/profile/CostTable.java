@@ -141,9 +141,11 @@ final class CostTable {
     double atTopNs = atTop(items, ns);
     boolean changed = cost.record(atTopNs);
     if (firstNs[bucket] > 0) {
-      index.add(atTopNs / firstNs[bucket]);
+      index.add(Math.max(1, atTopNs) / firstNs[bucket]);
     }
     added(bucket, cost, changed);
+    // Not by seeds alone: stored ones come with the smallest first.
+    hasFirst[bucket] |= counts[bucket] >= FEW;
     if (changed) {
       relearned++;
       compareOthers(bucket);
@@ -185,8 +187,7 @@ final class CostTable {
     indexThen[bucket] = index.value();
     reducedTo[bucket] = 1;
     if (!hasFirst[bucket]) {
-      firstNs[bucket] = medians[bucket];
-      hasFirst[bucket] = counts[bucket] >= FEW;
+      firstNs[bucket] = Math.max(1, medians[bucket]);
     }
     highest = Math.max(highest, bucket);
     stale |=

@@ -253,6 +253,31 @@ final class CostProfileTest {
   }
 
   @Test
+  void shouldCompareRunsToTheMedianOfStoredOnesAndNotToTheFirstOfThem() {
+    for (int i = 0; i < 16; i++) {
+      profile.seed(1, 500 + 100 * i);
+      profile.seed(8, 8000);
+    }
+    learn(1, 1200, 20);
+    learn(8, 8000, 1);
+    learn(1, 600, 20);
+
+    assertThat(profile.predictNs(8)).isCloseTo(4000, Percentage.withPercentage(10));
+  }
+
+  @Test
+  void shouldSurviveRunsOfNoLength() {
+    learn(8, 8000, 20);
+    learn(1, 0, 40);
+    learn(1, 1000, 20);
+    learn(1, 0, 40);
+
+    assertThat(profile.predictNs(8)).isBetween(0L, 8000L);
+    learn(8, 8000, 20);
+    assertThat(profile.predictNs(8)).isEqualTo(8000);
+  }
+
+  @Test
   void shouldTellConcurrenciesApartOnceTheyVary() {
     learn(1, 1000, 20);
     assertThat(profile.snapshot().byConcurrency()).isEmpty();

@@ -69,9 +69,8 @@ final class AcceptPace extends ChannelInboundHandlerAdapter {
     if (loop == null) {
       hadItsTurn(listener);
     } else {
-      // Tasks that others add are run in the same turn, for up to a second; those that are due
-      // later
-      // are run in one in which connections were read from.
+      // What is added to the tasks of a loop is run in the same turn, for up to a second; what is
+      // due later is run after connections were read from.
       Future<?> unused =
           loop.schedule(() -> hadItsTurn(listener), NEXT_TURN_NS, TimeUnit.NANOSECONDS);
     }

@@ -160,14 +160,15 @@ final class RefusedLane {
       waiting.remove(this); // unless its turn has come
       bytes -= heldBytes;
       heldBytes = 0;
+      if (stopsReading) {
+        stopsReading = false;
+        // Before the parts are passed on: whoever stops to read because of them has the last word.
+        target.channel().config().setAutoRead(true);
+      }
       for (ByteBuf part = held.poll(); part != null; part = held.poll()) {
         target.fireChannelRead(part);
       }
       target.fireChannelReadComplete();
-      if (stopsReading) {
-        stopsReading = false;
-        target.channel().config().setAutoRead(true);
-      }
     }
   }
 }

@@ -67,7 +67,7 @@ final class AcceptPaceTest {
     assertThat(handedOver).hasPositiveValue().hasValueLessThanOrEqualTo(AcceptPace.AT_ONCE);
 
     busy.countDown();
-    all.await();
+    assertThat(all.await(60, TimeUnit.SECONDS)).as("all are served").isTrue();
     assertThat(handedOver).hasValue(CONNECTIONS);
   }
 

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -106,6 +108,26 @@ final class RefusedLaneTest {
     turn();
     assertThat(refused.channel().config().isAutoRead()).isTrue();
     assertThat(refused.channel().inboundMessages()).hasSize(2);
+    refused.channel().releaseInbound();
+  }
+
+  @Test
+  void shouldLeaveAConnectionUnreadIfWhatItSentMadeSomebodyStopReading() {
+    Connection refused = refusedConnection();
+    refused
+        .channel()
+        .pipeline()
+        .addLast(
+            new ChannelInboundHandlerAdapter() {
+              @Override
+              public void channelRead(ChannelHandlerContext context, Object message) {
+                context.channel().config().setAutoRead(false);
+                context.fireChannelRead(message);
+              }
+            });
+    refused.channel().writeInbound(Unpooled.wrappedBuffer(new byte[256 * 1024]));
+    turn();
+    assertThat(refused.channel().config().isAutoRead()).isFalse();
     refused.channel().releaseInbound();
   }
 
