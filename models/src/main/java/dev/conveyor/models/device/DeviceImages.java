@@ -78,7 +78,7 @@ public final class DeviceImages implements AutoCloseable {
     this.kernel = new KernelModule(code(cuda, device), KERNEL, ARGUMENT_BYTES);
     try {
       this.decoder = new JpegDecoder(cuda, pool, stream);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       kernel.close();
       throw e;
     }
@@ -146,7 +146,7 @@ public final class DeviceImages implements AutoCloseable {
       if (refusal == null) {
         launch(config, images.size(), placement, pixels, pitch, target);
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       freeAfter(e, pixels);
       throw e;
     }
@@ -175,7 +175,7 @@ public final class DeviceImages implements AutoCloseable {
     }
   }
 
-  private void freeAfter(RuntimeException failure, long address) {
+  private void freeAfter(Throwable failure, long address) {
     try {
       pool.free(address, stream);
     } catch (CudaException e) {

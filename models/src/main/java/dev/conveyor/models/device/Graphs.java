@@ -52,7 +52,7 @@ final class Graphs {
       cuda.beginCapture(stream);
       try {
         engine.enqueue(slot.items, slot, stream);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         endFailed(stream, e);
         throw e;
       }
@@ -69,7 +69,7 @@ final class Graphs {
   }
 
   /** A stream stays in capture until it is ended, whatever became of it. */
-  private void endFailed(long stream, RuntimeException failure) {
+  private void endFailed(long stream, Throwable failure) {
     try {
       cuda.destroyGraph(cuda.endCapture(stream));
     } catch (CudaException e) {

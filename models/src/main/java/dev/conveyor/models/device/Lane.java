@@ -35,7 +35,7 @@ final class Lane implements ModelExecutor {
     inFlight = true;
     try {
       group.submit(new LaneRun(this, requests));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       inFlight = false;
       throw e;
     }

@@ -119,7 +119,7 @@ final class LaneGroup implements PipelineListener {
   synchronized void submit(LaneRun requests) {
     try {
       instance.submit(requests);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       noteLostPipeline();
       throw e;
     }

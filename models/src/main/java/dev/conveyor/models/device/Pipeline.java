@@ -217,7 +217,7 @@ public final class Pipeline implements AutoCloseable {
     } catch (BudgetExceededException | OutOfMemoryError e) {
       giveBack(slot);
       throw new ExecutionException(Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       // Nothing was enqueued, so there is nothing to wait for.
       if (e instanceof CudaException cause && cause.isSticky()) {
         lost = cause.getMessage();
@@ -229,7 +229,8 @@ public final class Pipeline implements AutoCloseable {
     slot.items = items;
     try {
       enqueue(slot, slot.outputs.address());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // Images may be decoded here, which takes memory of the heap.
       throw failedToEnqueue(slot, e);
     }
     inFlight.add(slot);
@@ -262,14 +263,16 @@ public final class Pipeline implements AutoCloseable {
   }
 
   /** What was enqueued of it still runs: only when it is over the slot can be used again. */
-  private RuntimeException failedToEnqueue(Slot slot, RuntimeException failure) {
+  private RuntimeException failedToEnqueue(Slot slot, Throwable failure) {
     settle(failure);
     giveBack(slot);
-    return failure instanceof InferenceException && lost == null ? failure : failed(failure);
+    return failure instanceof InferenceException refusal && lost == null
+        ? refusal
+        : failed(failure);
   }
 
   /** Waits until nothing runs after a failure, and finds out whether the device is lost. */
-  private void settle(RuntimeException failure) {
+  private void settle(Throwable failure) {
     try {
       if (failure instanceof CudaException e && e.isSticky()) {
         throw e;
@@ -282,12 +285,14 @@ public final class Pipeline implements AutoCloseable {
     }
   }
 
-  private ExecutionException failed(RuntimeException e) {
-    String message = String.valueOf(e.getMessage());
+  private ExecutionException failed(Throwable e) {
+    String message = String.valueOf(e instanceof Error ? e : e.getMessage());
     if (lost != null) {
       return new ExecutionException(Kind.INSTANCE_LOST, message);
     }
-    boolean outOfMemory = e instanceof CudaException cause && cause.isOutOfMemory();
+    boolean outOfMemory =
+        e instanceof OutOfMemoryError
+            || (e instanceof CudaException cause && cause.isOutOfMemory());
     return new ExecutionException(outOfMemory ? Kind.OUT_OF_MEMORY : Kind.RUN, message);
   }
 

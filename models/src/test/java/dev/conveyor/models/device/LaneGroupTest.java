@@ -1,6 +1,7 @@
 package dev.conveyor.models.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
@@ -13,12 +14,14 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -41,15 +44,7 @@ class LaneGroupTest {
     CudaSimulator simulator = Simulators.start("real_time=1 copy_ns=1000 jitter_percent=200");
     BufferPool pinned =
         new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    GpuPlace place =
-        new GpuPlace(
-            simulator.cuda(),
-            Gpus.find(0).usable().get(0),
-            device,
-            host,
-            pinned,
-            spins,
-            (which, why) -> {});
+    GpuPlace place = place(simulator, pinned, spins);
     LaneGroup group =
         new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lanes", false, () -> {});
     List<SimulatedRequest> batch =
@@ -71,6 +66,52 @@ class LaneGroupTest {
 
     assertThat(simulator.violationsAndLeaks()).isEmpty();
     assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  @Test
+  void shouldNotTakeABatchForRunningThatWasNeverSubmitted() {
+    CudaSimulator simulator = Simulators.start("real_time=1 copy_ns=1000");
+    BufferPool pinned =
+        new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
+    GpuPlace place = place(simulator, pinned, false);
+    place.use();
+    LaneGroup group =
+        new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lanes", false, () -> {});
+    List<SimulatedRequest> batch =
+        List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+    List<SimulatedRequest> tooMuch =
+        new AbstractList<>() {
+          @Override
+          public SimulatedRequest get(int index) {
+            return batch.get(index);
+          }
+
+          @Override
+          public int size() {
+            throw new OutOfMemoryError("Java heap space");
+          }
+        };
+    try (ModelExecutor lane = group.newLane()) {
+      assertThatThrownBy(() -> lane.execute(tooMuch)).isInstanceOf(OutOfMemoryError.class);
+      lane.cancel();
+      List<Tensor> outputs = lane.execute(batch).outputs().get(0);
+      assertThat(batch.get(0).isAnsweredBy(outputs)).isTrue();
+      outputs.forEach(Tensor::close);
+    }
+    pinned.close();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  private GpuPlace place(CudaSimulator simulator, BufferPool pinned, boolean spins) {
+    return new GpuPlace(
+        simulator.cuda(),
+        Gpus.find(0).usable().get(0),
+        device,
+        host,
+        pinned,
+        spins,
+        (which, why) -> {});
   }
 
   private static int run(GpuPlace place, ModelExecutor lane, List<SimulatedRequest> batch) {

@@ -75,6 +75,8 @@ class PipelineTest {
       pipeline.submit(requests);
     } catch (ExecutionException e) {
       tally.refused(requests, e);
+    } catch (OutOfMemoryError e) {
+      throw new AssertionError("no batch may end so, which also would end the tests", e);
     }
   }
 
@@ -212,6 +214,37 @@ class PipelineTest {
       assertThat(tally.failures().get(0).kind()).isEqualTo(Kind.RUN);
       assertThat(tally.answered()).isEqualTo(27);
       assertThat(tally.wrong() + tally.unexpected() + tally.outOfOrder()).isZero();
+    }
+    assertThat(simulator.violations()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"copyToDevice", "record", "waitFor", "copyToHost"})
+  void shouldGiveTheSlotBackWhenTheHostHasNoMemoryToEnqueueABatch(String call) {
+    Error full = new OutOfMemoryError("Java heap space");
+    try (SimulatedInstance instance = load(ThrowingCall.in(simulator.cuda(), call, 3, full))) {
+      run(instance.pipeline(), 10);
+      assertThat(tally.failures()).hasSize(1);
+      assertThat(tally.failures().get(0).kind()).isEqualTo(Kind.OUT_OF_MEMORY);
+      assertThat(tally.failures().get(0)).hasMessageContaining("Java heap space");
+      assertThat(tally.answered()).isEqualTo(27);
+      assertThat(instance.pipeline().freeSlots()).isEqualTo(3);
+      assertThat(pinned.leasedBytes()).isZero();
+    }
+    assertThat(simulator.violations()).isEmpty();
+  }
+
+  @Test
+  void shouldFailOneBatchWhenTheHostFailsInAnotherWay() {
+    Error broken = new NoClassDefFoundError("dev/conveyor/Missing");
+    try (SimulatedInstance instance =
+        load(ThrowingCall.in(simulator.cuda(), "copyToDevice", 3, broken))) {
+      run(instance.pipeline(), 10);
+      assertThat(tally.failures()).hasSize(1);
+      assertThat(tally.failures().get(0).kind()).isEqualTo(Kind.RUN);
+      assertThat(tally.failures().get(0))
+          .hasMessageContaining("NoClassDefFoundError: dev/conveyor/Missing");
+      assertThat(tally.answered()).isEqualTo(27);
     }
     assertThat(simulator.violations()).isEmpty();
   }
