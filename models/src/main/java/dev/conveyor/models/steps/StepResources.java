@@ -82,9 +82,15 @@ public final class StepResources {
   /**
    * Counts memory that a step takes by itself while it runs, which closes it.
    *
-   * @throws InferenceException QUEUE_FULL if there is not so much now
+   * @throws InferenceException QUEUE_FULL if there is not so much now, TOO_LARGE if there never is
    */
   public HeapShare count(String what, long bytes) {
+    if (bytes > memory.maxBytes()) {
+      throw new InferenceException(
+          ErrorCode.TOO_LARGE,
+          "'%s' would take %d bytes, there are at most %d for requests"
+              .formatted(what, bytes, memory.maxBytes()));
+    }
     HeapShare share = memory.heapShare();
     if (!share.growTo(bytes)) {
       throw noMemory(memory, what, bytes);

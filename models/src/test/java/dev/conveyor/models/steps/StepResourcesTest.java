@@ -149,13 +149,19 @@ final class StepResourcesTest {
     List<Tensor> kept = resources().run(few, List.of(boxes, scores));
     assertThat(kept.get(3).data().getInt(0)).isEqualTo(5);
     kept.forEach(Tensor::close);
-    assertThatThrownBy(
-            () ->
-                resources()
-                    .run(step("nms", Map.of("max", "10", "score", "0")), List.of(boxes, scores)))
+    try (Tensor held = resources().tensor("held", DataType.UINT8, Shape.of(500))) {
+      assertThat(held.isLeased()).isTrue();
+      assertThatThrownBy(() -> resources().run(few, List.of(boxes, scores)))
+          .isInstanceOfSatisfying(
+              InferenceException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.QUEUE_FULL))
+          .hasMessageStartingWith("no memory for 'candidates', 360 bytes: ");
+    }
+    Step all = step("nms", Map.of("max", "10", "score", "0"));
+    assertThatThrownBy(() -> resources().run(all, List.of(boxes, scores)))
+        .as("to send it again would not help")
         .isInstanceOfSatisfying(
-            InferenceException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.QUEUE_FULL))
-        .hasMessageStartingWith("no memory for 'candidates', 7200 bytes: ");
+            InferenceException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.TOO_LARGE))
+        .hasMessage("'candidates' would take 7200 bytes, there are at most 1000 for requests");
   }
 
   private StepResources resources() {
