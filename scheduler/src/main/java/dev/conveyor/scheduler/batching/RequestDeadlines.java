@@ -4,6 +4,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.InferenceRequest;
+import org.jspecify.annotations.Nullable;
 
 /**
  * When requests for one model must be answered, and what those are told that were not. Immutable.
@@ -35,11 +36,28 @@ record RequestDeadlines(String model, long objectiveNs) {
         : Lane.earlier(request.deadlineNs(), Lane.after(request.arrivalNs(), timeoutNs));
   }
 
-  /** Returns why a request failed that could be answered at {@code byNs} at the earliest. */
+  /** Returns why a request failed that must have been answered by now. */
+  InferenceException passed(InferenceRequest request, long nowNs) {
+    return missed(request, nowNs, null);
+  }
+
+  /**
+   * Returns why a request is refused that could be answered at {@code byNs} at the earliest. Its
+   * time need not be over yet, which the reason tells: an ensemble whose objective is the deadline
+   * of its steps knows by it that a step gave up for that.
+   */
   InferenceException missed(InferenceRequest request, long byNs) {
+    return missed(request, byNs, RefusalReason.DEADLINE);
+  }
+
+  private InferenceException missed(
+      InferenceRequest request, long byNs, @Nullable RefusalReason reason) {
     return Lane.isPast(ownDeadlineNs(request), byNs)
         ? new InferenceException(
-            ErrorCode.DEADLINE_EXCEEDED, "Request deadline passed before it could run")
+            ErrorCode.DEADLINE_EXCEEDED,
+            "Request deadline passed before it could run",
+            reason,
+            InferenceException.UNKNOWN)
         : objectiveMissed(byNs - of(request));
   }
 

@@ -127,7 +127,7 @@ public final class RequestQueue {
     long deadlineNs = deadlineNs(request);
     if (Lane.isPast(deadlineNs, nowNs)) {
       expired++;
-      return deadlines.missed(request, nowNs);
+      return deadlines.passed(request, nowNs);
     }
     int level = level(request);
     Lane lane = lanes[laneOfLevel[level]];
@@ -229,7 +229,9 @@ public final class RequestQueue {
       if (!late && lanes[ownLane].delays()) {
         lanes[ownLane + 1].add(request, lane.enqueuedNs(i), deadlineNs, deadlineNs);
       } else {
-        fail(request, nowNs, late, rejected);
+        InferenceException why =
+            late ? deadlines.passed(request, nowNs) : RequestDeadlines.timedOut();
+        fail(request, why, rejected);
       }
     }
     lane.truncate(kept);
@@ -244,7 +246,7 @@ public final class RequestQueue {
   void dropFirst(long byNs, List<Rejection> rejected) {
     for (Lane lane : lanes) {
       if (lane.size() > 0) {
-        fail(lane.removeFirst(), byNs, true, rejected);
+        failLate(lane.removeFirst(), byNs, rejected);
         return;
       }
     }
@@ -255,18 +257,21 @@ public final class RequestQueue {
     for (Lane lane : lanes) {
       while (lane.size() > 0 && lane.deadlineNs(0) != Lane.NEVER && lane.deadlineNs(0) - byNs < 0) {
         counting.countDropped(1, byNs - lane.deadlineNs(0));
-        fail(lane.removeFirst(), byNs, true, rejected);
+        failLate(lane.removeFirst(), byNs, rejected);
       }
     }
   }
 
-  private void fail(InferenceRequest request, long byNs, boolean late, List<Rejection> rejected) {
+  private void failLate(InferenceRequest request, long byNs, List<Rejection> rejected) {
+    fail(request, deadlines.missed(request, byNs), rejected);
+  }
+
+  private void fail(InferenceRequest request, InferenceException why, List<Rejection> rejected) {
     if (request.replyTo().isDone()) {
       cancelled++;
     } else {
       expired++;
     }
-    InferenceException why = late ? deadlines.missed(request, byNs) : RequestDeadlines.timedOut();
     drop(request, why, rejected);
   }
 

@@ -6,6 +6,7 @@ import static dev.conveyor.scheduler.TestRequests.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.ServiceLevel;
@@ -138,6 +139,11 @@ final class DeadlineBatcherTest {
     batcher.expire(T0 + 2 * MS + 1, rejected);
 
     assertThat(rejected.get(0).failure().code()).isEqualTo(ErrorCode.DEADLINE_EXCEEDED);
+    assertThat(rejected.get(0).failure().reason())
+        .as("3 ms are left, but it would be late")
+        .isEqualTo(RefusalReason.DEADLINE);
+    InferenceRequest over = request().arrivalNs(T0).timeoutMicros(5000).build();
+    assertThat(batcher.offer(over, T0 + 5 * MS).reason()).as("nobody waits for it").isNull();
     assertThat(batcher.offer(request().arrivalNs(T0).build(), T0 + 20 * MS).code())
         .isEqualTo(ErrorCode.OVERLOADED);
     assertThat(batcher.offer(request().arrivalNs(T0).build(), T0 + 20 * MS - 1)).isNull();

@@ -79,14 +79,16 @@ record Deadlines(long clientNs, long timeoutNs, long objectiveNs, long objective
 
   /**
    * Returns the failure of a step as the request's. The step's model knows of one deadline only;
-   * where that is the ensemble's objective, the ensemble is overloaded, and the client may come
-   * again.
+   * where that is the ensemble's objective, and it is over or the model refused the step because it
+   * would be, the ensemble is overloaded, and the client may come again. Another limit, such as the
+   * timeout of the model's own queue, stays what it is.
    */
   InferenceException inSteps(InferenceException failure, long nowNs) {
     boolean byObjective =
         failure.code() == ErrorCode.DEADLINE_EXCEEDED
             && earlier(ownNs(), objectiveNs) == objectiveNs
             && hasObjective()
+            && (isPast(objectiveNs, nowNs) || failure.reason() == RefusalReason.DEADLINE)
             && !isPast(ownNs(), nowNs);
     return byObjective ? missed("or would be: " + failure.getMessage(), nowNs) : failure;
   }

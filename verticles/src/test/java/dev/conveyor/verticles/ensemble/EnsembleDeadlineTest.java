@@ -37,6 +37,16 @@ final class EnsembleDeadlineTest {
       {"parameters": {"test_gate": {"string_value": "%s"}}, "conveyor": {"intra_op_threads": 1}}
       """;
 
+  private static final String HASTY_GATE = "hasty";
+
+  /** Its queue gives up long before any objective here. */
+  private static final String HASTY =
+      """
+      {"parameters": {"test_gate": {"string_value": "%s"}}, "conveyor": {"intra_op_threads": 1},
+       "dynamic_batching": {"default_queue_policy":
+           {"default_timeout_microseconds": 10000}}}
+      """;
+
   @TempDir private static Path dir;
   private static TestServer server;
   private static HttpCalls http;
@@ -49,6 +59,9 @@ final class EnsembleDeadlineTest {
             .unary("held", 1, "Abs", DataType.FP32, "batch", 4)
             .config("negate", ONE_CORE.formatted(""))
             .config("held", ONE_CORE.formatted(GATE))
+            .unary("hasty", 1, "Abs", DataType.FP32, "batch", 4)
+            .config("hasty", HASTY.formatted(HASTY_GATE))
+            .config("promised_hasty", ensemble("hasty", 0, 60_000_000))
             .config("narrow", ensemble("held", 1, 0))
             .config("promised", ensemble("held", 0, 400_000))
             .config("promised_narrow", ensemble("held", 1, 400_000))
@@ -125,6 +138,20 @@ final class EnsembleDeadlineTest {
               "ensemble 'promised': step 1 (model 'held'): the ensemble's latency objective");
       Answer hurried = impatient("promised", 200);
       assertThat(hurried.status()).as("the client's own deadline comes first").isEqualTo(504);
+      gate.open();
+      assertThat(first.join().status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void shouldNotTakeTheTimeoutOfAStepsQueueForItsObjective() throws InterruptedException {
+    try (Gate gate = Gate.shut(HASTY_GATE)) {
+      var first = http.inferAsync("hasty", rowOf("INPUT0"), new byte[0]);
+      gate.awaitArrival();
+      Answer late = http.infer("promised_hasty", row());
+      assertThat(late.status()).as(late::text).isEqualTo(504);
+      assertThat(late.error())
+          .isEqualTo("ensemble 'promised_hasty': step 1 (model 'hasty'): Request timeout expired");
       gate.open();
       assertThat(first.join().status()).isEqualTo(200);
     }
