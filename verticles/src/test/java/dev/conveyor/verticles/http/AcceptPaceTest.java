@@ -64,7 +64,8 @@ final class AcceptPaceTest {
     for (int turn = 0; turn < 100; turn++) {
       server.eventLoop().submit(() -> {}).sync();
     }
-    assertThat(handedOver).hasPositiveValue().hasValueLessThanOrEqualTo(AcceptPace.AT_ONCE);
+    // What is accepted together is handed over together, also if others came before.
+    assertThat(handedOver).hasPositiveValue().hasValueLessThan(2 * AcceptPace.AT_ONCE);
 
     busy.countDown();
     assertThat(all.await(60, TimeUnit.SECONDS)).as("all are served").isTrue();
