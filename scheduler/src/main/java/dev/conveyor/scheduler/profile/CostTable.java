@@ -73,18 +73,7 @@ final class CostTable {
   private double[] medians = new double[1];
   private long[] lastSeen = new long[1];
 
-  /**
-   * Of each size what its first runs took, to which later ones of any size are compared; how all
-   * sizes compared when it ran last; and by how much what is remembered of it was reduced since.
-   */
-  private double[] firstNs = new double[1];
-
-  private boolean[] hasFirst = new boolean[1];
-  private double[] indexThen = new double[1];
-  private double[] reducedTo = new double[1];
-
-  /** What runs lately took relative to the first ones of their sizes. */
-  private final RecentMedian index = new RecentMedian();
+  private final SpeedIndex speed = new SpeedIndex();
 
   /** By level and size, in one array: {@code stride} values of each level. */
   private double[] predicted = {};
@@ -140,12 +129,11 @@ final class CostTable {
     int bucket = SizeBuckets.of(items);
     double atTopNs = atTop(items, ns);
     boolean changed = cost.record(atTopNs);
-    if (firstNs[bucket] > 0) {
-      index.add(Math.max(1, atTopNs) / firstNs[bucket]);
-    }
+    speed.ran(bucket, atTopNs);
     added(bucket, cost, changed);
-    // Not by seeds alone: stored ones come with the smallest first.
-    hasFirst[bucket] |= counts[bucket] >= FEW;
+    if (counts[bucket] >= FEW) {
+      speed.settle(bucket); // not by seeds alone: stored ones come with the smallest first
+    }
     if (changed) {
       relearned++;
       compareOthers(bucket);
@@ -155,18 +143,14 @@ final class CostTable {
   /**
    * One size has changed. Sizes that look too slow to meet a deadline do not run, and so would
    * never show that they have become faster, too: those that were not seen meanwhile are taken to
-   * have changed as much as all that ran since they did, but never to have become slower. If one
-   * has not, three runs tell. All runs are compared to the first of their sizes, so that costs that
-   * go up and down do not reduce it more each time.
+   * have become as much faster as all that ran since they did. If one has not, three runs tell.
    */
   private void compareOthers(int changed) {
     for (int bucket = 0; bucket <= highest; bucket++) {
       if (bucket != changed
           && counts[bucket] > 0
           && lastSeen[bucket] <= samples - SizeCost.FASTER_RUNS) {
-        double reduced = Math.min(1, index.value() / indexThen[bucket]);
-        ring(bucket).scale(reduced / reducedTo[bucket]);
-        reducedTo[bucket] = reduced;
+        ring(bucket).scale(speed.reduce(bucket));
         medians[bucket] = ring(bucket).median();
       }
     }
@@ -184,11 +168,7 @@ final class CostTable {
     counts[bucket] = cost.ring.count();
     medians[bucket] = cost.ring.median();
     lastSeen[bucket] = samples;
-    indexThen[bucket] = index.value();
-    reducedTo[bucket] = 1;
-    if (!hasFirst[bucket]) {
-      firstNs[bucket] = Math.max(1, medians[bucket]);
-    }
+    speed.seen(bucket, medians[bucket]);
     highest = Math.max(highest, bucket);
     stale |=
         atOnce
@@ -292,10 +272,7 @@ final class CostTable {
       counts = Arrays.copyOf(counts, length);
       medians = Arrays.copyOf(medians, length);
       lastSeen = Arrays.copyOf(lastSeen, length);
-      firstNs = Arrays.copyOf(firstNs, length);
-      hasFirst = Arrays.copyOf(hasFirst, length);
-      indexThen = Arrays.copyOf(indexThen, length);
-      reducedTo = Arrays.copyOf(reducedTo, length);
+      speed.grow(length);
     }
     SizeCost cost = costs[bucket];
     if (cost == null) {
