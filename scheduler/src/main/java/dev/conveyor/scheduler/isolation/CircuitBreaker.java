@@ -33,6 +33,11 @@ public final class CircuitBreaker {
     return new CircuitBreaker(true);
   }
 
+  /** Returns true until one that replaces another has had a success. */
+  public boolean isOnTrial() {
+    return onTrial;
+  }
+
   /** Counts a batch; returns true if the instance is to be suspected now. */
   public boolean record(boolean succeeded) {
     failed = failed << 1 & EVERY;

@@ -54,6 +54,15 @@ final class BatchAnswers {
     }
   }
 
+  /** Fails a request whose deadline has passed. */
+  void expire(InferenceRequest request, long nowNs) {
+    if (replies.fail(
+        request.replyTo(),
+        new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired"))) {
+      served.stats().onFailure(ModelStats.Reason.REJECTED, nowNs - request.arrivalNs());
+    }
+  }
+
   /** A part is over. */
   void endPart() {
     replies.flush();

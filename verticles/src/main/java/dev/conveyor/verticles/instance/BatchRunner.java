@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-confined to the instance's thread. Usually a batch is one execution. One that fails is
  * run again in parts, here and at once, so that it keeps its place and its order: see {@link
  * Bisection}. Failures that no success followed may be the instance's: they are told to nobody
- * until it is clear whose they are. Requests that were answered meanwhile, because they were
- * cancelled or their deadline passed, are left out. Inputs that failed lately run alone, and while
- * memory is short batches run in smaller parts.
+ * until it is clear whose they are. Requests that were cancelled, or whose deadline passes
+ * meanwhile, are left out. Inputs that failed lately run alone, and while memory is short batches
+ * run in smaller parts.
  */
 final class BatchRunner {
 
@@ -222,8 +222,32 @@ final class BatchRunner {
         break; // Nothing works: to go on would only take longer.
       }
     }
-    for (InferenceRequest undecided : rest) {
-      blames.add(new Blame(undecided, Result.RESOURCE_FAILED, failure));
+    runAlone(rest);
+  }
+
+  /**
+   * Runs what the searches left undecided one by one: no more runs than if nobody had put them
+   * together. If nothing worked so far, first finds out whether that is the instance's fault.
+   */
+  private void runAlone(List<InferenceRequest> undecided) {
+    if (undecided.isEmpty()) {
+      return;
+    }
+    if (unexplained && isSick.test(describe(failure))) {
+      throw lost();
+    }
+    decided(
+        Decision.BATCH_SPLIT,
+        "several_culprits",
+        "%d requests run alone: %s".formatted(undecided.size(), describe(failure)));
+    for (InferenceRequest request : undecided) {
+      for (InferenceRequest wanted : stillWanted(List.of(request))) {
+        Result result = execute(List.of(wanted));
+        if (result != Result.SUCCEEDED) {
+          blame(wanted, result);
+        }
+      }
+      answers.endPart();
     }
   }
 
@@ -372,14 +396,27 @@ final class BatchRunner {
   }
 
   /** Requests that were cancelled or expired on the way here are not worth computing. */
-  private static List<InferenceRequest> stillWanted(List<InferenceRequest> requests) {
+  private List<InferenceRequest> stillWanted(List<InferenceRequest> requests) {
+    long nowNs = System.nanoTime();
     for (int i = 0; i < requests.size(); i++) {
-      if (requests.get(i).replyTo().isDone()) {
+      if (isOver(requests.get(i), nowNs)) {
         List<InferenceRequest> live = new ArrayList<>(requests);
-        live.removeIf(request -> request.replyTo().isDone());
+        live.removeIf(request -> isOver(request, nowNs));
         return live;
       }
     }
     return requests;
+  }
+
+  private boolean isOver(InferenceRequest request, long nowNs) {
+    if (request.replyTo().isDone()) {
+      return true;
+    }
+    boolean late =
+        request.deadlineNs() != InferenceRequest.NO_DEADLINE && request.deadlineNs() - nowNs <= 0;
+    if (late) {
+      answers.expire(request, nowNs);
+    }
+    return late;
   }
 }

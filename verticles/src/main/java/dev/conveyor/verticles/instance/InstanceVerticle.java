@@ -38,7 +38,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>When a batch fails and nothing shows that its inputs are to blame, it runs a synthetic one. If
  * that fails too it is sick, and says so by refusing the message instead of replying; whatever was
- * not answered then is the scheduler's again. A model without a synthetic batch counts failures.
+ * not answered then is the scheduler's again. It counts failures besides: when they are too many it
+ * is replaced even if the synthetic batch runs, once, before so many inputs are blamed.
  */
 public final class InstanceVerticle extends VerticleBase {
 
@@ -59,6 +60,9 @@ public final class InstanceVerticle extends VerticleBase {
   private volatile @Nullable BatchRunner runner;
   private @Nullable MessageConsumer<Batch> batches;
   private boolean stopped;
+
+  /** The failure of the batch in progress was counted. */
+  private boolean counted;
 
   /**
    * Creates the actor.
@@ -152,6 +156,7 @@ public final class InstanceVerticle extends VerticleBase {
   private void onBatch(Message<Batch> message) {
     Batch batch = message.body();
     BatchOutcome outcome;
+    counted = false;
     try {
       outcome = runner.run(batch, System.nanoTime());
     } catch (Throwable e) {
@@ -162,7 +167,7 @@ public final class InstanceVerticle extends VerticleBase {
       message.fail(SICK, String.valueOf(e.getMessage()));
       return;
     }
-    if (outcome.succeeded()) {
+    if (outcome.succeeded() || outcome.items() > 0) {
       boolean unused = breaker.record(true);
     }
     batch.requests().forEach(InferenceRequest::close);
@@ -170,16 +175,23 @@ public final class InstanceVerticle extends VerticleBase {
     batch.linger().await();
   }
 
-  /** Runs a synthetic batch to tell a sick instance from bad inputs; without one, counts. */
+  /** Runs a synthetic batch to tell a sick instance from bad inputs, and counts. */
   @SuppressWarnings("NullAway") // as above
   private boolean isSick(String failure) {
+    boolean onTrial = breaker.isOnTrial();
+    boolean tripped = !counted && breaker.record(false);
+    counted = true;
     if (!isolation.canProbe()) {
-      return breaker.record(false);
+      return tripped;
     }
     try {
       probe.accept(executor);
     } catch (Throwable e) {
       decidedOnProbe("sick", e.getMessage());
+      return true;
+    }
+    if (tripped && !onTrial && isolation.mayReplaceWell(System.nanoTime())) {
+      decidedOnProbe("failing", "it runs the synthetic batch and nothing else: " + failure);
       return true;
     }
     decidedOnProbe("well", "it is the inputs: " + failure);

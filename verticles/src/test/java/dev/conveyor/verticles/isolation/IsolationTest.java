@@ -17,6 +17,7 @@ import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -40,7 +41,9 @@ final class IsolationTest {
   @BeforeAll
   static void start() {
     TestModels models = new TestModels(dir);
-    for (String model : List.of("batched", "memory", "sick", "hung", "stuck")) {
+    for (String model :
+        List.of(
+            "batched", "several", "late", "failing", "memory", "sick", "hung", "away", "stuck")) {
       models
           .identity(model, 4)
           .config(
@@ -93,6 +96,113 @@ final class IsolationTest {
     answers = batch("batched", 17, Poison.EXCEPTION, 0);
     assertOnlyFails(answers, 17, "chaos: poison in the batch");
     assertThat(next(event -> decision(event, "suspect_isolated"))).isNotNull();
+  }
+
+  @Test
+  void shouldAnswerEveryoneButTheCulpritsWhenThereAreMany() throws Exception {
+    Set<Integer> culprits = Set.of(1, 4, 7, 8, 13, 18, 22, 25, 29, 31);
+    List<Future<float[]>> answers = new ArrayList<>();
+    Future<float[]> first;
+    try (Gate gate = Gate.shut("several")) {
+      first = infer("several", new float[] {1, 2, 3, 4});
+      gate.awaitArrival();
+      for (int i = 0; i < BATCH; i++) {
+        boolean bad = culprits.contains(i);
+        answers.add(infer("several", bad ? row(Poison.EXCEPTION, 0, i) : new float[] {1, 2, 3, i}));
+      }
+      server.awaitQueued("several", BATCH);
+    }
+    TestServer.await(first);
+    for (int i = 0; i < BATCH; i++) {
+      Future<float[]> answer = answers.get(i);
+      if (culprits.contains(i)) {
+        assertThatThrownBy(() -> TestServer.await(answer))
+            .hasMessageContaining("chaos: poison in the batch");
+      } else {
+        assertThat(TestServer.await(answer)).as("request %d", i).containsExactly(1, 2, 3, i);
+      }
+    }
+    next(event -> decision(event, "batch_split") && reason(event, "several_culprits"));
+  }
+
+  @Test
+  void shouldNotRunRequestsAgainWhoseDeadlineHasPassed() throws Exception {
+    Future<float[]> first;
+    List<Future<float[]>> late = new ArrayList<>();
+    List<Future<float[]>> patient = new ArrayList<>();
+    Gate before = Gate.shut("late");
+    first = infer("late", new float[] {1, 2, 3, 4});
+    before.awaitArrival();
+    InferenceClient hasty = InferenceClient.create(server.vertx(), "conveyor", 400);
+    for (int i = 0; i < 8; i++) {
+      patient.add(infer("late", i == 3 ? row(Poison.EXCEPTION, 0, i) : new float[] {1, 2, 3, i}));
+      late.add(infer(hasty, "late", new float[] {1, 2, 3, i}));
+    }
+    server.awaitQueued("late", 16);
+    final long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(400);
+    long executions;
+    try (Gate gate = Gate.shut("late")) {
+      before.open();
+      gate.awaitArrival();
+      executions = inferences("late");
+      while (System.nanoTime() - deadlineNs < 0) {
+        Thread.onSpinWait();
+      }
+    }
+    TestServer.await(first);
+    assertOnlyFails(patient, 3, "chaos: poison in the batch");
+    for (Future<float[]> answer : late) {
+      assertThatThrownBy(() -> TestServer.await(answer)).isInstanceOf(AssertionError.class);
+    }
+    assertThat(inferences("late") - executions)
+        .as("those whose clients had gone were not run again")
+        .isEqualTo(7);
+  }
+
+  @Test
+  void shouldReplaceOnceAnInstanceThatRunsNothingButTheSyntheticBatch() throws Exception {
+    for (int i = 0; i < 12; i++) {
+      float[] bad = row(Poison.EXCEPTION, i, i);
+      assertThatThrownBy(() -> TestServer.await(infer("failing", bad)))
+          .as("request %d", i)
+          .hasMessageContaining("chaos: poison in the batch");
+    }
+    JsonObject probed = next(event -> decision(event, "instance_probed") && !reason(event, "well"));
+    assertThat(probed.getString("reason")).isEqualTo("failing");
+    next(event -> decision(event, "instance_replaced"));
+    assertThat(server.http().get("/v2/models/failing/instances").json().getJsonArray("instances"))
+        .singleElement()
+        .satisfies(
+            line ->
+                assertThat(((JsonObject) line).getInteger("index"))
+                    .as("replaced once")
+                    .isEqualTo(1));
+    assertThat(TestServer.await(infer("failing", new float[] {1, 2, 3, 4})))
+        .containsExactly(1, 2, 3, 4);
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldRefuseRequestsWhenAReplacementDoesNotComeSoon() throws Exception {
+    for (int i = 0; i < 12; i++) {
+      TestServer.await(infer("away", new float[] {1, 2, 3, i}));
+    }
+    try (Gate gate = Gate.shut("away")) {
+      Future<float[]> answer = infer("away", new float[] {5, 6, 7, 8});
+      gate.awaitArrival();
+      gate.awaitArrival(); // The replacement, in its warm-up.
+      assertThatThrownBy(() -> TestServer.await(answer))
+          .as("it does not wait until the replacement is there")
+          .hasMessageContaining("'away' is not ready: an execution runs for");
+      assertThat(next(event -> decision(event, "model_unavailable")).getString("model"))
+          .isEqualTo("away");
+    }
+    next(event -> decision(event, "instance_replaced"));
+    assertThat(TestServer.await(infer("away", new float[] {1, 2, 3, 4})))
+        .containsExactly(1, 2, 3, 4);
+    while (instances("away").contains("HUNG")) {
+      Thread.onSpinWait();
+    }
   }
 
   @Test
@@ -236,8 +346,12 @@ final class IsolationTest {
   }
 
   private static Future<float[]> infer(String model, float[] row) {
+    return infer(InferenceClient.create(server.vertx()), model, row);
+  }
+
+  private static Future<float[]> infer(InferenceClient client, String model, float[] row) {
     Tensor input = Requests.tensor("INPUT0", row);
-    return InferenceClient.create(server.vertx())
+    return client
         .infer(model, List.of(input))
         .map(answer -> Requests.floats(answer.outputs().get(0)));
   }
@@ -247,17 +361,29 @@ final class IsolationTest {
   }
 
   private static long executions(String model) {
+    return statistic(model, "execution_count");
+  }
+
+  private static long inferences(String model) {
+    return statistic(model, "inference_count");
+  }
+
+  private static long statistic(String model, String name) {
     return server
         .http()
         .get("/v2/models/" + model + "/stats")
         .json()
         .getJsonArray("model_stats")
         .getJsonObject(0)
-        .getLong("execution_count");
+        .getLong(name);
   }
 
   private static boolean decision(JsonObject event, String decision) {
     return decision.equals(event.getString("decision"));
+  }
+
+  private static boolean reason(JsonObject event, String reason) {
+    return reason.equals(event.getString("reason"));
   }
 
   private static JsonObject next(Predicate<JsonObject> wanted) throws InterruptedException {
