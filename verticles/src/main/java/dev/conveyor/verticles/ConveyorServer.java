@@ -79,7 +79,7 @@ public final class ConveyorServer {
   private final GpuPlaces gpus;
   private final BufferPool requestMemory;
   private final WorkerExecutor loaders;
-  private final Workers workers = new Workers();
+  private final Workers workers;
   private final CoreBudget cores;
   private final ImageStage images;
   private final StepStage steps;
@@ -112,6 +112,7 @@ public final class ConveyorServer {
     this.gpus = new GpuPlaces(config.devices().gpu(), budget);
     this.requestMemory = new BufferPool(gpus.requestMemory(), config.limits().requestMemoryBytes());
     this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
+    this.workers = new Workers(config.limits().loadTimeout());
     this.cores = new CoreBudget(machine.cores());
     this.images =
         new ImageStage(
@@ -212,6 +213,7 @@ public final class ConveyorServer {
             new CountedEvents(lifecycle, events)),
         budget,
         config.limits().maxQueueSize(),
+        new ModelSupervisor.LoadLimits(machine.loaders(), config.limits().loadTimeout()),
         new ProfileKeeper(
             config.profiles().stored()
                 ? Optional.of(new ProfileStore(ProfileStore.userCache()))

@@ -65,6 +65,8 @@ public record ServerConfig(
    * @param maxHeaderBytes all headers of one HTTP request
    * @param requestMemoryBytes memory of all requests under way
    * @param bodyTimeout longest time that a request may take to arrive
+   * @param loadTimeout longest time that the load of a model, and the start of each of its
+   *     instances, may take
    */
   public record Limits(
       long maxMessageBytes,
@@ -73,10 +75,19 @@ public record ServerConfig(
       int maxConnections,
       int maxHeaderBytes,
       long requestMemoryBytes,
-      Duration bodyTimeout) {
+      Duration bodyTimeout,
+      Duration loadTimeout) {
 
     public static final Limits DEFAULT =
-        new Limits(64L << 20, 50_000_000, 2048, 4096, 16384, 1L << 30, Duration.ofSeconds(60));
+        new Limits(
+            64L << 20,
+            50_000_000,
+            2048,
+            4096,
+            16384,
+            1L << 30,
+            Duration.ofSeconds(60),
+            Duration.ofMinutes(5));
 
     public Limits {
       // Bodies and gRPC messages are counted in ints below the protocols.
@@ -87,6 +98,7 @@ public record ServerConfig(
       Range.require("max_header_bytes", 1024, Integer.MAX_VALUE, maxHeaderBytes);
       Range.require("request_memory_bytes", maxMessageBytes, Long.MAX_VALUE, requestMemoryBytes);
       Range.require("body_timeout_ms", 1, Integer.MAX_VALUE, bodyTimeout.toMillis());
+      Range.require("load_timeout_ms", 1, Integer.MAX_VALUE, loadTimeout.toMillis());
     }
   }
 

@@ -100,7 +100,10 @@ public final class ServerConfigReader {
             : Math.max(message, defaults.requestMemoryBytes()),
         limits.hasBodyTimeoutMs()
             ? Duration.ofMillis(limits.getBodyTimeoutMs())
-            : defaults.bodyTimeout());
+            : defaults.bodyTimeout(),
+        limits.hasLoadTimeoutMs()
+            ? Duration.ofMillis(limits.getLoadTimeoutMs())
+            : defaults.loadTimeout());
   }
 
   private static ServerConfig.Cpu cpu(ServerSettings.Cpu cpu) {

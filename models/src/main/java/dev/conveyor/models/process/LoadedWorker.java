@@ -59,7 +59,7 @@ final class LoadedWorker implements AutoCloseable {
             .putLong(options.budget().availableBytes())
             .putInt(options.parameters().size());
     options.parameters().forEach((key, value) -> message.putString(key).putString(value));
-    Message answer = process.call();
+    Message answer = process.callToLoad();
     try {
       if (answer.type() == MessageType.FAILED) {
         throw failure(answer);
@@ -84,7 +84,7 @@ final class LoadedWorker implements AutoCloseable {
    */
   void prepare(int maxBatchSize) throws WorkerLostException {
     process.begin(MessageType.PREPARE).putInt(maxBatchSize);
-    Message answer = process.call();
+    Message answer = process.callToLoad();
     try {
       if (answer.type() == MessageType.FAILED) {
         throw failure(answer);

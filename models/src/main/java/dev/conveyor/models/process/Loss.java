@@ -17,6 +17,8 @@ public record Loss(Cause cause, String detail) {
     NO_HEARTBEAT,
     /** It said what it must not say. */
     PROTOCOL_ERROR,
+    /** It did not load its model in time. */
+    LOAD_TIMEOUT,
     /** It took more memory than it may. */
     OVER_MEMORY,
     /** Its run took too long, or nobody needs it any more. */

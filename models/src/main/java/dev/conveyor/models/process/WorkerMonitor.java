@@ -28,7 +28,10 @@ final class WorkerMonitor implements AutoCloseable {
             return created;
           });
 
-  WorkerMonitor() {
+  private final long loadLimitMs;
+
+  WorkerMonitor(long loadLimitMs) {
+    this.loadLimitMs = loadLimitMs;
     var unused =
         thread.scheduleWithFixedDelay(this::look, PERIOD_MS, PERIOD_MS, TimeUnit.MILLISECONDS);
     var unusedToo =
@@ -41,14 +44,14 @@ final class WorkerMonitor implements AutoCloseable {
 
   /** Watches a worker until it is gone. */
   void watch(WorkerProcess worker, ProcessLimits limits) {
-    all.add(new Watched(worker, new WorkerWatch(limits, PERIOD_MS, worker.pid())));
+    all.add(new Watched(worker, new WorkerWatch(limits, PERIOD_MS, worker.pid(), loadLimitMs)));
   }
 
   private void look() {
     all.removeIf(watched -> !watched.worker().isAlive());
     for (Watched watched : all) {
       WorkerProcess worker = watched.worker();
-      Loss verdict = watched.watch().look(worker.beats(), worker.residentBytes());
+      Loss verdict = watched.watch().look(worker.beats(), worker.residentBytes(), worker.loading());
       if (verdict != null) {
         worker.kill(verdict);
       }

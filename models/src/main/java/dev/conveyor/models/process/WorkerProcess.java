@@ -43,6 +43,8 @@ final class WorkerProcess implements AutoCloseable {
   private final AtomicReference<@Nullable Loss> verdict = new AtomicReference<>();
   private final CompletableFuture<Loss> lost = new CompletableFuture<>();
   private volatile @Nullable ControlChannel channel;
+  private volatile long loading;
+  private long loads;
 
   private WorkerProcess(
       Process process,
@@ -180,6 +182,21 @@ final class WorkerProcess implements AutoCloseable {
   @SuppressWarnings("NullAway") // nobody has a worker that has not said hello
   ControlChannel begin(MessageType type) {
     return channel.begin(type);
+  }
+
+  /** Returns the number of the step of a load that it is at; 0 if it is at none. */
+  long loading() {
+    return loading;
+  }
+
+  /** As {@link #call()}, for what the watch allows the time of a load. */
+  Message callToLoad() throws WorkerLostException {
+    loading = ++loads;
+    try {
+      return call();
+    } finally {
+      loading = 0;
+    }
   }
 
   /** As {@link #call(long)}, asleep. */

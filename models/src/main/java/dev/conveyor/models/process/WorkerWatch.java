@@ -15,22 +15,32 @@ final class WorkerWatch {
   private final ProcessLimits limits;
   private final long periodMs;
   private final long pid;
+  private final long loadLimitMs;
   private long beats;
   private long silentLooks;
+  private long loading;
+  private long loadingLooks;
 
-  WorkerWatch(ProcessLimits limits, long periodMs, long pid) {
+  /**
+   * Creates the watch of one worker.
+   *
+   * @param loadLimitMs longest that it may take to load its model, and to prepare its executor
+   */
+  WorkerWatch(ProcessLimits limits, long periodMs, long pid, long loadLimitMs) {
     this.limits = limits;
     this.periodMs = periodMs;
     this.pid = pid;
+    this.loadLimitMs = loadLimitMs;
   }
 
   /**
    * Takes one look.
    *
    * @param beatsNow how far the worker has counted; 0 until it runs
+   * @param loadingNow number of the step of its load that it is at; 0 if it is at none
    * @return why it must go, or null
    */
-  @Nullable Loss look(long beatsNow, long residentBytes) {
+  @Nullable Loss look(long beatsNow, long residentBytes, long loadingNow) {
     silentLooks = beatsNow == beats ? silentLooks + 1 : 0;
     beats = beatsNow;
     long silentMs = silentLooks * periodMs;
@@ -39,6 +49,14 @@ final class WorkerWatch {
       return new Loss(
           Loss.Cause.NO_HEARTBEAT,
           "worker process %d gave no sign of life for %d ms".formatted(pid, silentMs));
+    }
+    loadingLooks = loadingNow != 0 && loadingNow == loading ? loadingLooks + 1 : 0;
+    loading = loadingNow;
+    if (loadingLooks * periodMs >= loadLimitMs) {
+      return new Loss(
+          Loss.Cause.LOAD_TIMEOUT,
+          "worker process %d did not load its model within %d ms (limits.load_timeout_ms)"
+              .formatted(pid, loadLimitMs));
     }
     if (limits.memoryBytes() > 0 && residentBytes > limits.memoryBytes()) {
       return new Loss(

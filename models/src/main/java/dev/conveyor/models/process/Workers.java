@@ -5,6 +5,7 @@ import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.process.worker.WorkerMain;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,7 @@ public final class Workers implements AutoCloseable {
 
   private final Path parent;
   private final String mainClass;
+  private final long loadLimitMs;
 
   @GuardedBy("this")
   private @Nullable RuntimeDirectory directory;
@@ -28,9 +30,13 @@ public final class Workers implements AutoCloseable {
   @GuardedBy("this")
   private boolean closed;
 
-  /** Creates it in shared memory, after removing leftovers. */
-  public Workers() {
-    this(RuntimeDirectory.usualParent(), WorkerMain.class.getName());
+  /**
+   * Creates it in shared memory, after removing leftovers.
+   *
+   * @param loadLimit longest that a worker may take to load its model, and to prepare its executor
+   */
+  public Workers(Duration loadLimit) {
+    this(RuntimeDirectory.usualParent(), WorkerMain.class.getName(), loadLimit);
   }
 
   /**
@@ -39,9 +45,10 @@ public final class Workers implements AutoCloseable {
    * @param parent where the directory of this server will be, and those of crashed ones are
    * @param mainClass of the workers
    */
-  Workers(Path parent, String mainClass) {
+  Workers(Path parent, String mainClass, Duration loadLimit) {
     this.parent = parent;
     this.mainClass = mainClass;
+    this.loadLimitMs = loadLimit.toMillis();
     RuntimeDirectory.clean(parent);
   }
 
@@ -71,7 +78,7 @@ public final class Workers implements AutoCloseable {
 
   private synchronized WorkerMonitor monitor() {
     if (monitor == null) {
-      monitor = new WorkerMonitor();
+      monitor = new WorkerMonitor(loadLimitMs);
     }
     return monitor;
   }

@@ -249,7 +249,8 @@ class SchemaTest {
       strings = {
         "{}",
         "{'model_repository': '/models', 'http': {'port': 0}, 'grpc': {'host': '::1'}}",
-        "{'limits': {'max_message_bytes': '1024', 'max_queue_size': 1, 'body_timeout_ms': 1}}",
+        "{'limits': {'max_message_bytes': '1024', 'max_queue_size': 1, 'body_timeout_ms': 1,"
+            + " 'load_timeout_ms': '1'}}",
         "{'tenants': {'max_tracked': 1, 'others': {'weight': 2}, 'named': {'a': {}, 'b': {"
             + "'weight': 0.5, 'quota': {'requests_per_second': 10, 'burst': 1}}}}}",
         "{'devices': {'cpu': {'cores': 2, 'memory_budget_bytes': '0'}, 'gpu': {'min_compute_capability': 8.6}}, 'log_format': 'json'}",
@@ -291,6 +292,7 @@ class SchemaTest {
         "{'event_bus': {'address_prefix': ''}}",
         "{'shutdown_grace_ms': -1}",
         "{'limits': {'body_timeout_ms': 0}}",
+        "{'limits': {'load_timeout_ms': 0}}",
         "{'tenants': {'max_tracked': 0}}",
         "{'tenants': {'gold': {}}}",
         "{'tenants': {'others': {'weight': 0}}}",

@@ -27,7 +27,14 @@ class ServerConfigReaderTest {
     assertThat(config.limits())
         .isEqualTo(
             new ServerConfig.Limits(
-                67_108_864, 50_000_000, 2048, 4096, 16_384, 1_073_741_824, Duration.ofMinutes(1)));
+                67_108_864,
+                50_000_000,
+                2048,
+                4096,
+                16_384,
+                1_073_741_824,
+                Duration.ofMinutes(1),
+                Duration.ofMinutes(5)));
     assertThat(config.tenants()).isEqualTo(Tenants.DEFAULT);
   }
 
@@ -45,7 +52,7 @@ class ServerConfigReaderTest {
               "limits": {
                 "max_message_bytes": 1024, "max_image_pixels": 100, "max_queue_size": 10,
                 "max_connections": 11, "max_header_bytes": 2048, "request_memory_bytes": "4096",
-                "body_timeout_ms": 1500
+                "body_timeout_ms": 1500, "load_timeout_ms": 2500
               },
               "devices": {
                 "cpu": {"cores": 3, "memory_budget_bytes": 123456789012},
@@ -71,7 +78,15 @@ class ServerConfigReaderTest {
                 new ServerConfig.Listener("0.0.0.0", 0),
                 new ServerConfig.Listener("127.0.0.1", 9001),
                 new ServerConfig.Listener("::1", 8002),
-                new ServerConfig.Limits(1024, 100, 10, 11, 2048, 4096, Duration.ofMillis(1500)),
+                new ServerConfig.Limits(
+                    1024,
+                    100,
+                    10,
+                    11,
+                    2048,
+                    4096,
+                    Duration.ofMillis(1500),
+                    Duration.ofMillis(2500)),
                 new ServerConfig.Devices(
                     new ServerConfig.Cpu(3, 123_456_789_012L),
                     new ServerConfig.Gpu(false, 89, 4_294_967_296L, 9, true)),

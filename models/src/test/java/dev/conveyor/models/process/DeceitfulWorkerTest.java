@@ -12,6 +12,7 @@ import dev.conveyor.models.backend.ModelExecutor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,7 +41,8 @@ final class DeceitfulWorkerTest {
   void shouldKillAWorkerThatLies(String lie) throws IOException {
     MemoryBudget budget = new MemoryBudget("CPU", 64L << 20);
     Path file = Files.writeString(dir.resolve("model"), lie);
-    try (Workers workers = new Workers(dir, DeceitfulWorker.class.getName())) {
+    try (Workers workers =
+        new Workers(dir, DeceitfulWorker.class.getName(), Duration.ofMinutes(5))) {
       ProcessBackend backend =
           new ProcessBackend(workers, FaultyBackend.class, "faulty", ProcessLimits.NONE);
       try (LoadedModel model = backend.load(file, Runs.options(budget));

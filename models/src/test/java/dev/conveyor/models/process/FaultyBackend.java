@@ -26,7 +26,8 @@ import org.bytedeco.javacpp.Pointer;
 
 /**
  * Does what the first number of its input says, in whatever process it is; other numbers it gives
- * back. Its model file is a text: one that says {@code crash} kills who loads it.
+ * back. Its model file is a text: one that says {@code crash} kills who loads it, and {@code hang}
+ * never lets go.
  */
 public final class FaultyBackend implements Backend {
 
@@ -56,6 +57,9 @@ public final class FaultyBackend implements Backend {
     }
     if (text.equals("crash")) {
       crash();
+    }
+    if (text.equals("hang")) {
+      hang();
     }
     if (text.equals("bad")) {
       throw new ModelLoadException(file + ": this model is bad");

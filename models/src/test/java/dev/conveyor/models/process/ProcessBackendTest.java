@@ -16,6 +16,7 @@ import dev.conveyor.models.process.worker.WorkerMain;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -34,7 +35,7 @@ final class ProcessBackendTest {
 
   @BeforeEach
   void start() {
-    workers = new Workers(dir, WorkerMain.class.getName());
+    workers = new Workers(dir, WorkerMain.class.getName(), Duration.ofMinutes(5));
     backend = new ProcessBackend(workers, OnnxBackend.class, "onnxruntime", ProcessLimits.NONE);
   }
 

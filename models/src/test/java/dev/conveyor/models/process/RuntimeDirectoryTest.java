@@ -9,6 +9,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -101,7 +102,7 @@ final class RuntimeDirectoryTest {
     public static void main(String[] arguments) throws Exception {
       Path parent = Path.of(arguments[0]);
       Path file = Files.writeString(parent.resolve("model"), "good");
-      Workers workers = new Workers(parent, WorkerMain.class.getName());
+      Workers workers = new Workers(parent, WorkerMain.class.getName(), Duration.ofMinutes(5));
       LoadedModel model =
           new ProcessBackend(workers, FaultyBackend.class, "faulty", ProcessLimits.NONE)
               .load(file, Runs.options(new MemoryBudget("CPU", 64L << 20)));

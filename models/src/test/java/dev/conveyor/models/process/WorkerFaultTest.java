@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ExecutionException.Kind;
+import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
@@ -17,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -41,7 +43,7 @@ final class WorkerFaultTest {
 
   @BeforeEach
   void start() throws IOException {
-    workers = new Workers(dir, WorkerMain.class.getName());
+    workers = new Workers(dir, WorkerMain.class.getName(), Duration.ofMinutes(5));
     backend = new ProcessBackend(workers, FaultyBackend.class, "faulty", QUICK);
     file = Files.writeString(dir.resolve("model"), "good");
   }
@@ -50,6 +52,18 @@ final class WorkerFaultTest {
   void stop() {
     workers.close();
     assertThat(budget.reservedBytes()).as("everything is returned").isZero();
+  }
+
+  @Test
+  void shouldGiveUpALoadThatDoesNotEnd() throws IOException {
+    Files.writeString(file, "hang");
+    try (Workers impatient = new Workers(dir, WorkerMain.class.getName(), Duration.ofMillis(500))) {
+      ProcessBackend hanging = new ProcessBackend(impatient, FaultyBackend.class, "faulty", QUICK);
+      assertThatThrownBy(() -> hanging.load(file, new LoadOptions("m/1", 1, budget, Map.of())))
+          .isInstanceOf(ModelLoadException.class)
+          .hasMessageContaining("did not load its model within 500 ms");
+    }
+    assertThat(ProcessHandle.current().children()).isEmpty();
   }
 
   @Test

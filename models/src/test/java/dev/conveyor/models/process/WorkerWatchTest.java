@@ -16,15 +16,16 @@ final class WorkerWatchTest {
           ProcessLimits.of(
               new ProcessIsolation(LIMIT_BYTES, 0, "", Duration.ofSeconds(1)), List.of()),
           100,
-          4711);
+          4711,
+          2000);
 
   @Test
   void shouldBearSilenceUpToTheTimeoutAndNotLonger() {
-    assertThat(watch.look(7, 0)).isNull();
+    assertThat(watch.look(7, 0, 0)).isNull();
     for (int i = 1; i < 10; i++) {
-      assertThat(watch.look(7, 0)).as("%d ms", i * 100).isNull();
+      assertThat(watch.look(7, 0, 0)).as("%d ms", i * 100).isNull();
     }
-    Loss loss = watch.look(7, 0);
+    Loss loss = watch.look(7, 0, 0);
     assertThat(loss.cause()).isEqualTo(Loss.Cause.NO_HEARTBEAT);
     assertThat(loss.detail()).contains("4711").contains("1000 ms");
   }
@@ -32,21 +33,41 @@ final class WorkerWatchTest {
   @Test
   void shouldForgetSilenceWithEverySignOfLife() {
     for (int i = 0; i < 100; i++) {
-      assertThat(watch.look(i / 9, 0)).isNull();
+      assertThat(watch.look(i / 9, 0, 0)).isNull();
     }
   }
 
   @Test
   void shouldGiveAProcessThatStartsLonger() {
     for (int i = 1; i < 600; i++) {
-      assertThat(watch.look(0, 0)).isNull();
+      assertThat(watch.look(0, 0, 0)).isNull();
     }
-    assertThat(watch.look(0, 0).cause()).isEqualTo(Loss.Cause.NO_HEARTBEAT);
+    assertThat(watch.look(0, 0, 0).cause()).isEqualTo(Loss.Cause.NO_HEARTBEAT);
   }
 
   @Test
   void shouldBearMemoryUpToTheLimitAndNotMore() {
-    assertThat(watch.look(1, LIMIT_BYTES)).isNull();
-    assertThat(watch.look(2, LIMIT_BYTES + 1).cause()).isEqualTo(Loss.Cause.OVER_MEMORY);
+    assertThat(watch.look(1, LIMIT_BYTES, 0)).isNull();
+    assertThat(watch.look(2, LIMIT_BYTES + 1, 0).cause()).isEqualTo(Loss.Cause.OVER_MEMORY);
+  }
+
+  @Test
+  void shouldBearEveryStepOfALoadUpToTheLimitAndNotLonger() {
+    for (int step = 1; step <= 2; step++) {
+      for (int i = 0; i < 20; i++) {
+        assertThat(watch.look(100 * step + i, 0, step))
+            .as("step %d, %d ms", step, i * 100)
+            .isNull();
+      }
+    }
+    for (int i = 0; i < 100; i++) {
+      assertThat(watch.look(300 + i, 0, 0)).as("serves").isNull();
+    }
+    for (int i = 0; i < 20; i++) {
+      assertThat(watch.look(400 + i, 0, 3)).isNull();
+    }
+    Loss loss = watch.look(500, 0, 3);
+    assertThat(loss.cause()).isEqualTo(Loss.Cause.LOAD_TIMEOUT);
+    assertThat(loss.detail()).contains("4711").contains("2000 ms").contains("load_timeout_ms");
   }
 }

@@ -7,7 +7,6 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
-import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.Warmup;
@@ -21,10 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes an instance's executor and runs the configured warm-ups on it before it takes requests.
- * Without any, models of fixed shapes run one item of zeros, so that the first client does not pay
- * for the first run; a model that does not like zeros is served all the same. Called on the
- * instance's thread.
+ * Runs the configured warm-ups on an instance's executor before it takes requests. Without any,
+ * models of fixed shapes run one item of zeros, so that the first client does not pay for the first
+ * run; a model that does not like zeros is served all the same. Called on the instance's thread.
  */
 public final class Warmups {
 
@@ -35,7 +33,7 @@ public final class Warmups {
   private Warmups() {}
 
   /**
-   * Returns a warm executor; the caller closes it.
+   * Warms an executor up and returns it; the caller closes it, unless this fails.
    *
    * @param files with the data of the warm-ups, by the name in the configuration
    * @param isolation told whether the batch of {@link #probe} runs
@@ -43,8 +41,7 @@ public final class Warmups {
    *     have run
    */
   public static ModelExecutor run(
-      ServedModel served, LoadedModel weights, Map<String, Path> files, Isolation isolation) {
-    ModelExecutor executor = weights.newExecutor(served.config().maxBatchSize());
+      ServedModel served, ModelExecutor executor, Map<String, Path> files, Isolation isolation) {
     try {
       if (served.config().warmups().isEmpty()) {
         runZeros(served, executor, isolation);

@@ -4,7 +4,6 @@ import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.supervisor.Deployer.Deployment;
 import io.vertx.core.Future;
-import io.vertx.core.WorkerExecutor;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>While others are served, loads take turns, so that those feel no more than one load, and so
  * that room that was made for one is not given to another. A load whose model does not fit has
- * {@link Residents} evict others first. At start, loads go side by side and evict nobody.
+ * {@link Residents} evict others first. At start, loads go side by side and evict nobody. A load
+ * that does not end is given up by {@link TimedLoads}, so that it holds up the others no longer.
  *
  * <p>Thread-confined to the supervisor's context.
  */
@@ -27,15 +27,15 @@ final class BringUp {
   /** A load finds out on the way what it needs; so often it may make more room. */
   private static final int MAX_ATTEMPTS = 4;
 
-  private final WorkerExecutor loaders;
+  private final TimedLoads loads;
   private final ModelLoader loader;
   private final Deployer deployer;
   private final Residents residents;
   private Future<?> turn = Future.succeededFuture();
   private long deployments;
 
-  BringUp(WorkerExecutor loaders, ModelLoader loader, Deployer deployer, Residents residents) {
-    this.loaders = loaders;
+  BringUp(TimedLoads loads, ModelLoader loader, Deployer deployer, Residents residents) {
+    this.loads = loads;
     this.loader = loader;
     this.deployer = deployer;
     this.residents = residents;
@@ -59,10 +59,14 @@ final class BringUp {
     }
     return inTurn(
         () ->
-            loaders
-                .executeBlocking(() -> loader.survey(name, configJson), false)
+            survey(name, configJson)
                 .compose(
                     survey -> withRoom(name, configJson, survey.expectedBytes(), takeOver, 1)));
+  }
+
+  /** Looks at a model; see {@link ModelLoader#survey}. */
+  Future<Survey> survey(String name, @Nullable String configJson) {
+    return loads.run(name, () -> loader.survey(name, configJson), survey -> {});
   }
 
   private static boolean isOutOfBudget(Throwable failure) {
@@ -107,8 +111,11 @@ final class BringUp {
     residents.onLoading(name);
     final long start = System.nanoTime();
     long deployment = ++deployments;
-    return loaders
-        .executeBlocking(() -> loader.load(name, configJson, deployment, serving), false)
+    return loads
+        .run(
+            name,
+            () -> loader.load(name, configJson, deployment, serving),
+            versions -> versions.forEach(version -> version.weights().close()))
         .map(versions -> continuing(name, versions))
         .compose(deployer::deployAll)
         .compose(

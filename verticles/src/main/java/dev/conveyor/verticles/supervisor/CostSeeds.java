@@ -1,7 +1,10 @@
 package dev.conveyor.verticles.supervisor;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.memory.ThreadPriority;
+import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerCommand;
@@ -12,6 +15,7 @@ import dev.conveyor.verticles.profile.ProfileKeeper.Seeds;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,6 +41,34 @@ final class CostSeeds {
   /** What an instance leaves behind when it is warm; its deployment comes after. */
   static final class Warm {
     volatile Seeds seeds = Seeds.NONE;
+
+    @GuardedBy("this")
+    private @Nullable ModelExecutor executor;
+
+    @GuardedBy("this")
+    private boolean cancelled;
+
+    private synchronized ModelExecutor begin(ModelExecutor made) {
+      executor = made;
+      if (cancelled) {
+        made.cancel();
+      }
+      return made;
+    }
+
+    /** Asks a warm-up that takes too long to end. From any thread. */
+    synchronized void cancel() {
+      cancelled = true;
+      if (executor != null) {
+        executor.cancel();
+      }
+    }
+
+    private synchronized void requireWanted() {
+      if (cancelled) {
+        throw new ModelLoadException("its warm-up was told to end");
+      }
+    }
   }
 
   /**
@@ -56,15 +88,17 @@ final class CostSeeds {
     LoadedVersion version = crew.version;
     ServedModel served = version.served();
     final long startNs = System.nanoTime();
+    LoadedModel weights = version.weights().on(version.plan().device(slot));
     ModelExecutor executor =
         Warmups.run(
             served,
-            version.weights().on(version.plan().device(slot)),
+            warm.begin(weights.newExecutor(served.config().maxBatchSize())),
             version.warmupFiles(),
             crew.isolation);
     if (index == 0) {
       final long warmNs = System.nanoTime();
       try {
+        warm.requireWanted();
         warm.seeds = profiles.warmUp(served, executor, version.profileKey(), serving);
       } catch (RuntimeException | Error e) {
         executor.close();

@@ -36,6 +36,9 @@ final class Crew {
   private boolean started;
   private int nextIndex;
   private boolean disbanded;
+  private int arrivals;
+  private String givenUpFor = "";
+  private String lossReason = "";
 
   Crew(LoadedVersion version, Isolation isolation) {
     this.version = version;
@@ -93,7 +96,41 @@ final class Crew {
 
   void add(Member member) {
     members.put(member.index(), member);
+    arrivals++;
+    givenUpFor = "";
     board().put(new Line(member.index(), member.slot(), State.READY, ""));
+  }
+
+  /** Returns how many instances have come up so far. */
+  int arrivals() {
+    return arrivals;
+  }
+
+  /** Notes why there is one instance less. */
+  void lossReason(String reason) {
+    lossReason = reason;
+  }
+
+  /** Returns why there is one instance less, the last time. */
+  String lossReason() {
+    return lossReason;
+  }
+
+  /** Notes that nobody waits for an instance any more; returns false if the reason is known. */
+  boolean giveUp(String reason) {
+    boolean news = !reason.equals(givenUpFor);
+    givenUpFor = reason;
+    return news;
+  }
+
+  /** Notes a thread that does not come back from starting an instance. */
+  void hangs(int slot) {
+    hung[slot]++;
+  }
+
+  /** Such a thread is back. */
+  void cameBack(int slot) {
+    hung[slot]--;
   }
 
   /** Takes an instance out of those that work; null if it is not among them. */

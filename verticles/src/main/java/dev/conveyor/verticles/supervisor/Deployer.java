@@ -3,6 +3,7 @@ package dev.conveyor.verticles.supervisor;
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.scheduler.SchedulerCommand;
@@ -17,7 +18,9 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.eventbus.DeliveryOptions;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,6 +40,9 @@ final class Deployer {
   private static final DeliveryOptions CONTROL =
       new DeliveryOptions().setLocalOnly(true).setSendTimeout(10 * 60_000L);
 
+  /** A model gets no further deployment while so many have threads that do not come back. */
+  private static final int MOST_STUCK = 4;
+
   /** One running version. */
   record Deployment(
       ServedModel served,
@@ -53,6 +59,7 @@ final class Deployer {
   private final int maxQueueSize;
   private final ProfileSaver saver;
   private final InstanceScaling scaling;
+  private final Map<String, Integer> stuck = new HashMap<>();
 
   Deployer(
       Vertx vertx,
@@ -60,6 +67,7 @@ final class Deployer {
       WorkerExecutor loaders,
       MemoryBudget budget,
       int maxQueueSize,
+      long startLimitMs,
       ProfileKeeper profiles,
       IsolationLog log,
       SupervisorEvents events) {
@@ -70,7 +78,7 @@ final class Deployer {
     this.maxQueueSize = maxQueueSize;
     this.saver = new ProfileSaver(vertx, context, loaders, profiles);
     CostSeeds costs = new CostSeeds(vertx, profiles);
-    this.keeper = new InstanceKeeper(vertx, context, log, costs);
+    this.keeper = new InstanceKeeper(vertx, context, log, costs, startLimitMs);
     this.scaling = new InstanceScaling(vertx, context, keeper, budget, events);
   }
 
@@ -125,6 +133,7 @@ final class Deployer {
             served.config().extensions().serviceLevel(),
             served.config().extensions().hedging());
     return control(new SchedulerCommand.AddModel(plan, served.door().load()))
+        .compose(v -> requireFewStuck(served.name()))
         .compose(v -> keeper.start(crew))
         .onSuccess(
             v -> {
@@ -151,9 +160,26 @@ final class Deployer {
               Future<?> closed =
                   allLeft.eventually(
                       () -> loaders.executeBlocking(() -> close(old.weights()), false));
-              return allLeft.isComplete() ? closed : Future.succeededFuture();
+              if (allLeft.isComplete()) {
+                return closed;
+              }
+              String name = old.served().name();
+              stuck.merge(name, 1, Integer::sum);
+              closed.onComplete(
+                  v -> stuck.compute(name, (n, before) -> before == 1 ? null : before - 1));
+              return Future.succeededFuture();
             })
         .onFailure(e -> LOG.warn("retiring {}: {}", old.served().key(), e.getMessage()));
+  }
+
+  private Future<Void> requireFewStuck(String name) {
+    int threads = stuck.getOrDefault(name, 0);
+    return threads < MOST_STUCK
+        ? Future.succeededFuture()
+        : Future.failedFuture(
+            new ModelLoadException(
+                "%d earlier deployments of it have threads that do not come back"
+                    .formatted(threads)));
   }
 
   /** Completes when nobody is on the way from the catalog to the scheduler any more. */

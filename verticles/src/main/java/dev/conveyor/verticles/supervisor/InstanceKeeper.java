@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.HedgeDecision;
 import dev.conveyor.scheduler.InstanceLost;
@@ -16,6 +17,7 @@ import dev.conveyor.verticles.isolation.Decision;
 import dev.conveyor.verticles.isolation.IsolationLog;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.Message;
@@ -42,7 +44,7 @@ final class InstanceKeeper {
   private static final int MOST_HUNG = 4;
 
   /** Requests wait so long for a replacement; if it comes later they are refused at once. */
-  private static final long PATIENCE_NS = 2_000_000_000L;
+  private static final long PATIENCE_MS = 2_000;
 
   private static final long LOOK_AGAIN_MS = 1000;
 
@@ -56,14 +58,22 @@ final class InstanceKeeper {
   private final Context context;
   private final IsolationLog log;
   private final CostSeeds costs;
+  private final long startLimitMs;
   private final Map<String, Crew> crews = new HashMap<>();
   private final List<MessageConsumer<?>> consumers;
 
-  InstanceKeeper(Vertx vertx, Context context, IsolationLog log, CostSeeds costs) {
+  /**
+   * Creates the keeper.
+   *
+   * @param startLimitMs longest that an instance may take to come up
+   */
+  InstanceKeeper(
+      Vertx vertx, Context context, IsolationLog log, CostSeeds costs, long startLimitMs) {
     this.vertx = vertx;
     this.context = context;
     this.log = log;
     this.costs = costs;
+    this.startLimitMs = startLimitMs;
     this.consumers =
         List.of(
             vertx.eventBus().<InstanceLost>localConsumer(Addresses.LOST, this::onLost),
@@ -138,25 +148,62 @@ final class InstanceKeeper {
             breaker);
     Future<String> deployed =
         vertx.deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index));
-    crew.busy(deployed);
-    return deployed.compose(
-        id -> {
-          if (crew.isDisbanded()) {
-            return vertx.undeploy(id);
-          }
-          crew.add(new Crew.Member(index, slot, id, instance));
-          return costs
-              .seed(served, version.plan().device(slot), warm)
-              .compose(
-                  v ->
-                      control(
-                          new SchedulerCommand.InstanceReady(
-                              new InstanceRef(
-                                  served.key(),
-                                  index,
-                                  version.plan().device(slot),
-                                  version.plan().threads()))));
-        });
+    return inTime(crew, slot, warm, deployed)
+        .compose(
+            id -> {
+              crew.add(new Crew.Member(index, slot, id, instance));
+              return costs
+                  .seed(served, version.plan().device(slot), warm)
+                  .compose(
+                      v ->
+                          control(
+                              new SchedulerCommand.InstanceReady(
+                                  new InstanceRef(
+                                      served.key(),
+                                      index,
+                                      version.plan().device(slot),
+                                      version.plan().threads()))));
+            });
+  }
+
+  /**
+   * Returns the deployment of an instance that came up in time and is wanted still. One that did
+   * not is asked to end; its thread counts as one that hangs until it does.
+   */
+  private Future<String> inTime(Crew crew, int slot, CostSeeds.Warm warm, Future<String> deployed) {
+    Promise<String> inTime = Promise.promise();
+    boolean[] late = {false};
+    long timer =
+        vertx.setTimer(
+            startLimitMs,
+            id -> {
+              late[0] = true;
+              crew.hangs(slot);
+              warm.cancel();
+              inTime.fail(
+                  new ModelLoadException(
+                      "an instance did not start within %d ms (limits.load_timeout_ms)"
+                          .formatted(startLimitMs)));
+            });
+    crew.busy(
+        deployed.transform(
+            done -> {
+              vertx.cancelTimer(timer);
+              if (late[0]) {
+                crew.cameBack(slot);
+              }
+              boolean wanted = done.succeeded() && !late[0] && !crew.isDisbanded();
+              if (wanted) {
+                inTime.complete(done.result());
+                return Future.succeededFuture();
+              }
+              inTime.tryFail(
+                  done.failed()
+                      ? done.cause()
+                      : new ModelLoadException("it is not wanted any more"));
+              return done.succeeded() ? vertx.undeploy(done.result()) : Future.succeededFuture();
+            }));
+    return inTime.future();
   }
 
   private void onRetry(Message<RetryDecision> message) {
@@ -222,15 +269,26 @@ final class InstanceKeeper {
             crew.board().remove(member.index());
           }
         });
+    if (!crew.hasMembers()) {
+      int before = crew.arrivals();
+      vertx.setTimer(
+          PATIENCE_MS,
+          id -> {
+            if (crew.arrivals() == before) {
+              giveUpIfEmpty(crew);
+            }
+          });
+    }
     replaceLater(crew, member, lost.detail());
   }
 
   private void replaceLater(Crew crew, Crew.Member lost, String reason) {
+    crew.lossReason(reason);
     long waitNs =
         crew.backoff(lost.slot())
             .onFailure(System.nanoTime(), ThreadLocalRandom.current().nextDouble());
-    if (waitNs > PATIENCE_NS || crew.hung(lost.slot()) >= MOST_HUNG) {
-      giveUpIfEmpty(crew, reason);
+    if (waitNs > PATIENCE_MS * 1_000_000 || crew.hung(lost.slot()) >= MOST_HUNG) {
+      giveUpIfEmpty(crew);
     }
     if (waitNs == 0) {
       replace(crew, lost);
@@ -261,6 +319,9 @@ final class InstanceKeeper {
             })
         .onFailure(
             failure -> {
+              if (crew.isDisbanded()) {
+                return;
+              }
               String reason = String.valueOf(failure.getMessage());
               decided(crew, Decision.INSTANCE_QUARANTINED, "replacement_failed", reason);
               crew.board().put(new Line(lost.index(), lost.slot(), State.QUARANTINED, reason));
@@ -268,8 +329,9 @@ final class InstanceKeeper {
             });
   }
 
-  private void giveUpIfEmpty(Crew crew, String reason) {
-    if (!crew.hasMembers()) {
+  private void giveUpIfEmpty(Crew crew) {
+    String reason = crew.lossReason();
+    if (!crew.hasMembers() && !crew.isDisbanded() && crew.giveUp(reason)) {
       decided(crew, Decision.MODEL_UNAVAILABLE, "no_instance", reason);
       control(new SchedulerCommand.GiveUp(crew.version.served().key(), reason));
     }

@@ -18,6 +18,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -40,6 +41,14 @@ import org.jspecify.annotations.Nullable;
  * Residents}, and requests that wait are with {@link ColdStarts}.
  */
 public final class ModelSupervisor implements RepositoryControl, ModelActivator {
+
+  /**
+   * What loads are allowed.
+   *
+   * @param atOnce how many run at the same time, at start
+   * @param timeout longest that a load, and the start of each instance, may take
+   */
+  public record LoadLimits(int atOnce, Duration timeout) {}
 
   private final Context context;
   private final WorkerExecutor loaders;
@@ -78,6 +87,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
       SupervisorEvents events,
       MemoryBudget budget,
       int maxQueueSize,
+      LoadLimits loadLimits,
       ProfileKeeper profiles,
       IsolationLog log) {
     this.context = context;
@@ -87,9 +97,23 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     this.events = events;
     this.budget = budget;
     this.deployer =
-        new Deployer(vertx, context, loaders, budget, maxQueueSize, profiles, log, events);
+        new Deployer(
+            vertx,
+            context,
+            loaders,
+            budget,
+            maxQueueSize,
+            loadLimits.timeout().toMillis(),
+            profiles,
+            log,
+            events);
     this.residents = new Residents(vertx, budget, changes::isBusy, this::evict);
-    this.bringUp = new BringUp(loaders, loader, deployer, residents);
+    this.bringUp =
+        new BringUp(
+            new TimedLoads(vertx, loadLimits.atOnce(), loadLimits.timeout().toMillis()),
+            loader,
+            deployer,
+            residents);
     this.fileLoads = new FileLoads(loaders, loader, this::forgetIfGone);
     this.ensembles =
         new EnsembleKeeper(context, loaders, loader.ensembles(catalog), catalog, events);
@@ -143,8 +167,8 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   private Future<Void> begin(String name) {
-    return loaders
-        .executeBlocking(() -> loader.survey(name, null), false)
+    return bringUp
+        .survey(name, null)
         .transform(
             surveyed -> {
               Survey survey = surveyed.result();

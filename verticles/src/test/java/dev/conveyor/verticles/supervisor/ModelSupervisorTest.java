@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.supervisor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.models.DataType;
@@ -244,6 +245,30 @@ final class ModelSupervisorTest {
     }
     assertThat(server.server().budget().holders()).isEmpty();
     TestServer.await(server.vertx().close());
+  }
+
+  @Test
+  void shouldLoadOtherModelsWhenAnInstanceOfOneDoesNotComeUp() throws Exception {
+    models.identity("other", 4).config("simple", GATED);
+    JsonObject limits = new JsonObject().put("load_timeout_ms", 5000);
+    try (TestServer server = TestServer.start(models, new JsonObject().put("limits", limits))) {
+      long reserved = server.server().budget().reservedBytes();
+      try (Gate gate = Gate.shut("g")) {
+        Future<Void> stuck = server.server().repository().load("simple", GATED);
+        gate.awaitArrival(); // its warm-up
+        Answer other = server.http().post("/v2/repository/models/other/load", "");
+        assertThat(other.status()).as(other::text).isEqualTo(200);
+        assertThatThrownBy(() -> TestServer.await(stuck))
+            .hasMessageContaining("did not start within 5000 ms (limits.load_timeout_ms)");
+      }
+      assertServes(server);
+      while (server.server().budget().reservedBytes() != reserved) {
+        Thread.onSpinWait(); // What it held goes when its thread is back.
+      }
+      TestServer.await(server.server().repository().load("simple", GATED));
+      assertServes(server);
+      server.assertIdle();
+    }
   }
 
   private static Answer post(TestServer server, String verb) {
