@@ -220,7 +220,14 @@ public final class ConveyorServer {
                 : Optional.empty(),
             config.profiles().warmup(),
             NanoClock.SYSTEM),
-        journal);
+        journal,
+        this::trim);
+  }
+
+  /** Gives back what the requests of a model that has left needed at once, at most. */
+  private void trim() {
+    requestMemory.trim();
+    HostMemory.trim();
   }
 
   /** Opens the ports, then loads the models. Completes when every load has ended, well or not. */

@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.supervisor;
 
-import dev.conveyor.memory.HostMemory;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
@@ -56,6 +55,7 @@ final class Deployer {
   private final WorkerExecutor loaders;
   private final InstanceKeeper keeper;
   private final IsolationLog log;
+  private final Runnable trim;
   private final int maxQueueSize;
   private final ProfileSaver saver;
   private final InstanceScaling scaling;
@@ -70,11 +70,13 @@ final class Deployer {
       long startLimitMs,
       ProfileKeeper profiles,
       IsolationLog log,
-      SupervisorEvents events) {
+      SupervisorEvents events,
+      Runnable trim) {
     this.vertx = vertx;
     this.context = context;
     this.loaders = loaders;
     this.log = log;
+    this.trim = trim;
     this.maxQueueSize = maxQueueSize;
     this.saver = new ProfileSaver(vertx, context, loaders, profiles);
     CostSeeds costs = new CostSeeds(vertx, profiles);
@@ -189,9 +191,9 @@ final class Deployer {
     return empty.future();
   }
 
-  private static @Nullable Void close(LoadedModel weights) {
+  private @Nullable Void close(LoadedModel weights) {
     weights.close();
-    HostMemory.trim();
+    trim.run();
     return null;
   }
 

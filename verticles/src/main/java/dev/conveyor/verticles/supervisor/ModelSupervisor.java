@@ -77,6 +77,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
    * @param budget ledger of the device, whose name is that of the device in the scheduler
    * @param maxQueueSize requests that may wait per model where its configuration does not say
    * @param log told of every decision about instances
+   * @param trim gives back what is kept for later, after a model has left memory; on a loader
    */
   public ModelSupervisor(
       Vertx vertx,
@@ -89,7 +90,8 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
       int maxQueueSize,
       LoadLimits loadLimits,
       ProfileKeeper profiles,
-      IsolationLog log) {
+      IsolationLog log,
+      Runnable trim) {
     this.context = context;
     this.loaders = loaders;
     this.loader = loader;
@@ -106,7 +108,8 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
             loadLimits.timeout().toMillis(),
             profiles,
             log,
-            events);
+            events,
+            trim);
     this.residents = new Residents(vertx, budget, changes::isBusy, this::evict);
     this.bringUp =
         new BringUp(

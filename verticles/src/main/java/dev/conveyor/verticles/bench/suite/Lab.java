@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -95,8 +96,15 @@ public final class Lab implements AutoCloseable {
   /** Starts a server on a repository and waits until it is ready. */
   ServerProcess startServer(TestRepository repository, List<String> jvmOptions)
       throws IOException, InterruptedException {
+    return startServer(repository, jvmOptions, Map.of());
+  }
+
+  /** Starts a server with these variables in its environment, and waits until it is ready. */
+  ServerProcess startServer(
+      TestRepository repository, List<String> jvmOptions, Map<String, String> environment)
+      throws IOException, InterruptedException {
     Path work = Files.createDirectory(scratch.resolve("server-" + servers++));
-    return ServerProcess.start(this, repository.root(), work, jvmOptions);
+    return ServerProcess.start(this, repository.root(), work, jvmOptions, environment);
   }
 
   /** Returns a command that runs a main class on this JVM's class path with its options. */

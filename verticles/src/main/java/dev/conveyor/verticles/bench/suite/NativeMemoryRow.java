@@ -1,46 +1,60 @@
 package dev.conveyor.verticles.bench.suite;
 
 import dev.conveyor.verticles.bench.load.Lane;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.OptionalDouble;
+import java.util.function.ToDoubleFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Whether loading, using and unloading a model gives back what it took.
  *
- * <p>Two views. The bytes that native code allocated and did not free, by the C library's books,
- * without what the JVM allocated for itself, by its native memory tracking, must not grow. The
- * memory of the process, which also sees what nobody counts, may wander by two MiB a round: a leak
- * of the model's weights is 4.7 MiB. The Java heap is touched whole at the start, so that it does
- * not look like growth.
+ * <p>Two views. The bytes that native code, and Java code past its heap, allocated and did not free
+ * must not grow by one: exact books ({@link NativeBooks}) plus what the JVM says it gave to Java
+ * code. Before each look the garbage is collected, because native objects of Java objects nobody
+ * holds go with those. The memory of the process beyond what the JVM committed for itself also sees
+ * what nobody counts. It wanders with what the JVM touches, so the least of the last three rounds
+ * is held against the least of three from the settled one, and may differ by 16 MiB: a leak of the
+ * model's weights is 28 MiB in these six rounds. The Java heap is touched whole at the start, so
+ * that it does not look like growth.
  */
 final class NativeMemoryRow {
-
-  static final String METRIC = "conveyor_native_bytes";
 
   private static final String FILE = "squeezenet11_random.onnx";
   private static final String MODEL = "squeezenet11";
   private static final int ROUNDS = 10;
   private static final int SETTLED_ROUND = 2;
+  private static final int COMPARED_ROUNDS = 3;
   private static final int REQUESTS = 1_000;
   private static final int CONCURRENCY = 4;
   private static final Duration ROUND_LIMIT = Duration.ofMinutes(5);
   private static final double MIB = 1 << 20;
   private static final double WANDER_BYTES = 16 * MIB;
-  private static final List<String> FIXED_HEAP =
-      List.of("-Xms512m", "-Xmx512m", "-XX:+AlwaysPreTouch", "-XX:NativeMemoryTracking=summary");
 
-  private static final int LOOKS = 5;
+  /** The JVM starts and ends threads of its own as it sees fit otherwise, which C counts. */
+  private static final List<String> STEADY_JVM =
+      List.of(
+          "-Xms512m",
+          "-Xmx512m",
+          "-XX:+AlwaysPreTouch",
+          "-XX:-UseDynamicNumberOfCompilerThreads",
+          "-XX:-UseDynamicNumberOfGCThreads",
+          "-XX:NativeMemoryTracking=summary");
+
+  /** Also what the C library keeps of the JIT compiler's scratch memory goes back to the system. */
+  private static final List<String> TIDY = List.of("GC.run", "System.trim_native_heap");
+
+  /** Looks until two in a row agree: what the collector freed goes on a thread of its own. */
+  private static final int LOOKS = 10;
+
+  private static final Pattern COMMITTED = Pattern.compile("^Total: .*committed=(\\d+)");
   private static final Pattern CATEGORY = Pattern.compile("^-\\s+(\\S[^(]*?) \\(reserved=");
-  private static final Pattern MALLOC = Pattern.compile("\\(malloc=(\\d+)(?: #(\\d+))?");
-  private static final Pattern OVERHEAD = Pattern.compile("tracking overhead=(\\d+)");
-
-  /** Header and average rounding of the C library per block, which the JVM does not count. */
-  private static final int BLOCK_OVERHEAD_BYTES = 12;
+  private static final Pattern MALLOC = Pattern.compile("\\(malloc=(\\d+)");
 
   private final Lab lab;
 
@@ -48,8 +62,17 @@ final class NativeMemoryRow {
     this.lab = lab;
   }
 
-  /** Memory after a round; the counted bytes are empty if the server does not publish them. */
-  record Reading(OptionalDouble countedBytes, double residentBytes) {}
+  /** Memory after a round, in bytes: as counted, by native code and by Java; and as resident. */
+  record Reading(NativeBooks.Page books, long javaBytes, long residentBytes, long jvmBytes) {
+
+    double counted() {
+      return books.bytes() + javaBytes;
+    }
+
+    double beyondJvm() {
+      return residentBytes - jvmBytes;
+    }
+  }
 
   SuiteRow row() {
     return new SuiteRow(
@@ -59,9 +82,11 @@ final class NativeMemoryRow {
   }
 
   private Measured measure() throws Exception {
+    NativeBooks books =
+        NativeBooks.build(Path.of(System.getProperty("conveyor.home", ".")), lab.scratch());
     TestRepository repository = lab.repository();
     repository.add(MODEL, lab.modelFile(FILE), TestRepository.config(8, lab.cores(), 1));
-    try (ServerProcess server = lab.startServer(repository, FIXED_HEAP);
+    try (ServerProcess server = lab.startServer(repository, STEADY_JVM, books.environment());
         HttpLoad load = HttpLoad.on(lab, server)) {
       server.repository(MODEL, "unload");
       List<Reading> readings = new ArrayList<>();
@@ -70,108 +95,103 @@ final class NativeMemoryRow {
         Lane lane = load.driver().lane(MODEL, List.of(load.payload(MODEL)));
         load.driver().send(lane, REQUESTS, CONCURRENCY, ROUND_LIMIT);
         server.repository(MODEL, "unload");
-        readings.add(
-            new Reading(
-                nativeBytes(server),
-                server
-                    .residentBytes()
-                    .orElseThrow(
-                        () -> new CannotMeasureException("VmRSS cannot be read from /proc"))));
+        readings.add(read(server, books));
       }
       return judge(readings);
     }
   }
 
-  /**
-   * Returns what native code holds beyond the JVM itself; the smallest of a few looks, because the
-   * two books are not read at the same instant.
-   */
-  private OptionalDouble nativeBytes(ServerProcess server) throws Exception {
-    OptionalDouble least = OptionalDouble.empty();
-    for (int look = 0; look < LOOKS; look++) {
-      OptionalDouble counted = metric(server.metrics(), METRIC);
-      if (counted.isEmpty()) {
-        return counted;
+  private Reading read(ServerProcess server, NativeBooks books) throws Exception {
+    Reading last = look(server, books);
+    for (int look = 1; look < LOOKS; look++) {
+      Reading next = look(server, books);
+      if (next.counted() == last.counted()) {
+        return next;
       }
-      double bytes = counted.getAsDouble() - jvmBytes(server.nativeMemory(lab.scratch()));
-      least = OptionalDouble.of(Math.min(bytes, least.orElse(bytes)));
+      last = next;
     }
-    return least;
+    return last;
   }
 
-  /**
-   * Adds up what the JVM allocated for itself with malloc, as its native memory tracking tells;
-   * "Other" is memory that Java code asked for.
-   */
-  static long jvmBytes(String report) {
-    long bytes = 0;
-    String category = "";
+  private Reading look(ServerProcess server, NativeBooks books) throws Exception {
+    for (String command : TIDY) {
+      String unused = server.jcmd(lab.scratch(), command);
+    }
+    NativeBooks.Page page = books.read();
+    String report = server.jcmd(lab.scratch(), "VM.native_memory", "summary", "scale=b");
+    long resident =
+        server
+            .residentBytes()
+            .orElseThrow(() -> new CannotMeasureException("VmRSS cannot be read from /proc"));
+    return new Reading(page, javaBytes(report), resident, committedBytes(report));
+  }
+
+  /** Returns what Java code asked of the JVM past the heap, by its native memory tracking. */
+  static long javaBytes(String report) {
+    boolean other = false;
     for (String line : report.split("\n", -1)) {
       Matcher title = CATEGORY.matcher(line);
       if (title.find()) {
-        category = title.group(1);
+        other = title.group(1).equals("Other");
       }
       Matcher malloc = MALLOC.matcher(line);
-      if (malloc.find() && !category.isEmpty() && !category.equals("Other")) {
-        String blocks = malloc.group(2);
-        bytes += Long.parseLong(malloc.group(1));
-        bytes += blocks == null ? 0 : Long.parseLong(blocks) * BLOCK_OVERHEAD_BYTES;
-      }
-      Matcher overhead = OVERHEAD.matcher(line);
-      if (overhead.find()) {
-        bytes += Long.parseLong(overhead.group(1));
+      if (other && malloc.find()) {
+        return Long.parseLong(malloc.group(1));
       }
     }
-    return bytes;
+    return 0;
+  }
+
+  /** Returns what the JVM committed in all, the Java heap included, by its own tracking. */
+  static long committedBytes(String report) {
+    for (String line : report.split("\n", -1)) {
+      Matcher total = COMMITTED.matcher(line);
+      if (total.find()) {
+        return Long.parseLong(total.group(1));
+      }
+    }
+    throw new CannotMeasureException("the JVM does not tell its memory: " + report.strip());
   }
 
   /** Turns readings into growth after the settled round, beyond what may wander. */
   static Measured judge(List<Reading> readings) {
     Reading settled = readings.get(SETTLED_ROUND - 1);
-    boolean counts = settled.countedBytes().isPresent();
-    double counted = 0;
-    double resident = 0;
-    StringBuilder countedRounds = new StringBuilder();
-    StringBuilder residentRounds = new StringBuilder();
-    for (int i = 0; i < readings.size(); i++) {
-      Reading reading = readings.get(i);
-      double now = reading.countedBytes().orElse(0);
-      countedRounds.append(String.format(Locale.ROOT, " %.3f", now / MIB));
-      residentRounds.append(String.format(Locale.ROOT, " %.1f", reading.residentBytes() / MIB));
-      if (i >= SETTLED_ROUND) {
-        counted = Math.max(counted, now - settled.countedBytes().orElse(0));
-        resident = Math.max(resident, reading.residentBytes() - settled.residentBytes());
-      }
+    List<Reading> later = readings.subList(SETTLED_ROUND, readings.size());
+    Reading most = settled;
+    for (Reading reading : later) {
+      most = reading.counted() > most.counted() ? reading : most;
     }
+    double resident =
+        leastBeyondJvm(readings.subList(readings.size() - COMPARED_ROUNDS, readings.size()))
+            - leastBeyondJvm(
+                readings.subList(SETTLED_ROUND - 1, SETTLED_ROUND - 1 + COMPARED_ROUNDS));
+    double counted = most.counted() - settled.counted();
+    List<String> grown = counted > 0 ? most.books().grownSince(settled.books()) : List.of();
     return new Measured(
         counted + (resident > WANDER_BYTES ? resident : 0),
         String.format(
             Locale.ROOT,
-            "native bytes in use after each round, MiB:%s, which grew by at most %.3f MiB; memory of"
-                + " the process, MiB:%s, which grew by at most %.1f MiB, of which up to %.0f count"
-                + " as noise",
-            counts ? countedRounds : " " + METRIC + " is not published",
-            counted / MIB,
-            residentRounds,
+            "bytes that native code held after each round: %s; that Java code held past its heap:"
+                + " %s; growth %.0f%s; memory of the process, MiB: %s, of which the JVM committed"
+                + " %s, so the rest grew by %.1f MiB, of which up to %.0f count as noise",
+            each(readings, "%.0f", reading -> reading.books().bytes()),
+            each(readings, "%.0f", Reading::javaBytes),
+            counted,
+            grown.isEmpty() ? "" : " (" + String.join("; ", grown) + ")",
+            each(readings, "%.1f", reading -> reading.residentBytes() / MIB),
+            each(readings, "%.1f", reading -> reading.jvmBytes() / MIB),
             resident / MIB,
             WANDER_BYTES / MIB));
   }
 
-  /** Adds up the samples of a metric on a Prometheus page; empty if there are none. */
-  static OptionalDouble metric(String page, String name) {
-    double sum = 0;
-    boolean found = false;
-    for (String line : page.split("\n", -1)) {
-      boolean sample =
-          line.startsWith(name)
-              && line.length() > name.length()
-              && "{ ".indexOf(line.charAt(name.length())) >= 0;
-      if (sample) {
-        int valueAt = line.indexOf('}') < 0 ? name.length() : line.lastIndexOf('}') + 1;
-        sum += Double.parseDouble(line.substring(valueAt).strip().split(" ", -1)[0]);
-        found = true;
-      }
-    }
-    return found ? OptionalDouble.of(sum) : OptionalDouble.empty();
+  private static double leastBeyondJvm(List<Reading> readings) {
+    return readings.stream().mapToDouble(Reading::beyondJvm).min().orElseThrow();
+  }
+
+  private static String each(
+      List<Reading> readings, String format, ToDoubleFunction<Reading> value) {
+    return readings.stream()
+        .map(reading -> String.format(Locale.ROOT, format, value.applyAsDouble(reading)))
+        .collect(Collectors.joining(" "));
   }
 }

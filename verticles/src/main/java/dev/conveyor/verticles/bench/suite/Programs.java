@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** Other programs of the machine. Stateless. */
@@ -41,10 +42,16 @@ final class Programs {
   }
 
   static Process start(List<String> command, Path outputFile) throws IOException {
-    return new ProcessBuilder(command)
-        .redirectErrorStream(true)
-        .redirectOutput(outputFile.toFile())
-        .start();
+    return start(command, Map.of(), outputFile);
+  }
+
+  /** Starts a program with these variables in its environment besides ours. */
+  static Process start(List<String> command, Map<String, String> environment, Path outputFile)
+      throws IOException {
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(outputFile.toFile());
+    builder.environment().putAll(environment);
+    return builder.start();
   }
 
   /** Waits for a program that was started. */

@@ -18,7 +18,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 
@@ -52,7 +54,8 @@ final class ServerProcess implements AutoCloseable {
   }
 
   /** Starts a server and waits until it is ready. */
-  static ServerProcess start(Lab lab, Path repository, Path work, List<String> jvmOptions)
+  static ServerProcess start(
+      Lab lab, Path repository, Path work, List<String> jvmOptions, Map<String, String> environment)
       throws IOException, InterruptedException {
     int[] ports = freePorts(3);
     Path config = work.resolve("conveyor.json");
@@ -66,7 +69,8 @@ final class ServerProcess implements AutoCloseable {
             .encodePrettily());
     Path log = work.resolve("server.log");
     Process process =
-        Programs.start(lab.java(jvmOptions, MAIN, List.of("serve", config.toString())), log);
+        Programs.start(
+            lab.java(jvmOptions, MAIN, List.of("serve", config.toString())), environment, log);
     ServerProcess server = new ServerProcess(process, log, ports);
     try {
       server.awaitReady();
@@ -120,13 +124,13 @@ final class ServerProcess implements AutoCloseable {
     }
   }
 
-  /** Returns what the JVM of the server says of its own memory, in bytes. */
-  String nativeMemory(Path work) throws IOException, InterruptedException {
-    String jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd").toString();
-    return Programs.run(
-        List.of(jcmd, Long.toString(process.pid()), "VM.native_memory", "summary", "scale=b"),
-        work.resolve("native-memory.txt"),
-        CALL_LIMIT);
+  /** Returns what the JVM of the server answers to a command of {@code jcmd}. */
+  String jcmd(Path work, String... arguments) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "jcmd").toString());
+    command.add(Long.toString(process.pid()));
+    command.addAll(List.of(arguments));
+    return Programs.run(command, work.resolve("jcmd.txt"), CALL_LIMIT);
   }
 
   /** Returns the processes that the server has started and that live. */
