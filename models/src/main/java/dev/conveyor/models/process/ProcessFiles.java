@@ -3,12 +3,18 @@ package dev.conveyor.models.process;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** What Linux says about processes. Stateless; 0 stands for "not known". */
 final class ProcessFiles {
 
   private static final Path PROC = Path.of("/proc");
   private static final long PAGE_BYTES = 4096;
+  private static final long KIB = 1024;
+
+  /** Where a mapping begins and ends, and what may be done with it. */
+  private static final Pattern MAPPING = Pattern.compile("[0-9a-f]+-[0-9a-f]+ (\\S{4}) ");
 
   /** Of the fields behind the command's name, the one that says when the process started. */
   private static final int START_TIME = 19;
@@ -41,10 +47,59 @@ final class ProcessFiles {
     return fields.length > START_TIME ? number(fields[START_TIME]) : 0;
   }
 
-  /** Returns the bytes of a process that are in memory, shared ones left out. */
-  static long residentBytes(long pid) {
+  /**
+   * Returns the bytes in memory that a process holds: its private ones, and those that it shares
+   * but that no file on a disk stands behind. Code and weights that are mapped from files are the
+   * system's to drop, and count for nobody.
+   *
+   * <p>What is shared is looked at closely only if it matters, because to do so takes the system
+   * long: where files lie in memory, their pages look like those that the process made.
+   *
+   * @param lentBytes shared memory that others made for it, which does not count
+   * @param limitBytes up to here it does not matter how much it is
+   */
+  static long heldBytes(long pid, long lentBytes, long limitBytes) {
     String[] pages = read(pid, "statm").split(" ", -1);
-    return pages.length > 2 ? (number(pages[1]) - number(pages[2])) * PAGE_BYTES : 0;
+    if (pages.length <= 2) {
+      return 0;
+    }
+    long residentBytes = number(pages[1]) * PAGE_BYTES;
+    long privateBytes = residentBytes - number(pages[2]) * PAGE_BYTES;
+    if (residentBytes - lentBytes <= limitBytes) {
+      return privateBytes;
+    }
+    long sharedBytes =
+        Math.min(sharedIn(read(pid, "status")), writableSharedIn(read(pid, "smaps")));
+    return privateBytes + Math.max(0, sharedBytes - lentBytes);
+  }
+
+  /** Returns the bytes of shared memory in what Linux calls the status of a process. */
+  static long sharedIn(String status) {
+    return status
+        .lines()
+        .filter(line -> line.startsWith("RssShmem:"))
+        .mapToLong(ProcessFiles::bytes)
+        .sum();
+  }
+
+  /** Returns the bytes in memory of all mappings that are shared and can be written to. */
+  static long writableSharedIn(String smaps) {
+    long sum = 0;
+    boolean counts = false;
+    for (String line : smaps.split("\n", -1)) {
+      Matcher mapping = MAPPING.matcher(line);
+      if (mapping.lookingAt()) {
+        counts = mapping.group(1).charAt(1) == 'w' && mapping.group(1).charAt(3) == 's';
+      } else if (counts && line.startsWith("Rss:")) {
+        sum += bytes(line);
+      }
+    }
+    return sum;
+  }
+
+  /** Of a line such as {@code Rss: 12 kB}. */
+  private static long bytes(String line) {
+    return number(line.replaceAll("[^0-9]", "")) * KIB;
   }
 
   private static String read(long pid, String file) {

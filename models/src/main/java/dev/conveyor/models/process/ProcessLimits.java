@@ -6,7 +6,8 @@ import java.util.List;
 /**
  * What one worker may use.
  *
- * @param memoryBytes resident memory, and private memory it may ask for; 0 for no limit
+ * @param memoryBytes memory it may hold, private and shared, and private memory it may ask for; 0
+ *     for no limit
  * @param openFiles file descriptors; 0 for no limit
  * @param cpuSet cores as {@code taskset} takes them, {@code 0,2-3}; empty for all
  * @param visibleDevices indices of the GPUs it may see; empty for none

@@ -73,11 +73,13 @@ final class TensorSlab implements AutoCloseable {
       throw outOfMemory(
           "a batch of %d bytes, %d fit into shared memory".formatted(sizeBytes, size));
     }
+    final long before = sizeBytes();
     close();
     try {
       reservation = worker.options().budget().reserve(worker.options().owner() + "/slabs", size);
       SharedFile made = SharedFile.create(worker.workers().directory().newFile("slab"), size);
       file = made;
+      worker.process().lend(before + size); // It has the one until it has the other.
       worker
           .process()
           .begin(MessageType.MAP)
@@ -86,6 +88,7 @@ final class TensorSlab implements AutoCloseable {
           .putInt(forOutputs ? 1 : 0);
       Message answer = worker.process().call();
       made.unlink();
+      worker.process().lend(size);
       return answer;
     } catch (BudgetExceededException | IOException e) {
       close();

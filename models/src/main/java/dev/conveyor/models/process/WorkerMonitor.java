@@ -17,7 +17,7 @@ final class WorkerMonitor implements AutoCloseable {
 
   private static final long END_PERIOD_MS = 20;
 
-  private record Watched(WorkerProcess worker, WorkerWatch watch) {}
+  private record Watched(WorkerProcess worker, WorkerWatch watch, long limitBytes) {}
 
   private final List<Watched> all = new CopyOnWriteArrayList<>();
   private final ScheduledExecutorService thread =
@@ -44,14 +44,16 @@ final class WorkerMonitor implements AutoCloseable {
 
   /** Watches a worker until it is gone. */
   void watch(WorkerProcess worker, ProcessLimits limits) {
-    all.add(new Watched(worker, new WorkerWatch(limits, PERIOD_MS, worker.pid(), loadLimitMs)));
+    WorkerWatch watch = new WorkerWatch(limits, PERIOD_MS, worker.pid(), loadLimitMs);
+    all.add(new Watched(worker, watch, limits.memoryBytes()));
   }
 
   private void look() {
     all.removeIf(watched -> !watched.worker().isAlive());
     for (Watched watched : all) {
       WorkerProcess worker = watched.worker();
-      Loss verdict = watched.watch().look(worker.beats(), worker.residentBytes(), worker.loading());
+      long heldBytes = worker.heldBytes(watched.limitBytes());
+      Loss verdict = watched.watch().look(worker.beats(), heldBytes, worker.loading());
       if (verdict != null) {
         worker.kill(verdict);
       }

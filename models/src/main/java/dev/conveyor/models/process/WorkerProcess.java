@@ -45,6 +45,7 @@ final class WorkerProcess implements AutoCloseable {
   private volatile @Nullable ControlChannel channel;
   private volatile long loading;
   private long loads;
+  private volatile long lentBytes;
 
   private WorkerProcess(
       Process process,
@@ -133,8 +134,18 @@ final class WorkerProcess implements AutoCloseable {
     return page.beats();
   }
 
-  long residentBytes() {
-    return ProcessFiles.residentBytes(process.pid());
+  /**
+   * Returns the bytes in memory that the process holds, those that it was lent left out.
+   *
+   * @param limitBytes up to here it does not matter how much it is
+   */
+  long heldBytes(long limitBytes) {
+    return ProcessFiles.heldBytes(process.pid(), lentBytes, limitBytes);
+  }
+
+  /** From now on so much shared memory of the server's may be in the process. */
+  void lend(long bytes) {
+    lentBytes = bytes;
   }
 
   /**

@@ -40,7 +40,7 @@ final class WorkerWatch {
    * @param loadingNow number of the step of its load that it is at; 0 if it is at none
    * @return why it must go, or null
    */
-  @Nullable Loss look(long beatsNow, long residentBytes, long loadingNow) {
+  @Nullable Loss look(long beatsNow, long heldBytes, long loadingNow) {
     silentLooks = beatsNow == beats ? silentLooks + 1 : 0;
     beats = beatsNow;
     long silentMs = silentLooks * periodMs;
@@ -58,11 +58,11 @@ final class WorkerWatch {
           "worker process %d did not load its model within %d ms (limits.load_timeout_ms)"
               .formatted(pid, loadLimitMs));
     }
-    if (limits.memoryBytes() > 0 && residentBytes > limits.memoryBytes()) {
+    if (limits.memoryBytes() > 0 && heldBytes > limits.memoryBytes()) {
       return new Loss(
           Loss.Cause.OVER_MEMORY,
           "worker process %d holds %d bytes of memory, allowed are %d"
-              .formatted(pid, residentBytes, limits.memoryBytes()));
+              .formatted(pid, heldBytes, limits.memoryBytes()));
     }
     return null;
   }

@@ -1,5 +1,7 @@
 package dev.conveyor.models.process;
 
+import com.sun.jna.Library;
+import com.sun.jna.Native;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
@@ -23,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.bytedeco.javacpp.Pointer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Does what the first number of its input says, in whatever process it is; other numbers it gives
@@ -30,6 +33,17 @@ import org.bytedeco.javacpp.Pointer;
  * never lets go.
  */
 public final class FaultyBackend implements Backend {
+
+  private static final int READ_AND_WRITE = 3;
+  private static final int SHARED_ANONYMOUS_AT_ONCE = 0x8021;
+
+  /** The function called. Public because JNA implements it. */
+  public interface LibC extends Library {
+    LibC INSTANCE = Native.load("c", LibC.class);
+
+    com.sun.jna.Pointer mmap(
+        com.sun.jna.@Nullable Pointer at, long length, int access, int kind, int file, long offset);
+  }
 
   public static final float CRASH = -1;
   public static final float EXIT = -2;
@@ -39,6 +53,9 @@ public final class FaultyBackend implements Backend {
 
   /** Gives back 64 times as many numbers, all of them this one. */
   public static final float SWELL = -6;
+
+  /** Takes memory that no limit of the system's own counts: it is shared, with nobody. */
+  public static final float EAT_SHARED_MEMORY = -7;
 
   public static final int EXIT_CODE = 3;
 
@@ -142,6 +159,9 @@ public final class FaultyBackend implements Backend {
       hang();
     } else if (how == EAT_MEMORY) {
       eatMemory();
+    } else if (how == EAT_SHARED_MEMORY) {
+      LibC.INSTANCE.mmap(null, 1L << 30, READ_AND_WRITE, SHARED_ANONYMOUS_AT_ONCE, -1, 0);
+      hang();
     }
   }
 

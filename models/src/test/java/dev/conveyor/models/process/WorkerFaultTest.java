@@ -210,8 +210,20 @@ final class WorkerFaultTest {
     try (LoadedModel model = load();
         ModelExecutor executor = model.newExecutor(4)) {
       assertThatThrownBy(() -> run(executor, FaultyBackend.EAT_MEMORY))
-          .isInstanceOf(ExecutionException.class)
-          .hasMessageMatching("malloc failed after \\d\\d|.*bytes of memory, allowed are.*");
+          .isInstanceOfSatisfying(
+              ExecutionException.class, e -> assertThat(e.kind()).isEqualTo(Kind.OUT_OF_MEMORY))
+          .hasMessageMatching("malloc failed after \\d\\d");
+    }
+  }
+
+  @Test
+  void shouldKillAWorkerThatHoldsMoreSharedMemoryThanItMay() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      assertThatThrownBy(() -> run(executor, FaultyBackend.EAT_SHARED_MEMORY))
+          .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
+          .hasMessageMatching(".* holds \\d+ bytes of memory, allowed are 536870912");
+      assertThat(executor.lossCause()).isEqualTo("over_memory");
     }
   }
 
