@@ -4,17 +4,14 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.process.wire.ControlChannel;
-import dev.conveyor.models.process.wire.ControlPage;
 import dev.conveyor.models.process.wire.Message;
 import dev.conveyor.models.process.wire.MessageType;
 import java.io.IOException;
-import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /** A worker that behaves until it is to run a batch; then it lies as its model file says. */
 public final class DeceitfulWorker {
@@ -22,28 +19,9 @@ public final class DeceitfulWorker {
   private DeceitfulWorker() {}
 
   public static void main(String[] arguments) throws Exception {
-    ControlPage page = ControlPage.open(Path.of(arguments[1]));
-    Thread heart =
-        new Thread(
-            () -> {
-              try {
-                while (true) {
-                  page.beat();
-                  TimeUnit.MILLISECONDS.sleep(50);
-                }
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-            });
-    heart.setDaemon(true);
-    heart.start();
-    SocketChannel socket = SocketChannel.open(UnixDomainSocketAddress.of(arguments[0]));
-    ControlChannel channel = new ControlChannel(socket, page.workerBell());
-    channel
-        .begin(MessageType.HELLO)
-        .putInt(ControlChannel.VERSION)
-        .putString(System.getenv("CONVEYOR_WORKER_TOKEN"))
-        .send();
+    WorkerStub stub = WorkerStub.connect(arguments);
+    SocketChannel socket = stub.socket();
+    ControlChannel channel = stub.channel();
     String lie = "";
     while (true) {
       Message message = channel.receive(0);
