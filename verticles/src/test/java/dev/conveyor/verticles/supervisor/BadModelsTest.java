@@ -20,6 +20,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Models that cannot be loaded, in the place of one that serves: it must serve on. */
 final class BadModelsTest {
@@ -28,6 +30,9 @@ final class BadModelsTest {
   private static TestModels models;
   private static TestServer server;
   private static byte[] good;
+
+  /** Four times 2.0. */
+  private static final byte[] WEIGHTS = {0, 0, 0, 64, 0, 0, 0, 64, 0, 0, 0, 64, 0, 0, 0, 64};
 
   private interface Writer {
     void write(CodedOutputStream out) throws IOException;
@@ -100,11 +105,30 @@ final class BadModelsTest {
   }
 
   @Test
-  void shouldRefuseToReadWeightsOutsideOfTheModelsDirectory() throws IOException {
-    Path secret = Files.write(dir.resolve("secret.bin"), new byte[16]);
-    for (String location : List.of("../../../secret.bin", secret.toAbsolutePath().toString())) {
-      assertRefused(withExternalWeights(location), "");
-    }
+  void shouldReadWeightsInsideOfTheModelsDirectory() throws IOException {
+    Path file = models.file("model", 1);
+    Files.write(file.resolveSibling("weights.bin"), WEIGHTS);
+    Files.delete(file);
+    Files.write(file, withExternalWeights("weights.bin"));
+    Answer loaded = server.http().post("/v2/repository/models/model/load", "");
+    assertThat(loaded.status()).as(loaded::text).isEqualTo(200);
+    assertThat(server.http().infer("model", Requests.row(1, 2, 3, 4)).text())
+        .contains("[3.0,4.0,5.0,6.0]");
+  }
+
+  /** Each is a file with the same weights as in the test above, so that only its place is wrong. */
+  @ParameterizedTest
+  @ValueSource(strings = {"../../../secret.bin", "/secret.bin", "link.bin", "below/secret.bin"})
+  void shouldRefuseToReadWeightsOutsideOfTheModelsDirectory(String location) throws IOException {
+    Path secret = Files.write(dir.resolve("secret.bin"), WEIGHTS).toRealPath();
+    Path version = models.file("model", 1).getParent();
+    Files.deleteIfExists(version.resolve("link.bin"));
+    Files.deleteIfExists(version.resolve("below"));
+    Files.createSymbolicLink(version.resolve("link.bin"), secret);
+    Files.createSymbolicLink(version.resolve("below"), secret.getParent());
+    assertRefused(
+        withExternalWeights(location.startsWith("/") ? secret.toString() : location),
+        "External data path validation failed for initializer: W");
   }
 
   @Test
