@@ -76,7 +76,9 @@ final class Intake {
       return Refusals.shuttingDown();
     }
     String lost = model.lostReason;
-    if (model.draining) {
+    // One that runs again was taken before: it goes to another instance that is leaving, too.
+    boolean leaves = model.draining && !(request.isRepeated() && model.activeInstances() > 0);
+    if (leaves) {
       return Refusals.notReady(model.plan, "unloading");
     } else if (lost != null) {
       return Refusals.notReady(model.plan, lost);

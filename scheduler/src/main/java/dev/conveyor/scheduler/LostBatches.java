@@ -2,10 +2,12 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.isolation.Stalls;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.eventbus.ReplyException;
 import io.vertx.core.eventbus.ReplyFailure;
+import java.util.Locale;
 import java.util.function.Supplier;
 
 /**
@@ -19,27 +21,32 @@ final class LostBatches {
   /** How often running executions are looked at. */
   static final long LOOK_EVERY_MS = 10;
 
-  private static final long STALL_NS = 200_000_000;
-
   private final Scheduler scheduler;
   private final Supplier<EventBus> bus;
-  private final DeliveryOptions runOptions;
+  private final DeliveryOptions local;
+  private final long unknownLimitNs;
   private final NanoClock clock;
   private final Replies replies;
   private final Runnable dispatchSoon;
-  private long lookedNs;
-  private long stallEndNs;
+  private Stalls stalls = new Stalls(0);
 
+  /**
+   * Creates it.
+   *
+   * @param unknownLimitNs how long an execution may take of whose model nothing is known
+   */
   LostBatches(
       Scheduler scheduler,
       Supplier<EventBus> bus,
-      DeliveryOptions runOptions,
+      DeliveryOptions local,
+      long unknownLimitNs,
       NanoClock clock,
       Replies replies,
       Runnable dispatchSoon) {
     this.scheduler = scheduler;
     this.bus = bus;
-    this.runOptions = runOptions;
+    this.local = local;
+    this.unknownLimitNs = unknownLimitNs;
     this.clock = clock;
     this.replies = replies;
     this.dispatchSoon = dispatchSoon;
@@ -47,8 +54,7 @@ final class LostBatches {
 
   /** Notes that time is looked at from now on. */
   void begin() {
-    lookedNs = clock.nanoTime();
-    stallEndNs = lookedNs;
+    stalls = new Stalls(clock.nanoTime());
   }
 
   /** Takes note that an instance did not answer for a batch. */
@@ -72,15 +78,11 @@ final class LostBatches {
   /** Takes out the instances whose batches run longer than their profiles explain. */
   void lendAndCutOverdue() {
     long nowNs = clock.nanoTime();
-    if (nowNs - lookedNs > STALL_NS) {
-      // We stood still ourselves, and so, perhaps, did everything: nothing is overdue for that.
-      stallEndNs = nowNs;
-    }
-    lookedNs = nowNs;
-    if (scheduler.lendOverdue(nowNs, stallEndNs)) {
+    stalls.look(nowNs);
+    if (scheduler.lendOverdue(nowNs, stalls.endNs())) {
       dispatchSoon.run();
     }
-    for (Assignment overdue : scheduler.overdue(nowNs, stallEndNs)) {
+    for (Assignment overdue : scheduler.overdue(nowNs, stalls, unknownLimitNs)) {
       long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
       giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");
     }
@@ -89,7 +91,12 @@ final class LostBatches {
   /** Takes an instance out, with its batch; returns false if that was done before. */
   private boolean giveUp(
       Assignment assignment, InstanceLost.Cause cause, boolean returned, String detail) {
-    if (!scheduler.onLost(assignment, clock.nanoTime())) {
+    long nowNs = clock.nanoTime();
+    boolean news =
+        cause == InstanceLost.Cause.HUNG
+            ? scheduler.onCut(assignment, nowNs)
+            : scheduler.onLost(assignment, nowNs);
+    if (!news) {
       return false;
     }
     InstanceRef instance = assignment.instance();
@@ -98,7 +105,7 @@ final class LostBatches {
         .request(
             Addresses.LOST,
             new InstanceLost(instance.key(), instance.index(), cause, detail),
-            runOptions)
+            local)
         .onFailure(
             nobody -> {
               scheduler.giveUp(instance.key(), "its instances were lost");
@@ -119,12 +126,10 @@ final class LostBatches {
   private void runAgain(String key, InferenceRequest request, boolean returned, String detail) {
     long nowNs = clock.nanoTime();
     String refusal = scheduler.refuseRetry(request, nowNs);
-    bus.get()
-        .publish(
-            Addresses.RETRIES, new RetryDecision(key, refusal == null ? "" : refusal), runOptions);
     InferenceRequest again =
         refusal != null ? null : returned ? request.repeat() : request.repeatShared();
     if (again == null) {
+      decided(key, refusal == null ? "inputs" : refusal);
       replies.fail(request.replyTo(), lost(request, detail));
       if (returned) {
         request.close();
@@ -132,10 +137,15 @@ final class LostBatches {
       return;
     }
     InferenceException failure = scheduler.submit(again, nowNs);
+    decided(key, failure == null ? "" : failure.code().name().toLowerCase(Locale.ROOT));
     if (failure != null) {
       replies.fail(again.replyTo(), failure);
       again.close();
     }
+  }
+
+  private void decided(String key, String refusal) {
+    bus.get().publish(Addresses.RETRIES, new RetryDecision(key, refusal), local);
   }
 
   private static InferenceException lost(InferenceRequest request, String detail) {

@@ -1,6 +1,7 @@
 package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
+import dev.conveyor.scheduler.isolation.Stalls;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -92,12 +93,14 @@ final class ModelTable {
   }
 
   /** Returns what runs longer than {@link ExecutionLimit} allows. */
-  List<Assignment> overdue(long nowNs, long sinceNs) {
+  List<Assignment> overdue(long nowNs, Stalls stalls, long unknownNs) {
     List<Assignment> overdue = new ArrayList<>(0);
     for (Assignment running : running()) {
       Batch batch = running.batch();
-      long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - sinceNs);
-      if (ageNs > ExecutionLimit.ns(running.state.placement.profile, batch.items())) {
+      Placement placement = running.state.placement;
+      long limitNs =
+          ExecutionLimit.ns(placement.profile, batch.items(), unknownNs, placement.cuts);
+      if (stalls.ageNs(batch.clock(), nowNs) > limitNs) {
         overdue.add(running);
       }
     }

@@ -34,6 +34,9 @@ final class Placement implements BatchCosts {
   int smallestFast = Integer.MAX_VALUE;
 
   private int boundLevel;
+  /** Executions that were cut since the last that ended well. */
+  int cuts;
+
   private boolean hasRun;
   private long ranNs;
   private boolean costsChanged = true;
@@ -57,6 +60,7 @@ final class Placement implements BatchCosts {
     profile = new CostProfile();
     seed = ModelProfile.Seed.NONE;
     smallestFast = Integer.MAX_VALUE;
+    cuts = 0;
     costsChanged();
   }
 
@@ -85,6 +89,7 @@ final class Placement implements BatchCosts {
     boolean tooPessimistic = model.batcher.ran(outcome.busyNs(), boundNs(outcome.items()));
     hasRun = !tooPessimistic;
     ranNs = nowNs;
+    cuts = 0;
     profile.record(outcome.items(), outcome.busyNs(), concurrency);
     costsChanged();
   }

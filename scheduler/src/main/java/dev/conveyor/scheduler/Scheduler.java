@@ -7,6 +7,7 @@ import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.decisions.DecisionLog;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
+import dev.conveyor.scheduler.isolation.Stalls;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -316,6 +317,19 @@ public final class Scheduler {
   }
 
   /**
+   * As {@link #onLost}, for an execution that took longer than the limit.
+   *
+   * @return false if that was known
+   */
+  public boolean onCut(Assignment assignment, long nowNs) {
+    boolean news = onLost(assignment, nowNs);
+    if (news) {
+      assignment.state.placement.cuts++;
+    }
+    return news;
+  }
+
+  /**
    * Rejects what is queued for a model that has no instance, and everything that comes, until an
    * instance reports. Does nothing for a model that has one.
    *
@@ -334,10 +348,11 @@ public final class Scheduler {
   /**
    * Returns what runs longer than {@link ExecutionLimit} allows.
    *
-   * @param sinceNs time before this does not count
+   * @param stalls does not count
+   * @param unknownNs limit of executions of models that have not run yet
    */
-  public List<Assignment> overdue(long nowNs, long sinceNs) {
-    return models.overdue(nowNs, sinceNs);
+  public List<Assignment> overdue(long nowNs, Stalls stalls, long unknownNs) {
+    return models.overdue(nowNs, stalls, unknownNs);
   }
 
   /**

@@ -38,9 +38,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A message changes the core only; decisions are taken once per turn of the event loop, after
  * every message that was already waiting, so that requests that were parsed together run together.
  *
- * <p>An instance's reply is the credit for its next batch. No reply within the send timeout, a
- * refusal, or no handler at all mean the instance is lost, as does an execution that takes longer
- * than its profile explains: it gets no more batches, the supervisor is told, and its requests run
+ * <p>An instance's reply is the credit for its next batch. A refusal, or no handler at all, mean the
+ * instance is lost, as does an execution that takes longer than its profile explains: it gets no more batches, the supervisor is told, and its requests run
  * again elsewhere, once, or fail.
  */
 public final class SchedulerVerticle extends VerticleBase {
@@ -54,6 +53,15 @@ public final class SchedulerVerticle extends VerticleBase {
   /** Something that was asked for and is answered once a condition holds. */
   private record Pending(BooleanSupplier isDone, Message<?> message) {}
 
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
+
+  /**
+   * A batch may take as long as its executions do, each of which is watched. A reply that never
+   * comes is waited for so long only.
+   */
+  private static final DeliveryOptions RUN =
+      new DeliveryOptions().setLocalOnly(true).setSendTimeout(TimeUnit.DAYS.toMillis(1));
+
   /** A client on the same machine comes back within this time, or rests. */
   private static final long AWAKE_FOR_BATCH_NS = 60_000;
 
@@ -62,7 +70,6 @@ public final class SchedulerVerticle extends VerticleBase {
 
   private final Scheduler scheduler;
   private final NanoClock clock;
-  private final DeliveryOptions runOptions;
   private final Replies replies = new Replies();
   private final List<MessageConsumer<?>> consumers = new ArrayList<>();
   private final List<Pending> pending = new ArrayList<>();
@@ -81,16 +88,17 @@ public final class SchedulerVerticle extends VerticleBase {
   /**
    * Creates the actor.
    *
-   * @param executionTimeoutMs how long an instance may take for a batch before it counts as lost
+   * @param unknownLimitMs how long an execution may take before it counts as hung while nothing is
+   *     known about its model
    */
-  public SchedulerVerticle(List<DeviceSpec> devices, NanoClock clock, long executionTimeoutMs) {
-    this(devices, Tenants.DEFAULT, clock, executionTimeoutMs);
+  public SchedulerVerticle(List<DeviceSpec> devices, NanoClock clock, long unknownLimitMs) {
+    this(devices, Tenants.DEFAULT, clock, unknownLimitMs);
   }
 
   /** Creates the actor of a server whose models are shared by tenants. */
   public SchedulerVerticle(
-      List<DeviceSpec> devices, Tenants tenants, NanoClock clock, long executionTimeoutMs) {
-    this(devices, tenants, clock, executionTimeoutMs, busy -> {});
+      List<DeviceSpec> devices, Tenants tenants, NanoClock clock, long unknownLimitMs) {
+    this(devices, tenants, clock, unknownLimitMs, busy -> {});
   }
 
   /**
@@ -103,15 +111,20 @@ public final class SchedulerVerticle extends VerticleBase {
       List<DeviceSpec> devices,
       Tenants tenants,
       NanoClock clock,
-      long executionTimeoutMs,
+      long unknownLimitMs,
       IntConsumer onBusyCores) {
     this.onBusyCores = onBusyCores;
     this.scheduler = new Scheduler(devices, tenants);
     this.clock = clock;
-    this.runOptions = new DeliveryOptions().setLocalOnly(true).setSendTimeout(executionTimeoutMs);
     this.lost =
         new LostBatches(
-            scheduler, () -> vertx.eventBus(), runOptions, clock, replies, this::scheduleDispatch);
+            scheduler,
+            () -> vertx.eventBus(),
+            LOCAL,
+            TimeUnit.MILLISECONDS.toNanos(unknownLimitMs),
+            clock,
+            replies,
+            this::scheduleDispatch);
   }
 
   @Override
@@ -125,17 +138,17 @@ public final class SchedulerVerticle extends VerticleBase {
     consumers.add(
         bus.localConsumer(
             Addresses.SNAPSHOT,
-            message -> message.reply(scheduler.snapshot(clock.nanoTime()), runOptions)));
+            message -> message.reply(scheduler.snapshot(clock.nanoTime()), LOCAL)));
     consumers.add(
         bus.<String>localConsumer(
             Addresses.PROFILE,
-            message -> message.reply(scheduler.profile(message.body()), runOptions)));
+            message -> message.reply(scheduler.profile(message.body()), LOCAL)));
     consumers.add(
         bus.<DecisionQuery>localConsumer(
             Addresses.DECISIONS,
             message ->
                 message.reply(
-                    scheduler.decisions().find(message.body(), clock.nanoTime()), runOptions)));
+                    scheduler.decisions().find(message.body(), clock.nanoTime()), LOCAL)));
     lost.begin();
     watchdog = vertx.setPeriodic(LostBatches.LOOK_EVERY_MS, id -> lost.lendAndCutOverdue());
     List<Future<Void>> registered = new ArrayList<>();
@@ -247,7 +260,7 @@ public final class SchedulerVerticle extends VerticleBase {
     }
     tellBusyCores();
     for (HedgeDecision decision : scheduler.takeHedgeDecisions()) {
-      vertx.eventBus().publish(Addresses.HEDGES, decision, runOptions);
+      vertx.eventBus().publish(Addresses.HEDGES, decision, LOCAL);
     }
     answerRejected();
     answerPending();
@@ -292,7 +305,7 @@ public final class SchedulerVerticle extends VerticleBase {
     vertx
         .eventBus()
         .<BatchOutcome>request(
-            Addresses.instance(instance.key(), instance.index()), assignment.batch(), runOptions)
+            Addresses.instance(instance.key(), instance.index()), assignment.batch(), RUN)
         .onComplete(
             reply -> {
               running--;

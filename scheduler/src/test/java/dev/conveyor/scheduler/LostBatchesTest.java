@@ -53,6 +53,47 @@ final class LostBatchesTest extends SchedulerActor {
   }
 
   @Test
+  void shouldWaitForABatchAsLongAsEachOfItsPartsIsInTime() throws Exception {
+    get(vertx.undeploy(deployment));
+    deploy(700);
+    BlockingQueue<InstanceLost> lost = supervise();
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    Call call = submit(1).get(0);
+    Message<Batch> batch = arrived();
+    long endNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(1500);
+    while (System.nanoTime() - endNs < 0) {
+      batch.body().clock().start(System.nanoTime());
+    }
+    answer(batch);
+    get(call.answer());
+    assertThat(lost).isEmpty();
+  }
+
+  @Test
+  void shouldCountARepetitionOnlyIfItIsTaken() throws Exception {
+    BlockingQueue<InstanceLost> lost = supervise();
+    BlockingQueue<RetryDecision> decisions = new LinkedBlockingQueue<>();
+    get(
+        vertx
+            .eventBus()
+            .<RetryDecision>localConsumer(
+                Addresses.RETRIES, message -> decisions.add(message.body()))
+            .completion());
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    Call call = submit(1).get(0);
+    Message<Batch> running = arrived();
+    Future<?> unused = request(new SchedulerCommand.RemoveModel(KEY));
+    running.fail(1, "the process died");
+
+    assertThat(failure(call)).hasMessageContaining("unloading");
+    assertThat(lost.poll(10, TimeUnit.SECONDS)).isNotNull();
+    assertThat(decisions.poll(10, TimeUnit.SECONDS))
+        .isEqualTo(new RetryDecision(KEY, "unavailable"));
+  }
+
+  @Test
   void shouldRunABatchAgainElsewhereWhenItsInstanceIsSick() throws Exception {
     BlockingQueue<InstanceLost> lost = supervise();
     add(DynamicBatching.DEFAULT);

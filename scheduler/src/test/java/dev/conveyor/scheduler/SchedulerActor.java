@@ -56,12 +56,12 @@ abstract class SchedulerActor {
 
   record Call(InferenceRequest request, Future<InferenceResponse> answer) {}
 
-  void deploy(long executionTimeoutMs) throws Exception {
+  void deploy(long unknownLimitMs) throws Exception {
     deployment =
         get(
             vertx.deployVerticle(
                 new SchedulerVerticle(
-                    List.of(DeviceSpec.cpu("cpu", 2)), NanoClock.SYSTEM, executionTimeoutMs)));
+                    List.of(DeviceSpec.cpu("cpu", 2)), NanoClock.SYSTEM, unknownLimitMs)));
   }
 
   void add(DynamicBatching batching) throws Exception {

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
+import dev.conveyor.scheduler.isolation.Stalls;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,8 @@ import org.junit.jupiter.api.Test;
 
 /** Instances that leave, are lost, hang or come back, and what becomes of their requests. */
 final class SchedulerLossTest extends SchedulerCase {
+
+  private static final long UNKNOWN_NS = 30_000 * MS;
 
   SchedulerLossTest() {
     super(DeviceSpec.cpu("cpu", 4));
@@ -56,13 +59,99 @@ final class SchedulerLossTest extends SchedulerCase {
     submit("m");
     final Assignment slow = scheduler.poll(nowNs);
     long limitNs = 900 * MS;
-    assertThat(scheduler.overdue(nowNs + limitNs, T0)).isEmpty();
-    assertThat(scheduler.overdue(nowNs + limitNs + 1, T0)).containsExactly(slow);
-    assertThat(scheduler.overdue(nowNs + limitNs + 1, nowNs + MS))
+    assertThat(overdue(nowNs + limitNs)).isEmpty();
+    assertThat(overdue(nowNs + limitNs + 1)).containsExactly(slow);
+    Stalls stalls = new Stalls(nowNs);
+    stalls.look(nowNs + limitNs + 1);
+    assertThat(scheduler.overdue(nowNs + limitNs + 1, stalls, UNKNOWN_NS))
         .as("a stall of the watchdog itself does not count")
         .isEmpty();
     slow.batch().clock().start(nowNs + limitNs);
-    assertThat(scheduler.overdue(nowNs + limitNs + 1, T0)).as("the next part").isEmpty();
+    assertThat(overdue(nowNs + limitNs + 1)).as("the next part").isEmpty();
+  }
+
+  @Test
+  void shouldCutInTheEndHoweverOftenTheWatchdogIsHeldUp() {
+    add("m", 1, null, 1);
+    scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
+    long nowNs = known();
+    submit("m");
+    final Assignment hung = scheduler.poll(nowNs);
+    Stalls stalls = new Stalls(nowNs);
+    int looks = 0;
+    while (scheduler.overdue(nowNs, stalls, UNKNOWN_NS).isEmpty() && looks < 100) {
+      nowNs += 250 * MS;
+      stalls.look(nowNs);
+      looks++;
+    }
+    assertThat(looks).as("of which each lets it grow 200 ms older, up to 900").isEqualTo(5);
+    assertThat(scheduler.overdue(nowNs, stalls, UNKNOWN_NS)).containsExactly(hung);
+  }
+
+  @Test
+  void shouldGiveWhatIsCutAgainAndAgainMoreTime() {
+    add("m", 1, null, 1);
+    int index = 0;
+    long limitNs = UNKNOWN_NS;
+    long nowNs = T0;
+    for (; index < 3; index++) {
+      nowNs = cutAfter(index, limitNs, nowNs);
+      limitNs *= 2;
+    }
+    scheduler.addInstance(new InstanceRef("m/1", index, "cpu", 1), nowNs);
+    nowNs = known();
+    limitNs = 900 * MS;
+    for (int cuts = 0; cuts < 4; cuts++) {
+      scheduler.removeInstance("m/1", index++);
+      nowNs = cutAfter(index, limitNs, nowNs);
+      limitNs *= cuts < 2 ? 1 : 2;
+    }
+  }
+
+  /** Has an execution cut, and holds that it is not before the limit; returns when it is. */
+  private long cutAfter(int index, long limitNs, long fromNs) {
+    scheduler.addInstance(new InstanceRef("m/1", index, "cpu", 1), fromNs);
+    submit("m");
+    Assignment slow = scheduler.poll(fromNs);
+    assertThat(overdue(fromNs + limitNs)).as("instance %d", index).isEmpty();
+    assertThat(overdue(fromNs + limitNs + 1)).as("instance %d", index).containsExactly(slow);
+    assertThat(scheduler.onCut(slow, fromNs + limitNs + 1)).isTrue();
+    assertThat(scheduler.onCut(slow, fromNs + limitNs + 1)).as("once").isFalse();
+    return fromNs + limitNs + 1;
+  }
+
+  /** Teaches what a batch costs, 1 ms; returns the time after. */
+  private long known() {
+    long nowNs = T0 + 1_000_000 * MS;
+    for (int i = 0; i < 5; i++) {
+      submit("m");
+      scheduler.onOutcome(scheduler.poll(nowNs), ran(MS), nowNs + MS);
+      nowNs += MS;
+    }
+    return nowNs;
+  }
+
+  private List<Assignment> overdue(long nowNs) {
+    return scheduler.overdue(nowNs, new Stalls(T0), UNKNOWN_NS);
+  }
+
+  @Test
+  void shouldRunARequestAgainOnAnInstanceThatIsLeavingToo() {
+    add("m", 1, null, 1);
+    scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
+    scheduler.addInstance(new InstanceRef("m/1", 1, "cpu", 1), T0);
+    submit("m");
+    Assignment lost = scheduler.poll(T0);
+    InferenceRequest request = lost.batch().requests().get(0);
+    scheduler.drainModel("m/1");
+    assertThat(submit("m")).as("a new one").hasMessageContaining("unloading");
+    assertThat(scheduler.onLost(lost, T0)).isTrue();
+
+    assertThat(scheduler.submit(request.repeat(), T0)).isNull();
+    Assignment again = scheduler.poll(T0);
+    assertThat(again.batch().requests()).containsExactly(request);
+    scheduler.onLost(again, T0);
+    assertThat(scheduler.submit(request.repeat(), T0)).hasMessageContaining("unloading");
   }
 
   @Test

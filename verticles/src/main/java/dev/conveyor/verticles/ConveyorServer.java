@@ -17,6 +17,7 @@ import dev.conveyor.scheduler.LocalCodec;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.SchedulerVerticle;
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.verticles.bus.BusAddresses;
 import dev.conveyor.verticles.bus.BusFrontEnd;
 import dev.conveyor.verticles.bus.EventPublisher;
@@ -65,8 +66,7 @@ import java.util.ServiceLoader;
  */
 public final class ConveyorServer {
 
-  /** Longest that an instance may take for one batch before it counts as lost. */
-  private static final long EXECUTION_TIMEOUT_MS = 60_000;
+  private static final long UNKNOWN_LIMIT_MS = ExecutionLimit.UNKNOWN_NS / 1_000_000;
 
   private static final int IDLE_TIMEOUT_SECONDS = 300;
   private static final String CPU = "CPU";
@@ -239,7 +239,7 @@ public final class ConveyorServer {
   public Future<Void> listen() {
     SchedulerVerticle scheduler =
         new SchedulerVerticle(
-            devices(), config.tenants(), NanoClock.SYSTEM, EXECUTION_TIMEOUT_MS, cores::computing);
+            devices(), config.tenants(), NanoClock.SYSTEM, UNKNOWN_LIMIT_MS, cores::computing);
     return vertx
         .deployVerticle(scheduler)
         .onSuccess(frontEnds::addLast)

@@ -5,7 +5,8 @@ import dev.conveyor.scheduler.profile.CostProfile;
 /**
  * How long an execution may take before it counts as hung: nine times what the profile says it
  * rarely exceeds, and no less than nine tenths of a second. To notice, to decide and to tell those
- * who wait takes time as well; with that, it is cut within ten times, and within a second.
+ * who wait takes time as well; with that, it is cut within ten times, and within a second. What the
+ * profile knows of is one execution: of a batch that runs in parts, each has the limit for itself.
  *
  * <p>Thread-safe: no state.
  */
@@ -16,6 +17,7 @@ public final class ExecutionLimit {
 
   private static final long LEAST_NS = 900_000_000L;
   private static final long FACTOR = 9;
+  private static final int MOST_DOUBLINGS = 6;
 
   private static final long LEAST_PATIENCE_NS = 20_000_000L;
   private static final long PATIENCE = 3;
@@ -44,10 +46,22 @@ public final class ExecutionLimit {
     return profile.isKnown() ? Math.max(LEAST_TURN_NS, profile.predictTailNs(items)) : UNKNOWN_NS;
   }
 
-  /** Returns the limit of one execution of so many items. */
-  public static long ns(CostProfile profile, int items) {
+  /**
+   * Returns the limit of one execution of so many items. Executions that are cut teach the profile
+   * nothing, so a model that has become slow, or whose first run takes long, would be cut for ever:
+   * the limit doubles with each that is cut on end, the profile's from the third on, since a
+   * request that hangs for good is tried twice.
+   *
+   * @param unknownNs of an execution whose model has not run yet
+   * @param cuts executions that were cut since the last that ended well
+   */
+  public static long ns(CostProfile profile, int items, long unknownNs, int cuts) {
     return profile.isKnown()
-        ? Math.max(LEAST_NS, FACTOR * profile.predictTailNs(items))
-        : UNKNOWN_NS;
+        ? Math.max(LEAST_NS, FACTOR * profile.predictTailNs(items)) << doublings(cuts - 2)
+        : unknownNs << doublings(cuts);
+  }
+
+  private static int doublings(int wanted) {
+    return Math.max(0, Math.min(MOST_DOUBLINGS, wanted));
   }
 }
