@@ -83,6 +83,7 @@ public final class BufferPool implements AutoCloseable {
         .orElseThrow(
             () ->
                 new BudgetExceededException(
+                    "request memory",
                     "%d bytes asked of a buffer pool that lends at most %d and has lent %d"
                         .formatted(bytes, maxBytes, leasedBytes())));
   }

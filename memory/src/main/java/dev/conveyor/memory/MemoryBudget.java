@@ -100,6 +100,7 @@ public final class MemoryBudget {
     synchronized (this) {
       if (whole == null || bytes > capacityBytes - reservedBytes) {
         return new BudgetExceededException(
+            device,
             "%s needs %d bytes on %s, %d of %d are free; held: %s"
                 .formatted(
                     owner,

@@ -98,8 +98,7 @@ final class ModelTable {
     for (Assignment running : running()) {
       Batch batch = running.batch();
       Placement placement = running.state.placement;
-      long limitNs =
-          ExecutionLimit.ns(placement.profile, batch.items(), unknownNs, placement.cuts);
+      long limitNs = ExecutionLimit.ns(placement.profile, batch.items(), unknownNs, placement.cuts);
       if (stalls.ageNs(batch.clock(), nowNs) > limitNs) {
         overdue.add(running);
       }

@@ -34,6 +34,7 @@ final class Placement implements BatchCosts {
   int smallestFast = Integer.MAX_VALUE;
 
   private int boundLevel;
+
   /** Executions that were cut since the last that ended well. */
   int cuts;
 

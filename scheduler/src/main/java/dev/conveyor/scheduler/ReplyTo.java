@@ -35,6 +35,8 @@ public final class ReplyTo {
   private final Context context;
   private final Handler handler;
 
+  private volatile @Nullable Runnable afterwards;
+
   @SuppressWarnings("unused") // through RESULT
   private volatile @Nullable Object result;
 
@@ -77,6 +79,25 @@ public final class ReplyTo {
     return claim(failure) && deliverSoon();
   }
 
+  /**
+   * Has something run after the handler was told, on {@link #context}; soon, if it was told before.
+   * Takes the place of what was to run so far.
+   */
+  public void afterwards(Runnable task) {
+    afterwards = task;
+    if (isDone()) {
+      context.runOnContext(v -> runAfterwards());
+    }
+  }
+
+  private void runAfterwards() {
+    Runnable task = afterwards;
+    if (task != null) {
+      afterwards = null;
+      task.run();
+    }
+  }
+
   public boolean isDone() {
     return result != null;
   }
@@ -97,6 +118,7 @@ public final class ReplyTo {
     } else {
       handler.handle(null, (InferenceException) result);
     }
+    runAfterwards();
   }
 
   private boolean deliverSoon() {

@@ -38,9 +38,9 @@ import org.jspecify.annotations.Nullable;
  * <p>A message changes the core only; decisions are taken once per turn of the event loop, after
  * every message that was already waiting, so that requests that were parsed together run together.
  *
- * <p>An instance's reply is the credit for its next batch. A refusal, or no handler at all, mean the
- * instance is lost, as does an execution that takes longer than its profile explains: it gets no more batches, the supervisor is told, and its requests run
- * again elsewhere, once, or fail.
+ * <p>An instance's reply is the credit for its next batch. A refusal, or no handler at all, mean
+ * the instance is lost, as does an execution that takes longer than its profile explains: it gets
+ * no more batches, the supervisor is told, and its requests run again elsewhere, once, or fail.
  */
 public final class SchedulerVerticle extends VerticleBase {
 
@@ -141,8 +141,7 @@ public final class SchedulerVerticle extends VerticleBase {
             message -> message.reply(scheduler.snapshot(clock.nanoTime()), LOCAL)));
     consumers.add(
         bus.<String>localConsumer(
-            Addresses.PROFILE,
-            message -> message.reply(scheduler.profile(message.body()), LOCAL)));
+            Addresses.PROFILE, message -> message.reply(scheduler.profile(message.body()), LOCAL)));
     consumers.add(
         bus.<DecisionQuery>localConsumer(
             Addresses.DECISIONS,

@@ -5,13 +5,15 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ReplyTo;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
  * Requests that wait for their model to be loaded. They end when their deadline passes, load or no
- * load. Thread-safe: no state of its own.
+ * load, or when their clients leave; then their inputs go back and others may wait in their place.
+ * Thread-safe: no state of its own.
  */
 final class ColdRequests {
 
@@ -43,17 +45,27 @@ final class ColdRequests {
             : vertx.setTimer(
                 Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadlineNs - System.nanoTime())),
                 id -> reply.fail(expired(call)));
+    // Completed on the context of the reply only: whoever does it first has the inputs.
+    Promise<Void> over = Promise.promise();
+    reply.afterwards(
+        () -> {
+          if (over.tryComplete()) {
+            cancel(timer);
+            call.inputs().forEach(Tensor::close);
+          }
+        });
     activator
-        .activate(call.model(), deadlineNs)
+        .activate(call.model(), deadlineNs, over.future())
         .onComplete(
             done ->
                 reply
                     .context()
                     .runOnContext(
                         v -> {
-                          if (timer >= 0) {
-                            vertx.cancelTimer(timer);
+                          if (!over.tryComplete()) {
+                            return;
                           }
+                          cancel(timer);
                           if (done.succeeded() && !reply.isDone()) {
                             loaded.run();
                             return;
@@ -63,6 +75,12 @@ final class ColdRequests {
                             refused.accept(asRefusal(call, done.cause()));
                           }
                         }));
+  }
+
+  private void cancel(long timer) {
+    if (timer >= 0) {
+      vertx.cancelTimer(timer);
+    }
   }
 
   /** Returns the earlier of the client's deadline and the end of the queue timeout. */

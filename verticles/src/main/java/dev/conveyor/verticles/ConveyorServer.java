@@ -247,7 +247,6 @@ public final class ConveyorServer {
         .compose(v -> deploy(grpc))
         .compose(v -> deploy(metrics))
         .compose(v -> config.eventBus().enabled() ? deploy(bus) : Future.succeededFuture())
-        // Last, so that it goes first: its streams would use up the grace period of the ports.
         .compose(v -> deploy(page))
         .onSuccess(v -> system.start())
         .onSuccess(v -> profiles.start())
@@ -281,14 +280,16 @@ public final class ConveyorServer {
     long answering =
         vertx.setTimer(
             patienceMs,
-            id ->
-                vertx
-                    .eventBus()
-                    .send(
-                        Addresses.CONTROL,
-                        new SchedulerCommand.AnswerAll(),
-                        new DeliveryOptions().setLocalOnly(true)));
-    return undeployAll()
+            id -> {
+              vertx
+                  .eventBus()
+                  .send(
+                      Addresses.CONTROL,
+                      new SchedulerCommand.AnswerAll(),
+                      new DeliveryOptions().setLocalOnly(true));
+              supervisor.answerWaiting();
+            });
+    return undeployFrontEnds()
         .eventually(supervisor::unloadAll)
         .eventually(this::undeployLast)
         .eventually(images::close)
@@ -351,12 +352,16 @@ public final class ConveyorServer {
     return metrics.actualPort();
   }
 
-  /** Undeploys the front ends, the last deployed first; the scheduler, deployed first, stays. */
-  private Future<Void> undeployAll() {
-    if (frontEnds.size() <= 1) {
-      return Future.succeededFuture();
+  /**
+   * Undeploys the front ends, all at once, so that no port takes connections any more and they
+   * share one grace period; the scheduler, deployed first, stays.
+   */
+  private Future<Void> undeployFrontEnds() {
+    List<Future<Void>> leaving = new ArrayList<>();
+    while (frontEnds.size() > 1) {
+      leaving.add(vertx.undeploy(frontEnds.removeLast()));
     }
-    return vertx.undeploy(frontEnds.removeLast()).eventually(this::undeployAll).mapEmpty();
+    return leaving.isEmpty() ? Future.succeededFuture() : Future.join(leaving).mapEmpty();
   }
 
   private Future<Void> undeployLast() {

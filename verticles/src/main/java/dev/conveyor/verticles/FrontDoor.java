@@ -62,10 +62,13 @@ public final class FrontDoor {
       throw refused(model, refusal);
     }
     if (tenant != null) {
-      enterAs(model, tenant);
+      takeAs(model, tenant);
     }
     long waitNs = model.door().tryTake(nowNs);
     if (waitNs > 0) {
+      if (tenant != null && hasTenantQuotas) {
+        tenantQuotas.giveBack(tenant);
+      }
       throw refused(
           model, overQuota(RefusalReason.MODEL_QUOTA, "model '" + model.name() + "'", waitNs));
     }
@@ -77,6 +80,15 @@ public final class FrontDoor {
    * @throws InferenceException if the tenant is over its quota, or its name is too long
    */
   public void enterAs(ServedModel model, String tenant) {
+    try {
+      takeAs(model, tenant);
+    } catch (InferenceException e) {
+      model.door().giveBack(); // What one tenant asks for in vain is not the others' loss.
+      throw e;
+    }
+  }
+
+  private void takeAs(ServedModel model, String tenant) {
     if (tenant.length() > Tenants.MAX_NAME_LENGTH) {
       throw InferenceException.invalid(
           "the name of a tenant has at most %d characters, this one has %d"

@@ -28,6 +28,15 @@ public final class ModelDoor {
     return load;
   }
 
+  /** Takes back what {@link #tryTake} let in: it was turned away for another reason. */
+  void giveBack() {
+    synchronized (this) {
+      if (bucket != null) {
+        bucket.giveBack();
+      }
+    }
+  }
+
   /** Returns 0 if a request is within the quota, otherwise after how many nanoseconds it is. */
   long tryTake(long nowNs) {
     Quota limit = quota;

@@ -44,6 +44,22 @@ public final class TenantQuotas {
     }
   }
 
+  /** Takes back what {@link #tryTake} let in: it was turned away for another reason. */
+  public void giveBack(String tenant) {
+    if (tenants.of(tenant).quota() == null) {
+      return;
+    }
+    synchronized (this) {
+      TokenBucket bucket = buckets.get(tenant);
+      if (bucket == null) {
+        bucket = overflow;
+      }
+      if (bucket != null) {
+        bucket.giveBack();
+      }
+    }
+  }
+
   /** Returns the number of tenants that are told apart. */
   synchronized int tracked() {
     return buckets.size();

@@ -48,6 +48,11 @@ public final class TokenBucket {
     return Math.max(1, (long) Math.ceil((ONE - tokens) / perNs));
   }
 
+  /** Puts a token back that was taken for nothing. */
+  public void giveBack() {
+    tokens = Math.min(burst, tokens + 1);
+  }
+
   /** Returns true if nobody could tell it from a new one. */
   boolean isFull(long nowNs) {
     fill(nowNs);

@@ -121,13 +121,15 @@ final class IsolationPoliciesTest {
   @Test
   void shouldCutWithinTenTimesTheTailButNotMuchBeforeASecond() {
     CostProfile profile = new CostProfile();
-    assertThat(ExecutionLimit.ns(profile, 1, ExecutionLimit.UNKNOWN_NS, 0)).isEqualTo(ExecutionLimit.UNKNOWN_NS);
+    assertThat(ExecutionLimit.ns(profile, 1, ExecutionLimit.UNKNOWN_NS, 0))
+        .isEqualTo(ExecutionLimit.UNKNOWN_NS);
     for (int i = 0; i < 5; i++) {
       profile.record(1, MS);
       profile.record(8, 300 * MS);
     }
     assertThat(ExecutionLimit.ns(profile, 1, ExecutionLimit.UNKNOWN_NS, 0)).isEqualTo(900 * MS);
-    assertThat(ExecutionLimit.ns(profile, 8, ExecutionLimit.UNKNOWN_NS, 2)).isCloseTo(2700 * MS, Offset.offset(MS));
+    assertThat(ExecutionLimit.ns(profile, 8, ExecutionLimit.UNKNOWN_NS, 2))
+        .isCloseTo(2700 * MS, Offset.offset(MS));
   }
 
   @Test

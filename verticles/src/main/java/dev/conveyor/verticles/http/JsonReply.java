@@ -47,7 +47,7 @@ final class JsonReply {
     response.setStatusCode(HttpStatus.of(code));
     JsonObject body = new JsonObject().put("error", message);
     switch (code) {
-      case QUEUE_FULL, SHUTTING_DOWN, OUT_OF_MEMORY, OVERLOADED, OVER_QUOTA ->
+      case UNAVAILABLE, QUEUE_FULL, SHUTTING_DOWN, OUT_OF_MEMORY, OVERLOADED, OVER_QUOTA ->
           response.putHeader("Retry-After", Long.toString(retryAfterSeconds(failure, body)));
       default -> {}
     }

@@ -69,9 +69,13 @@ final class BringUp {
     return loads.run(name, () -> loader.survey(name, configJson), survey -> {});
   }
 
-  private static boolean isOutOfBudget(Throwable failure) {
+  /**
+   * Returns whether others could make room. They cannot for a model that is larger than its own
+   * limit, nor on a GPU, whose models are not evicted.
+   */
+  private boolean isOutOfBudget(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof BudgetExceededException) {
+      if (cause instanceof BudgetExceededException e && residents.isLedger(e.ledger())) {
         return true;
       }
     }

@@ -25,12 +25,8 @@ import org.jspecify.annotations.Nullable;
 final class ColdStarts {
 
   private static final class Start {
-    private final Future<Void> load;
+    private final Promise<Void> load = Promise.promise();
     private int waiting;
-
-    Start(Future<Void> load) {
-      this.load = load;
-    }
   }
 
   private final Vertx vertx;
@@ -41,6 +37,7 @@ final class ColdStarts {
   private final Function<String, Future<Void>> loader;
   private final Map<String, Start> starts = new HashMap<>();
   private final Map<String, Long> retries = new HashMap<>();
+  private boolean closed;
 
   /**
    * Creates the waiting rooms.
@@ -63,8 +60,15 @@ final class ColdStarts {
     this.loader = loader;
   }
 
-  /** Waits until the model serves, or fails at once if that would be too late or too many. */
-  Future<Void> await(String name, long deadlineNs) {
+  /**
+   * Waits until the model serves, or fails at once if that would be too late or too many.
+   *
+   * @param left completes on this context when the request waits no longer
+   */
+  Future<Void> await(String name, long deadlineNs, Future<Void> left) {
+    if (closed) {
+      return Future.failedFuture(LoadErrors.shuttingDown());
+    }
     if (!residents.contains(name)) {
       return Future.failedFuture(
           new InferenceException(
@@ -87,15 +91,23 @@ final class ColdStarts {
               RefusalReason.QUEUE_FULL,
               InferenceException.UNKNOWN));
     }
-    start.waiting++;
+    Start mine = start;
+    mine.waiting++;
+    left.onComplete(v -> mine.waiting--);
     events.onColdRequest(name);
-    return start.load;
+    return mine.load.future();
   }
 
   private Future<Void> refused(String name, InferenceException refusal) {
     RefusalReason reason = refusal.reason();
     events.onColdRefused(name, reason == null ? "load_failed" : reason.label());
     return Future.failedFuture(refusal);
+  }
+
+  /** Refuses every request that waits or comes; the loads go on. */
+  void refuseAll() {
+    closed = true;
+    starts.values().forEach(start -> start.load.tryFail(LoadErrors.shuttingDown()));
   }
 
   /** Tries no failed load again. */
@@ -107,20 +119,19 @@ final class ColdStarts {
   private Start begin(String name) {
     residents.onColdStart(name);
     // A load that fails at once must find its start in the map to take it out.
-    Promise<Void> loaded = Promise.promise();
-    Start start = new Start(loaded.future());
+    Start start = new Start();
     starts.put(name, start);
     loader
         .apply(name)
         .onComplete(
             v -> {
               starts.remove(name);
-              loaded.complete();
+              start.load.tryComplete();
             },
             failure -> {
               starts.remove(name);
               onFailed(name, failure);
-              loaded.fail(asRefusal(name, failure));
+              start.load.tryFail(asRefusal(name, failure));
             });
     return start;
   }

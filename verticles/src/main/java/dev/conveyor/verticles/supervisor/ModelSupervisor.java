@@ -194,14 +194,16 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   @Override
-  public Future<Void> activate(String name, long deadlineNs) {
+  public Future<Void> activate(String name, long deadlineNs, Future<?> givenUp) {
+    Promise<Void> left = Promise.promise();
+    givenUp.onComplete(done -> context.runOnContext(v -> left.tryComplete()));
     return onContext(
         () ->
             stopping
                 ? Future.failedFuture(LoadErrors.shuttingDown())
                 : deployed.containsKey(name)
                     ? Future.succeededFuture()
-                    : coldStarts.await(name, deadlineNs));
+                    : coldStarts.await(name, deadlineNs, left.future()));
   }
 
   @Override
@@ -238,6 +240,11 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
             }
           }
         });
+  }
+
+  /** The grace period is nearly over: requests that wait for a model are told so. */
+  public void answerWaiting() {
+    context.runOnContext(v -> coldStarts.refuseAll());
   }
 
   /** Makes {@link #isReady} false: the server is stopping. */

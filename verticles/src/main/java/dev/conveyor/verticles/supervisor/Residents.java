@@ -134,6 +134,11 @@ final class Residents {
     }
   }
 
+  /** Returns whether a ledger, by its name, is the one that evictions make room in. */
+  boolean isLedger(String name) {
+    return budget.device().equals(name);
+  }
+
   long expectedBytes(String name) {
     return table.expectedBytes(name);
   }

@@ -52,7 +52,15 @@ final class DoorTest {
             .identity("gated", WIDTH)
             .identity("wide", WIDTH)
             .identity("simple", 4)
-            .identity("rationed", 4);
+            .identity("rationed", 4)
+            .identity("scarce", 4)
+            .identity("scarcer", 4);
+    for (String name : List.of("scarce", "scarcer")) {
+      models.config(
+          name,
+          """
+          {"conveyor": {"admission": {"quota": {"requests_per_second": 0.001, "burst": 1}}}}""");
+    }
     models.config(
         "gated",
         """
@@ -81,7 +89,9 @@ final class DoorTest {
                             "named",
                             new JsonObject()
                                 .put("by-header", limited)
-                                .put("by-parameter", limited))));
+                                .put("by-parameter", limited)
+                                .put("one", limited)
+                                .put("two", limited))));
     http = server.http();
   }
 
@@ -219,6 +229,24 @@ final class DoorTest {
   }
 
   @Test
+  void shouldTakeFromNoQuotaWhatTheOtherRefuses() {
+    assertThat(http.infer("scarce", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+    Answer refused = http.send(infer("scarce", "x-tenant", "one"));
+    assertThat(refused.json().getString("reason")).isEqualTo("model_quota");
+    assertThat(http.send(simple("x-tenant", "one")).status())
+        .as("the tenant's only one is left")
+        .isEqualTo(200);
+
+    JsonObject two =
+        Requests.row(1, 2, 3, 4).put("parameters", new JsonObject().put("tenant", "two"));
+    assertThat(http.infer("simple", two).status()).isEqualTo(200);
+    assertThat(http.infer("scarcer", two).json().getString("reason")).isEqualTo("tenant_quota");
+    assertThat(http.infer("scarcer", Requests.row(1, 2, 3, 4)).status())
+        .as("the model's only one is left")
+        .isEqualTo(200);
+  }
+
+  @Test
   void shouldNotReadALargeBodyWhileMemoryIsShort() throws Exception {
     var memory = server.server().requestMemory();
     CompletableFuture<Answer> waiting;
@@ -317,9 +345,11 @@ final class DoorTest {
   }
 
   private static HttpRequest simple(String header, String value) {
-    return http.inferRequest("simple", Requests.row(1, 2, 3, 4), NONE)
-        .header(header, value)
-        .build();
+    return infer("simple", header, value);
+  }
+
+  private static HttpRequest infer(String model, String header, String value) {
+    return http.inferRequest(model, Requests.row(1, 2, 3, 4), NONE).header(header, value).build();
   }
 
   private static String wideHead(String model, String more) {

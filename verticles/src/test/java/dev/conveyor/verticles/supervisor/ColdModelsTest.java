@@ -7,10 +7,12 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
@@ -98,6 +100,88 @@ final class ColdModelsTest {
           .isEqualTo(2);
       server.assertIdle();
     }
+  }
+
+  @Test
+  void shouldEvictNobodyForAModelThatIsLargerThanItsOwnLimit() {
+    TestModels models = new TestModels(dir);
+    for (String name : List.of("a", "b", "own")) {
+      models.identity(name, WIDTH).config(name, ON_DEMAND);
+    }
+    models.config(
+        "own", "{\"conveyor\": {\"residency\": \"on_demand\", \"memory_limit_bytes\": 100000}}");
+    try (TestServer server = TestServer.start(models, budget(TWO_FIT_BYTES))) {
+      HttpCalls http = server.http();
+      byte[] data = Requests.counting(1, WIDTH);
+      for (String name : List.of("a", "b")) {
+        assertThat(http.infer(name, Requests.binary(WIDTH, "INPUT0"), data).status())
+            .isEqualTo(200);
+      }
+      http.post("/v2/repository/models/b/unload", "");
+      Answer refused = http.infer("own", Requests.binary(WIDTH, "INPUT0"), data);
+      assertThat(refused.status()).isEqualTo(503);
+      assertThat(refused.error()).contains("model 'own' on CPU");
+      assertThat(refused.header("Retry-After")).isNotNull();
+      assertThat(device(http).getInteger("evictions")).isZero();
+      assertThat(line(http, "a").getString("state")).isEqualTo("RESIDENT");
+      server.assertIdle();
+    }
+  }
+
+  @Test
+  void shouldMakeRoomForOthersAndReturnInputsWhenAClientWaitsNoLonger() throws Exception {
+    TestModels models = new TestModels(dir).identity("cold", WIDTH).config("cold", GATED);
+    JsonObject limits = new JsonObject().put("max_queue_size", 1);
+    try (TestServer server = TestServer.start(models, new JsonObject().put("limits", limits))) {
+      JsonObject head = Requests.binary(WIDTH, "INPUT0");
+      byte[] data = Requests.counting(1, WIDTH);
+      CompletableFuture<Answer> patient;
+      try (Gate gate = Gate.shut("cold");
+          RawConnection first = new RawConnection(server.httpPort())) {
+        first.send(infer(head, data));
+        gate.awaitArrival();
+        assertThat(server.http().infer("cold", head, data).error()).contains("1 requests wait");
+        first.close();
+        while (server.server().requestMemory().leasedBytes() > 0) {
+          Thread.onSpinWait(); // its inputs
+        }
+        patient = server.http().inferAsync("cold", head, data);
+        while (server.server().requestMemory().leasedBytes() == 0 && !patient.isDone()) {
+          Thread.onSpinWait();
+        }
+      }
+      assertThat(patient.get(60, TimeUnit.SECONDS).binary()).isEqualTo(data);
+      server.assertIdle();
+    }
+  }
+
+  @Test
+  void shouldTellThoseWhoWaitWhenTheServerStops() throws Exception {
+    TestModels models = new TestModels(dir).identity("cold", 4).config("cold", GATED);
+    TestServer server = TestServer.start(models, new JsonObject().put("shutdown_grace_ms", 5000));
+    try (Gate gate = Gate.shut("cold")) {
+      CompletableFuture<Answer> waiting =
+          server.http().inferAsync("cold", Requests.row(1, 2, 3, 4), new byte[0]);
+      gate.awaitArrival();
+      Future<Void> stopped = server.server().stop();
+      Answer answer = waiting.get(60, TimeUnit.SECONDS);
+      assertThat(answer.status()).isEqualTo(503);
+      assertThat(answer.error()).contains("shutting down");
+      gate.open();
+      TestServer.await(stopped);
+    }
+    TestServer.await(server.vertx().close());
+  }
+
+  private static byte[] infer(JsonObject head, byte[] data) {
+    byte[] json = head.toBuffer().getBytes();
+    return Buffer.buffer(
+            "POST /v2/models/cold/infer HTTP/1.1\r\nHost: x\r\n"
+                + "Inference-Header-Content-Length: %d\r\nContent-Length: %d\r\n\r\n"
+                    .formatted(json.length, json.length + data.length))
+        .appendBytes(json)
+        .appendBytes(data)
+        .getBytes();
   }
 
   @Test

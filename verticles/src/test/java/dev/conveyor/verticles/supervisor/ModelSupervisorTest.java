@@ -225,6 +225,7 @@ final class ModelSupervisorTest {
       Answer answer = http.infer("broken", Requests.row(1, 2, 3, 4));
       assertThat(answer.status()).isEqualTo(503);
       assertThat(answer.error()).contains("'broken' is not ready");
+      assertThat(answer.header("Retry-After")).isEqualTo("1");
       assertThat(http.get("/v2/models/broken/ready").status()).isEqualTo(503);
       Answer ready = http.post("/v2/repository/index", "{\"ready\": true}");
       assertThat(new JsonArray(ready.text())).hasSize(1);
