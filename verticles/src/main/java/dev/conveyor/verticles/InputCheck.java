@@ -75,7 +75,14 @@ public final class InputCheck {
         tensor = find(inputs, specs[i].name());
         ordered.set(i, tensor);
       }
-      int size = checkOne(tensor, tensor.type() == tensors[i].type() ? tensors[i] : specs[i]);
+      TensorSpec spec = tensor.type() == tensors[i].type() ? tensors[i] : specs[i];
+      int size = checkOne(tensor, spec);
+      if (tensor.shape().rank() != spec.shape().rank()) {
+        if (ordered == inputs) {
+          ordered = new ArrayList<>(inputs);
+        }
+        ordered.set(i, tensor.reshaped(Shape.of(tensor.shape().dim(0), 1)));
+      }
       if (i > 0 && size != batchSize) {
         throw InferenceException.invalid(
             "input '%s' batch size does not match other inputs for '%s': %d and %d"
@@ -165,12 +172,12 @@ public final class InputCheck {
             .formatted(tensor.name(), shape));
   }
 
-  /** Clients send n images as [n] as well as [n,1]. */
+  /** Clients send n images or texts as [n] as well as [n,1], which is what the model gets. */
   private static boolean isFlatList(Shape shape, TensorSpec spec) {
     return spec.type() == DataType.BYTES
         && shape.rank() == 1
         && spec.shape().rank() == 2
-        && spec.shape().dim(1) == 1;
+        && spec.shape().accepts(Shape.of(shape.dim(0), 1));
   }
 
   private int batchSize(Tensor tensor) {

@@ -281,7 +281,8 @@ public final class LocalGateway implements InferenceGateway {
     List<Tensor> inputs = checked.inputs();
     call.arrived(inputs);
     InferenceRequest request =
-        InferenceRequest.of(model.name(), model.deployedVersion(), inputs, reply)
+        InferenceRequest.of(
+                model.name(), model.deployedVersion(), model.reshaping().toModel(inputs), reply)
             .batchSize(checked.batchSize())
             .priority(call.priority())
             .timeoutMicros(call.timeoutMicros())
@@ -291,7 +292,7 @@ public final class LocalGateway implements InferenceGateway {
             .shapeKey(checked.shapeKey())
             .tenant(call.tenant())
             .trace(call.trace())
-            .outputs(outputs)
+            .outputs(model.reshaping().after(outputs))
             .build();
     vertx.eventBus().send(Addresses.SUBMIT, request, LOCAL);
   }

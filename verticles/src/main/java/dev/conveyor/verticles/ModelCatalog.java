@@ -3,7 +3,11 @@ package dev.conveyor.verticles;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.Rollout;
+import dev.conveyor.models.steps.Steps;
 import dev.conveyor.scheduler.rollout.RolloutGuard;
+import dev.conveyor.verticles.ensemble.Ensemble;
+import dev.conveyor.verticles.metrics.ModelStats;
+import dev.conveyor.verticles.metrics.RecordingModelStats;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
@@ -24,6 +28,7 @@ public final class ModelCatalog {
           .thenComparing(served -> Long.parseLong(served.version()));
 
   private final Map<String, NavigableMap<Long, ServedModel>> models = new ConcurrentHashMap<>();
+  private final Map<String, ModelStats> stepStats = new ConcurrentHashMap<>();
   private final Map<String, String> unavailable = new ConcurrentHashMap<>();
   private final Map<String, Trial> trials = new ConcurrentHashMap<>();
 
@@ -83,6 +88,43 @@ public final class ModelCatalog {
           "Model '" + name + "' is not ready: " + served.instances().reason());
     }
     return served;
+  }
+
+  /**
+   * Finds what clients may ask about: a ready model, or a step without a model that a served
+   * ensemble names.
+   *
+   * @param version empty for the highest one
+   * @throws InferenceException as {@link #find}
+   */
+  public ServedModel describe(String name, String version) {
+    if (!Steps.isStep(name) || models.containsKey(name)) {
+      return find(name, version);
+    }
+    for (ServedModel served : all()) {
+      Ensemble ensemble = served.ensemble();
+      ServedModel step = ensemble == null ? null : ensemble.builtIn().get(name);
+      if (step != null && (version.isEmpty() || version.equals(step.version()))) {
+        return step;
+      }
+    }
+    throw missing(name);
+  }
+
+  /**
+   * Returns the version that was asked for or, if none was, all of them, ascending.
+   *
+   * @throws InferenceException as {@link #describe}
+   */
+  public List<ServedModel> described(String name, String version) {
+    ServedModel served = describe(name, version);
+    List<ServedModel> all = versions(name);
+    return version.isEmpty() && !all.isEmpty() ? all : List.of(served);
+  }
+
+  /** Returns the counters of a step without a model; the same for all ensembles that name it. */
+  public ModelStats statsOfStep(String name) {
+    return stepStats.computeIfAbsent(name, unused -> new RecordingModelStats());
   }
 
   /** Returns what guards the trial of a version of this model; null if none is tried. */

@@ -1,8 +1,11 @@
 package dev.conveyor.verticles;
 
 import dev.conveyor.models.ModelSignature;
+import dev.conveyor.models.Reshaping;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.ModelConfigCompleter;
+import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ModelMemory;
 import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.verticles.ensemble.Ensemble;
@@ -25,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  *     empty while it is cold
  * @param config completed from the model
  * @param signature what the model itself takes and gives
- * @param clientInputs what clients send: as the signature, but encoded images where an input is
+ * @param reshaping between what clients see who send tensors, and the signature
+ * @param clientInputs what clients send: as they see tensors, but encoded images where an input is
  *     preprocessed
  * @param labels output name to labels, for outputs that have a label file
  * @param images how encoded images become tensors
@@ -42,6 +46,7 @@ public record ServedModel(
     String platform,
     ModelConfig config,
     ModelSignature signature,
+    Reshaping reshaping,
     List<TensorSpec> clientInputs,
     Map<String, List<String>> labels,
     InputCheck inputCheck,
@@ -54,6 +59,7 @@ public record ServedModel(
     @Nullable Ensemble ensemble) {
 
   private static final String COLD = "";
+  private static final String STEP_VERSION = "1";
 
   /** Creates a version that lets requests in. */
   public ServedModel(
@@ -75,6 +81,7 @@ public record ServedModel(
         platform,
         config,
         signature,
+        new Reshaping(ModelConfigCompleter.tensorSignature(config, signature), signature),
         clientInputs,
         labels,
         inputCheck,
@@ -107,6 +114,7 @@ public record ServedModel(
         "ensemble",
         config,
         signature,
+        new Reshaping(signature, signature),
         signature.inputs(),
         labels,
         new InputCheck(name, signature.inputs(), signature.inputs(), signature.maxBatchSize()),
@@ -117,6 +125,28 @@ public record ServedModel(
         new ModelDoor(config.extensions().admission()),
         new ModelUsage(),
         ensemble);
+  }
+
+  /** Creates what is told about a step that needs no model; it takes no requests of its own. */
+  public static ServedModel step(ModelConfig config, ModelSignature signature, ModelStats stats) {
+    return new ServedModel(
+        config.name(),
+        STEP_VERSION,
+        COLD,
+        ModelConfigWriter.platform(config),
+        config,
+        signature,
+        signature.inputs(),
+        Map.of(),
+        new InputCheck(
+            config.name(), signature.inputs(), signature.inputs(), signature.maxBatchSize()),
+        ImageInputs.NONE,
+        stats);
+  }
+
+  /** Returns what clients get. */
+  public List<TensorSpec> clientOutputs() {
+    return reshaping.client().outputs();
   }
 
   /** Returns the model's name inside the scheduler. */
@@ -164,6 +194,7 @@ public record ServedModel(
         platform,
         config,
         signature,
+        reshaping,
         clientInputs,
         labels,
         inputCheck,

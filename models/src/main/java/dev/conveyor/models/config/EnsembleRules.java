@@ -36,6 +36,8 @@ final class EnsembleRules {
     refuse(
         "conveyor.priority_class", level.priorityClass() != ServiceLevel.DEFAULT.priorityClass());
     refuse("conveyor.priority_ageing_microseconds", !level.priorityAgeing().isZero());
+    refuseReshape("input", config.inputs());
+    refuseReshape("output", config.outputs());
     complete("input", config.inputs());
     complete("output", config.outputs());
   }
@@ -78,6 +80,12 @@ final class EnsembleRules {
       if (tensors.get(i).type() == null) {
         throw new ConfigException(key + "[" + i + "].data_type", "a type", "nothing");
       }
+    }
+  }
+
+  private static void refuseReshape(String key, List<TensorConfig> tensors) {
+    for (int i = 0; i < tensors.size(); i++) {
+      refuse(key + "[" + i + "].reshape", tensors.get(i).reshape().isPresent());
     }
   }
 

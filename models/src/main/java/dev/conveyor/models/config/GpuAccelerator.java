@@ -6,7 +6,7 @@ import java.util.Map;
  * What is to execute a model on a GPU instead of its backend (Triton's {@code
  * gpu_execution_accelerator}). Immutable. Whoever it names knows its parameters.
  *
- * @param name {@code tensorrt}; others have no effect
+ * @param name {@code tensorrt}
  */
 public record GpuAccelerator(String name, Map<String, String> parameters) {
   public GpuAccelerator {

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param ensemble the steps of a model that is made of other models
  * @param gpuAccelerators what executes it on GPUs
  * @param gpuPriority of its work on GPUs against that of other models
+ * @param warnings what the file asks for and has no effect here, as {@code key: why}
  */
 public record ModelConfig(
     String name,
@@ -31,7 +32,8 @@ public record ModelConfig(
     Extensions extensions,
     Optional<EnsembleConfig> ensemble,
     List<GpuAccelerator> gpuAccelerators,
-    ModelPriority gpuPriority) {
+    ModelPriority gpuPriority,
+    List<String> warnings) {
 
   /** {@code max_batch_size} of a configuration that leaves it to the model. */
   public static final int UNSET = -1;
@@ -41,6 +43,9 @@ public record ModelConfig(
 
   /** The backend of engines that were made elsewhere, which only GPUs run. */
   public static final String TENSORRT = "tensorrt";
+
+  /** The backend of steps of ensembles that need no model; not one that a file can name. */
+  public static final String STEP = "conveyor";
 
   /** Name of such an engine unless {@code default_model_filename} says otherwise. */
   public static final String DEFAULT_PLAN_FILENAME = "model.plan";
@@ -55,6 +60,7 @@ public record ModelConfig(
     warmups = List.copyOf(warmups);
     parameters = Map.copyOf(parameters);
     gpuAccelerators = List.copyOf(gpuAccelerators);
+    warnings = List.copyOf(warnings);
     if (maxBatchSize < UNSET) {
       throw new ConfigException("max_batch_size", "0 or more", maxBatchSize);
     }
@@ -106,7 +112,8 @@ public record ModelConfig(
         extensions,
         Optional.empty(),
         List.of(),
-        ModelPriority.DEFAULT);
+        ModelPriority.DEFAULT,
+        List.of());
   }
 
   /** Returns a configuration that leaves everything to the model. */

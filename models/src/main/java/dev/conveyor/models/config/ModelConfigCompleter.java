@@ -4,6 +4,7 @@ import static dev.conveyor.models.config.Keys.under;
 
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ModelSignature;
+import dev.conveyor.models.Reshape;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import java.util.ArrayList;
@@ -63,7 +64,7 @@ public final class ModelConfigCompleter {
     List<TensorSpec> servedOutputs = merge("output", config.outputs(), outputs, batches);
     PreprocessingRules.requireBoxes(config.extensions().preprocessing(), servedOutputs);
     ModelSignature signature = new ModelSignature(servedInputs, servedOutputs, maxBatchSize);
-    WarmupRules.require(config, signature);
+    PreprocessingRules.refuseReshape(config);
     ModelConfig completed =
         new ModelConfig(
             config.name(),
@@ -82,25 +83,57 @@ public final class ModelConfigCompleter {
             config.extensions(),
             config.ensemble(),
             config.gpuAccelerators(),
-            config.gpuPriority());
+            config.gpuPriority(),
+            config.warnings());
+    WarmupRules.require(completed, tensorSignature(completed, signature));
     return new Completed(completed, signature);
   }
 
   /**
-   * Returns what clients see: inputs with preprocessing take encoded images, which are {@code
-   * BYTES} of shape {@code [-1,1]} for a model that batches and {@code [1]} for one that does not.
-   * A front end may take {@code [n]} for {@code [n,1]}.
+   * Returns what clients see who send tensors: the model's shapes, but {@code dims} where those
+   * have a {@code reshape}.
+   *
+   * @param config completed
+   */
+  public static ModelSignature tensorSignature(ModelConfig config, ModelSignature signature) {
+    return new ModelSignature(
+        seen(config.inputs(), signature.inputs(), signature.batches()),
+        seen(config.outputs(), signature.outputs(), signature.batches()),
+        signature.maxBatchSize());
+  }
+
+  private static List<TensorSpec> seen(
+      List<TensorConfig> completed, List<TensorSpec> specs, boolean batches) {
+    List<TensorSpec> seen = new ArrayList<>(specs.size());
+    for (TensorSpec spec : specs) {
+      int index = indexOf(completed, spec.name());
+      if (index < 0 || completed.get(index).reshape().isEmpty()) {
+        seen.add(spec);
+        continue;
+      }
+      Shape dims = completed.get(index).dims();
+      seen.add(
+          new TensorSpec(spec.name(), spec.type(), batches ? dims.withBatch(Shape.DYNAMIC) : dims));
+    }
+    return seen;
+  }
+
+  /**
+   * Returns what clients see: shapes as in {@link #tensorSignature}, and inputs with preprocessing
+   * take encoded images, which are {@code BYTES} of shape {@code [-1,1]} for a model that batches
+   * and {@code [1]} for one that does not. A front end may take {@code [n]} for {@code [n,1]}.
    */
   public static ModelSignature clientSignature(ModelConfig config, ModelSignature signature) {
+    ModelSignature tensors = tensorSignature(config, signature);
     List<TensorSpec> inputs = new ArrayList<>();
-    for (TensorSpec input : signature.inputs()) {
+    for (TensorSpec input : tensors.inputs()) {
       boolean takesImages =
           config.extensions().preprocessing().stream()
               .anyMatch(block -> block.input().equals(input.name()));
       Shape images = signature.batches() ? Shape.of(Shape.DYNAMIC, 1) : Shape.of(1);
       inputs.add(takesImages ? new TensorSpec(input.name(), DataType.BYTES, images) : input);
     }
-    return new ModelSignature(inputs, signature.outputs(), signature.maxBatchSize());
+    return new ModelSignature(inputs, tensors.outputs(), signature.maxBatchSize());
   }
 
   private static Optional<DynamicBatching> dynamicBatching(ModelConfig config, boolean batches) {
@@ -161,7 +194,8 @@ public final class ModelConfigCompleter {
         .anyMatch(
             tensor ->
                 tensor.dims().rank() > 0
-                    && tensor.dims().rank() == declared(declared, tensor.name()).shape().rank());
+                    && tensor.modelDims().rank()
+                        == declared(declared, tensor.name()).shape().rank());
   }
 
   private static TensorSpec declared(List<TensorSpec> declared, String name) {
@@ -204,17 +238,17 @@ public final class ModelConfigCompleter {
     if (configured.dims().rank() == 0) {
       return spec;
     }
-    if (!agree(configured.dims(), dims)) {
+    if (!agree(configured.modelDims(), dims)) {
       throw new ConfigException(
-          "dims",
+          configured.reshape().isPresent() ? "reshape.shape" : "dims",
           dims
               + ", the shape of \""
               + spec.name()
               + "\" in the model"
               + (batches ? " without its batch dimension" : ""),
-          configured.dims());
+          configured.modelDims());
     }
-    Shape fixed = fixed(configured.dims(), dims);
+    Shape fixed = fixed(configured.modelDims(), dims);
     return new TensorSpec(
         spec.name(), spec.type(), batches ? fixed.withBatch(Shape.DYNAMIC) : fixed);
   }
@@ -248,14 +282,23 @@ public final class ModelConfigCompleter {
               Shape dims = batches ? spec.shape().withoutFirst() : spec.shape();
               int index = indexOf(configured, spec.name());
               return index < 0
-                  ? new TensorConfig(spec.name(), spec.type(), dims, false, "")
-                  : new TensorConfig(
-                      spec.name(),
-                      spec.type(),
-                      dims,
-                      configured.get(index).optional(),
-                      configured.get(index).labelFilename());
+                  ? new TensorConfig(spec.name(), spec.type(), dims, "")
+                  : completed(configured.get(index), spec, dims);
             })
         .toList();
+  }
+
+  /** What the model fixes of its shape is fixed for clients too. */
+  private static TensorConfig completed(TensorConfig configured, TensorSpec spec, Shape dims) {
+    return new TensorConfig(
+        spec.name(),
+        spec.type(),
+        configured
+            .reshape()
+            .map(shape -> new Reshape(configured.dims(), shape).toClient(dims))
+            .orElse(dims),
+        configured.reshape().map(shape -> dims),
+        configured.format(),
+        configured.labelFilename());
   }
 }

@@ -11,6 +11,7 @@ import dev.conveyor.models.proto.ModelInput;
 import dev.conveyor.models.proto.ModelInstanceGroup;
 import dev.conveyor.models.proto.ModelOptimizationPolicy;
 import dev.conveyor.models.proto.ModelOutput;
+import dev.conveyor.models.proto.ModelTensorReshape;
 import dev.conveyor.models.proto.ModelVersionPolicy;
 import dev.conveyor.models.proto.ModelWarmup;
 import java.time.Duration;
@@ -50,6 +51,7 @@ final class ModelConfigMapper {
     int known = maxBatchSize;
     Map<String, String> parameters = new HashMap<>();
     config.getParametersMap().forEach((key, value) -> parameters.put(key, value.getStringValue()));
+    ModelParameters.require(parameters);
     String filename = config.getDefaultModelFilename();
     boolean ensemble = config.hasEnsembleScheduling();
     if (ensemble && maxBatchSize == ModelConfig.UNSET) {
@@ -74,21 +76,16 @@ final class ModelConfigMapper {
             each("model_warmup", config.getModelWarmupList(), ModelConfigMapper::warmup),
             parameters,
             filename.isEmpty() ? defaultFilename(backend) : filename,
-            under(ModelConfig.EXTENSIONS_KEY, () -> extensions(extensions)),
+            under(ModelConfig.EXTENSIONS_KEY, () -> extensions(extensions, parameters)),
             ensemble
                 ? Optional.of(
                     under(
                         "ensemble_scheduling",
                         () -> EnsembleMapper.map(config.getEnsembleScheduling())))
                 : Optional.empty(),
-            config
-                .getOptimization()
-                .getExecutionAccelerators()
-                .getGpuExecutionAcceleratorList()
-                .stream()
-                .map(a -> new GpuAccelerator(a.getName(), a.getParametersMap()))
-                .toList(),
-            priority(config.getOptimization().getPriority()));
+            under("optimization", () -> AcceleratorMapper.gpu(config.getOptimization())),
+            priority(config.getOptimization().getPriority()),
+            NoEffect.of(config));
     EnsembleRules.require(mapped);
     return mapped;
   }
@@ -128,7 +125,12 @@ final class ModelConfigMapper {
         input.getName(),
         type(input.getDataType()),
         dims(input.getDimsList()),
-        input.getOptional(),
+        input.hasReshape() ? Optional.of(reshape(input.getReshape())) : Optional.empty(),
+        switch (input.getFormat()) {
+          case FORMAT_NHWC -> TensorConfig.Format.NHWC;
+          case FORMAT_NCHW -> TensorConfig.Format.NCHW;
+          case FORMAT_NONE, UNRECOGNIZED -> TensorConfig.Format.NONE;
+        },
         "");
   }
 
@@ -141,8 +143,13 @@ final class ModelConfigMapper {
         output.getName(),
         type(output.getDataType()),
         dims(output.getDimsList()),
-        false,
+        output.hasReshape() ? Optional.of(reshape(output.getReshape())) : Optional.empty(),
+        TensorConfig.Format.NONE,
         output.getLabelFilename());
+  }
+
+  private static Shape reshape(ModelTensorReshape reshape) {
+    return under("reshape", () -> dims("shape", reshape.getShapeList()));
   }
 
   private static List<TensorConfig> named(String key, List<TensorConfig> tensors) {
@@ -161,8 +168,12 @@ final class ModelConfigMapper {
   }
 
   private static Shape dims(List<Long> dims) {
+    return dims("dims", dims);
+  }
+
+  private static Shape dims(String key, List<Long> dims) {
     each(
-        "dims",
+        key,
         dims,
         dim -> {
           if (dim == 0 || dim < Shape.DYNAMIC) {
@@ -254,10 +265,12 @@ final class ModelConfigMapper {
     };
   }
 
-  private static Extensions extensions(ModelExtensions extensions) {
+  private static Extensions extensions(ModelExtensions extensions, Map<String, String> parameters) {
     return new Extensions(
         each("preprocessing", extensions.getPreprocessingList(), ModelConfigMapper::preprocessing),
-        extensions.getIntraOpThreads(),
+        extensions.getIntraOpThreads() == 0
+            ? ModelParameters.intraOpThreads(parameters)
+            : extensions.getIntraOpThreads(),
         extensions.hasWeight() ? extensions.getWeight() : Extensions.DEFAULT.weight(),
         under("admission", () -> AdmissionMapper.admission(extensions.getAdmission())),
         under("process", () -> IsolationMapper.process(extensions.getProcess())),

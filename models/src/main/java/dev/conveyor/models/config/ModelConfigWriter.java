@@ -2,6 +2,7 @@ package dev.conveyor.models.config;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.conveyor.models.DataType;
+import dev.conveyor.models.Shape;
 import dev.conveyor.models.proto.ImagePreprocessing;
 import dev.conveyor.models.proto.ModelDynamicBatching;
 import dev.conveyor.models.proto.ModelExtensions;
@@ -11,6 +12,7 @@ import dev.conveyor.models.proto.ModelOptimizationPolicy;
 import dev.conveyor.models.proto.ModelOutput;
 import dev.conveyor.models.proto.ModelParameter;
 import dev.conveyor.models.proto.ModelQueuePolicy;
+import dev.conveyor.models.proto.ModelTensorReshape;
 import dev.conveyor.models.proto.ModelVersionPolicy;
 import dev.conveyor.models.proto.ModelWarmup;
 import dev.conveyor.models.proto.PriorityClass;
@@ -23,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * the same configuration. Stateless.
  */
 public final class ModelConfigWriter {
+
+  private static final String STEP_PLATFORM = "conveyor_step";
 
   private ModelConfigWriter() {}
 
@@ -52,8 +56,10 @@ public final class ModelConfigWriter {
             .setName(config.name())
             .setBackend(config.backend())
             .setPlatform(platform(config))
-            .setVersionPolicy(versionPolicy(config.versionPolicy()))
-            .setDefaultModelFilename(config.modelFilename());
+            .setVersionPolicy(versionPolicy(config.versionPolicy()));
+    if (!config.backend().equals(ModelConfig.STEP)) {
+      proto.setDefaultModelFilename(config.modelFilename());
+    }
     if (config.maxBatchSize() != ModelConfig.UNSET) {
       proto.setMaxBatchSize(config.maxBatchSize());
     }
@@ -86,12 +92,16 @@ public final class ModelConfigWriter {
     };
   }
 
-  private static String platform(ModelConfig config) {
+  /** Returns Triton's name of what the model is, in its configuration as in its metadata. */
+  public static String platform(ModelConfig config) {
     if (config.isEnsemble()) {
       return EnsembleRules.PLATFORM;
     }
     if (config.backend().equals(ModelConfig.TENSORRT)) {
       return UnsupportedSettings.PLAN_PLATFORM;
+    }
+    if (config.backend().equals(ModelConfig.STEP)) {
+      return STEP_PLATFORM;
     }
     return config.backend().isEmpty() ? "" : "onnxruntime_onnx";
   }
@@ -101,10 +111,11 @@ public final class ModelConfigWriter {
         ModelInput.newBuilder()
             .setName(input.name())
             .setDataType(type(input.type()))
-            .setOptional(input.optional());
+            .setFormat(ModelInput.Format.valueOf("FORMAT_" + input.format().name()));
     for (long dim : input.dims().toArray()) {
       proto.addDims(dim);
     }
+    input.reshape().ifPresent(shape -> proto.setReshape(reshape(shape)));
     return proto.build();
   }
 
@@ -116,6 +127,15 @@ public final class ModelConfigWriter {
             .setLabelFilename(output.labelFilename());
     for (long dim : output.dims().toArray()) {
       proto.addDims(dim);
+    }
+    output.reshape().ifPresent(shape -> proto.setReshape(reshape(shape)));
+    return proto.build();
+  }
+
+  private static ModelTensorReshape reshape(Shape shape) {
+    ModelTensorReshape.Builder proto = ModelTensorReshape.newBuilder();
+    for (long dim : shape.toArray()) {
+      proto.addShape(dim);
     }
     return proto.build();
   }

@@ -37,6 +37,22 @@ final class PreprocessingRules {
     return fixed;
   }
 
+  /** Preprocessing gives a tensor the shape that the model takes; clients send images. */
+  static void refuseReshape(ModelConfig config) {
+    for (int i = 0; i < config.inputs().size(); i++) {
+      TensorConfig input = config.inputs().get(i);
+      boolean images =
+          config.extensions().preprocessing().stream()
+              .anyMatch(block -> block.input().equals(input.name()));
+      if (images && input.reshape().isPresent()) {
+        throw new ConfigException(
+            "input[" + i + "].reshape",
+            "none beside " + ModelConfig.EXTENSIONS_KEY + ".preprocessing of the same input",
+            input.reshape().get());
+      }
+    }
+  }
+
   private static int indexOf(List<TensorSpec> inputs, String name) {
     List<String> names = inputs.stream().map(TensorSpec::name).toList();
     int index = names.indexOf(name);

@@ -18,7 +18,8 @@ public final class Suggestions {
         .orElse(known.isEmpty() ? "" : ", known here: " + String.join(", ", known));
   }
 
-  private static Optional<String> nearest(String word, Collection<String> known) {
+  /** Returns the nearest known word, if one is near. */
+  static Optional<String> nearest(String word, Collection<String> known) {
     String plain = plain(word);
     return known.stream()
         .filter(name -> isNear(plain, plain(name)))

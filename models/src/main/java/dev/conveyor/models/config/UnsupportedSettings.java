@@ -10,8 +10,8 @@ import java.util.Set;
  * configuration says.
  *
  * <p>Let through without effect, because answers do not depend on them: the rest of {@code
- * optimization}, {@code metric_tags}, {@code model_metrics}, {@code cc_model_filenames}, {@code
- * format}, and whatever is at its default.
+ * optimization}, {@code metric_tags}, {@code model_metrics}, {@code cc_model_filenames}, whatever
+ * is at its default, and what {@link NoEffect} tells about.
  */
 final class UnsupportedSettings {
 
@@ -44,18 +44,31 @@ final class UnsupportedSettings {
     refuse("model_transaction_policy.decoupled", config.getModelTransactionPolicy().getDecoupled());
     refuse(
         "model_repository_agents.agents", config.getModelRepositoryAgents().getAgentsCount() > 0);
-    refuse("response_cache.enable", config.getResponseCache().getEnable());
+    if (isEngine(config)) {
+      for (int i = 0; i < config.getInstanceGroupCount(); i++) {
+        // It says which shapes an engine takes.
+        refuse(
+            "instance_group[" + i + "].profile", config.getInstanceGroup(i).getProfileCount() > 0);
+      }
+    }
+  }
+
+  private static boolean isEngine(dev.conveyor.models.proto.ModelConfig config) {
+    return config.getPlatform().equals(PLAN_PLATFORM)
+        || config.getBackend().equals(ModelConfig.TENSORRT);
   }
 
   static void refuse(ModelInput input) {
-    refuse("reshape", input.hasReshape());
+    if (input.getOptional()) {
+      throw new ConfigException(
+          "optional", "not supported by this server: its models need every input");
+    }
     refuse("is_shape_tensor", input.getIsShapeTensor());
     refuse("allow_ragged_batch", input.getAllowRaggedBatch());
     refuse("is_non_linear_format_io", input.getIsNonLinearFormatIo());
   }
 
   static void refuse(ModelOutput output) {
-    refuse("reshape", output.hasReshape());
     refuse("is_shape_tensor", output.getIsShapeTensor());
     refuse("is_non_linear_format_io", output.getIsNonLinearFormatIo());
   }
@@ -64,11 +77,7 @@ final class UnsupportedSettings {
     if (group.getKind() == ModelInstanceGroup.Kind.KIND_MODEL) {
       throw new ConfigException("kind", "KIND_MODEL is not supported by this server");
     }
-    refuse("rate_limiter", group.hasRateLimiter());
     refuse("secondary_devices", group.getSecondaryDevicesCount() > 0);
-    refuse("profile", group.getProfileCount() > 0);
-    refuse("passive", group.getPassive());
-    refuse("host_policy", !group.getHostPolicy().isEmpty());
   }
 
   private static void ensemble(dev.conveyor.models.proto.ModelConfig config) {

@@ -15,11 +15,11 @@ final class WarmupRules {
   static void require(ModelConfig config, ModelSignature signature) {
     for (int i = 0; i < config.warmups().size(); i++) {
       Warmup warmup = config.warmups().get(i);
-      under("model_warmup[" + i + "]", () -> require(config, signature, warmup));
+      under("model_warmup[" + i + "]", () -> require(signature, warmup));
     }
   }
 
-  private static Warmup require(ModelConfig config, ModelSignature signature, Warmup warmup) {
+  private static Warmup require(ModelSignature signature, Warmup warmup) {
     int largest = Math.max(1, signature.maxBatchSize());
     if (warmup.batchSize() > largest) {
       throw new ConfigException("batch_size", "at most " + largest, warmup.batchSize());
@@ -35,7 +35,7 @@ final class WarmupRules {
       Warmup.Input input = warmup.inputs().get(spec.name());
       if (input != null) {
         under("inputs." + spec.name(), () -> require(spec, input, signature.batches()));
-      } else if (!isOptional(config, spec.name())) {
+      } else {
         throw new ConfigException("inputs", "every input of the model", "no " + spec.name());
       }
     }
@@ -53,14 +53,10 @@ final class WarmupRules {
           "dims",
           dims
               + (batches
-                  ? ", the shape in the model without its batch dimension"
-                  : ", as in the model"),
+                  ? ", the shape of the input without its batch dimension"
+                  : ", as the input"),
           input.dims());
     }
     return input;
-  }
-
-  private static boolean isOptional(ModelConfig config, String name) {
-    return config.inputs().stream().anyMatch(t -> t.name().equals(name) && t.optional());
   }
 }

@@ -1,5 +1,6 @@
 package dev.conveyor.models.ensemble;
 
+import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.config.EnsembleConfig;
 import dev.conveyor.models.steps.Step;
 import java.util.List;
@@ -17,6 +18,7 @@ import java.util.OptionalInt;
  * @param when slot of the condition
  * @param unless the step runs where the condition does not hold
  * @param needsRows it is skipped where one of its inputs has no rows
+ * @param signature what it takes and gives here, full shapes
  */
 public record PlannedStep(
     int index,
@@ -27,7 +29,8 @@ public record PlannedStep(
     List<Binding> outputs,
     OptionalInt when,
     boolean unless,
-    boolean needsRows)
+    boolean needsRows,
+    ModelSignature signature)
     implements Node {
 
   public PlannedStep {

@@ -5,6 +5,7 @@ import static dev.conveyor.models.ensemble.SpecChecks.mismatch;
 import static dev.conveyor.models.ensemble.SpecChecks.names;
 import static dev.conveyor.models.ensemble.SpecChecks.requireNames;
 
+import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.EnsembleConfig;
@@ -86,7 +87,8 @@ final class StepWiring {
         condition,
         scopes.runsUnless(index),
         give(step, outputs, scope, maybe, condition != null),
-        needsRows);
+        needsRows,
+        new ModelSignature(given, outputs, Math.max(0, config.maxBatchSize())));
   }
 
   /** The settings of steps are parameters of the ensemble, {@code step[1].k}. */

@@ -1,5 +1,6 @@
 package dev.conveyor.models.ensemble;
 
+import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.EnsembleConfig;
 import dev.conveyor.models.config.StepFlow;
@@ -62,7 +63,8 @@ final class Wiring {
       @Nullable Read when,
       boolean unless,
       List<Wire> outputs,
-      boolean needsRows) {
+      boolean needsRows,
+      ModelSignature signature) {
 
     PlannedStep planned(Slots slots) {
       List<Binding> in = inputs.stream().map(w -> slots.take(w.name(), w.read())).toList();
@@ -77,7 +79,8 @@ final class Wiring {
               ? OptionalInt.empty()
               : OptionalInt.of(slots.take(when.tensor(), when).slot()),
           unless,
-          needsRows);
+          needsRows,
+          signature);
     }
   }
 }

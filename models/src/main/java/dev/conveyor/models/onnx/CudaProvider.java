@@ -5,9 +5,9 @@ import static org.bytedeco.onnxruntime.global.onnxruntime.OrtRelease;
 
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.ConfigException;
+import dev.conveyor.models.config.ModelParameters;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
@@ -28,20 +28,18 @@ final class CudaProvider {
   /** Keys that a configuration may set, with what they are set to if it does not. */
   private static final Map<String, String> DEFAULTS =
       Map.of(
-          "arena_extend_strategy", "kSameAsRequested",
-          "cudnn_conv_algo_search", "EXHAUSTIVE",
-          "cudnn_conv_use_max_workspace", "1",
-          "use_tf32", "1",
-          "prefer_nhwc", "0",
-          "gpu_mem_limit", "");
-
-  private static final Map<String, Set<String>> ALLOWED =
-      Map.of(
-          "arena_extend_strategy", Set.of("kSameAsRequested", "kNextPowerOfTwo"),
-          "cudnn_conv_algo_search", Set.of("EXHAUSTIVE", "HEURISTIC", "DEFAULT"),
-          "cudnn_conv_use_max_workspace", Set.of("0", "1"),
-          "use_tf32", Set.of("0", "1"),
-          "prefer_nhwc", Set.of("0", "1"));
+          "arena_extend_strategy",
+          "kSameAsRequested",
+          "cudnn_conv_algo_search",
+          "EXHAUSTIVE",
+          "cudnn_conv_use_max_workspace",
+          "1",
+          "use_tf32",
+          "1",
+          "prefer_nhwc",
+          "0",
+          ModelParameters.GPU_MEM_LIMIT,
+          "");
 
   private static final String CAUSE = " with error: ";
 
@@ -55,40 +53,30 @@ final class CudaProvider {
    */
   static Map<String, String> settings(int device, long arenaBytes, Map<String, String> parameters) {
     Map<String, String> settings = new LinkedHashMap<>();
+    ModelParameters.require(parameters);
     settings.put("device_id", Integer.toString(device));
     DEFAULTS.keySet().stream()
         .sorted()
-        .filter(key -> !key.equals("gpu_mem_limit"))
-        .forEach(key -> settings.put(key, allowed(key, parameters)));
+        .filter(key -> !key.equals(ModelParameters.GPU_MEM_LIMIT))
+        .forEach(
+            key ->
+                settings.put(
+                    key,
+                    ModelParameters.cudaValue(key, parameters.getOrDefault(key, defaultOf(key)))));
     settings.put(
-        "gpu_mem_limit",
-        Long.toString(Math.min(arenaBytes, limit(parameters.get("gpu_mem_limit"), arenaBytes))));
+        ModelParameters.GPU_MEM_LIMIT,
+        Long.toString(
+            Math.min(
+                arenaBytes, limit(parameters.get(ModelParameters.GPU_MEM_LIMIT), arenaBytes))));
     return settings;
   }
 
-  private static String allowed(String key, Map<String, String> parameters) {
-    String value = parameters.getOrDefault(key, DEFAULTS.getOrDefault(key, ""));
-    Set<String> known = ALLOWED.getOrDefault(key, Set.of());
-    if (!known.contains(value)) {
-      throw new ConfigException(
-          "parameters." + key, "one of " + known.stream().sorted().toList(), "\"" + value + "\"");
-    }
-    return value;
+  private static String defaultOf(String key) {
+    return DEFAULTS.getOrDefault(key, "");
   }
 
   private static long limit(@Nullable String value, long otherwise) {
-    if (value == null) {
-      return otherwise;
-    }
-    try {
-      long bytes = Long.parseLong(value);
-      if (bytes > 0) {
-        return bytes;
-      }
-    } catch (NumberFormatException e) {
-      // As good as a number that is none.
-    }
-    throw new ConfigException("parameters.gpu_mem_limit", "bytes, 1 or more", "\"" + value + "\"");
+    return value == null ? otherwise : Long.parseLong(value);
   }
 
   /**

@@ -12,6 +12,7 @@ import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.ModelParameters;
 import dev.conveyor.models.onnx.LoadedBytes.Measured;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,7 +30,7 @@ import org.bytedeco.onnxruntime.global.onnxruntime;
 public final class OnnxBackend implements Backend {
 
   /** Parameter of a model's configuration that says which kernels execute it on a CPU. */
-  public static final String PROVIDER_PARAMETER = "execution_provider";
+  public static final String PROVIDER_PARAMETER = ModelParameters.EXECUTION_PROVIDER;
 
   private static final String CPU = "cpu";
   private static final String DNNL = "dnnl";

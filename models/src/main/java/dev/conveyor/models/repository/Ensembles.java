@@ -109,7 +109,7 @@ public final class Ensembles {
     var client = ModelConfigCompleter.clientSignature(completed.config(), completed.signature());
     return new Member(
         client.inputs(),
-        completed.signature().inputs(),
+        ModelConfigCompleter.tensorSignature(completed.config(), completed.signature()).inputs(),
         client.outputs(),
         completed.signature().maxBatchSize());
   }

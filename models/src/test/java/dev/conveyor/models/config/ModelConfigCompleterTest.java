@@ -29,9 +29,9 @@ class ModelConfigCompleterTest {
     assertThat(completed.config().dynamicBatching()).contains(DynamicBatching.DEFAULT);
     assertThat(completed.config().instanceGroups()).containsExactly(InstanceGroup.DEFAULT);
     assertThat(completed.config().inputs())
-        .containsExactly(new TensorConfig("x", DataType.FP32, Shape.of(3, -1, 224), false, ""));
+        .containsExactly(new TensorConfig("x", DataType.FP32, Shape.of(3, -1, 224), ""));
     assertThat(completed.config().outputs())
-        .containsExactly(new TensorConfig("y", DataType.FP32, Shape.of(10), false, ""));
+        .containsExactly(new TensorConfig("y", DataType.FP32, Shape.of(10), ""));
     assertThat(completed.signature()).isEqualTo(new ModelSignature(IMAGES, CLASSES, 32));
   }
 
@@ -77,14 +77,64 @@ class ModelConfigCompleterTest {
         .containsExactly(new TensorSpec("x", DataType.FP32, Shape.of(-1, 3, 96, 224)));
     assertThat(completed.config().inputs().get(0).dims()).isEqualTo(Shape.of(3, 96, 224));
     assertThat(completed.config().outputs())
-        .containsExactly(new TensorConfig("y", DataType.FP32, Shape.of(10), false, "l.txt"));
+        .containsExactly(new TensorConfig("y", DataType.FP32, Shape.of(10), "l.txt"));
   }
 
   @Test
   void shouldChangeNothingWhenCompletedAgain() {
-    var once = complete("{'max_batch_size': 4, 'input': [{'name': 'x', 'optional': true}]}");
+    var once =
+        complete(
+            "{'max_batch_size': 4, 'input': [{'name': 'x', 'format': 'FORMAT_NCHW'}],"
+                + " 'output': [{'name': 'y', 'dims': [5, 2], 'reshape': {'shape': [10]}}]}");
 
     assertThat(ModelConfigCompleter.complete(once.config(), IMAGES, CLASSES)).isEqualTo(once);
+  }
+
+  @Test
+  void shouldShowClientsOneShapeAndTheModelAnother() {
+    var completed =
+        complete(
+            """
+            {'max_batch_size': 4,
+             'input': [{'name': 'x', 'dims': [-1, 12], 'reshape': {'shape': [-1, 3, 4]}}],
+             'output': [{'name': 'y', 'dims': [1], 'reshape': {'shape': []}}]}
+            """,
+            specs("x", -1, 7, 3, -1),
+            specs("y", -1));
+
+    assertThat(completed.signature().inputs())
+        .containsExactly(new TensorSpec("x", DataType.FP32, Shape.of(-1, 7, 3, 4)));
+    var seen = ModelConfigCompleter.tensorSignature(completed.config(), completed.signature());
+    assertThat(seen.inputs())
+        .containsExactly(new TensorSpec("x", DataType.FP32, Shape.of(-1, 7, 12)));
+    assertThat(seen.outputs()).containsExactly(new TensorSpec("y", DataType.FP32, Shape.of(-1, 1)));
+    assertThat(completed.config().inputs().get(0).reshape()).contains(Shape.of(7, 3, 4));
+  }
+
+  @Test
+  void shouldHoldTheReshapedShapeAgainstTheModel() {
+    ConfigException refused =
+        refused(
+            "{'input': [{'name': 'x', 'dims': [12], 'reshape': {'shape': [4, 3]}}]}",
+            specs("x", -1, 3, 4),
+            specs("y", -1, 10));
+
+    assertThat(refused.key()).isEqualTo("input[0].reshape.shape");
+    assertThat(refused.found()).isEqualTo("[4,3]");
+  }
+
+  @Test
+  void shouldRefuseToReshapeWhatPreprocessingMakes() {
+    ConfigException refused =
+        refused(
+            """
+            {'input': [{'name': 'x', 'dims': [48], 'reshape': {'shape': [3, 4, 4]}}],
+             'conveyor': {'preprocessing': [{'input': 'x', 'height': 4, 'width': 4}]}}
+            """,
+            specs("x", -1, 3, 4, 4),
+            specs("y", -1, 10));
+
+    assertThat(refused.key()).isEqualTo("input[0].reshape");
   }
 
   @Test
@@ -198,8 +248,13 @@ class ModelConfigCompleterTest {
   }
 
   private static ModelConfigCompleter.Completed complete(String json) {
+    return complete(json, IMAGES, CLASSES);
+  }
+
+  private static ModelConfigCompleter.Completed complete(
+      String json, List<TensorSpec> inputs, List<TensorSpec> outputs) {
     return ModelConfigCompleter.complete(
-        ModelConfigReader.read("m", json.replace('\'', '"')), IMAGES, CLASSES);
+        ModelConfigReader.read("m", json.replace('\'', '"')), inputs, outputs);
   }
 
   private static ConfigException refused(

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,6 +84,89 @@ class ModelConfigReaderTest {
   }
 
   @Test
+  void shouldTellWhatHasNoEffectAndServeAllTheSame() {
+    ModelConfig config =
+        ModelConfigReader.read(
+            "m",
+            """
+            {"instance_group": [{}, {"passive": true, "host_policy": "p", "profile": ["1"],
+                                     "rate_limiter": {"priority": 2}}],
+             "response_cache": {"enable": true},
+             "optimization": {"execution_accelerators":
+                 {"cpu_execution_accelerator": [{"name": "openvino"}]}},
+             "parameters": {"inter_op_thread_count": {"string_value": "2"},
+                            "exection_provider": {"string_value": "dnnl"},
+                            "arena_extend_strategy": {"string_value": "0"},
+                            "intra_op_thread_count": {"string_value": "3"}}}
+            """);
+
+    assertThat(config.warnings())
+        .extracting(line -> line.substring(0, line.indexOf(':')))
+        .containsExactly(
+            "instance_group[1].rate_limiter",
+            "instance_group[1].passive",
+            "instance_group[1].profile",
+            "instance_group[1].host_policy",
+            "response_cache.enable",
+            "optimization.execution_accelerators.cpu_execution_accelerator",
+            "parameters.exection_provider",
+            "parameters.inter_op_thread_count");
+    assertThat(config.warnings().get(6)).contains("did you mean \"execution_provider\"?");
+    assertThat(config.extensions().intraOpThreads()).isEqualTo(3);
+  }
+
+  @Test
+  void shouldPreferTheThreadsOfTheOwnBlock() {
+    ModelConfig config =
+        ModelConfigReader.read(
+            "m",
+            """
+            {"parameters": {"intra_op_thread_count": {"string_value": "3"}},
+             "conveyor": {"intra_op_threads": 2}}
+            """);
+
+    assertThat(config.extensions().intraOpThreads()).isEqualTo(2);
+  }
+
+  @Test
+  void shouldReadTheShapesAndTheFormatOfTritonsQuickStart() throws IOException {
+    Files.writeString(
+        model.resolve("config.pbtxt"),
+        """
+        name: "densenet_onnx"
+        platform: "onnxruntime_onnx"
+        max_batch_size : 0
+        input [
+          {
+            name: "data_0"
+            data_type: TYPE_FP32
+            format: FORMAT_NCHW
+            dims: [ 3, 224, 224 ]
+            reshape { shape: [ 1, 3, 224, 224 ] }
+          }
+        ]
+        output [
+          {
+            name: "fc6_1"
+            data_type: TYPE_FP32
+            dims: [ 1000 ]
+            reshape { shape: [ 1, 1000, 1, 1 ] }
+            label_filename: "densenet_labels.txt"
+          }
+        ]
+        """);
+
+    ModelConfig config = ModelConfigReader.read(model);
+
+    assertThat(config.inputs().get(0).reshape()).contains(Shape.of(1, 3, 224, 224));
+    assertThat(config.inputs().get(0).format()).isEqualTo(TensorConfig.Format.NCHW);
+    assertThat(config.outputs().get(0).reshape()).contains(Shape.of(1, 1000, 1, 1));
+    assertThat(ModelConfigWriter.toJson(config))
+        .contains("\"format\":\"FORMAT_NCHW\"")
+        .contains("\"reshape\":{\"shape\":[1,1000,1,1]}");
+  }
+
+  @Test
   void shouldMapEveryKeyOfATritonFile() throws IOException {
     Files.writeString(model.resolve("config.pbtxt"), DENSENET);
 
@@ -93,10 +177,16 @@ class ModelConfigReaderTest {
     assertThat(config.maxBatchSize()).isEqualTo(8);
     assertThat(config.inputs())
         .containsExactly(
-            new TensorConfig("data_0", DataType.FP32, Shape.of(3, 224, 224), false, ""));
+            new TensorConfig(
+                "data_0",
+                DataType.FP32,
+                Shape.of(3, 224, 224),
+                Optional.empty(),
+                TensorConfig.Format.NCHW,
+                ""));
     assertThat(config.outputs())
         .containsExactly(
-            new TensorConfig("fc6_1", DataType.FP32, Shape.of(1000), false, "densenet_labels.txt"));
+            new TensorConfig("fc6_1", DataType.FP32, Shape.of(1000), "densenet_labels.txt"));
     assertThat(config.instanceGroups())
         .containsExactly(
             new InstanceGroup("", InstanceGroup.Kind.KIND_GPU, 2, List.of(0, 1)),

@@ -114,7 +114,8 @@ class ModelConfigRoundTripTest {
                                 : rest.getValue(),
                             Optional.empty(),
                             parts.accelerators(),
-                            parts.priority())));
+                            parts.priority(),
+                            ModelParameters.withoutEffect(rest.getKey().keySet()))));
   }
 
   /** Order and hedging exclude each other. */
@@ -144,7 +145,8 @@ class ModelConfigRoundTripTest {
 
   private static Arbitrary<List<GpuAccelerator>> accelerators() {
     return Combinators.combine(
-            names(), Arbitraries.maps(names(), Arbitraries.strings().ofMaxLength(5)).ofMaxSize(2))
+            Arbitraries.just("tensorrt"),
+            Arbitraries.maps(names(), Arbitraries.strings().ofMaxLength(5)).ofMaxSize(2))
         .as(GpuAccelerator::new)
         .list()
         .ofMaxSize(2);
@@ -169,10 +171,17 @@ class ModelConfigRoundTripTest {
             Arbitraries.of(DataType.class).injectNull(0.2),
             shapes(-1),
             Arbitraries.of(true, false),
+            Arbitraries.of(TensorConfig.Format.class),
             Arbitraries.of("", "labels.txt"))
         .as(
-            (name, type, dims, flag, labels) ->
-                new TensorConfig(name, type, dims, input && flag, input ? "" : labels));
+            (name, type, dims, reshaped, format, labels) ->
+                new TensorConfig(
+                    name,
+                    type,
+                    dims,
+                    reshaped && dims.rank() > 0 ? Optional.of(dims.withBatch(1)) : Optional.empty(),
+                    input && dims.rank() == 3 ? format : TensorConfig.Format.NONE,
+                    input ? "" : labels));
   }
 
   private static Arbitrary<InstanceGroup> instanceGroups(Isolation isolation) {

@@ -35,8 +35,7 @@ class SchemaTest {
       "{'model_name': 'a', 'input_map': {'i': 'x'}, 'output_map': {'o': 'y'}}";
 
   /** Keys that the reader knows only in order to refuse them by name. */
-  private static final Set<String> UNSUPPORTED =
-      Set.of("sequence_batching", "input.reshape", "output.reshape", "instance_group.rate_limiter");
+  private static final Set<String> UNSUPPORTED = Set.of("sequence_batching");
 
   @ParameterizedTest
   @ValueSource(
@@ -45,7 +44,14 @@ class SchemaTest {
         "{'name': 'm', 'backend': 'onnxruntime', 'platform': 'onnxruntime_onnx'}",
         "{'max_batch_size': 0}",
         "{'input': [{'name': 'x', 'data_type': 'TYPE_BF16', 'dims': [-1, '3', 2]}]}",
-        "{'input': [{'name': 'x', 'optional': true, 'format': 'FORMAT_NHWC', 'dims': [1,2,3]}]}",
+        "{'input': [{'name': 'x', 'optional': false, 'format': 'FORMAT_NHWC', 'dims': [1,2,3]}]}",
+        "{'input': [{'name': 'x', 'dims': [3, 2], 'reshape': {'shape': [1, '6']}}]}",
+        "{'output': [{'name': 'x', 'dims': [1], 'reshape': {'shape': []}}]}",
+        "{'instance_group': [{'passive': true, 'host_policy': 'a', 'profile': ['1'],"
+            + " 'rate_limiter': {'resources': [{'name': 'r', 'global': true, 'count': 2}],"
+            + " 'priority': 1}}], 'response_cache': {'enable': true}}",
+        "{'optimization': {'execution_accelerators': {'cpu_execution_accelerator':"
+            + " [{'name': 'openvino'}]}}}",
         "{'input': [{'name': 'x', 'is_shape_tensor': false, 'allow_ragged_batch': false}]}",
         "{'output': [{'name': 'y', 'label_filename': 'labels.txt'}, {'name': 'z'}]}",
         "{'batch_input': [], 'batch_output': [], 'response_cache': {'enable': false}}",
@@ -139,7 +145,12 @@ class SchemaTest {
         "{'input': [{'name': 'x', 'dims': [-2]}]}",
         "{'input': [{'name': 'x', 'dims': ['a']}]}",
         "{'input': [{'name': 'x', 'dims': [1.5]}]}",
-        "{'input': [{'name': 'x', 'reshape': {'shape': [1]}}]}",
+        "{'input': [{'name': 'x', 'optional': true}]}",
+        "{'input': [{'name': 'x', 'dims': [1], 'reshape': {'shape': [0]}}]}",
+        "{'optimization': {'execution_accelerators': {'gpu_execution_accelerator':"
+            + " [{'name': 'tensorRT'}]}}}",
+        "{'optimization': {'execution_accelerators': {'cpu_execution_accelerator':"
+            + " [{'name': 'onednn'}]}}}",
         "{'input': [{'name': 'x', 'is_shape_tensor': true}]}",
         "{'input': [{'name': 'x', 'label_filename': 'l'}]}",
         "{'output': [{'name': 'x', 'label_filename': 'a/b'}]}",
@@ -186,8 +197,7 @@ class SchemaTest {
         "{'instance_group': [{'kind': 'KIND_MODEL'}]}",
         "{'instance_group': [{'kind': 'KIND_CPU', 'gpus': [1]}]}",
         "{'instance_group': [{'count': -1}]}",
-        "{'instance_group': [{'passive': true}]}",
-        "{'instance_group': [{'host_policy': 'a'}]}",
+        "{'instance_group': [{'passive': 1}]}",
         "{'version_policy': {'all': {}, 'latest': {}}}",
         "{'version_policy': {'specific': {}}}",
         "{'version_policy': {'specific': {'versions': []}}}",
@@ -200,7 +210,6 @@ class SchemaTest {
             + " 'zero_data': true}}}]}",
         "{'parameters': {'a': 'b'}}",
         "{'parameters': {'conveyor': {'string_value': '{}'}}}",
-        "{'response_cache': {'enable': true}}",
         "{'model_transaction_policy': {'decoupled': true}}",
         "{'instance_group': [{'isolation': 'container'}]}",
         "{'conveyor': {'verify': 'Process'}}",

@@ -40,6 +40,15 @@ class CudaProviderTest {
   }
 
   @Test
+  void shouldTakeTheNumbersOfTritonsFiles() {
+    assertThat(
+            CudaProvider.settings(
+                0, 1, Map.of("arena_extend_strategy", "0", "cudnn_conv_algo_search", "2")))
+        .containsEntry("arena_extend_strategy", "kNextPowerOfTwo")
+        .containsEntry("cudnn_conv_algo_search", "DEFAULT");
+  }
+
+  @Test
   void shouldRefuseWhatTheProviderDoesNotKnow() {
     assertThatThrownBy(() -> CudaProvider.settings(0, 1, Map.of("use_tf32", "yes")))
         .isInstanceOf(ConfigException.class)

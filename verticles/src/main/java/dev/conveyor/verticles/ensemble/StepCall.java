@@ -129,7 +129,7 @@ final class StepCall implements Runnable, ReplyTo.Handler {
 
   private void work(Step work) {
     calls
-        .onWorker(work, inputs.get())
+        .onWorker(step, work, inputs.get())
         .onComplete(
             outputs -> {
               leave();

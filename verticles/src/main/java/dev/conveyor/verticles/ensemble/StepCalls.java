@@ -2,6 +2,7 @@ package dev.conveyor.verticles.ensemble;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.EnsembleConfig;
 import dev.conveyor.models.ensemble.PlannedStep;
@@ -156,9 +157,21 @@ final class StepCalls {
   }
 
   /** Runs a step on a worker; takes over the inputs. */
-  Future<List<Tensor>> onWorker(Step work, StepInputs inputs) {
+  Future<List<Tensor>> onWorker(PlannedStep step, Step work, StepInputs inputs) {
     inputs.arrived(inputs.tensors(), ensemble.handOver());
-    return stage.run(work, inputs.tensors(), reply, deadlines);
+    ServedModel described = ensemble.builtIn().get(step.model());
+    return stage.run(
+        work,
+        inputs.tensors(),
+        reply,
+        deadlines,
+        described == null ? null : new StepMeter(described.stats(), items(step, inputs.tensors())));
+  }
+
+  private static int items(PlannedStep step, List<Tensor> inputs) {
+    Shape shape = inputs.isEmpty() ? Shape.of() : inputs.get(0).shape();
+    boolean batched = step.signature().batches() && shape.rank() > 0;
+    return batched ? (int) Math.min(Integer.MAX_VALUE, shape.dim(0)) : 1;
   }
 
   /** Runs work that is none of the steps, on the workers of steps; takes over the inputs. */

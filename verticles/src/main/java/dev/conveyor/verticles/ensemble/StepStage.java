@@ -15,6 +15,7 @@ import dev.conveyor.verticles.image.ImageStage;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The workers of steps that need no model, as many as there are cores, shared by all ensembles.
@@ -75,16 +76,30 @@ public final class StepStage {
    * @param deadlines nor is what would be late
    */
   Future<List<Tensor>> run(Step step, List<Tensor> inputs, ReplyTo reply, Deadlines deadlines) {
+    return run(step, inputs, reply, deadlines, null);
+  }
+
+  /**
+   * Runs a step, as above.
+   *
+   * @param meter told how it went once it was begun; null for work that nobody asks about
+   */
+  Future<List<Tensor>> run(
+      Step step,
+      List<Tensor> inputs,
+      ReplyTo reply,
+      Deadlines deadlines,
+      @Nullable StepMeter meter) {
     Runnable refused = () -> inputs.forEach(Tensor::close);
     if (step.decodesImages()) {
       return decoders.run(
           () -> {
             ThreadPriority.lowerThisThread();
-            return runNow(step, inputs, reply, deadlines);
+            return runNow(step, inputs, reply, deadlines, meter);
           },
           refused);
     }
-    return workers.run(() -> runNow(step, inputs, reply, deadlines), refused);
+    return workers.run(() -> runNow(step, inputs, reply, deadlines, meter), refused);
   }
 
   /** Stops the workers once they are idle. */
@@ -102,7 +117,12 @@ public final class StepStage {
     return StepResources.counted(memory, tensors, fromBytes);
   }
 
-  private List<Tensor> runNow(Step step, List<Tensor> inputs, ReplyTo reply, Deadlines deadlines) {
+  private List<Tensor> runNow(
+      Step step,
+      List<Tensor> inputs,
+      ReplyTo reply,
+      Deadlines deadlines,
+      @Nullable StepMeter meter) {
     try {
       if (reply.isDone()) {
         throw new InferenceException(ErrorCode.CANCELLED, "cancelled before the step");
@@ -111,9 +131,22 @@ public final class StepStage {
       if (late != null) {
         throw late;
       }
-      return resources().run(step, inputs);
+      return meter == null ? resources().run(step, inputs) : metered(step, inputs, meter);
     } finally {
       inputs.forEach(Tensor::close);
     }
+  }
+
+  private List<Tensor> metered(Step step, List<Tensor> inputs, StepMeter meter) {
+    long startNs = System.nanoTime();
+    List<Tensor> outputs;
+    try {
+      outputs = resources().run(step, inputs);
+    } catch (RuntimeException | Error e) {
+      meter.failed();
+      throw e;
+    }
+    meter.ran(startNs);
+    return outputs;
   }
 }

@@ -78,21 +78,19 @@ final class ServerApi {
   }
 
   Future<ModelMetadataResponse> modelMetadata(ModelMetadataRequest request) {
-    ServedModel served = catalog.find(request.getName(), request.getVersion());
+    ServedModel served = catalog.describe(request.getName(), request.getVersion());
     ModelMetadataResponse.Builder answer =
         ModelMetadataResponse.newBuilder().setName(served.name()).setPlatform(served.platform());
-    if (request.getVersion().isEmpty()) {
-      catalog.versions(served.name()).forEach(v -> answer.addVersions(v.version()));
-    } else {
-      answer.addVersions(served.version());
-    }
+    catalog
+        .described(request.getName(), request.getVersion())
+        .forEach(each -> answer.addVersions(each.version()));
     served.clientInputs().forEach(spec -> answer.addInputs(describe(spec)));
-    served.signature().outputs().forEach(spec -> answer.addOutputs(describe(spec)));
+    served.clientOutputs().forEach(spec -> answer.addOutputs(describe(spec)));
     return Future.succeededFuture(answer.build());
   }
 
   Future<ModelConfigResponse> modelConfig(ModelConfigRequest request) {
-    ServedModel served = catalog.find(request.getName(), request.getVersion());
+    ServedModel served = catalog.describe(request.getName(), request.getVersion());
     return Future.succeededFuture(
         ModelConfigResponse.newBuilder().setConfig(configWriter.apply(served)).build());
   }
@@ -160,11 +158,7 @@ final class ServerApi {
   }
 
   private List<ServedModel> statisticsOf(String name, String version) {
-    if (name.isEmpty()) {
-      return catalog.all();
-    }
-    ServedModel served = catalog.find(name, version);
-    return version.isEmpty() ? catalog.versions(name) : List.of(served);
+    return name.isEmpty() ? catalog.all() : catalog.described(name, version);
   }
 
   private static TensorMetadata describe(TensorSpec spec) {

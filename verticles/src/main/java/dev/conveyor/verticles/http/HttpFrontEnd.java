@@ -75,7 +75,6 @@ public final class HttpFrontEnd extends VerticleBase {
             .createHttpServer(
                 new HttpServerOptions()
                     .setMaxHeaderSize(options.maxHeaderBytes())
-                    .setMaxFormAttributeSize(1024)
                     .setTcpNoDelay(true)
                     .setMaxChunkSize(MAX_CHUNK_BYTES)
                     // Nothing here speaks WebSocket; its handlers would see every request.

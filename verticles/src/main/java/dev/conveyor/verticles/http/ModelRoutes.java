@@ -5,6 +5,8 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.ModelProfile;
+import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.verticles.BodyWatch;
 import dev.conveyor.verticles.InstanceBoard;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.ServerInfo;
@@ -51,7 +53,7 @@ final class ModelRoutes {
     router.get("/v2/models/stats").handler(this::allStatistics);
     mountModel(router, "/v2/models/:model");
     mountModel(router, "/v2/models/:model/versions/:version");
-    new RepositoryRoutes(services.repository(), options.maxMessageBytes()).mount(router);
+    new RepositoryRoutes(services.repository(), limits()).mount(router);
     AbsentRoutes.mount(router);
     Route infer = router.post("/v2/models/:model/infer");
     InferHandler handler =
@@ -72,15 +74,24 @@ final class ModelRoutes {
     router.errorHandler(500, this::failed);
   }
 
+  private BodyReader.Limits limits() {
+    return new BodyReader.Limits(
+        vertx,
+        services.requestMemory(),
+        options.maxMessageBytes(),
+        new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs()));
+  }
+
   private void mountModel(Router router, String path) {
-    router.get(path).handler(context -> ok(context, metadata(find(context), versions(context))));
+    router
+        .get(path)
+        .handler(context -> ok(context, metadata(describe(context), versions(context))));
     router.get(path + "/ready").handler(this::modelReady);
     router
         .get(path + "/config")
         .handler(
             context ->
-                model(
-                    context, served -> new JsonObject(ModelConfigWriter.toJson(served.config()))));
+                ok(context, new JsonObject(ModelConfigWriter.toJson(describe(context).config()))));
     router.get(path + "/profile").handler(this::profile);
     router.get(path + "/instances").handler(context -> model(context, ModelRoutes::instances));
     router
@@ -98,6 +109,11 @@ final class ModelRoutes {
 
   private ServedModel find(RoutingContext context) {
     return services.catalog().find(param(context, "model"), version(context));
+  }
+
+  /** As {@link #find}, or a step of an ensemble that needs no model. */
+  private ServedModel describe(RoutingContext context) {
+    return services.catalog().describe(param(context, "model"), version(context));
   }
 
   private static String version(RoutingContext context) {
@@ -152,10 +168,7 @@ final class ModelRoutes {
 
   /** Returns the version that the path names, or every version of its model. */
   private List<ServedModel> versions(RoutingContext context) {
-    ServedModel served = find(context);
-    return version(context).isEmpty()
-        ? services.catalog().versions(served.name())
-        : List.of(served);
+    return services.catalog().described(param(context, "model"), version(context));
   }
 
   private static JsonObject metadata(ServedModel served, List<ServedModel> all) {
@@ -166,7 +179,7 @@ final class ModelRoutes {
         .put("versions", versions)
         .put("platform", served.platform())
         .put("inputs", specs(served.clientInputs()))
-        .put("outputs", specs(served.signature().outputs()));
+        .put("outputs", specs(served.clientOutputs()));
   }
 
   private static JsonArray specs(List<TensorSpec> specs) {

@@ -3,14 +3,15 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
+import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
-import io.vertx.ext.web.handler.BodyHandler;
 import java.util.List;
 
 /**
@@ -22,28 +23,78 @@ final class RepositoryRoutes {
   /** Parsing what is longer, files in base64, would keep an event loop from everything else. */
   private static final int LONG_BODY_BYTES = 64 * 1024;
 
-  private final RepositoryControl repository;
-  private final int maxMessageBytes;
+  private static final int NO_HEAD = -1;
 
-  RepositoryRoutes(RepositoryControl repository, int maxMessageBytes) {
+  /** Answers a request whose body is there. */
+  private interface Action {
+    Future<?> run(RoutingContext context, Buffer body);
+  }
+
+  private final RepositoryControl repository;
+  private final BodyReader.Limits limits;
+  private final EarlyAnswer early;
+
+  RepositoryRoutes(RepositoryControl repository, BodyReader.Limits limits) {
     this.repository = repository;
-    this.maxMessageBytes = maxMessageBytes;
+    this.limits = limits;
+    this.early = new EarlyAnswer(limits.vertx());
   }
 
   void mount(Router router) {
-    BodyHandler body = BodyHandler.create(false).setBodyLimit(maxMessageBytes);
-    router.post("/v2/repository/index").handler(body).handler(this::index);
-    router.post("/v2/repository/models/:model/load").handler(body).handler(this::load);
-    router.post("/v2/repository/models/:model/unload").handler(body).handler(this::unload);
+    mount(router, "/v2/repository/index", this::index);
+    mount(router, "/v2/repository/models/:model/load", this::load);
+    mount(router, "/v2/repository/models/:model/unload", this::unload);
   }
 
-  private void index(RoutingContext context) {
-    boolean readyOnly = readyOnly(body(context));
-    repository
+  private void mount(Router router, String path, Action action) {
+    router.post(path).handler(context -> read(context, action));
+  }
+
+  /**
+   * Reads the body as that of an inference is read, whatever type it claims to have: clients that
+   * name none, such as curl, send JSON as a form.
+   */
+  private void read(RoutingContext context, Action action) {
+    HttpServerRequest request = context.request();
+    RequestTerms terms = RequestTerms.of(request);
+    try {
+      BodyReader.read(
+          request,
+          terms,
+          limits,
+          NO_HEAD,
+          (body, failure) -> {
+            if (body == null) {
+              early.midway(request, failure);
+            } else {
+              answer(context, action, body);
+            }
+          });
+    } catch (InferenceException e) {
+      early.unread(request, terms, e);
+    }
+  }
+
+  private static void answer(RoutingContext context, Action action, Body body) {
+    Future<?> done;
+    try {
+      done = action.run(context, Chunks.wrap(Unpooled.wrappedBuffer(body.heap())));
+    } catch (RuntimeException e) {
+      done = Future.failedFuture(e);
+    }
+    done.onComplete(
+        answered -> body.closeShare(),
+        failure -> {
+          body.closeShare();
+          context.fail(failure);
+        });
+  }
+
+  private Future<?> index(RoutingContext context, Buffer body) {
+    boolean readyOnly = readyOnly(body);
+    return repository
         .index()
-        .onComplete(
-            entries -> JsonReply.send(context.response(), index(entries, readyOnly)),
-            context::fail);
+        .onSuccess(entries -> JsonReply.send(context.response(), index(entries, readyOnly)));
   }
 
   private static boolean readyOnly(Buffer body) {
@@ -72,30 +123,24 @@ final class RepositoryRoutes {
     return array.toBuffer();
   }
 
-  private void load(RoutingContext context) {
-    Buffer body = body(context);
+  private Future<?> load(RoutingContext context, Buffer body) {
     Future<ModelOverride> override =
         body.length() < LONG_BODY_BYTES
             ? Future.succeededFuture(RepositoryBody.load(body))
             : context.vertx().executeBlocking(() -> RepositoryBody.load(body), false);
-    override
+    return override
         .compose(read -> repository.load(model(context), read))
-        .onComplete(v -> context.response().end(), context::fail);
+        .onSuccess(v -> context.response().end());
   }
 
-  private void unload(RoutingContext context) {
-    repository
-        .unload(model(context), RepositoryBody.unloadDependents(body(context)))
-        .onComplete(v -> context.response().end(), context::fail);
+  private Future<?> unload(RoutingContext context, Buffer body) {
+    return repository
+        .unload(model(context), RepositoryBody.unloadDependents(body))
+        .onSuccess(v -> context.response().end());
   }
 
   private static String model(RoutingContext context) {
     String model = context.pathParam("model");
     return model == null ? "" : model;
-  }
-
-  private static Buffer body(RoutingContext context) {
-    Buffer body = context.body().buffer();
-    return body == null ? Buffer.buffer() : body;
   }
 }

@@ -131,6 +131,6 @@ public final class Warmups {
       Shape shape = served.signature().batches() ? input.dims().withBatch(batchSize) : input.dims();
       inputs.add(WarmupData.of(spec, shape, input, files));
     }
-    return new Request(batchSize, inputs);
+    return new Request(batchSize, served.reshaping().toModel(inputs));
   }
 }

@@ -83,13 +83,14 @@ final class EnsembleLoader {
               e.line())
           : e;
     }
+    ModelLoader.warn(directory, config);
     int limit = config.ensemble().orElseThrow().maxInflightRequests();
     return ServedModel.ensemble(
         name,
         Long.toString(versions.get(versions.size() - 1)),
         config,
         directory.labels(config),
-        Ensemble.of(plan, limit),
+        Ensemble.of(plan, limit, catalog::statsOfStep),
         new InstanceBoard(() -> missing(plan)));
   }
 
@@ -111,8 +112,8 @@ final class EnsembleLoader {
     ServedModel served = catalog.find(model, text(version));
     return new Member(
         served.clientInputs(),
-        served.signature().inputs(),
-        served.signature().outputs(),
+        served.reshaping().client().inputs(),
+        served.clientOutputs(),
         served.signature().maxBatchSize());
   }
 

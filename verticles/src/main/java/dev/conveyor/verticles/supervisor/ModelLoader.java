@@ -13,6 +13,7 @@ import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import dev.conveyor.models.config.ModelConfigCompleter.Completed;
 import dev.conveyor.models.config.ModelConfigReader;
+import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ModelMemory;
 import dev.conveyor.models.config.Preprocessing;
 import dev.conveyor.models.config.Warmup;
@@ -98,6 +99,7 @@ public final class ModelLoader {
       String name, @Nullable String configJson, long deployment, boolean background) {
     ModelDirectory directory = open(name);
     ModelConfig config = config(directory, configJson);
+    warn(directory, config);
     long limit = config.extensions().memory().limitBytes();
     MemoryBudget memory = limit > 0 ? budget.part("model '" + name + "'", limit) : budget;
     if (!config.extensions().preprocessing().isEmpty()) {
@@ -114,6 +116,11 @@ public final class ModelLoader {
       loaded.forEach(version -> version.weights().close());
       throw e;
     }
+  }
+
+  /** Tells what the configuration asks for and does not get. */
+  static void warn(ModelDirectory directory, ModelConfig config) {
+    config.warnings().forEach(line -> LOG.warn("{}: {}", directory.path(), line));
   }
 
   /**
@@ -285,7 +292,7 @@ public final class ModelLoader {
         directory.name(),
         version,
         version + "@" + deployment,
-        "onnxruntime_onnx",
+        ModelConfigWriter.platform(config),
         config,
         completed.signature(),
         client.inputs(),
@@ -293,7 +300,7 @@ public final class ModelLoader {
         new InputCheck(
             directory.name(),
             client.inputs(),
-            completed.signature().inputs(),
+            ModelConfigCompleter.tensorSignature(config, completed.signature()).inputs(),
             config.maxBatchSize()),
         images.apply(config, decodes),
         new RecordingModelStats());

@@ -24,6 +24,7 @@ import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.InstanceBoard;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Context;
 import io.vertx.core.Promise;
@@ -200,7 +201,8 @@ final class BrokenStepTest {
                   throw new IllegalStateException(model);
                 },
                 steps),
-            1),
+            1,
+            step -> new RecordingModelStats()),
         new InstanceBoard(() -> ""));
   }
 }

@@ -25,6 +25,7 @@ import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.InstanceBoard;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.HandOver;
+import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Context;
@@ -261,7 +262,10 @@ final class ItemsTest {
         "1",
         config,
         Map.of(),
-        Ensemble.of(PlanBuilder.build(config, (model, version) -> member, Steps.onClassPath()), 0),
+        Ensemble.of(
+            PlanBuilder.build(config, (model, version) -> member, Steps.onClassPath()),
+            0,
+            step -> new RecordingModelStats()),
         new InstanceBoard(() -> ""));
   }
 

@@ -95,6 +95,23 @@ final class TritonExtensionsTest {
     assertThat(answer.error()).contains(reason);
   }
 
+  @ParameterizedTest
+  @CsvSource({"'[2]'", "'[2,1]'"})
+  void shouldGiveAModelOfTextsTheShapeItTakes(String shape) {
+    Answer answer =
+        http.infer(
+            "text",
+            Requests.of(
+                new JsonObject()
+                    .put("name", "INPUT0")
+                    .put("datatype", "BYTES")
+                    .put("shape", new JsonArray(shape))
+                    .put("data", new JsonArray("[\"a\",\"b\"]"))));
+    assertThat(answer.status()).as(answer::text).isEqualTo(200);
+    assertThat(answer.output(0).getJsonArray("shape")).isEqualTo(new JsonArray("[2,1]"));
+    assertThat(answer.data()).isEqualTo(new JsonArray("[\"a\",\"b\"]"));
+  }
+
   @Test
   void shouldNotTakeAnEmptyBodyForBareData() {
     assertThat(http.post("/v2/models/free/infer", "").status()).isEqualTo(400);

@@ -173,7 +173,7 @@ public final class ServerMeter implements Meter, AutoCloseable {
   private Lane lane() {
     ServedModel served = server.catalog().find(model, "");
     List<TensorSpec> inputs =
-        images.isEmpty() ? served.signature().inputs() : served.clientInputs();
+        images.isEmpty() ? served.reshaping().client().inputs() : served.clientInputs();
     List<InferPayload> payloads =
         images.isEmpty()
             ? Payloads.synthetic(model, inputs, List.of(), 1, Payloads.Fill.RANDOM)
