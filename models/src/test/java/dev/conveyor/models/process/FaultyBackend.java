@@ -57,6 +57,8 @@ public final class FaultyBackend implements Backend {
   /** Takes memory that no limit of the system's own counts: it is shared, with nobody. */
   public static final float EAT_SHARED_MEMORY = -7;
 
+  public static final float DEEP_RECURSION = -8;
+
   public static final int EXIT_CODE = 3;
 
   @Override
@@ -159,6 +161,8 @@ public final class FaultyBackend implements Backend {
       hang();
     } else if (how == EAT_MEMORY) {
       eatMemory();
+    } else if (how == DEEP_RECURSION) {
+      throw new StackOverflowError();
     } else if (how == EAT_SHARED_MEMORY) {
       LibC.INSTANCE.mmap(null, 1L << 30, READ_AND_WRITE, SHARED_ANONYMOUS_AT_ONCE, -1, 0);
       hang();

@@ -79,6 +79,18 @@ final class WorkerFaultTest {
   }
 
   @Test
+  void shouldFailTheBatchAloneWhenTheBackendThrowsAnError() {
+    try (LoadedModel model = load();
+        ModelExecutor executor = model.newExecutor(4)) {
+      assertThatThrownBy(() -> run(executor, FaultyBackend.DEEP_RECURSION))
+          .isInstanceOfSatisfying(
+              ExecutionException.class, e -> assertThat(e.kind()).isEqualTo(Kind.RUN))
+          .hasMessage("java.lang.StackOverflowError");
+      assertThat(run(executor, 5)).containsExactly(5);
+    }
+  }
+
+  @Test
   void shouldMakeRoomWhenOutputsAreLargerThanForeseen() {
     try (LoadedModel model = load();
         ModelExecutor executor = model.newExecutor(4)) {

@@ -61,7 +61,8 @@ final class WorkerLoop {
       Message message = channel.receive(awakeNs);
       try {
         answer(message);
-      } catch (RuntimeException | OutOfMemoryError e) {
+      } catch (RuntimeException | Error e) {
+        // An Error (a linkage problem, a deep recursion) is no reason to end either.
         ExecutionException.Kind kind = ExecutionException.Kind.RUN;
         if (e instanceof ExecutionException failure) {
           kind = failure.kind();
@@ -71,7 +72,7 @@ final class WorkerLoop {
         channel
             .begin(MessageType.FAILED)
             .putString(kind.name())
-            .putString(String.valueOf(e.getMessage()));
+            .putString(e.getMessage() == null ? e.toString() : e.getMessage());
       }
       channel.send();
     }
