@@ -11,8 +11,10 @@ record Answer(Outcome outcome, String detail) {
   enum Outcome {
     /** The right outputs. */
     RIGHT,
-    /** Refused for a reason of its own, or told that it may be sent again. */
-    RIGHT_ERROR,
+    /** Told what is wrong with it, which something is. */
+    OWN_ERROR,
+    /** Told to come again, by a model that a fault has taken away. */
+    REFUSED,
     /** Outputs of another request, or an error that is not its own. */
     WRONG,
     /** No answer. */
@@ -20,7 +22,8 @@ record Answer(Outcome outcome, String detail) {
   }
 
   static final Answer RIGHT = new Answer(Outcome.RIGHT, "");
-  static final Answer RIGHT_ERROR = new Answer(Outcome.RIGHT_ERROR, "");
+  static final Answer OWN_ERROR = new Answer(Outcome.OWN_ERROR, "");
+  static final Answer REFUSED = new Answer(Outcome.REFUSED, "");
 
   static Answer wrong(String detail) {
     return new Answer(Outcome.WRONG, detail);

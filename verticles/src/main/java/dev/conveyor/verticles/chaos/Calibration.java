@@ -10,7 +10,6 @@ final class Calibration {
 
   private static final int CLIENTS = 8;
   private static final long WINDOW_NS = TimeUnit.SECONDS.toNanos(1);
-  private static final int MOST_WINDOWS = 15;
   private static final int ENOUGH = 3;
 
   /** What a window answers more than the best before while both ends are still being compiled. */
@@ -23,12 +22,15 @@ final class Calibration {
    * that grows no more. In its first seconds a server answers a tenth of that, since it and the
    * client are still being compiled; and what they wait for the compilers would pass for the effect
    * of a fault.
+   *
+   * @param mostWindows how many seconds that may take at most
    */
-  static double perSecond(Traffic traffic, List<String> models) throws InterruptedException {
+  static double perSecond(Traffic traffic, List<String> models, long mostWindows)
+      throws InterruptedException {
     double best = 0;
     double sinceBest = 0;
     int windows = 0;
-    for (int i = 0; windows < ENOUGH && i < MOST_WINDOWS; i++) {
+    for (int i = 0; windows < ENOUGH && i < mostWindows; i++) {
       double next = window(traffic, models);
       if (next > STILL_WARMING * best) {
         best = next;
@@ -60,7 +62,7 @@ final class Calibration {
     row[0] = answered.get() % 1_000_000;
     var unused =
         traffic
-            .send(model, row, false)
+            .send(model, row, sentNs -> false)
             .thenAccept(
                 reply -> {
                   answered.incrementAndGet();

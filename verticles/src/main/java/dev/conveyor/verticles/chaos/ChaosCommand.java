@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
             + " counts what was lost.")
 public final class ChaosCommand implements Callable<Integer> {
 
-  private static final String ROW = "%-16s %8s %8s %8s %6s %6s %7s %9s %9s %9s %9s%n";
+  private static final String ROW =
+      "%-16s %8s %8s %7s %8s %6s %6s %7s %8s %9s %9s %8s %8s %8s %8s%n";
 
   @Spec private @Nullable CommandSpec spec;
 
@@ -39,8 +40,19 @@ public final class ChaosCommand implements Callable<Integer> {
       names = "--seconds",
       paramLabel = "N",
       defaultValue = "60",
-      description = "About how long, at least 10. Default: ${DEFAULT-VALUE}.")
+      description =
+          "About how long each fault alone takes together, at least 10; faults that last come on"
+              + " top. Default: ${DEFAULT-VALUE}.")
   private int seconds;
+
+  @Option(
+      names = "--mix",
+      paramLabel = "N",
+      defaultValue = "20",
+      description =
+          "How many seconds faults are then injected at random, several at once; 0 for not at all."
+              + " Default: ${DEFAULT-VALUE}.")
+  private int mix;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Write the table as JSON, too.")
   private @Nullable Path json;
@@ -57,8 +69,8 @@ public final class ChaosCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1",
       description =
-          "How often each fault is injected alone; latencies are of all rounds together, times the"
-              + " worst. Default: ${DEFAULT-VALUE}.")
+          "How often each fault is injected alone, windows with and without it in turns; latencies"
+              + " are of all rounds together, times the worst. Default: ${DEFAULT-VALUE}.")
   private int rounds;
 
   @Option(
@@ -96,12 +108,16 @@ public final class ChaosCommand implements Callable<Integer> {
     if (rounds < 1) {
       throw new CommandLine.ParameterException(line, "--rounds must be at least 1");
     }
+    if (mix < 0) {
+      throw new CommandLine.ParameterException(line, "--mix must be at least 0");
+    }
     ChaosRun run =
         new ChaosRun(
             new ChaosPlan(
                 faults(line),
                 Duration.ofSeconds(seconds),
                 rounds,
+                Duration.ofSeconds(mix),
                 seed,
                 Duration.ofSeconds(patience)));
     out.printf(
@@ -110,13 +126,17 @@ public final class ChaosCommand implements Callable<Integer> {
         "sent",
         "right",
         "errors",
+        "refused",
         "wrong",
         "lost",
         "others",
+        "skipped",
         "detect ms",
         "again ms",
         "p99 was",
-        "p99 is");
+        "p99 is",
+        "own was",
+        "own is");
     ChaosRun.Report report =
         run.run(
             result -> {

@@ -12,13 +12,14 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One run: a server of its own with three models under load, two of them isolated; each fault alone
- * in one of them, then faults at random in the one and then in an isolated one. Faults that need a
- * server that is started in another way come last, on such a one.
+ * in one of them, then faults at random in two of them at the same time. Faults that need a server
+ * that is started in another way come last, on such a one.
  *
  * <p>Not thread-safe: owned by the command. Blocks.
  */
@@ -32,6 +33,12 @@ public final class ChaosRun {
   private static final double LOAD = 0.7;
 
   private static final double MOST_PER_SECOND = 3000;
+  private static final long MOST_CALIBRATION_S = 15;
+
+  /** Labels of the random mixes; the second has nothing that all models share. */
+  static final String MIX = "mix";
+
+  static final String MIX_OF_MODELS = "mix, of models";
 
   private final ChaosPlan plan;
   private final List<FaultResult> results = new ArrayList<>();
@@ -67,7 +74,7 @@ public final class ChaosRun {
   public static boolean isOfOneModel(FaultResult result) {
     return Fault.of(result.fault())
         .map(fault -> fault.place() == Place.MODEL || fault.place() == Place.CHILD)
-        .orElse(result.fault().equals(Session.MIX_ISOLATED));
+        .orElse(result.fault().equals(MIX_OF_MODELS));
   }
 
   /** Runs, once; {@code progress} is told each result as it comes. */
@@ -110,14 +117,21 @@ public final class ChaosRun {
     try (ChaosServer server =
             ChaosServer.start(scratch, MODELS, Set.copyOf(ISOLATED), plan.patience(), clock);
         Traffic traffic = new Traffic(server.httpPort(), plan.patience())) {
-      double rate = Math.min(MOST_PER_SECOND, LOAD * Calibration.perSecond(traffic, MODELS));
+      double rate =
+          Math.min(
+              MOST_PER_SECOND, LOAD * Calibration.perSecond(traffic, MODELS, calibrationSeconds()));
       perSecond = perSecond == 0 ? rate : perSecond;
-      try (LoadLoop load = LoadLoop.start(traffic, MODELS, WITHIN, rate)) {
+      Outages outages = new Outages();
+      try (LoadLoop load = LoadLoop.start(traffic, MODELS, outages, rate)) {
         WarmUp.await(load, plan.warmUpMs());
-        Session session = new Session(plan, server, new Injector(server, traffic, clock), load);
-        session.alone(faults, progress);
-        if (clock == null) {
-          session.mixed(faults, progress);
+        Supplier<Injector> injectors = () -> new Injector(server, traffic, outages, clock);
+        new Session(plan, server, injectors.get(), load, outages).alone(faults, progress);
+        long mixMs = plan.mix().toMillis();
+        if (clock == null && mixMs > 0) {
+          progress.accept(mix(server, load, outages, injectors).run(MIX, faults, mixMs / 2));
+          progress.accept(
+              mix(server, load, outages, injectors)
+                  .run(MIX_OF_MODELS, ofModels(faults), mixMs / 2));
         }
       }
       int exit = server.terminate();
@@ -125,7 +139,21 @@ public final class ChaosRun {
     }
   }
 
-  private static void delete(Path scratch) throws IOException {
+  private Mix mix(
+      ChaosServer server, LoadLoop load, Outages outages, Supplier<Injector> injectors) {
+    return new Mix(plan, server, load, outages, injectors);
+  }
+
+  private static List<Fault> ofModels(List<Fault> faults) {
+    return faults.stream().filter(fault -> fault.place() != Place.SERVER).toList();
+  }
+
+  /** A short run does without a server that is warm. */
+  private long calibrationSeconds() {
+    return Math.min(MOST_CALIBRATION_S, Math.max(1, plan.warmUpMs() / 1000));
+  }
+
+  static void delete(Path scratch) throws IOException {
     try (Stream<Path> files = Files.walk(scratch)) {
       for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.deleteIfExists(file);

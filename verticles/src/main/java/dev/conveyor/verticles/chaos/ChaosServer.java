@@ -32,7 +32,7 @@ final class ChaosServer implements AutoCloseable {
   private static final String CLASSES = "-XX:SharedArchiveFile=";
   private static final String CLASSES_LOG = "-Xlog:cds";
   private static final long READY_LIMIT_NS = TimeUnit.MINUTES.toNanos(3);
-  private static final long WORKER_BYTES = 768L << 20;
+  private static final long WORKER_BYTES = 512L << 20;
   private static final int WORKER_SILENCE_MS = 1000;
   private static final int CALL_PATIENCE = 3;
 
@@ -188,10 +188,18 @@ final class ChaosServer implements AutoCloseable {
 
   /** Returns what the server takes for the time of the last inference: it reads the wall clock. */
   long lastInferenceMs(String model) throws IOException, InterruptedException {
+    return statistics(model).getLong("last_inference");
+  }
+
+  /** Returns how many executions of a model succeeded. */
+  long executions(String model) throws IOException, InterruptedException {
+    return statistics(model).getLong("execution_count");
+  }
+
+  private JsonObject statistics(String model) throws IOException, InterruptedException {
     return new JsonObject(get(httpPort, "/v2/models/" + model + "/stats").body())
         .getJsonArray("model_stats")
-        .getJsonObject(0)
-        .getLong("last_inference");
+        .getJsonObject(0);
   }
 
   /** Returns what the server tells of itself. */

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -25,6 +26,7 @@ final class EventFeed implements AutoCloseable {
 
   private final DatagramSocket socket;
   private final List<Waiter> waiters = new CopyOnWriteArrayList<>();
+  private final List<Consumer<JsonObject>> listeners = new CopyOnWriteArrayList<>();
 
   private EventFeed(DatagramSocket socket) {
     this.socket = socket;
@@ -51,6 +53,12 @@ final class EventFeed implements AutoCloseable {
     return waiter.heardNs();
   }
 
+  /** Passes on every event from now on, on the thread that hears it; run the result to end that. */
+  Runnable each(Consumer<JsonObject> listener) {
+    listeners.add(listener);
+    return () -> listeners.remove(listener);
+  }
+
   private void listen() {
     byte[] bytes = new byte[MOST_BYTES];
     DatagramPacket packet = new DatagramPacket(bytes, bytes.length);
@@ -61,6 +69,7 @@ final class EventFeed implements AutoCloseable {
         long nowNs = System.nanoTime();
         JsonObject event =
             new JsonObject(new String(bytes, 0, packet.getLength(), StandardCharsets.UTF_8));
+        listeners.forEach(listener -> listener.accept(event));
         for (Waiter waiter : waiters) {
           if (waiter.wanted().test(event)) {
             waiter.heardNs().complete(nowNs);

@@ -3,8 +3,10 @@ package dev.conveyor.verticles.chaos;
 import dev.conveyor.verticles.isolation.Decision;
 import io.vertx.core.json.JsonObject;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 
 /** The faults that a run can inject. */
 public enum Fault {
@@ -30,7 +32,7 @@ public enum Fault {
   FILE_DELETED("model file deleted", Place.MODEL, false),
   /** The model is reloaded again and again. */
   RELOAD_STORM("reload storm", Place.MODEL, false),
-  /** Five hundred clients connect, send half a request and reset the connection. */
+  /** Five hundred clients send half a request and reset their connections together. */
   DISCONNECTS("500 disconnects in a request", Place.MODEL, false),
   /** A hundred clients send their request a byte at a time. */
   SLOW_LORIS("100 slow-loris clients", Place.MODEL, false),
@@ -67,6 +69,12 @@ public enum Fault {
     CLOCK
   }
 
+  private static final Set<Fault> LOSING =
+      EnumSet.of(SICKNESS, HANG, SIGKILL, SIGSEGV, SIGSTOP, GARBAGE, CHILD_MEMORY, CHILD_FILE);
+
+  private static final Set<Fault> OF_CLIENTS =
+      EnumSet.of(POISON, ERROR, SHAPE, NAN, DISCONNECTS, SLOW_LORIS);
+
   private final String title;
   private final Place place;
   private final boolean decides;
@@ -86,6 +94,19 @@ public enum Fault {
     return place;
   }
 
+  /**
+   * Returns true if it costs the model an instance: until that is replaced, requests may be told to
+   * come again. With any other fault none may.
+   */
+  public boolean losesInstance() {
+    return LOSING.contains(this);
+  }
+
+  /** Returns true if it is made by clients, and leaves the model as it was. */
+  boolean isOfClients() {
+    return OF_CLIENTS.contains(this);
+  }
+
   /** Returns true if the server takes a decision about it, which is when it is detected. */
   boolean isDecided() {
     return decides;
@@ -93,12 +114,18 @@ public enum Fault {
 
   /**
    * Returns true if an event is the decision that it is detected by: the first one about the model,
-   * but for what must be cut.
+   * but for what must be cut, and for workers, which must be lost for the right reason.
    */
   boolean isDetectedBy(JsonObject event, String model) {
-    return "isolation".equals(event.getString("event"))
-        && model.equals(event.getString("model"))
-        && (this != HANG || Decision.EXECUTION_CUT.label().equals(event.getString("decision")));
+    if (!"isolation".equals(event.getString("event")) || !model.equals(event.getString("model"))) {
+      return false;
+    } else if (this == HANG) {
+      return Decision.EXECUTION_CUT.label().equals(event.getString("decision"));
+    } else if (place != Place.CHILD) {
+      return true;
+    }
+    boolean lost = Decision.INSTANCE_QUARANTINED.label().equals(event.getString("decision"));
+    return lost && (this != CHILD_MEMORY || "over_memory".equals(event.getString("reason")));
   }
 
   /** Returns the name on command lines and in reports. */

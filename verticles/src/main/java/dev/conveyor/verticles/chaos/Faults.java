@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class Faults {
 
   private static final String SLEEPS = "chaos_sleeps";
+  private static final String FAILS = "chaos_fails";
 
   /** What an item asks for, and where in its tensor it stands, in bytes. */
   private record Dose(Poison poison, float amount, int at) {}
@@ -34,6 +35,11 @@ final class Faults {
   /** Returns true if an event tells that an execution begins to sleep. */
   static boolean isSleep(JsonObject event) {
     return SLEEPS.equals(event.getString("event"));
+  }
+
+  /** Returns of how many items an execution is that an event tells to fail; 0 for other events. */
+  static int failing(JsonObject event) {
+    return FAILS.equals(event.getString("event")) ? event.getInteger("items") : 0;
   }
 
   /** Faults that happen instead of the execution. */
@@ -69,7 +75,10 @@ final class Faults {
 
   private void act(Dose dose, int items) {
     switch (dose.poison()) {
-      case EXCEPTION -> throw new ExecutionException(Kind.RUN, "chaos: poison in the batch");
+      case EXCEPTION -> {
+        EventRelay.tell(new JsonObject().put("event", FAILS).put("items", items));
+        throw new ExecutionException(Kind.RUN, "chaos: poison in the batch");
+      }
       case ERROR -> throw new StackOverflowError("chaos: an error in the backend");
       case SLEEP -> {
         EventRelay.tell(new JsonObject().put("event", SLEEPS));

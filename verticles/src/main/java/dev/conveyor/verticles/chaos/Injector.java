@@ -2,10 +2,6 @@ package dev.conveyor.verticles.chaos;
 
 import dev.conveyor.verticles.chaos.Traffic.Reply;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.net.InetAddress;
-import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,6 +13,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,27 +29,33 @@ final class Injector {
   private static final float HANG_MS = 30_000;
   private static final float BLOCK_MS = 500;
   private static final int RELOADS = 10;
-  private static final int LORIS = 100;
-  private static final int DISCONNECTS = 500;
   private static final long CONTROL_MS = 500;
   private static final long JUMP_MS = 2500;
   private static final Duration JUMP = Duration.ofHours(1);
   private static final int MOST_BATCHES = 100;
   private static final long EVENT_MS = 100;
+  private static final long WORKER_MS = 10_000;
+
+  /** For faults that are not tried again. */
+  static final Future<?> DECIDED = CompletableFuture.completedFuture(0L);
+
+  /** So that no two requests are alike: what failed is remembered. */
+  private static final AtomicLong NEXT = new AtomicLong();
 
   private final ChaosServer server;
   private final Traffic traffic;
+  private final Outages outages;
   private final @Nullable FakeClock clock;
   private String victim = "";
   private long actedNs;
-  private float next;
 
   /**
    * Creates one.
    *
    * @param clock of the server, if it has one that can be made to jump
    */
-  Injector(ChaosServer server, Traffic traffic, @Nullable FakeClock clock) {
+  Injector(ChaosServer server, Traffic traffic, Outages outages, @Nullable FakeClock clock) {
+    this.outages = outages;
     this.server = server;
     this.traffic = traffic;
     this.clock = clock;
@@ -96,8 +100,8 @@ final class Injector {
           reload(200);
         }
       }
-      case DISCONNECTS -> disconnect();
-      case SLOW_LORIS -> trickle();
+      case DISCONNECTS -> BadClients.disconnect(server.httpPort(), victim);
+      case SLOW_LORIS -> BadClients.trickle(server.httpPort(), victim);
       case SIGKILL -> signalWorkers(Signal.KILL);
       case SIGSEGV -> signalWorkers(Signal.SEGV);
       case SIGSTOP -> signalWorkers(Signal.STOP);
@@ -115,8 +119,16 @@ final class Injector {
     }
   }
 
-  private void signalWorkers(Signal signal) {
+  private void signalWorkers(Signal signal) throws IOException, InterruptedException {
+    long startNs = System.nanoTime();
     List<Long> workers = server.workers(victim);
+    while (workers.isEmpty()) {
+      if (System.nanoTime() - startNs > TimeUnit.MILLISECONDS.toNanos(WORKER_MS)) {
+        throw new IOException("'%s' has no worker to send %s to".formatted(victim, signal));
+      }
+      TimeUnit.MILLISECONDS.sleep(1);
+      workers = server.workers(victim);
+    }
     actedNs = System.nanoTime();
     workers.forEach(signal::to);
   }
@@ -161,14 +173,18 @@ final class Injector {
 
   /** Sends one poisoned request and 31 others at the same time. */
   private void poison(Tally tally, Poison poison, float amount, @Nullable String message) {
+    String model = victim;
+    LongPredicate away = sentNs -> outages.covers(model, sentNs);
     List<CompletableFuture<Reply>> answers = new ArrayList<>();
     for (int i = 0; i < BATCH; i++) {
       float[] row = new float[Traffic.WIDTH];
       row[0] = i == BATCH / 2 ? poison.mark() : i;
-      row[1] = i == BATCH / 2 ? amount : ++next;
-      row[2] = ++next;
+      row[1] = i == BATCH / 2 ? amount : NEXT.incrementAndGet();
+      row[2] = NEXT.incrementAndGet();
       answers.add(
-          i == BATCH / 2 ? traffic.poison(victim, row, message) : traffic.send(victim, row, true));
+          i == BATCH / 2
+              ? traffic.poison(model, row, message, away)
+              : traffic.send(model, row, away));
     }
     for (CompletableFuture<Reply> answer : answers) {
       tally.count(answer.join().answer(), false, 0);
@@ -220,50 +236,5 @@ final class Injector {
     if (status != expected) {
       throw new IOException("a reload gave HTTP %d, not %d".formatted(status, expected));
     }
-  }
-
-  private void disconnect() throws IOException {
-    for (int i = 0; i < DISCONNECTS; i++) {
-      try (Socket socket = connect()) {
-        socket.setSoLinger(true, 0);
-        write(socket, head(1 << 16) + "{\"inputs\": [");
-      }
-    }
-  }
-
-  private void trickle() throws IOException, InterruptedException {
-    List<Socket> sockets = new ArrayList<>();
-    try {
-      for (int i = 0; i < LORIS; i++) {
-        Socket socket = connect();
-        sockets.add(socket);
-        write(socket, head(1000));
-      }
-      for (int round = 0; round < 20; round++) {
-        for (Socket socket : sockets) {
-          write(socket, " ");
-        }
-        TimeUnit.MILLISECONDS.sleep(100);
-      }
-    } finally {
-      for (Socket socket : sockets) {
-        socket.close();
-      }
-    }
-  }
-
-  private String head(int length) {
-    return "POST /v2/models/%s/infer HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
-        .formatted(victim, length);
-  }
-
-  private Socket connect() throws IOException {
-    return new Socket(InetAddress.getLoopbackAddress(), server.httpPort());
-  }
-
-  private static void write(Socket socket, String text) throws IOException {
-    OutputStream out = socket.getOutputStream();
-    out.write(text.getBytes(StandardCharsets.US_ASCII));
-    out.flush();
   }
 }

@@ -1,5 +1,8 @@
 package dev.conveyor.verticles.chaos;
 
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.internal.VertxInternal;
@@ -7,44 +10,51 @@ import java.io.File;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.lang.reflect.Field;
-import java.nio.MappedByteBuffer;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Faults of the process that an execution runs in. Stateless. */
 final class ProcessFaults {
 
-  private static final int PAGE_BYTES = 4096;
+  private static final int READ_AND_WRITE = 3;
+  private static final int SHARED_ANONYMOUS_AT_ONCE = 0x8021;
   private static final long MEMORY_BYTES = 1L << 30;
   private static final long LIFE_MS = 5000;
 
   private ProcessFaults() {}
 
-  /** Takes a gigabyte of resident memory and keeps it for some seconds. */
+  /**
+   * Takes a gigabyte of memory and keeps it for some seconds. It is shared, with nobody: private
+   * memory would be refused by the system, at the limit that a worker is started with.
+   *
+   * @throws IllegalStateException if there is none to be had
+   */
   static void takeMemory() {
+    Pointer taken =
+        LibC.INSTANCE.mmap(null, MEMORY_BYTES, READ_AND_WRITE, SHARED_ANONYMOUS_AT_ONCE, -1, 0);
+    if (Pointer.nativeValue(taken) == -1) {
+      throw new IllegalStateException("chaos: no memory to be had");
+    }
     try {
-      Path file = Files.createTempFile("conveyor-chaos", "");
-      try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
-        sparse.setLength(MEMORY_BYTES);
-        MappedByteBuffer pages = sparse.getChannel().map(MapMode.READ_ONLY, 0, MEMORY_BYTES);
-        int sum = 0;
-        for (int at = 0; at < MEMORY_BYTES; at += PAGE_BYTES) {
-          sum += pages.get(at);
-        }
-        TimeUnit.MILLISECONDS.sleep(LIFE_MS + sum);
-      } finally {
-        Files.delete(file);
-      }
-    } catch (IOException e) {
-      throw new IllegalStateException("chaos: no memory to be had: " + e, e);
+      TimeUnit.MILLISECONDS.sleep(LIFE_MS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } finally {
+      int unused = LibC.INSTANCE.munmap(taken, MEMORY_BYTES);
     }
+  }
+
+  /** The functions called. Public because JNA implements it. */
+  public interface LibC extends Library {
+    LibC INSTANCE = Native.load("c", LibC.class);
+
+    Pointer mmap(@Nullable Pointer at, long length, int access, int kind, int file, long offset);
+
+    int munmap(Pointer at, long length);
   }
 
   /**

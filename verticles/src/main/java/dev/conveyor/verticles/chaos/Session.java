@@ -2,46 +2,38 @@ package dev.conveyor.verticles.chaos;
 
 import dev.conveyor.verticles.chaos.Fault.Place;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
  * Faults in one server, one after the other, and what is seen of them.
  *
+ * <p>What the others feel of a fault is the difference between windows with it and windows without
+ * it. Machines are faster in one second than in the next, so the two take turns, and together are
+ * as long: of a fault that lasts, the next round's window without it is as long as it lasted.
+ *
  * <p>Not thread-safe: owned by the run. Blocks.
  */
 final class Session {
 
-  /** Label of the random mix that has no faults of what all models share. */
-  static final String MIX_ISOLATED = "mix, isolated";
-
-  private static final Duration LONGEST_RECOVERY = Duration.ofSeconds(30);
-  private static final Duration SHORTEST_MIX = Duration.ofSeconds(2);
-  private static final int MIX_PAUSE_MS = 500;
+  private static final long MOST_CALM_WINDOWS = 4;
+  private static final long PAUSE_MS = 500;
   private static final long AFTER_MS = 100;
-  private static final long UNHEARD = Long.MIN_VALUE;
 
   private final ChaosPlan plan;
-  private final ChaosServer server;
   private final Injector injector;
   private final LoadLoop load;
-  private final long endNs;
+  private final Episode episode;
 
-  /** Begins now. */
-  Session(ChaosPlan plan, ChaosServer server, Injector injector, LoadLoop load) {
+  Session(ChaosPlan plan, ChaosServer server, Injector injector, LoadLoop load, Outages outages) {
     this.plan = plan;
-    this.server = server;
     this.injector = injector;
     this.load = load;
-    this.endNs = System.nanoTime() + plan.duration().toNanos();
+    this.episode = new Episode(server, load, outages, injector);
   }
 
   /** Injects each alone, as often as the plan has rounds. */
@@ -51,119 +43,60 @@ final class Session {
     int children = 0;
     for (int round = 1; round <= plan.rounds(); round++) {
       for (Fault fault : faults) {
-        // In turns, so that losses are as rare for each as they should be.
         List<String> isolated = ChaosRun.ISOLATED;
         aim(
             fault.place() == Place.CHILD
                 ? isolated.get(children++ % isolated.size())
                 : ChaosRun.WITHIN);
         FaultWindows seen = windows.computeIfAbsent(fault, f -> new FaultWindows(f.label()));
+        calm(seen, Math.max(plan.windowMs(), seen.owedMs()));
         one(fault, seen);
-        if (round < plan.rounds()) {
-          // The next round meets a model that no fault is remembered of.
-          injector.reload();
-          TimeUnit.MILLISECONDS.sleep(MIX_PAUSE_MS);
-        } else {
+        if (round == plan.rounds()) {
+          calm(seen, seen.owedMs());
+          settle(seen);
           results.accept(seen.result());
+        }
+        if (fault.losesInstance() || round < plan.rounds()) {
+          // What comes next meets a model that no fault is remembered of.
+          injector.reload();
+          TimeUnit.MILLISECONDS.sleep(Math.min(PAUSE_MS, plan.windowMs()));
         }
       }
     }
   }
 
-  /** Injects faults at random until the time is over, if there is some left. */
-  void mixed(List<Fault> faults, Consumer<FaultResult> results)
-      throws IOException, InterruptedException {
-    long leftNs = endNs - System.nanoTime();
-    if (leftNs > SHORTEST_MIX.toNanos()) {
-      aim(ChaosRun.WITHIN);
-      mix("mix", except(Place.CHILD, faults), endNs - leftNs / 2, results);
-      aim(ChaosRun.ISOLATED.get(0));
-      mix(MIX_ISOLATED, except(Place.SERVER, faults), endNs, results);
-    }
-  }
-
-  private static List<Fault> except(Place place, List<Fault> faults) {
-    return faults.stream()
-        .filter(fault -> fault.place() != place && fault != Fault.CONTROL)
-        .toList();
-  }
-
   private void aim(String victim) {
     injector.aim(victim);
-    load.aim(victim);
+    load.aim(Set.of(victim));
   }
 
-  private void mix(String label, List<Fault> some, long untilNs, Consumer<FaultResult> results)
-      throws IOException, InterruptedException {
-    if (some.isEmpty()) {
-      return;
+  private void calm(FaultWindows seen, long ms) throws InterruptedException {
+    if (ms > 0) {
+      long takes = Math.min(ms, MOST_CALM_WINDOWS * plan.windowMs());
+      load.window(seen.before());
+      TimeUnit.MILLISECONDS.sleep(takes);
+      load.window(seen.between());
+      seen.before().settle(plan.patience().toMillis());
+      seen.calm(takes);
     }
-    FaultWindows seen = new FaultWindows(label);
-    Random random = new Random(plan.seed());
-    load.window(false, seen.before());
-    TimeUnit.MILLISECONDS.sleep(MIX_PAUSE_MS);
-    load.settle();
-    load.window(true, seen.during());
-    while (untilNs - System.nanoTime() > 0) {
-      injector.inject(
-          some.get(random.nextInt(some.size())),
-          seen.during(),
-          CompletableFuture.completedFuture(0L));
-      TimeUnit.MILLISECONDS.sleep(random.nextInt(MIX_PAUSE_MS));
-    }
-    // After many losses in a row the next instance would be long in coming.
-    injector.reload();
-    seen.took(-1, recover(System.nanoTime()));
-    load.settle();
-    results.accept(seen.result());
   }
 
   private void one(Fault fault, FaultWindows seen) throws IOException, InterruptedException {
-    load.window(false, seen.before());
-    TimeUnit.MILLISECONDS.sleep(plan.windowMs());
-    load.settle();
-    CompletableFuture<Long> sleeps = server.events().next(Faults::isSleep);
-    CompletableFuture<Long> decided =
-        server.events().next(event -> fault.isDetectedBy(event, injector.victim()));
-    load.window(true, seen.during());
-    injector.inject(fault, seen.during(), decided);
-    double recoverMs = recover(injector.actedNs());
-    double detectMs = -1;
-    if (fault.isDecided()) {
-      long sinceNs = fault == Fault.HANG ? heard(sleeps) : injector.actedNs();
-      long decidedNs = heard(decided);
-      detectMs =
-          sinceNs == UNHEARD || decidedNs == UNHEARD
-              ? Double.POSITIVE_INFINITY
-              : (decidedNs - sinceNs) / 1e6;
-    }
-    seen.took(detectMs, recoverMs);
-    sleeps.cancel(false);
-    decided.cancel(false);
-    TimeUnit.MILLISECONDS.sleep(plan.windowMs());
-    load.settle();
-    load.window(false, seen.after());
+    load.window(seen.during());
+    long beganNs = System.nanoTime();
+    Episode.Took took = episode.run(fault, seen.during());
+    seen.took(took.detectMs(), took.recoverMs());
+    long leftMs = plan.windowMs() - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - beganNs);
+    TimeUnit.MILLISECONDS.sleep(Math.max(0, leftMs));
+    load.window(seen.between());
+    seen.disturbed(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - beganNs));
+    seen.during().settle(plan.patience().toMillis());
     TimeUnit.MILLISECONDS.sleep(AFTER_MS);
-    load.settle();
   }
 
-  private static long heard(CompletableFuture<Long> event) throws InterruptedException {
-    try {
-      return event.get(LONGEST_RECOVERY.toSeconds(), TimeUnit.SECONDS);
-    } catch (TimeoutException | ExecutionException e) {
-      return UNHEARD;
-    }
-  }
-
-  /** Returns how long until a request that is sent after now was answered right. */
-  private double recover(long startNs) throws InterruptedException {
-    long fromNs = System.nanoTime();
-    while (load.lastRightOfVictimNs() - fromNs <= 0) {
-      if (System.nanoTime() - fromNs > LONGEST_RECOVERY.toNanos()) {
-        return Double.POSITIVE_INFINITY;
-      }
-      TimeUnit.MILLISECONDS.sleep(1);
-    }
-    return (System.nanoTime() - startNs) / 1e6;
+  /** Waits for the answers that are counted around the fault. */
+  private void settle(FaultWindows seen) throws InterruptedException {
+    load.window(new Tally());
+    seen.between().settle(plan.patience().toMillis());
   }
 }

@@ -6,12 +6,14 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 
-/** What became of the requests of one window. Thread-safe. */
+/** What became of the requests of one window, or of several that belong together. Thread-safe. */
 final class Tally {
 
   private static final int MOST_SURPRISES = 5;
+  private static final double TAIL = 99;
 
   @GuardedBy("this")
   private final List<String> surprises = new ArrayList<>();
@@ -23,7 +25,39 @@ final class Tally {
   private final Histogram untouchedNs = new Histogram(3);
 
   @GuardedBy("this")
+  private final Histogram stallsNs = new Histogram(3);
+
+  @GuardedBy("this")
   private long othersFailed;
+
+  @GuardedBy("this")
+  private long skipped;
+
+  @GuardedBy("this")
+  private long underWay;
+
+  /** Takes note that a request is sent that will be {@link #end ended}. */
+  synchronized void begin() {
+    underWay++;
+  }
+
+  /** Takes note that a request that was begun is answered and counted. */
+  synchronized void end() {
+    underWay--;
+    if (underWay == 0) {
+      notifyAll();
+    }
+  }
+
+  /** Waits until every request that was begun is answered, but no longer than this. */
+  synchronized void settle(long mostMs) throws InterruptedException {
+    long endNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(mostMs);
+    long leftNs = endNs - System.nanoTime();
+    while (underWay > 0 && leftNs > 0) {
+      TimeUnit.NANOSECONDS.timedWait(this, leftNs);
+      leftNs = endNs - System.nanoTime();
+    }
+  }
 
   /**
    * Counts one answer.
@@ -42,12 +76,26 @@ final class Tally {
     }
   }
 
+  /** Counts requests that were due and not sent. */
+  synchronized void skip(long requests) {
+    skipped += requests;
+  }
+
+  /** Counts how late the client was; what it missed meanwhile counts as well. */
+  synchronized void stalled(long lateNs) {
+    stallsNs.recordValueWithExpectedInterval(Math.max(1, lateNs), HiccupMeter.PERIOD_NS);
+  }
+
   synchronized long get(Outcome outcome) {
     return counts.getOrDefault(outcome, 0L);
   }
 
   synchronized long sent() {
     return counts.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  synchronized long skipped() {
+    return skipped;
   }
 
   /** Returns what was wrong with the first answers that should not have been. */
@@ -62,6 +110,11 @@ final class Tally {
 
   /** Returns the 99th percentile of the untouched models. */
   synchronized double untouchedP99Ms() {
-    return untouchedNs.getValueAtPercentile(99) / 1e6;
+    return untouchedNs.getValueAtPercentile(TAIL) / 1e6;
+  }
+
+  /** Returns the 99th percentile of how late the client itself was. */
+  synchronized double stalledP99Ms() {
+    return stallsNs.getValueAtPercentile(TAIL) / 1e6;
   }
 }

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.chaos;
 
+import dev.conveyor.verticles.chaos.Judge.Received;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -14,7 +15,8 @@ import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.BiFunction;
+import java.util.function.LongConsumer;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,12 +33,13 @@ final class Traffic implements AutoCloseable {
   static final int WIDTH = 16;
 
   private static final String HEAD_LENGTH = "Inference-Header-Content-Length";
-  private static final int TEXT_LENGTH = 300;
 
   /** More than are ever under way: none waits for another's connection. */
   private static final int MOST_CONNECTIONS = 4096;
 
-  private record Received(int status, @Nullable String headLength, Buffer body) {}
+  private interface Verdict {
+    Answer on(@Nullable Received response, @Nullable Throwable failure, long sentNs);
+  }
 
   /**
    * What became of a request, and when, by {@link System#nanoTime} on the client's event loop: what
@@ -84,68 +87,44 @@ final class Traffic implements AutoCloseable {
   /**
    * Sends a request that should be answered with what it holds.
    *
-   * @param mayBeRefused whether it may be told to come again
+   * @param away whether, by when a request was sent, a fault may have taken the model away
    */
-  CompletableFuture<Reply> send(String model, float[] row, boolean mayBeRefused) {
+  CompletableFuture<Reply> send(String model, float[] row, LongPredicate away) {
     return exchange(
         model,
         row,
-        (response, failure) -> {
-          if (response == null) {
-            return lost(model, failure);
-          } else if (response.status() == 200 && holds(response, row)) {
-            return Answer.RIGHT;
-          } else if (mayBeRefused && response.status() == 503) {
-            return Answer.RIGHT_ERROR;
-          }
-          return wrong(model, response);
-        });
+        (response, failure, sentNs) ->
+            Judge.sound(model, row, response, failure, away.test(sentNs)));
   }
 
   /**
    * Sends a request that should fail alone, with this in its message; null if it should succeed.
    */
-  CompletableFuture<Reply> poison(String model, float[] row, @Nullable String message) {
+  CompletableFuture<Reply> poison(
+      String model, float[] row, @Nullable String message, LongPredicate away) {
     if (message == null) {
-      return send(model, row, true);
+      return send(model, row, away);
     }
     return exchange(
         model,
         row,
-        (response, failure) -> {
-          if (response == null) {
-            return lost(model, failure);
-          }
-          boolean own = response.status() >= 400 && text(response).contains(message);
-          return own || response.status() == 503
-              ? Answer.RIGHT_ERROR
-              : wrong(model + ", poisoned", response);
-        });
+        (response, failure, sentNs) ->
+            Judge.poisoned(model, message, response, failure, away.test(sentNs)));
   }
 
-  private static Answer lost(String model, @Nullable Throwable failure) {
-    return Answer.lost("%s: no answer: %s".formatted(model, failure));
+  /**
+   * Has this client's own stalls told, every {@link HiccupMeter#PERIOD_NS}: how late its event loop
+   * is, in nanoseconds.
+   */
+  void meter(LongConsumer stalls) {
+    HiccupMeter meter = new HiccupMeter();
+    long unused =
+        vertx.setPeriodic(
+            HiccupMeter.PERIOD_NS / 1_000_000,
+            id -> stalls.accept(meter.lateNs(System.nanoTime())));
   }
 
-  private static Answer wrong(String model, Received response) {
-    String text =
-        response.status() == 200 ? "outputs that are not its own" : text(response).strip();
-    return Answer.wrong(
-        "%s: HTTP %d: %s"
-            .formatted(
-                model,
-                response.status(),
-                text.length() > TEXT_LENGTH ? text.substring(0, TEXT_LENGTH) : text));
-  }
-
-  private static String text(Received response) {
-    return response.body().toString(StandardCharsets.UTF_8);
-  }
-
-  private CompletableFuture<Reply> exchange(
-      String model,
-      float[] row,
-      BiFunction<@Nullable Received, @Nullable Throwable, Answer> judge) {
+  private CompletableFuture<Reply> exchange(String model, float[] row, Verdict verdict) {
     Buffer body = Buffer.buffer(head.length + 4 * WIDTH).appendBytes(head);
     for (float element : row) {
       body.appendFloatLE(element);
@@ -178,25 +157,10 @@ final class Traffic implements AutoCloseable {
               .onComplete(
                   done -> {
                     long doneNs = System.nanoTime();
-                    Answer answer = judge.apply(done.result(), done.cause());
+                    Answer answer = verdict.on(done.result(), done.cause(), sentNs);
                     reply.complete(new Reply(answer, sentNs, doneNs));
                   });
         });
     return reply;
-  }
-
-  private static boolean holds(Received response, float[] row) {
-    Buffer body = response.body();
-    String length = response.headLength();
-    int from = length == null ? body.length() : Integer.parseInt(length);
-    if (body.length() - from != 4 * WIDTH) {
-      return false;
-    }
-    for (int i = 0; i < WIDTH; i++) {
-      if (Float.compare(body.getFloatLE(from + 4 * i), row[i]) != 0) {
-        return false;
-      }
-    }
-    return true;
   }
 }

@@ -26,9 +26,8 @@ final class WarmUp {
     int windows = 0;
     while (windows < ENOUGH && System.nanoTime() - startNs < mostMs * 1_000_000) {
       Tally tally = new Tally();
-      load.window(false, tally);
+      load.window(tally);
       TimeUnit.MILLISECONDS.sleep(WINDOW_MS);
-      load.settle();
       double p99Ms = tally.untouchedP99Ms();
       boolean better = p99Ms < BETTER * bestMs;
       bestMs = better ? p99Ms : bestMs;

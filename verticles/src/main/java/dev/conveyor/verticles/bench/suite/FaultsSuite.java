@@ -1,14 +1,12 @@
 package dev.conveyor.verticles.bench.suite;
 
-import dev.conveyor.scheduler.isolation.Bisection;
-import dev.conveyor.scheduler.isolation.Bisection.Part;
-import dev.conveyor.scheduler.isolation.Bisection.Result;
 import dev.conveyor.verticles.chaos.ChaosPlan;
 import dev.conveyor.verticles.chaos.ChaosRun;
 import dev.conveyor.verticles.chaos.Fault;
 import dev.conveyor.verticles.chaos.FaultResult;
+import dev.conveyor.verticles.chaos.Probe;
 import java.io.IOException;
-import java.time.Duration;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -18,19 +16,27 @@ import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What faults cost those who are not at fault: one run of chaos, and the search for a culprit.
+ * What faults cost those who are not at fault: one run of chaos, and the search for a culprit. A
+ * run has three rounds, in which windows with a fault and without it take turns.
  *
  * <p>Not thread-safe: owned by the thread that runs the suite.
  */
 final class FaultsSuite implements Suite {
 
   private static final int BATCH = 32;
-  private static final int FACTOR = 12;
+  private static final int ALONE_FACTOR = 24;
+  private static final int MIX_FACTOR = 12;
+  private static final int ROUNDS = 3;
+  private static final int SEED = 1;
+  private static final double MIX_MINUTES = 30;
+  private static final float SLOW_MS = 150;
+  private static final double LEAST_CUT_MS = 1000;
   private static final double MOST_FELT = 1.25;
 
   private final Lab lab;
   private final IsolationRows isolation;
   private ChaosRun.@Nullable Report report;
+  private @Nullable Probe probe;
 
   FaultsSuite(Lab lab) {
     this.lab = lab;
@@ -63,7 +69,9 @@ final class FaultsSuite implements Suite {
             Target.atMost(MOST_FELT, ""),
             () -> worstTail(false)),
         new SuiteRow(
-            "one culprit in a batch of 32: extra executions", Target.atMost(10, ""), this::search),
+            "one culprit in a batch of 32: extra executions",
+            Target.atMost(10, ""),
+            this::culprits),
         new SuiteRow(
             "sick instance: model answers again",
             Target.atMost(2500, "ms"),
@@ -82,6 +90,16 @@ final class FaultsSuite implements Suite {
             () -> again("sigkill", "sigsegv")),
         new SuiteRow("hung execution: cut after", Target.atMost(1000, "ms"), this::cut),
         new SuiteRow(
+            "hung execution of a slow model: cut after / max(10 x p99, 1 s)",
+            Target.atMost(1, ""),
+            this::slowHang),
+        new SuiteRow(
+            "random mixes of faults in two models at once, nothing wrong or lost",
+            Target.atLeast(MIX_MINUTES, "min"),
+            this::mixes),
+        new SuiteRow(
+            "faults that cost no instance: requests refused", Target.atMost(0, ""), this::refused),
+        new SuiteRow(
             "server ends in order after all of it: exit code",
             Target.atMost(0, ""),
             () -> new Measured(report().exitCode(), "SIGTERM")));
@@ -89,8 +107,20 @@ final class FaultsSuite implements Suite {
 
   @Override
   public void close() {
+    closeProbe();
     isolation.close();
     lab.close();
+  }
+
+  private void closeProbe() {
+    if (probe != null) {
+      try {
+        probe.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      probe = null;
+    }
   }
 
   private ChaosRun.Report report() throws IOException, InterruptedException {
@@ -98,8 +128,16 @@ final class FaultsSuite implements Suite {
     if (done == null) {
       // Its server would take a little of the two cores even when idle.
       isolation.close();
-      Duration duration = lab.duration().multipliedBy(FACTOR);
-      done = new ChaosRun(new ChaosPlan(Arrays.asList(Fault.values()), duration)).run(result -> {});
+      closeProbe();
+      ChaosPlan plan =
+          new ChaosPlan(
+              Arrays.asList(Fault.values()),
+              lab.duration().multipliedBy(ALONE_FACTOR),
+              ROUNDS,
+              lab.duration().multipliedBy(MIX_FACTOR),
+              SEED,
+              ChaosPlan.PATIENCE);
+      done = new ChaosRun(plan).run(result -> {});
       report = done;
     }
     return done;
@@ -127,28 +165,49 @@ final class FaultsSuite implements Suite {
     List<FaultResult> faults = new ArrayList<>(report().results());
     faults.removeIf(result -> result.equals(control) || !(all || ChaosRun.isOfOneModel(result)));
     FaultResult worst =
-        faults.stream().max(Comparator.comparingDouble(FaultsSuite::tailRatio)).orElseThrow();
+        faults.stream()
+            .max(Comparator.comparingDouble(result -> result.felt().ratio()))
+            .orElseThrow();
     return new Measured(
-        tailRatio(worst),
-        "worst is %s: %.2f ms before, %.2f ms during; %d of %d hold; without any fault: %.2f"
+        worst.felt().ratio(),
+        "worst is %s: %s; %d of %d hold; without any fault: %.2f, %s; %d rounds"
             .formatted(
                 worst.fault(),
-                worst.p99BeforeMs(),
-                worst.p99DuringMs(),
-                faults.stream().filter(result -> tailRatio(result) <= MOST_FELT).count(),
+                felt(worst.felt()),
+                faults.stream().filter(result -> result.felt().ratio() <= MOST_FELT).count(),
                 faults.size(),
-                tailRatio(control)));
+                control.felt().ratio(),
+                felt(control.felt()),
+                ROUNDS));
   }
 
-  private static double tailRatio(FaultResult result) {
-    return result.p99DuringMs() / result.p99BeforeMs();
+  private static String felt(FaultResult.Felt felt) {
+    return String.format(
+        Locale.ROOT,
+        "%.2f ms without it, %.2f ms with it (the client itself was late by %.2f and %.2f ms)",
+        felt.p99BeforeMs(),
+        felt.p99DuringMs(),
+        felt.stallBeforeMs(),
+        felt.stallDuringMs());
+  }
+
+  private Measured refused() throws IOException, InterruptedException {
+    List<FaultResult> sparing =
+        report().results().stream()
+            .filter(result -> Fault.of(result.fault()).map(f -> !f.losesInstance()).orElse(false))
+            .toList();
+    long wrong = sparing.stream().mapToLong(FaultResult::wrong).sum();
+    return new Measured(
+        sparing.stream().mapToLong(FaultResult::refused).sum() + wrong,
+        "%d faults, %d requests; a refusal of these counts as wrong: %d"
+            .formatted(sparing.size(), sparing.stream().mapToLong(FaultResult::sent).sum(), wrong));
   }
 
   private Measured again(String... faults) throws IOException, InterruptedException {
     double worst = 0;
     List<String> each = new ArrayList<>();
     for (String fault : faults) {
-      double recoverMs = result(fault).recoverMs();
+      double recoverMs = result(fault).course().recoverMs();
       worst = Math.max(worst, recoverMs);
       each.add(String.format(Locale.ROOT, "%s %.0f ms", fault, recoverMs));
     }
@@ -158,12 +217,13 @@ final class FaultsSuite implements Suite {
 
   private Measured detected(String fault) throws IOException, InterruptedException {
     return new Measured(
-        result(fault).detectMs(), "from the signal to the decision, as the event bus tells it");
+        result(fault).course().detectMs(),
+        "from the signal to the decision, as the event bus tells it");
   }
 
   private Measured cut() throws IOException, InterruptedException {
     return new Measured(
-        result("hang").detectMs(),
+        result("hang").course().detectMs(),
         "from the beginning of the execution to the decision, as the event bus tells both");
   }
 
@@ -174,23 +234,68 @@ final class FaultsSuite implements Suite {
         .orElseThrow();
   }
 
-  private Measured search() {
-    int most = 0;
-    for (int culprit = 0; culprit < BATCH; culprit++) {
-      int runs = 0;
-      int answered = 0;
-      Bisection bisection = new Bisection(BATCH, Result.INPUT_FAILED);
-      for (Part part = bisection.next(); part != null; part = bisection.next()) {
-        boolean fails = part.from() <= culprit && culprit < part.to();
-        answered += fails ? 0 : part.size();
-        bisection.record(fails ? Result.INPUT_FAILED : Result.SUCCEEDED);
-        runs++;
-      }
-      if (answered != BATCH - 1) {
-        throw new IllegalStateException("%d of 31 were answered".formatted(answered));
-      }
-      most = Math.max(most, runs);
+  private Probe probe() throws IOException, InterruptedException {
+    Probe open = probe;
+    if (open == null) {
+      isolation.close();
+      open = Probe.open();
+      probe = open;
     }
-    return new Measured(most, "the worst of 32 places; 31 of 31 others are answered in each");
+    return open;
+  }
+
+  /** One culprit in every place of a batch, in a server, over HTTP. */
+  private Measured culprits() throws IOException, InterruptedException {
+    int most = 0;
+    long all = 0;
+    for (int place = 0; place < BATCH; place++) {
+      Probe.Culprit culprit = probe().culprit(place);
+      if (culprit.answered() != BATCH - 1) {
+        return new Measured(
+            Double.POSITIVE_INFINITY,
+            "%d of 31 were answered, the culprit being number %d"
+                .formatted(culprit.answered(), place));
+      }
+      most = Math.max(most, culprit.extra());
+      all += culprit.extra();
+    }
+    return new Measured(
+        most,
+        String.format(
+            Locale.ROOT,
+            "the worst of 32 places, over HTTP: executions that succeeded by the statistics, those"
+                + " that failed by the backend; on average %.1f; 31 of 31 others are answered in"
+                + " each",
+            (double) all / BATCH));
+  }
+
+  private Measured slowHang() throws IOException, InterruptedException {
+    Probe.Hang hang = probe().hang(SLOW_MS);
+    return new Measured(
+        hang.cutMs() / Math.max(LEAST_CUT_MS, 10 * hang.p99Ms()),
+        String.format(
+            Locale.ROOT,
+            "an execution takes %.0f ms, p99 %.1f ms at concurrency 1; cut after %.0f ms",
+            SLOW_MS,
+            hang.p99Ms(),
+            hang.cutMs()));
+  }
+
+  /** How long random mixes went on in which nothing was wrong or lost. */
+  private Measured mixes() throws IOException, InterruptedException {
+    List<FaultResult> mixes =
+        report().results().stream().filter(result -> Fault.of(result.fault()).isEmpty()).toList();
+    long bad = mixes.stream().mapToLong(mix -> mix.wrong() + mix.lost() + mix.othersFailed()).sum();
+    double minutes = lab.duration().multipliedBy(MIX_FACTOR).toMillis() / 60e3;
+    return new Measured(
+        bad == 0 ? minutes : 0,
+        "%d faults, %d began while another lasted; %d requests, %d were told to come again, %d"
+                .formatted(
+                    mixes.stream().mapToInt(mix -> mix.course().injected()).sum(),
+                    mixes.stream().mapToInt(mix -> mix.course().overlapping()).sum(),
+                    mixes.stream().mapToLong(FaultResult::sent).sum(),
+                    mixes.stream().mapToLong(FaultResult::refused).sum(),
+                    bad)
+            + " wrong or lost; --duration 150 makes half an hour of it");
   }
 }
