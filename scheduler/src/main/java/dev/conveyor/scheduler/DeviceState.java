@@ -33,6 +33,10 @@ final class DeviceState {
   private long lendings;
 
   private int lentNow;
+
+  /** What ended last, for which the caches of a CPU are warm. */
+  private RunQueue.@Nullable Entry<Placement> warm;
+
   private int used;
   private int running;
   private long busyUnitNs;
@@ -117,6 +121,7 @@ final class DeviceState {
     table.markChanged(index);
     batches.remove(instance);
     occupancy.ended(instance);
+    warm = spec.kind() == DeviceSpec.Kind.CPU ? instance.placement.entry : null;
   }
 
   /** Returns when the first of the running batches is expected to end. */
@@ -167,7 +172,7 @@ final class DeviceState {
     RunQueue.Entry<Placement> next =
         room == 0 || runQueue.isEmpty() || !occupancy.admitsOneMore(nowNs)
             ? null
-            : runQueue.choose(room);
+            : runQueue.choose(room, warm);
     return next == null ? null : next.value();
   }
 

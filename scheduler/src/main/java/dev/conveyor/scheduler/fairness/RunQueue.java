@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>Among eligible entries the one that must start first to meet its deadline goes first;
  *       without deadlines the smallest tag does. Earliest deadline alone would let the model with
  *       the tightest objective starve the others under overload.
+ *   <li>Where several batches run at once, what the device is warm for goes on in place of one that
+ *       runs beside it already: models that take turns cost a CPU their weights in its caches each
+ *       time, and wake threads on cores that are busy.
  * </ol>
  *
  * <p>An entry whose batch needs more room than there is, is passed over, but only by eligible ones:
@@ -45,6 +48,7 @@ public final class RunQueue<T> {
     private final Node<Entry<T>> byTurn;
     private double latestStart;
     private boolean eligible;
+    private int running;
     private @Nullable Width<T> width;
 
     private Entry(T value, Flow flow) {
@@ -135,6 +139,16 @@ public final class RunQueue<T> {
 
   /** Returns what is to run next if there are {@code room} units, or null. */
   public @Nullable Entry<T> choose(int room) {
+    return choose(room, null);
+  }
+
+  /**
+   * Returns what is to run next if there are {@code room} units, or null.
+   *
+   * @param warm what the device ran last, and would run cheaper than others; null if that does not
+   *     matter
+   */
+  public @Nullable Entry<T> choose(int room, @Nullable Entry<T> warm) {
     for (int i = 0; i < classes.size(); i++) {
       List<Width<T>> widths = classes.get(i);
       double first = Double.POSITIVE_INFINITY;
@@ -151,19 +165,37 @@ public final class RunQueue<T> {
           best = next;
         }
       }
-      return best;
+      return best != null
+              && best.running > 0
+              && best.latestStart == Double.POSITIVE_INFINITY
+              && warm != null
+              && isEligible(warm, widths, room, first)
+          ? warm
+          : best;
     }
     return null;
   }
 
+  /** Returns whether an entry without a deadline could be chosen as well as the best one. */
+  private boolean isEligible(Entry<T> entry, List<Width<T>> widths, int room, double first) {
+    Width<T> width = entry.width;
+    return width != null
+        && width.units <= room
+        && widths.contains(width)
+        && entry.latestStart == Double.POSITIVE_INFINITY
+        && entry.byTag.key() - fair.windowNs(entry.flow) <= first;
+  }
+
   /** Charges a batch when it starts. */
   public void dispatch(Entry<T> entry, double costNs) {
+    entry.running++;
     fair.dispatch(entry.flow, costNs);
     update(entry);
   }
 
   /** Replaces the predicted cost of a batch by the actual one. */
   public void complete(Entry<T> entry, double predictedNs, double actualNs) {
+    entry.running--;
     fair.complete(entry.flow, predictedNs, actualNs);
     update(entry);
   }

@@ -82,6 +82,78 @@ final class RunQueueTest {
     assertThat(heavyRuns).isBetween(299, 301);
   }
 
+  @Test
+  void shouldGoOnWithWhatTheDeviceIsWarmForBesideTheOtherWithinTheWindow() {
+    Entry<String> one = queue.add("one", 1);
+    Entry<String> other = queue.add("other", 1);
+    queue.put(one, 0, 1, NO_DEADLINE);
+    queue.put(other, 0, 1, NO_DEADLINE);
+    queue.dispatch(other, 100);
+    List<String> served = new ArrayList<>();
+    Entry<String> warm = one;
+    for (int i = 0; i < 7; i++) {
+      warm = queue.choose(1, warm);
+      served.add(warm.value());
+      serve(warm);
+    }
+
+    assertThat(served)
+        .as("until it is more than four batches ahead")
+        .containsExactly("one", "one", "one", "one", "one", "one", "other");
+  }
+
+  @Test
+  void shouldNotLetOneWaitThatDoesNotRun() {
+    Entry<String> busy = queue.add("busy", 1);
+    Entry<String> rare = queue.add("rare", 1);
+    queue.put(busy, 0, 1, NO_DEADLINE);
+    for (int i = 0; i < 20; i++) {
+      serve(busy);
+    }
+    queue.activate(rare);
+    queue.put(rare, 0, 1, NO_DEADLINE);
+
+    assertThat(queue.choose(1, busy)).isSameAs(rare);
+    queue.dispatch(rare, 100);
+    assertThat(queue.choose(1, busy)).as("it runs now").isSameAs(busy);
+    queue.complete(rare, 100, 1);
+    assertThat(queue.choose(1, busy)).as("and again it does not").isSameAs(rare);
+  }
+
+  @Test
+  void shouldPreferADeadlineAndAHigherClassToWhatTheDeviceIsWarmFor() {
+    Entry<String> warm = queue.add("warm", 1);
+    Entry<String> urgent = queue.add("urgent", 1);
+    queue.put(warm, 0, 1, NO_DEADLINE);
+    queue.put(urgent, 0, 1, NO_DEADLINE);
+    serve(warm);
+    queue.dispatch(warm, 1);
+    queue.dispatch(urgent, 1);
+    assertThat(queue.choose(1, warm)).isSameAs(warm);
+
+    queue.put(urgent, 0, 1, 1e12);
+    assertThat(queue.choose(1, warm)).isSameAs(urgent);
+    queue.put(urgent, 0, 1, NO_DEADLINE);
+    queue.put(warm, 1, 1, NO_DEADLINE);
+    assertThat(queue.choose(1, warm)).isSameAs(urgent);
+  }
+
+  @Test
+  void shouldNotChooseWhatTheDeviceIsWarmForIfItIsNotReadyOrNeedsMoreRoom() {
+    Entry<String> warm = queue.add("warm", 1);
+    Entry<String> other = queue.add("other", 1);
+    queue.put(warm, 0, 2, NO_DEADLINE);
+    queue.put(other, 0, 1, NO_DEADLINE);
+    serve(warm);
+    queue.dispatch(warm, 1);
+    queue.dispatch(other, 1);
+    assertThat(queue.choose(2, warm)).isSameAs(warm);
+    assertThat(queue.choose(1, warm)).isSameAs(other);
+
+    queue.remove(warm);
+    assertThat(queue.choose(2, warm)).isSameAs(other);
+  }
+
   private void serve(Entry<String> entry) {
     queue.dispatch(entry, 100);
     queue.complete(entry, 100, 100);
