@@ -31,6 +31,11 @@ public interface Policy {
   /** Takes note that a device is back. */
   void deviceUp(int device, long nowNs);
 
+  /** Returns how many times it had a model loaded onto one more device. */
+  default long loads() {
+    return 0;
+  }
+
   /** Returns when to call {@link #decide} though no event comes, or {@link #NEVER}. */
   long wakeUpAtNs(long nowNs);
 

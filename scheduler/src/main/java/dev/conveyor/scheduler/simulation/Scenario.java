@@ -8,7 +8,9 @@ import java.util.List;
  *
  * @param durationNs requests arrive for so long; then the run goes on until all are answered
  * @param warmupNs requests that arrive before are not counted
- * @param ratePerSecond of all models together; 0 leaves it to whoever runs it
+ * @param ratePerSecond of all models together before anything changes; 0 leaves it to whoever runs
+ *     it
+ * @param changes of the models' popularity, in the order of time
  */
 public record Scenario(
     String name,
@@ -20,9 +22,37 @@ public record Scenario(
     List<Device> devices,
     List<Model> models,
     Arrivals arrivals,
-    List<Fault> faults) {
+    List<Fault> faults,
+    List<Change> changes) {
+
+  /** Creates a scenario where the models' popularity stays as it is. */
+  public Scenario(
+      String name,
+      String description,
+      long seed,
+      long durationNs,
+      long warmupNs,
+      double ratePerSecond,
+      List<Device> devices,
+      List<Model> models,
+      Arrivals arrivals,
+      List<Fault> faults) {
+    this(
+        name,
+        description,
+        seed,
+        durationNs,
+        warmupNs,
+        ratePerSecond,
+        devices,
+        models,
+        arrivals,
+        faults,
+        List.of());
+  }
 
   public Scenario {
+    changes = List.copyOf(changes);
     devices = List.copyOf(devices);
     models = List.copyOf(models);
     faults = List.copyOf(faults);
@@ -43,8 +73,15 @@ public record Scenario(
    *
    * @param slots batches that it runs at once without slowing any down
    * @param speed a batch takes its cost divided by this
+   * @param memoryBytes that its models may take
    */
-  public record Device(String name, int slots, double speed) {}
+  public record Device(String name, int slots, double speed, long memoryBytes) {
+
+    /** Creates a device with memory for everything. */
+    public Device(String name, int slots, double speed) {
+      this(name, slots, speed, Long.MAX_VALUE);
+    }
+  }
 
   /**
    * One model, with one instance per slot on each of its devices.
@@ -53,7 +90,9 @@ public record Scenario(
    * @param popularity share of the arrivals, relative to the other models
    * @param cost of a batch on a device of speed 1
    * @param noise standard deviation of the logarithm of each batch's time
-   * @param devices indices of the devices that hold it
+   * @param devices indices of the devices that hold it at first
+   * @param bytes that it takes of each device that holds it
+   * @param loadNs from when a device is to hold it until it runs batches there
    */
   public record Model(
       String name,
@@ -62,11 +101,37 @@ public record Scenario(
       double popularity,
       CostCurve cost,
       double noise,
-      List<Integer> devices) {
+      List<Integer> devices,
+      long bytes,
+      long loadNs) {
 
     public Model {
       devices = List.copyOf(devices);
     }
+
+    /** Creates a model that takes no memory and no time to load. */
+    public Model(
+        String name,
+        long objectiveNs,
+        double weight,
+        double popularity,
+        CostCurve cost,
+        double noise,
+        List<Integer> devices) {
+      this(name, objectiveNs, weight, popularity, cost, noise, devices, 0, 0);
+    }
+  }
+
+  /** Something that happens to the models' popularity, and lasts. */
+  public sealed interface Change {
+
+    long atNs();
+
+    /** Every model gets the popularity of the one {@code places} before it, round and round. */
+    record Rotation(long atNs, int places) implements Change {}
+
+    /** A model gets so many times its popularity; the rate of the others stays. */
+    record Factor(long atNs, int model, double factor) implements Change {}
   }
 
   /** When requests come. All processes keep the mean rate of the run. */

@@ -65,6 +65,13 @@ public final class ScenarioReader {
     for (JsonBlock fault : block.blocks("faults")) {
       faults.add(fault(fault, devices.size()));
     }
+    List<String> names = models.stream().map(Scenario.Model::name).toList();
+    List<Scenario.Change> changes = new ArrayList<>();
+    for (JsonBlock change : block.blocks("popularity_changes")) {
+      changes.add(change(change, names));
+    }
+    requireAscending(changes);
+    requireMemory(devices, models);
     return new Scenario(
         block.text("name", null),
         block.text("description", ""),
@@ -75,7 +82,8 @@ public final class ScenarioReader {
         devices,
         models,
         arrivals(block),
-        faults);
+        faults,
+        changes);
   }
 
   private static List<Scenario.Device> devices(JsonBlock block) {
@@ -85,9 +93,10 @@ public final class ScenarioReader {
       int count = group.integer("count", 1, 10_000, 1);
       int slots = group.integer("slots", 1, 1_000, 1);
       double speed = group.number("speed", 1e-6, 1e6, 1);
+      long memory = megabytes(group, "memory_megabytes", Long.MAX_VALUE);
       group.requireNothingElse();
       for (int i = 0; i < count; i++) {
-        devices.add(new Scenario.Device(count == 1 ? name : name + "-" + i, slots, speed));
+        devices.add(new Scenario.Device(count == 1 ? name : name + "-" + i, slots, speed, memory));
       }
     }
     requireUnique("devices", devices.stream().map(Scenario.Device::name).toList());
@@ -111,6 +120,8 @@ public final class ScenarioReader {
       CostCurve cost = cost(profile, maxBatchSize);
       double noise = profile.number("noise", 0, 3, 0);
       profile.requireNothingElse();
+      long bytes = megabytes(group, "weights_megabytes", 0);
+      long loadNs = Math.round(1e6 * group.number("load_milliseconds", 0, MOST, 0));
       group.requireNothingElse();
       for (int i = 0; i < count; i++) {
         int first = models.size() * spread;
@@ -126,7 +137,9 @@ public final class ScenarioReader {
                     .map(device -> device % devices)
                     .sorted()
                     .boxed()
-                    .toList()));
+                    .toList(),
+                bytes,
+                loadNs));
       }
     }
     requireUnique("models", models.stream().map(Scenario.Model::name).toList());
@@ -204,6 +217,53 @@ public final class ScenarioReader {
             kind.equals("slow_down") ? block.number("factor", 1, 1e6, Double.NaN) : 1);
     block.requireNothingElse();
     return fault;
+  }
+
+  private static Scenario.Change change(JsonBlock block, List<String> models) {
+    long atNs = seconds(block, "at_seconds", 0, Double.NaN);
+    Scenario.Change change =
+        block.has("rotate_places")
+            ? new Scenario.Change.Rotation(
+                atNs, block.integer("rotate_places", 1, Integer.MAX_VALUE, 0))
+            : new Scenario.Change.Factor(
+                atNs,
+                models.indexOf(block.oneOf("model", models, null)),
+                block.number("factor", 1e-6, 1e6, Double.NaN));
+    block.requireNothingElse();
+    return change;
+  }
+
+  private static void requireAscending(List<Scenario.Change> changes) {
+    for (int i = 1; i < changes.size(); i++) {
+      if (changes.get(i).atNs() < changes.get(i - 1).atNs()) {
+        throw new ConfigException(
+            "popularity_changes[" + i + "].at_seconds",
+            "not before the change before it",
+            changes.get(i).atNs() / 1e9);
+      }
+    }
+  }
+
+  private static void requireMemory(List<Scenario.Device> devices, List<Scenario.Model> models) {
+    for (int d = 0; d < devices.size(); d++) {
+      long bytes = 0;
+      for (Scenario.Model model : models) {
+        bytes += model.devices().contains(d) ? model.bytes() : 0;
+      }
+      Scenario.Device device = devices.get(d);
+      if (bytes > device.memoryBytes()) {
+        throw new ConfigException(
+            "models",
+            "at most memory_megabytes=%d on %s at first"
+                .formatted(device.memoryBytes() >> 20, device.name()),
+            (bytes >> 20) + " megabytes of weights there");
+      }
+    }
+  }
+
+  /** Returns bytes. */
+  private static long megabytes(JsonBlock block, String key, long byDefault) {
+    return block.has(key) ? Math.round(block.number(key, 0, MOST, Double.NaN) * 0x1p20) : byDefault;
   }
 
   private static long seconds(JsonBlock block, String key, double min, double byDefault) {

@@ -11,6 +11,7 @@ import java.util.List;
  * @param batches that started in the window
  * @param busySlotNs time that slots were busy with them
  * @param slots of all devices
+ * @param loads of a model onto one more device, in the whole run
  */
 public record SimulationResult(
     double ratePerSecond,
@@ -20,7 +21,8 @@ public record SimulationResult(
     long batches,
     long batchedRequests,
     double busySlotNs,
-    int slots) {
+    int slots,
+    long loads) {
 
   public SimulationResult {
     models = List.copyOf(models);

@@ -27,7 +27,7 @@ public final class Simulator {
   private final Policy policy;
   private final SimulationObserver observer;
   private final ArrivalTimes times;
-  private final AliasTable popularity;
+  private final Popularity popularity;
   private final SplittableRandom picks;
   private final Scenario.Model[] models;
   private final Devices devices;
@@ -47,9 +47,7 @@ public final class Simulator {
     this.models = scenario.models().toArray(new Scenario.Model[0]);
     this.times = ArrivalTimes.of(scenario.arrivals(), ratePerSecond, scenario.seed());
     this.picks = new SplittableRandom(scenario.seed() + 1);
-    this.popularity =
-        new AliasTable(
-            scenario.models().stream().mapToDouble(Scenario.Model::popularity).toArray());
+    this.popularity = new Popularity(scenario);
     this.devices = new Devices(scenario);
     this.tally = new Tally(scenario);
     this.faults = new FaultClock(scenario.faults());
@@ -84,16 +82,16 @@ public final class Simulator {
       }
       policy.decide(nowNs, machine);
     }
-    return tally.result(ratePerSecond);
+    return tally.result(ratePerSecond, policy.loads());
   }
 
   private void takeArrival() {
-    long nextNs = times.nextNs();
+    long nextNs = popularity.timeNs(times.nextNs());
     arrivalNs = nextNs < scenario.durationNs() ? nextNs : Policy.NEVER;
   }
 
   private void arrive() {
-    int index = models.length == 1 ? 0 : popularity.draw(picks);
+    int index = models.length == 1 ? 0 : popularity.draw(nowNs, picks);
     Scenario.Model model = models[index];
     InferenceRequest request =
         InferenceRequest.of(model.name(), ConveyorNames.VERSION, List.of(), NOBODY)

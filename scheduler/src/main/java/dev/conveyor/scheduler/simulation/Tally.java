@@ -69,7 +69,7 @@ final class Tally {
     }
   }
 
-  SimulationResult result(double ratePerSecond) {
+  SimulationResult result(double ratePerSecond, long loads) {
     List<SimulationResult.Model> models = new ArrayList<>();
     for (int i = 0; i < arrived.length; i++) {
       models.add(
@@ -90,6 +90,7 @@ final class Tally {
         batches,
         batchedRequests,
         busySlotNs,
-        scenario.slots());
+        scenario.slots(),
+        loads);
   }
 }

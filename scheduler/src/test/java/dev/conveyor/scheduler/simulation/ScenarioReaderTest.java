@@ -17,16 +17,20 @@ final class ScenarioReaderTest {
       """
       {"name": "n", "description": "d", "seed": 3, "duration_seconds": 2, "warmup_seconds": 0.5,
        "rate_per_second": 100,
-       "devices": [{"name": "a", "slots": 2, "speed": 0.5}, {"name": "b", "count": 2}],
+       "devices": [{"name": "a", "slots": 2, "speed": 0.5, "memory_megabytes": 3},
+                   {"name": "b", "count": 2}],
        "models": [
          {"name": "m", "count": 2, "zipf": 1, "popularity": 4, "weight": 2, "max_batch_size": 8,
           "latency_objective_microseconds": 1000, "devices_per_model": 2,
+          "weights_megabytes": 1.5, "load_milliseconds": 2,
           "profile": {"alpha_microseconds": 10, "beta_microseconds": 100, "noise": 0.5}},
          {"name": "t", "max_batch_size": 8, "latency_objective_microseconds": 1000,
           "profile": {"points": [[1, 100], [4, 250]]}}],
        "arrivals": {"process": "hyperexponential", "cv": 2},
        "faults": [
-         {"kind": "slow_down", "device": 2, "at_seconds": 1, "for_seconds": 0.5, "factor": 3}]}
+         {"kind": "slow_down", "device": 2, "at_seconds": 1, "for_seconds": 0.5, "factor": 3}],
+       "popularity_changes": [
+         {"at_seconds": 1, "rotate_places": 2}, {"at_seconds": 1, "model": "t", "factor": 9}]}
       """;
 
   @Test
@@ -40,7 +44,7 @@ final class ScenarioReaderTest {
     assertThat(scenario.ratePerSecond()).isEqualTo(100);
     assertThat(scenario.devices())
         .containsExactly(
-            new Scenario.Device("a", 2, 0.5),
+            new Scenario.Device("a", 2, 0.5, 3 << 20),
             new Scenario.Device("b-0", 1, 1),
             new Scenario.Device("b-1", 1, 1));
     Scenario.Model second = scenario.models().get(1);
@@ -51,6 +55,12 @@ final class ScenarioReaderTest {
     assertThat(second.cost().ns(3)).isEqualTo(130_000);
     assertThat(second.noise()).isEqualTo(0.5);
     assertThat(second.devices()).containsExactly(0, 2);
+    assertThat(second.bytes()).isEqualTo(3 << 19);
+    assertThat(second.loadNs()).isEqualTo(2_000_000);
+    assertThat(scenario.changes())
+        .containsExactly(
+            new Scenario.Change.Rotation(1_000_000_000L, 2),
+            new Scenario.Change.Factor(1_000_000_000L, 2, 9));
     assertThat(scenario.arrivals()).isEqualTo(new Scenario.Arrivals.HyperExponential(2));
     assertThat(scenario.faults())
         .containsExactly(
@@ -87,6 +97,10 @@ final class ScenarioReaderTest {
         "\"device\": 2 | \"device\": 3 | faults[0].device: expected an integer from 0 to 2, found 3",
         "\"kind\": \"slow_down\" | \"kind\": \"slow\" | faults[0].kind: expected one of lost, slow_down,",
         "\"cv\": 2 | \"cv\": 1 | arrivals.cv: expected a number from 1.001 to 100, found 1",
+        "\"factor\": 9 | \"factr\": 9 | popularity_changes[1].factor: expected a number from",
+        "\"model\": \"t\" | \"model\": \"u\" | popularity_changes[1].model: expected one of m-0, m-1, t",
+        "\"at_seconds\": 1, \"rotate | \"at_seconds\": 2, \"rotate | popularity_changes[1].at_seconds: expected not",
+        "\"memory_megabytes\": 3 | \"memory_megabytes\": 2 | models: expected at most memory_megabytes=2 on a at",
         "\"name\": \"t\" | \"name\": \"m-1\" | models: expected names that differ, found m-1 twice",
         "\"name\": \"n\" | \"name\": \"n\", \"name\": \"n\" | not JSON: Duplicate field 'name'",
         "\"models\": [ | \"models\": 1, \"x\": [ | models: expected a list of objects, found 1",

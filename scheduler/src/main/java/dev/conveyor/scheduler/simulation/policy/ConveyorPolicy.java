@@ -42,6 +42,7 @@ public final class ConveyorPolicy implements Policy {
   /** Where an instance is, and what it runs, by index. */
   private record Place(int device, int model) {}
 
+  private final Scenario scenario;
   private final Scheduler core;
 
   /** By the object that came in: comparing the names costs more than deciding. */
@@ -49,6 +50,8 @@ public final class ConveyorPolicy implements Policy {
 
   private final Map<String, Integer> modelByName = new HashMap<>();
   private final List<List<InstanceRef>> instancesOn = new ArrayList<>();
+  private final List<ModelPlan> plans = new ArrayList<>();
+  private final int[] nextIndex;
 
   public ConveyorPolicy(Scenario scenario) {
     this(scenario, DynamicBatching.DEFAULT);
@@ -56,6 +59,8 @@ public final class ConveyorPolicy implements Policy {
 
   /** Has the core batch the requests of every model in this way. */
   public ConveyorPolicy(Scenario scenario, DynamicBatching batching) {
+    this.scenario = scenario;
+    this.nextIndex = new int[scenario.models().size()];
     List<DeviceSpec> specs = new ArrayList<>();
     for (Scenario.Device device : scenario.devices()) {
       specs.add(DeviceSpec.gpu(device.name(), device.slots()));
@@ -65,11 +70,11 @@ public final class ConveyorPolicy implements Policy {
     for (Scenario.Model model : scenario.models()) {
       int index = modelByName.size();
       modelByName.put(model.name(), index);
-      add(scenario, index, batching);
+      add(index, batching);
     }
   }
 
-  private void add(Scenario scenario, int which, DynamicBatching batching) {
+  private void add(int which, DynamicBatching batching) {
     Scenario.Model model = scenario.models().get(which);
     ModelPlan plan =
         new ModelPlan(
@@ -86,17 +91,36 @@ public final class ConveyorPolicy implements Policy {
                 ServiceLevel.PriorityClass.STANDARD,
                 Duration.ZERO));
     core.addModel(plan, 0);
-    int index = 0;
+    plans.add(plan);
     for (int device : model.devices()) {
-      Scenario.Device on = scenario.devices().get(device);
-      core.seedProfile(
-          new SchedulerCommand.SeedProfile(
-              plan.key(), on.name(), ModelProfile.Seed.WARM_UP, warmUp(model, on.speed())));
-      for (int slot = 0; slot < on.slots(); slot++) {
-        InstanceRef ref = new InstanceRef(plan.key(), index++, on.name(), 1);
-        instancesOn.get(device).add(ref);
-        places.put(ref, new Place(device, which));
-        core.addInstance(ref, 0);
+      place(which, device, 0);
+    }
+  }
+
+  /** Has a device hold a model from now on. */
+  void place(int which, int device, long nowNs) {
+    Scenario.Model model = scenario.models().get(which);
+    Scenario.Device on = scenario.devices().get(device);
+    String key = plans.get(which).key();
+    core.seedProfile(
+        new SchedulerCommand.SeedProfile(
+            key, on.name(), ModelProfile.Seed.WARM_UP, warmUp(model, on.speed())));
+    for (int slot = 0; slot < on.slots(); slot++) {
+      InstanceRef ref = new InstanceRef(key, nextIndex[which]++, on.name(), 1);
+      instancesOn.get(device).add(ref);
+      places.put(ref, new Place(device, which));
+      core.addInstance(ref, nowNs);
+    }
+  }
+
+  /** Has a model leave a device; what runs there may end. */
+  void unplace(int which, int device) {
+    String key = plans.get(which).key();
+    List<InstanceRef> there = instancesOn.get(device);
+    for (InstanceRef ref : List.copyOf(there)) {
+      if (ref.key().equals(key)) {
+        there.remove(ref);
+        core.removeInstance(key, ref.index());
       }
     }
   }

@@ -17,6 +17,7 @@ public final class Policies {
   public static final String FIFO = "fifo";
 
   private static final Map<String, Function<Scenario, Policy>> BY_NAME = byName();
+  private static final Map<String, Function<Scenario, Policy>> PLACED = placed();
 
   private Policies() {}
 
@@ -35,9 +36,24 @@ public final class Policies {
     return policies;
   }
 
-  /** Returns every name, the production core first. */
+  private static Map<String, Function<Scenario, Policy>> placed() {
+    Map<String, Function<Scenario, Policy>> policies = new LinkedHashMap<>();
+    policies.put("planned", scenario -> new PlacedPolicy(scenario, PlacementRule::planned));
+    policies.put("repacked", scenario -> new PlacedPolicy(scenario, PlacementRule::repacked));
+    policies.put("greedy", scenario -> new PlacedPolicy(scenario, PlacementRule::greedy));
+    return policies;
+  }
+
+  /**
+   * Returns every name of a policy that leaves models where they are, the production core first.
+   */
   public static List<String> names() {
     return List.copyOf(BY_NAME.keySet());
+  }
+
+  /** Returns every name of a policy that moves models between devices, the production one first. */
+  public static List<String> placedNames() {
+    return List.copyOf(PLACED.keySet());
   }
 
   /**
@@ -46,10 +62,11 @@ public final class Policies {
    * @throws IllegalArgumentException that names the policies there are
    */
   public static Function<Scenario, Policy> find(String name) {
-    Function<Scenario, Policy> policy = BY_NAME.get(name);
+    Function<Scenario, Policy> policy = BY_NAME.getOrDefault(name, PLACED.get(name));
     if (policy == null) {
       throw new IllegalArgumentException(
-          "unknown policy \"%s\", there is: %s".formatted(name, String.join(", ", names())));
+          "unknown policy \"%s\", there is: %s, %s"
+              .formatted(name, String.join(", ", names()), String.join(", ", placedNames())));
     }
     return policy;
   }

@@ -67,7 +67,8 @@ public final class SimulateCommand implements Callable<Integer> {
       description =
           "Policies to run, or all. Default: all. There is conveyor (the production core), fifo,"
               + " fixed-delay-10, -25 and -50 (per cent of the objective), edf, sliding-window,"
-              + " symphony, symphony-drop, shrink-or-drop.")
+              + " symphony, symphony-drop, shrink-or-drop; and, for devices with memory_megabytes,"
+              + " where all is conveyor and what moves models: planned, repacked, greedy.")
   private List<String> policies = List.of("all");
 
   @Option(
@@ -103,7 +104,7 @@ public final class SimulateCommand implements Callable<Integer> {
   }
 
   private void run(Scenario scenario) throws Exception {
-    List<String> names = policies.contains("all") ? Policies.names() : policies;
+    List<String> names = policies.contains("all") ? all(scenario) : policies;
     names.forEach(Policies::find);
     PrintWriter out = console().getOut();
     out.printf(
@@ -142,6 +143,16 @@ public final class SimulateCommand implements Callable<Integer> {
     if (plot != null) {
       Plot.write(figure(scenario, names, best > 0 ? best : scenario.boundPerSecond()), plot);
     }
+  }
+
+  /** Where models move, in a scenario with memory, is compared with where they stay. */
+  private static List<String> all(Scenario scenario) {
+    if (scenario.devices().stream().allMatch(device -> device.memoryBytes() == Long.MAX_VALUE)) {
+      return Policies.names();
+    }
+    List<String> names = new ArrayList<>(List.of(Policies.CONVEYOR));
+    names.addAll(Policies.placedNames());
+    return names;
   }
 
   private static Figure figure(Scenario scenario, List<String> names, double best) {

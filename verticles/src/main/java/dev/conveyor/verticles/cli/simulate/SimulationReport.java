@@ -37,7 +37,8 @@ final class SimulationReport {
             "p50 ms",
             "p99 ms",
             "batch",
-            "busy %");
+            "busy %",
+            "loads");
     results.forEach(
         (name, r) ->
             table.add(
@@ -51,7 +52,8 @@ final class SimulationReport {
                     text("%.2f", r.latency().percentileNs(50) / 1e6),
                     text("%.2f", r.latency().percentileNs(99) / 1e6),
                     text("%.1f", r.meanBatch()),
-                    text("%.1f", 100 * r.utilisation()))));
+                    text("%.1f", 100 * r.utilisation()),
+                    text("%d", r.loads()))));
     return table.format();
   }
 
@@ -92,6 +94,7 @@ final class SimulationReport {
         .put("p99_ms", result.latency().percentileNs(99) / 1e6)
         .put("mean_batch", result.meanBatch())
         .put("utilisation", result.utilisation())
+        .put("loads", result.loads())
         .put("models", models);
   }
 
