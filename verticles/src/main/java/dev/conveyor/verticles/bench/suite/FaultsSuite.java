@@ -4,15 +4,14 @@ import dev.conveyor.verticles.chaos.ChaosPlan;
 import dev.conveyor.verticles.chaos.ChaosRun;
 import dev.conveyor.verticles.chaos.Fault;
 import dev.conveyor.verticles.chaos.FaultResult;
-import dev.conveyor.verticles.chaos.Probe;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,29 +22,28 @@ import org.jspecify.annotations.Nullable;
  */
 final class FaultsSuite implements Suite {
 
-  private static final int BATCH = 32;
   private static final int ALONE_FACTOR = 24;
   private static final int MIX_FACTOR = 12;
   private static final int ROUNDS = 3;
   private static final int SEED = 1;
   private static final double MIX_MINUTES = 30;
-  private static final float SLOW_MS = 150;
-  private static final double LEAST_CUT_MS = 1000;
   private static final double MOST_FELT = 1.25;
 
   private final Lab lab;
   private final IsolationRows isolation;
+  private final ProbeRows probes;
   private ChaosRun.@Nullable Report report;
-  private @Nullable Probe probe;
 
   FaultsSuite(Lab lab) {
     this.lab = lab;
     this.isolation = new IsolationRows(lab);
+    this.probes = new ProbeRows(isolation);
   }
 
   @Override
   public List<SuiteRow> rows() {
     List<SuiteRow> rows = new ArrayList<>(isolation.rows());
+    rows.addAll(probes.rows());
     rows.addAll(chaos());
     return rows;
   }
@@ -61,6 +59,10 @@ final class FaultsSuite implements Suite {
             Target.atMost(0, ""),
             () -> sum(FaultResult::othersFailed)),
         new SuiteRow(
+            "p99 of models without a fault, during / before, no fault at all",
+            Target.atMost(MOST_FELT, ""),
+            this::control),
+        new SuiteRow(
             "p99 of models without a fault, during / before, worst fault",
             Target.atMost(MOST_FELT, ""),
             () -> worstTail(true)),
@@ -68,10 +70,6 @@ final class FaultsSuite implements Suite {
             "the same, faults of one model or worker only",
             Target.atMost(MOST_FELT, ""),
             () -> worstTail(false)),
-        new SuiteRow(
-            "one culprit in a batch of 32: extra executions",
-            Target.atMost(10, ""),
-            this::culprits),
         new SuiteRow(
             "sick instance: model answers again",
             Target.atMost(2500, "ms"),
@@ -90,10 +88,6 @@ final class FaultsSuite implements Suite {
             () -> again("sigkill", "sigsegv")),
         new SuiteRow("hung execution: cut after", Target.atMost(1000, "ms"), this::cut),
         new SuiteRow(
-            "hung execution of a slow model: cut after / max(10 x p99, 1 s)",
-            Target.atMost(1, ""),
-            this::slowHang),
-        new SuiteRow(
             "random mixes of faults in two models at once, nothing wrong or lost",
             Target.atLeast(MIX_MINUTES, "min"),
             this::mixes),
@@ -107,20 +101,9 @@ final class FaultsSuite implements Suite {
 
   @Override
   public void close() {
-    closeProbe();
+    probes.close();
     isolation.close();
     lab.close();
-  }
-
-  private void closeProbe() {
-    if (probe != null) {
-      try {
-        probe.close();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-      probe = null;
-    }
   }
 
   private ChaosRun.Report report() throws IOException, InterruptedException {
@@ -128,7 +111,7 @@ final class FaultsSuite implements Suite {
     if (done == null) {
       // Its server would take a little of the two cores even when idle.
       isolation.close();
-      closeProbe();
+      probes.close();
       ChaosPlan plan =
           new ChaosPlan(
               Arrays.asList(Fault.values()),
@@ -170,15 +153,28 @@ final class FaultsSuite implements Suite {
             .orElseThrow();
     return new Measured(
         worst.felt().ratio(),
-        "worst is %s: %s; %d of %d hold; without any fault: %.2f, %s; %d rounds"
+        "worst is %s: %s; %d of %d hold, not %s; without any fault: %.2f"
             .formatted(
                 worst.fault(),
                 felt(worst.felt()),
                 faults.stream().filter(result -> result.felt().ratio() <= MOST_FELT).count(),
                 faults.size(),
-                control.felt().ratio(),
-                felt(control.felt()),
-                ROUNDS));
+                faults.stream()
+                    .filter(result -> result.felt().ratio() > MOST_FELT)
+                    .map(
+                        result ->
+                            String.format(
+                                Locale.ROOT, "%s (%.2f)", result.fault(), result.felt().ratio()))
+                    .collect(Collectors.joining(", ")),
+                control.felt().ratio()));
+  }
+
+  /**
+   * What windows differ by anyway: the same number of them, of the same length, in the same run.
+   */
+  private Measured control() throws IOException, InterruptedException {
+    FaultResult.Felt felt = result(Fault.CONTROL.label()).felt();
+    return new Measured(felt.ratio(), "%d rounds; %s".formatted(ROUNDS, felt(felt)));
   }
 
   private static String felt(FaultResult.Felt felt) {
@@ -232,53 +228,6 @@ final class FaultsSuite implements Suite {
         .filter(result -> result.fault().equals(fault))
         .findFirst()
         .orElseThrow();
-  }
-
-  private Probe probe() throws IOException, InterruptedException {
-    Probe open = probe;
-    if (open == null) {
-      isolation.close();
-      open = Probe.open();
-      probe = open;
-    }
-    return open;
-  }
-
-  /** One culprit in every place of a batch, in a server, over HTTP. */
-  private Measured culprits() throws IOException, InterruptedException {
-    int most = 0;
-    long all = 0;
-    for (int place = 0; place < BATCH; place++) {
-      Probe.Culprit culprit = probe().culprit(place);
-      if (culprit.answered() != BATCH - 1) {
-        return new Measured(
-            Double.POSITIVE_INFINITY,
-            "%d of 31 were answered, the culprit being number %d"
-                .formatted(culprit.answered(), place));
-      }
-      most = Math.max(most, culprit.extra());
-      all += culprit.extra();
-    }
-    return new Measured(
-        most,
-        String.format(
-            Locale.ROOT,
-            "the worst of 32 places, over HTTP: executions that succeeded by the statistics, those"
-                + " that failed by the backend; on average %.1f; 31 of 31 others are answered in"
-                + " each",
-            (double) all / BATCH));
-  }
-
-  private Measured slowHang() throws IOException, InterruptedException {
-    Probe.Hang hang = probe().hang(SLOW_MS);
-    return new Measured(
-        hang.cutMs() / Math.max(LEAST_CUT_MS, 10 * hang.p99Ms()),
-        String.format(
-            Locale.ROOT,
-            "an execution takes %.0f ms, p99 %.1f ms at concurrency 1; cut after %.0f ms",
-            SLOW_MS,
-            hang.p99Ms(),
-            hang.cutMs()));
   }
 
   /** How long random mixes went on in which nothing was wrong or lost. */
