@@ -104,6 +104,7 @@ EXPORT void cudaSimReset(const char *settings) {
   offer_kernels();
   sim.config.devices = cudaSimHardware()->visible_count;
   memset(sim.devices, 0, sizeof sim.devices);
+  memset(sim.copied_bytes, 0, sizeof sim.copied_bytes);
   sim.host_ns = sim.calls = sim.pageable_copies = sim.async_copies = sim.kernels = sim.waits = sim.graphs = sim.urgent_streams = 0;
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -205,6 +206,9 @@ EXPORT uint64_t cudaSimFigure(int device, const char *name) {
                  {"CALLS", sim.calls},
                  {"ASYNC_COPIES", sim.async_copies},
                  {"PAGEABLE_COPIES", sim.pageable_copies},
+                 {"TO_DEVICE_BYTES", sim.copied_bytes[ENGINE_TO_DEVICE]},
+                 {"TO_HOST_BYTES", sim.copied_bytes[ENGINE_TO_HOST]},
+                 {"ON_DEVICE_BYTES", sim.copied_bytes[ENGINE_ON_DEVICE]},
                  {"KERNELS", sim.kernels},
                  {"WAITS", sim.waits},
                  {"GRAPHS", sim.graphs},

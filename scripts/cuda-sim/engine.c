@@ -58,7 +58,7 @@ static uint64_t due_ns(const struct stream *stream) {
     }
     at = max_ns(at, op->event->done_ns);
   }
-  if (op->engine != ENGINE_NONE) {
+  if (op->engine != ENGINE_NONE && op->engine != ENGINE_ON_DEVICE) {
     at = max_ns(at, sim.devices[stream->device].engines[op->engine].free_ns);
   }
   return at;

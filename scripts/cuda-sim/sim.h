@@ -2,9 +2,10 @@
  * A CUDA runtime without a GPU, for tests: what the engine, the memory and the calls share.
  *
  * Streams are queues. Nothing runs when it is enqueued: an operation starts when its stream, its
- * engine (one per copy direction, one for kernels) and its event allow, on a clock of its own, and
- * its effect on memory comes at its end; a kernel reads its input when it starts. So whoever forgets
- * an event or a synchronisation reads what was there before.
+ * engine (one per copy direction, one for kernels; copies on the device do not wait for each other)
+ * and its event allow, on a clock of its own, and its effect on memory comes at its end; a kernel
+ * reads its input when it starts. So whoever forgets an event or a synchronisation reads what was
+ * there before.
  *
  * Two clocks. Virtual: time stands still until a host thread waits or asks, and then jumps to what
  * it waits for; with one host thread every run with the same seed is the same. Real: operations take
@@ -40,7 +41,7 @@ enum {
   UNKNOWN = 999
 };
 
-enum engine { ENGINE_TO_DEVICE, ENGINE_TO_HOST, ENGINE_COMPUTE, ENGINES, ENGINE_NONE = ENGINES };
+enum engine { ENGINE_TO_DEVICE, ENGINE_TO_HOST, ENGINE_ON_DEVICE, ENGINE_COMPUTE, ENGINES, ENGINE_NONE = ENGINES };
 
 enum op_kind { OP_COPY, OP_FILL, OP_KERNEL, OP_RECORD, OP_WAIT, OP_ALLOC, OP_FREE, OP_LAUNCH };
 
@@ -129,6 +130,7 @@ struct sim {
   struct device devices[MAX_DEVICES];
   uint64_t wakes_ns; /* when the device's thread wakes by itself */
   uint64_t host_ns, origin_ns, generation, calls, pageable_copies, async_copies, kernels, waits, graphs, urgent_streams;
+  uint64_t copied_bytes[ENGINE_ON_DEVICE + 1]; /* by direction */
   int hanging;
 };
 

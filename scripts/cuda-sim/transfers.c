@@ -192,6 +192,22 @@ EXPORT int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, v
   if (!s) {
     return leave(INVALID_HANDLE);
   }
+  if (kind == DEVICE_TO_DEVICE) {
+    if (!is_device_address(address_of(to)) || !is_device_address(address_of(from))) {
+      violation("cudaMemcpyAsync: from %p to %p, which are not both on a device", from, to);
+      return leave(INVALID_VALUE);
+    }
+    sim.async_copies++;
+    sim.copied_bytes[ENGINE_ON_DEVICE] += bytes;
+    struct op *op = new_op(OP_COPY, ENGINE_ON_DEVICE, sim.config.copy_ns);
+    op->to = address_of(to);
+    op->from = address_of(from);
+    op->bytes = bytes;
+    op->hangs = hangs;
+    op->fails = fails;
+    enqueue(s, op);
+    return leave(SUCCESS);
+  }
   if (kind != HOST_TO_DEVICE && kind != DEVICE_TO_HOST) {
     return leave(NOT_SUPPORTED);
   }
@@ -206,6 +222,7 @@ EXPORT int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, v
   }
   sim.async_copies++;
   sim.pageable_copies += !pinned;
+  sim.copied_bytes[to_device ? ENGINE_TO_DEVICE : ENGINE_TO_HOST] += bytes;
   struct op *op =
       new_op(OP_COPY, to_device ? ENGINE_TO_DEVICE : ENGINE_TO_HOST,
              copy_cost_ns(bytes, to_device ? sim.config.to_device_mb_s : sim.config.to_host_mb_s));

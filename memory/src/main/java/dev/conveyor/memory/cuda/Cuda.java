@@ -120,4 +120,7 @@ public interface Cuda {
 
   /** Enqueues a copy. {@code host} must be pinned, or the call blocks. */
   void copyToHost(long host, long device, long bytes, long stream);
+
+  /** Enqueues a copy from one place of the stream's device to another. */
+  void copyOnDevice(long to, long from, long bytes, long stream);
 }

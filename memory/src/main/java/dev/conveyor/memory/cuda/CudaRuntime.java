@@ -289,6 +289,11 @@ final class CudaRuntime implements Cuda {
     copy(host, device, bytes, cudaMemcpyDeviceToHost, stream);
   }
 
+  @Override
+  public void copyOnDevice(long to, long from, long bytes, long stream) {
+    copy(to, from, bytes, cudaMemcpyDeviceToDevice, stream);
+  }
+
   private void copy(long to, long from, long bytes, int kind, long stream) {
     Arguments a = arguments.get();
     check(

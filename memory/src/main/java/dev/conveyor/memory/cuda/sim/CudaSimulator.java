@@ -60,6 +60,12 @@ public final class CudaSimulator {
     ASYNC_COPIES,
     /** Copies from or to memory that is not pinned. */
     PAGEABLE_COPIES,
+    /** Bytes that were copied from the host to devices. */
+    TO_DEVICE_BYTES,
+    /** Bytes that were copied from devices to the host. */
+    TO_HOST_BYTES,
+    /** Bytes that were copied from one place of a device to another. */
+    ON_DEVICE_BYTES,
     KERNELS,
     /** Calls of {@code cudaStreamWaitEvent}. */
     WAITS,
