@@ -99,7 +99,12 @@ public final class Tensor implements AutoCloseable {
 
   /** Returns whether the memory is lent by a pool, which counts it until it is given back. */
   public boolean isLeased() {
-    return lease != null;
+    return lease != null || isOnDevice();
+  }
+
+  /** Returns whether the bytes lie on a device, and come to the host only with {@link #data}. */
+  public boolean isOnDevice() {
+    return late != null && late.isOnDevice();
   }
 
   /** Returns the address of the bytes if devices can read them by themselves, otherwise 0. */
@@ -124,6 +129,9 @@ public final class Tensor implements AutoCloseable {
   /** Returns whether the bytes lie where those of another tensor begin, rather than in a copy. */
   @SuppressWarnings("ReferenceEquality") // equal bytes in another place are a copy
   public boolean isInPlaceOf(Tensor other) {
+    if (late != null || other.late != null) {
+      return late != null && other.late != null && late.isInPlaceOf(other.late);
+    }
     ByteBuffer here = identity();
     ByteBuffer there = other.identity();
     if (here == there) {
@@ -160,6 +168,13 @@ public final class Tensor implements AutoCloseable {
    */
   public @Nullable Tensor trySharePart(Shape partShape, int from, int bytes) {
     if (data == null) {
+      LateBytes part = Objects.requireNonNull(late).trySharePart(from, bytes);
+      if (part != null) {
+        return new Tensor(name, type, partShape, part);
+      }
+      if (isOnDevice()) {
+        return null;
+      }
       byte[] copy = new byte[bytes];
       data().get(from, copy);
       return of(name, type, partShape, ByteBuffer.wrap(copy));

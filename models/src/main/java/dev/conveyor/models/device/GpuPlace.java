@@ -20,13 +20,14 @@ import org.jspecify.annotations.Nullable;
  * <p>A GPU is lost to the whole process at once ({@link
  * dev.conveyor.memory.cuda.CudaException#isSticky}): nothing is loaded on it any more.
  */
-public final class GpuPlace {
+public final class GpuPlace implements AutoCloseable {
 
   private final Cuda cuda;
   private final Gpu gpu;
   private final MemoryBudget budget;
   private final MemoryBudget hostBudget;
   private final BufferPool pinned;
+  private final ResidentPool residents;
   private final boolean spins;
   private final BiConsumer<GpuPlace, String> onLost;
   private final AtomicReference<@Nullable String> lost = new AtomicReference<>();
@@ -55,6 +56,7 @@ public final class GpuPlace {
     this.budget = budget;
     this.hostBudget = hostBudget;
     this.pinned = pinned;
+    this.residents = new ResidentPool(cuda, gpu.ordinal(), budget, pinned);
     this.spins = spins;
     this.onLost = onLost;
   }
@@ -88,6 +90,11 @@ public final class GpuPlace {
     return pinned;
   }
 
+  /** Returns the memory of outputs that stay here until the next model has read them. */
+  ResidentPool residents() {
+    return residents;
+  }
+
   BlockAllocator staging(String owner) {
     return new PinnedAllocator(cuda, hostBudget, owner);
   }
@@ -103,12 +110,12 @@ public final class GpuPlace {
 
   /** Returns how many batches were begun here; each borrows memory for its outputs. */
   public long batches() {
-    return pinned.lends();
+    return pinned.lends() + residents.lends();
   }
 
   /** Returns whether nobody holds outputs of a batch, computed or not. */
   public boolean isIdle() {
-    return pinned.leasedBytes() == 0;
+    return pinned.leasedBytes() == 0 && residents.lent() == 0;
   }
 
   /**
@@ -118,7 +125,9 @@ public final class GpuPlace {
    * @return bytes given back
    */
   public long trim() {
-    long bytes = pinned.trim();
+    long bytes = pinned.trim() + residents.takenBytes();
+    residents.trim();
+    bytes -= residents.takenBytes();
     for (DevicePool pool : pools) {
       long before = pool.takenBytes();
       pool.trim();
@@ -130,6 +139,12 @@ public final class GpuPlace {
   /** Has the calling thread work on this device. */
   void use() {
     cuda.useDevice(gpu.ordinal());
+  }
+
+  /** Gives back what no model owns; all of them are unloaded. */
+  @Override
+  public void close() {
+    residents.close();
   }
 
   /** Notes that the device is lost to this process. */

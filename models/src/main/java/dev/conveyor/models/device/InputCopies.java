@@ -13,24 +13,31 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Not thread-safe: owned by the submitting thread. What lies in pinned memory is copied from
  * where it is, one copy per request. The rest is gathered in the slot's staging memory first;
- * neighbours that are gathered go in one copy. Encoded images are decoded on the device, those that
- * it refuses on the host, one by one.
+ * neighbours that are gathered go in one copy. What lies on the device is copied there. Encoded
+ * images are decoded on the device, those that it refuses on the host, one by one.
  */
 final class InputCopies {
 
   private final Cuda cuda;
   private final DeviceLayout layout;
   private final @Nullable DeviceImages images;
+  private final @Nullable ResidentPool residents;
 
   /**
    * Creates it.
    *
    * @param images decodes on the device; null to have images made on the host, here
+   * @param residents memory of this device for tensors between steps; null if there are none
    */
-  InputCopies(Cuda cuda, DeviceLayout layout, @Nullable DeviceImages images) {
+  InputCopies(
+      Cuda cuda,
+      DeviceLayout layout,
+      @Nullable DeviceImages images,
+      @Nullable ResidentPool residents) {
     this.cuda = cuda;
     this.layout = layout;
     this.images = images;
+    this.residents = residents;
   }
 
   /** Enqueues the copies of one input of the slot's batch. */
@@ -49,6 +56,14 @@ final class InputCopies {
         at += bytes;
         continue;
       }
+      if (tensor.lateBytes() instanceof ResidentBytes resident
+          && resident.block().pool() == residents) {
+        flush(slot, target, stagingOffset, gatheredFrom, at, stream);
+        read(slot, resident, target + at, stream);
+        at += bytes;
+        gatheredFrom = at;
+        continue;
+      }
       long pinned = tensor.pinnedAddress();
       if (pinned == 0) {
         slot.staging().put(stagingOffset + at, tensor.data(), 0, bytes);
@@ -60,6 +75,20 @@ final class InputCopies {
       at += bytes;
     }
     flush(slot, target, stagingOffset, gatheredFrom, at, stream);
+  }
+
+  /** Copies what lies on this device, behind what was written to it there. */
+  private void read(Slot slot, ResidentBytes bytes, long target, long stream) {
+    ResidentBytes held = bytes.tryShare();
+    if (held == null) {
+      throw new IllegalStateException("an input was closed before its batch was over");
+    }
+    ResidentBytes before = slot.reads.isEmpty() ? null : slot.reads.get(slot.reads.size() - 1);
+    slot.reads.add(held);
+    if (before == null || before.block() != held.block()) {
+      cuda.waitFor(held.block().written, stream);
+    }
+    cuda.copyOnDevice(target, held.address(), held.sizeBytes(), stream);
   }
 
   /** Returns from where on what was gathered is not copied yet. */

@@ -57,6 +57,7 @@ final class LaneGroup implements PipelineListener {
     this.place = place;
     this.lanesAtMost = lanes;
     Cuda cuda = place.cuda();
+    releases.add(() -> place.residents().trim());
     try {
       long bytes =
           lanes * layout.slabBytes()
@@ -83,7 +84,9 @@ final class LaneGroup implements PipelineListener {
               place.pinned(),
               engine,
               this,
-              copyIn -> decodes ? ImageSupport.create(owner, place, pool, copyIn) : null);
+              copyIn -> decodes ? ImageSupport.create(owner, place, pool, copyIn) : null,
+              place.residents(),
+              place.gpu().device());
       releases.add(pipeline::close);
       PipelineTrace trace = place.trace();
       if (trace != null) {

@@ -3,7 +3,6 @@ package dev.conveyor.models.device;
 import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.BufferPool;
-import dev.conveyor.memory.Lease;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
@@ -16,6 +15,7 @@ import dev.conveyor.models.backend.Slices;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -39,9 +39,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Pipeline implements AutoCloseable {
 
+  /** A copy that has not ended after so many questions, half of them a moment apart, does not. */
+  private static final int MOST_ASKED = 4_000;
+
+  private static final long ASK_EVERY_NS = 1_000_000;
+
   private final Cuda cuda;
   private final DeviceLayout layout;
-  private final BufferPool pinned;
   private final Graphs graphs;
   private final PipelineListener listener;
   private final long copyIn;
@@ -50,6 +54,7 @@ public final class Pipeline implements AutoCloseable {
   private final BlockingQueue<Slot> free;
   private final BlockingQueue<Slot> inFlight;
   private final InputCopies inputs;
+  private final OutputCopies outputs;
   private final Releases releases = new Releases();
   private @Nullable PipelineTrace trace;
   private long traceBegun;
@@ -80,15 +85,30 @@ public final class Pipeline implements AutoCloseable {
       BufferPool pinned,
       DeviceEngine engine,
       PipelineListener listener) {
-    this(cuda, layout, slots, priority, pool, staging, pinned, engine, listener, stream -> null);
+    this(
+        cuda,
+        layout,
+        slots,
+        priority,
+        pool,
+        staging,
+        pinned,
+        engine,
+        listener,
+        stream -> null,
+        null,
+        "");
   }
 
   /**
-   * As the other, for inputs that may be encoded images.
+   * As the other, for inputs that may be encoded images or lie on the device, and for outputs that
+   * may stay there.
    *
    * @param images makes what decodes them on a stream, or null; closed with the pipeline
+   * @param residents memory of the device for outputs that stay; null if none do
+   * @param device its name
    */
-  Pipeline(
+  public Pipeline(
       Cuda cuda,
       DeviceLayout layout,
       int slots,
@@ -98,14 +118,16 @@ public final class Pipeline implements AutoCloseable {
       BufferPool pinned,
       DeviceEngine engine,
       PipelineListener listener,
-      LongFunction<@Nullable DeviceImages> images) {
+      LongFunction<@Nullable DeviceImages> images,
+      @Nullable ResidentPool residents,
+      String device) {
     this.cuda = cuda;
     this.layout = layout;
-    this.pinned = pinned;
     this.listener = listener;
     this.free = new ArrayBlockingQueue<>(slots);
     this.inFlight = new ArrayBlockingQueue<>(slots);
     this.graphs = new Graphs(cuda, engine, releases);
+    this.outputs = new OutputCopies(cuda, layout, pinned, residents, device);
     releases.add(engine::close);
     try {
       this.copyIn = newStream(priority);
@@ -117,7 +139,7 @@ public final class Pipeline implements AutoCloseable {
         releases.add(decodes::close);
         releases.add(() -> cuda.awaitStream(copyIn));
       }
-      this.inputs = new InputCopies(cuda, layout, decodes);
+      this.inputs = new InputCopies(cuda, layout, decodes, residents);
       // What is freed on this stream is back in the pool when this is over.
       releases.add(() -> cuda.awaitStream(compute));
       for (int i = 0; i < slots; i++) {
@@ -212,23 +234,23 @@ public final class Pipeline implements AutoCloseable {
     if (slot == null) {
       throw new IllegalStateException("a batch was submitted, but every slot is in flight");
     }
+    slot.requests = requests;
+    slot.items = items;
     try {
-      slot.outputs = pinned.acquire(layout.outputBytes());
+      outputs.prepare(slot, copyOut);
     } catch (BudgetExceededException | OutOfMemoryError e) {
       giveBack(slot);
       throw new ExecutionException(Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
     } catch (RuntimeException | Error e) {
-      // Nothing was enqueued, so there is nothing to wait for.
+      // Nothing that could still run was enqueued, so there is nothing to wait for.
       if (e instanceof CudaException cause && cause.isSticky()) {
         lost = cause.getMessage();
       }
       giveBack(slot);
       throw failed(e);
     }
-    slot.requests = requests;
-    slot.items = items;
     try {
-      enqueue(slot, slot.outputs.address());
+      enqueue(slot);
     } catch (RuntimeException | Error e) {
       // Images may be decoded here, which takes memory of the heap.
       throw failedToEnqueue(slot, e);
@@ -239,7 +261,7 @@ public final class Pipeline implements AutoCloseable {
     }
   }
 
-  private void enqueue(Slot slot, long hostOutputs) {
+  private void enqueue(Slot slot) {
     cuda.record(slot.begun, copyIn);
     for (int i = 0; i < layout.inputs().size(); i++) {
       inputs.enqueue(slot, i, copyIn);
@@ -247,19 +269,19 @@ public final class Pipeline implements AutoCloseable {
     cuda.record(slot.copiedIn, copyIn);
 
     cuda.waitFor(slot.copiedIn, compute);
+    if (slot.isCopiedAside) {
+      cuda.waitFor(slot.copiedAside, compute); // Of the batch before: its outputs are overwritten.
+      slot.isCopiedAside = false;
+    }
     cuda.record(slot.computing, compute);
     graphs.enqueue(slot, compute);
     cuda.record(slot.computed, compute);
 
     cuda.waitFor(slot.computed, copyOut);
-    for (int o = 0; o < layout.outputs().size(); o++) {
-      cuda.copyToHost(
-          hostOutputs + layout.outputOffset(o),
-          slot.output(o),
-          layout.outputItemBytes(o) * slot.items,
-          copyOut);
-    }
+    outputs.toHost(slot, copyOut);
     cuda.record(slot.done, copyOut);
+    // Nobody on the host waits for these: who reads them does, on the device.
+    outputs.aside(slot, copyOut);
   }
 
   /** What was enqueued of it still runs: only when it is over the slot can be used again. */
@@ -386,11 +408,7 @@ public final class Pipeline implements AutoCloseable {
     if (abandoned) {
       return;
     }
-    Lease outputs = slot.outputs;
     slot.clear();
-    if (outputs != null) {
-      outputs.close();
-    }
     free.add(slot);
   }
 
@@ -409,6 +427,29 @@ public final class Pipeline implements AutoCloseable {
   }
 
   /**
+   * Waits for what is copied from the slabs after the host was told of its batch: usually that is
+   * over long ago. Nobody watches it any more, so whether it ends must be seen here.
+   */
+  private boolean areCopiedAside() {
+    try {
+      int asked = 0;
+      for (Slot slot : free) {
+        while (slot.isCopiedAside && !cuda.isComplete(slot.copiedAside)) {
+          if (asked++ == MOST_ASKED) {
+            return false;
+          }
+          if (asked > MOST_ASKED / 2) {
+            LockSupport.parkNanos(ASK_EVERY_NS);
+          }
+        }
+      }
+    } catch (CudaException e) {
+      return true; // Whatever is released next says so too.
+    }
+    return true;
+  }
+
+  /**
    * Finishes what is in flight and gives everything back, unless it was abandoned. Nobody waits for
    * batches any more.
    */
@@ -420,6 +461,9 @@ public final class Pipeline implements AutoCloseable {
     closed = true;
     while (await()) {
       // The listener is told of each.
+    }
+    if (!abandoned && !areCopiedAside()) {
+      abandon("outputs were not copied aside");
     }
     if (!abandoned) {
       releases.close();

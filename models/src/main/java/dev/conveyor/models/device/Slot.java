@@ -6,6 +6,7 @@ import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.DevicePool;
 import dev.conveyor.models.backend.BatchRequest;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,12 @@ final class Slot implements DeviceBatch {
   final long computed;
   final long done;
 
+  /** When the copies of outputs that stay on the device are complete; after {@link #done}. */
+  final long copiedAside;
+
+  /** Whether there were any since computing last waited for them. */
+  boolean isCopiedAside;
+
   /** By batch size; see {@link Graphs}. */
   final long[] graphs;
 
@@ -39,6 +46,18 @@ final class Slot implements DeviceBatch {
   List<? extends BatchRequest> requests = List.of();
   int items;
   @Nullable Lease outputs;
+
+  /** Outputs that stay on the device; null if none do. */
+  @Nullable ResidentBlock resident;
+
+  /**
+   * By output, then by request: where in that block it is, or {@link OutputCopies#ON_HOST}; null if
+   * none stay.
+   */
+  long @Nullable [] residentAt;
+
+  /** Inputs that are read where they are on the device. */
+  final List<ResidentBytes> reads = new ArrayList<>(0);
 
   /**
    * Allocates a slot; what was allocated is released by {@code releases}.
@@ -68,6 +87,7 @@ final class Slot implements DeviceBatch {
     this.computing = event(cuda, releases);
     this.computed = event(cuda, releases);
     this.done = event(cuda, releases);
+    this.copiedAside = event(cuda, releases);
   }
 
   private static long event(Cuda cuda, Releases releases) {
@@ -95,10 +115,24 @@ final class Slot implements DeviceBatch {
     return staging.address();
   }
 
-  /** Forgets its batch. */
+  /** Gives back what its batch took, and forgets it. Nothing of it reads or writes any more. */
   void clear() {
+    Lease lent = outputs;
+    ResidentBlock block = resident;
     requests = List.of();
     items = 0;
     outputs = null;
+    resident = null;
+    residentAt = null;
+    if (lent != null) {
+      lent.close();
+    }
+    if (block != null) {
+      block.leave(); // The copies into it may still run: what is recorded behind them tells.
+    }
+    for (int i = 0; i < reads.size(); i++) {
+      reads.get(i).close();
+    }
+    reads.clear();
   }
 }

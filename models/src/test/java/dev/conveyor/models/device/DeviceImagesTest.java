@@ -148,7 +148,7 @@ class DeviceImagesTest {
       }
       slot.items = items;
       slot.requests = tensors.stream().map(Request::new).toList();
-      new InputCopies(cuda, layout, images).enqueue(slot, 0, stream);
+      new InputCopies(cuda, layout, images, null).enqueue(slot, 0, stream);
       int bytes = Math.toIntExact(layout.inputItemBytes(0) * items);
       long host = cuda.allocatePinned(bytes);
       cuda.copyToHost(host, slot.input(0), bytes, stream);

@@ -17,6 +17,7 @@ class DeviceSequencesTest {
     assertThat(outcome.problems()).isEmpty();
     assertThat(outcome.answered()).isGreaterThan(1000);
     assertThat(outcome.failed()).isGreaterThan(100);
+    assertThat(outcome.handedOn()).isGreaterThan(100);
     assertThat(outcome.refusedLoads()).isGreaterThan(50);
     assertThat(outcome.lostDevices()).isGreaterThan(50);
   }

@@ -6,7 +6,7 @@ import java.lang.reflect.Proxy;
 
 /**
  * A runtime that leaves out calls of one method: what a pipeline would be in which somebody had
- * removed a line.
+ * removed a line; who asks whether something is complete is told that it is.
  */
 final class DroppedCall {
 
@@ -23,6 +23,11 @@ final class DroppedCall {
 
   /** Leaves out call number {@code which} of every {@code of} calls of the method. */
   static Cuda in(Cuda cuda, String method, int of, int which) {
+    return in(cuda, method, of, which, 0);
+  }
+
+  /** The same, but for the first calls of it. */
+  static Cuda in(Cuda cuda, String method, int of, int which, int first) {
     DroppedCall dropped = new DroppedCall(method, of, which);
     return (Cuda)
         Proxy.newProxyInstance(
@@ -30,8 +35,9 @@ final class DroppedCall {
             new Class<?>[] {Cuda.class},
             (proxy, called, args) -> {
               if (called.getName().equals(dropped.method)
-                  && dropped.calls++ % dropped.of == dropped.which) {
-                return null;
+                  && dropped.calls++ >= first
+                  && (dropped.calls - 1 - first) % dropped.of == dropped.which) {
+                return called.getReturnType() == boolean.class ? true : null;
               }
               try {
                 return called.invoke(cuda, args);

@@ -193,6 +193,54 @@ final class FanOutPlanTest {
     assertThat(ModelConfigWriter.toJson(config)).contains("\"for_each\":[\"INPUT0\"]");
   }
 
+  @Test
+  void shouldFindWhatIsReadByModelsOnly() {
+    // list: taken apart for cut. IN is the client's. cut: read by look. look: joined.
+    EnsemblePlan plan =
+        plan(
+            steps("list IN list", "pair list,IN cut", "a cut seen", "a seen OUT"),
+            "{'step': 1, 'for_each': ['A']}, {'step': 3, 'join': true}",
+            "OUT");
+    Readers readers = Readers.of(plan);
+    PlannedStep list = plan.steps().get(0);
+    PlannedStep cut = plan.steps().get(1);
+    PlannedStep look = plan.steps().get(2);
+    PlannedStep last = plan.steps().get(3);
+
+    assertThat(readers.mayStay(list, "OUTPUT0", reader -> reader.model().equals("pair"))).isTrue();
+    assertThat(readers.mayStay(list, "OUTPUT0", reader -> false)).isFalse();
+    assertThat(readers.mayStay(cut, "OUTPUT0", reader -> reader.index() == 2)).isTrue();
+    assertThat(readers.anyByModelsOnly(look)).as("joined on the host").isFalse();
+    assertThat(readers.mayStay(look, "OUTPUT0", reader -> true)).isFalse();
+    assertThat(readers.mayStay(last, "OUTPUT0", reader -> true)).as("the client's").isFalse();
+    assertThat(readers.mayStay(last, "nobody's", reader -> false)).isTrue();
+  }
+
+  @Test
+  void shouldFindThatAStepWithoutAModelOrAConditionReadsATensorToo() {
+    EnsemblePlan withStep =
+        plan(
+            steps("a IN x", "a x OUT")
+                + ",{'model_name': 'conveyor.threshold', 'input_map': {'x': 'x'},"
+                + " 'output_map': {'mask': 'MASK'}}",
+            "",
+            "OUT");
+    assertThat(Readers.of(withStep).mayStay(withStep.steps().get(0), "OUTPUT0", reader -> true))
+        .isFalse();
+    EnsemblePlan withCondition =
+        plan(steps("a IN x", "a x OUT"), "{'step': 1, 'when': 'x'}", "OUT");
+    assertThat(
+            Readers.of(withCondition)
+                .mayStay(withCondition.steps().get(0), "OUTPUT0", reader -> true))
+        .isFalse();
+    EnsemblePlan shared = plan(steps("a IN x", "a x y", "pair x,y OUT"), "", "OUT");
+    PlannedStep first = shared.steps().get(0);
+    assertThat(Readers.of(shared).mayStay(first, "OUTPUT0", reader -> true)).isTrue();
+    assertThat(Readers.of(shared).mayStay(first, "OUTPUT0", reader -> reader.index() == 1))
+        .as("one of its readers is elsewhere")
+        .isFalse();
+  }
+
   /** Each is a model, the tensors it reads, and the tensor it gives. */
   private static String steps(String... steps) {
     StringBuilder all = new StringBuilder();

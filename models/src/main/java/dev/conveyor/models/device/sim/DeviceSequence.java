@@ -7,8 +7,10 @@ import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.device.Pipeline;
+import dev.conveyor.models.device.ResidentPool;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -19,6 +21,9 @@ final class DeviceSequence {
   private static final long MIB = 1 << 20;
   private static final int DEVICES = 2;
   private static final int MOST_LOADED = 4;
+
+  /** Words of what models take and give; few, so that one model can take what another gives. */
+  private static final int[] WIDTHS = {1, 5, 12, 32};
 
   /** So often a device that does not hang is asked at most before a batch has ended. */
   private static final int PATIENCE = 1000;
@@ -32,6 +37,8 @@ final class DeviceSequence {
   private final List<MemoryBudget> ledgers = new ArrayList<>();
   private final MemoryBudget host = new MemoryBudget("host", 8 * MIB);
   private final BufferPool pinned;
+  private final List<ResidentPool> residents = new ArrayList<>();
+  private final Between between;
   private final List<Loaded> loaded = new ArrayList<>();
   private final List<Tally> tallies = new ArrayList<>();
   private final List<String> problems = new ArrayList<>();
@@ -50,12 +57,18 @@ final class DeviceSequence {
     ledgers.add(new MemoryBudget("gpu-0", 8 * MIB));
     ledgers.add(new MemoryBudget("gpu-1", 4 * MIB));
     pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), MIB);
+    for (int d = 0; d < DEVICES; d++) {
+      residents.add(new ResidentPool(simulator.cuda(), d, ledgers.get(d), pinned));
+    }
+    between = new Between(random);
   }
 
   /** Does one thing, and compares the ledgers with the truth. */
   void act(boolean mayHang) {
     int draw = random.nextInt(10);
-    if (loaded.isEmpty() || (draw == 0 && loaded.size() < MOST_LOADED)) {
+    if (draw == 4 && !mayHang && !between.isEmpty()) {
+      between.endOne();
+    } else if (loaded.isEmpty() || (draw == 0 && loaded.size() < MOST_LOADED)) {
       load();
     } else {
       Loaded one = loaded.get(random.nextInt(loaded.size()));
@@ -73,17 +86,24 @@ final class DeviceSequence {
   private void load() {
     SimulatedModel model =
         new SimulatedModel(
-            1 + random.nextInt(32),
-            1 + random.nextInt(32),
+            WIDTHS[random.nextInt(WIDTHS.length)],
+            WIDTHS[random.nextInt(WIDTHS.length)],
             1 + random.nextInt(8),
             2 + random.nextInt(2),
             1 + random.nextInt(40_000));
     int device = random.nextInt(DEVICES);
-    Tally tally = new Tally();
+    Tally tally = new Tally(between::add);
     try {
       SimulatedInstance instance =
           new SimulatedInstance(
-              simulator.cuda(), device, model, ledgers.get(device), host, pinned, tally);
+              simulator.cuda(),
+              device,
+              model,
+              ledgers.get(device),
+              host,
+              pinned,
+              tally,
+              residents.get(device));
       loaded.add(new Loaded(model, instance, tally));
       tallies.add(tally);
     } catch (BudgetExceededException | CudaException e) {
@@ -98,22 +118,35 @@ final class DeviceSequence {
     if (one.instance().pipeline().freeSlots() == 0) {
       return; // It was abandoned.
     }
-    List<SimulatedRequest> requests = requests(one.model());
+    List<SimulatedRequest> requests = requests(one.model(), !mayHang);
     one.tally().submitting(requests);
     try {
       one.instance().pipeline().submit(requests);
     } catch (ExecutionException e) {
       one.tally().refused(requests, e);
+    } catch (InferenceException e) {
+      // A tensor of another device that cannot be had.
+      one.tally()
+          .refused(
+              requests,
+              new ExecutionException(ExecutionException.Kind.RUN, String.valueOf(e.getMessage())));
     }
   }
 
-  private List<SimulatedRequest> requests(SimulatedModel model) {
+  /**
+   * Returns requests that fit into one batch.
+   *
+   * @param mayStay whether their outputs may stay: on a device that hangs, what is copied aside
+   *     would have to be waited for
+   */
+  private List<SimulatedRequest> requests(SimulatedModel model, boolean mayStay) {
     List<SimulatedRequest> requests = new ArrayList<>();
     int room = 1 + random.nextInt(model.maxBatchSize());
     while (room > 0) {
-      int size = 1 + random.nextInt(room);
-      requests.add(request(model, size));
-      room -= size;
+      SimulatedRequest next = random.nextBoolean() ? between.next(model, room) : null;
+      SimulatedRequest request = next == null ? request(model, 1 + random.nextInt(room)) : next;
+      requests.add(mayStay && random.nextBoolean() ? request.staying() : request);
+      room -= request.batchSize();
     }
     return requests;
   }
@@ -158,6 +191,8 @@ final class DeviceSequence {
     while (!loaded.isEmpty()) {
       unload(loaded.get(0), true);
     }
+    between.giveUp();
+    residents.forEach(ResidentPool::close);
     compareLedgers();
     lostAtTheEnd = isLost(0) || isLost(1);
     if (!hung) {
@@ -174,6 +209,9 @@ final class DeviceSequence {
     String found = hung ? simulator.violations() : simulator.violationsAndLeaks();
     if (!found.isEmpty()) {
       problem(found.strip());
+    }
+    if (between.wrong() > 0) {
+      problem(between.wrong() + " tensors on a device were wrong when they were read on the host");
     }
     for (Tally tally : tallies) {
       if (tally.wrong() + tally.unexpected() + tally.outOfOrder() + tally.open() > 0) {
@@ -216,6 +254,10 @@ final class DeviceSequence {
 
   long failed() {
     return tallies.stream().mapToLong(tally -> tally.failures().size()).sum();
+  }
+
+  int handedOn() {
+    return between.handedOn();
   }
 
   int loads() {

@@ -39,6 +39,7 @@ public final class DeviceSequences {
    *
    * @param answered requests that got the right answer
    * @param failed batches that failed, of which each was told so once
+   * @param handedOn tensors that stayed on a device and were read by another model
    * @param loads instances that were loaded
    * @param refusedLoads instances that did not fit
    * @param lostDevices how often a device was lost or hung
@@ -47,6 +48,7 @@ public final class DeviceSequences {
   public record Outcome(
       long answered,
       long failed,
+      long handedOn,
       long loads,
       long refusedLoads,
       long lostDevices,

@@ -11,6 +11,7 @@ final class SequenceTally {
   private final List<String> problems = new ArrayList<>();
   private long answered;
   private long failed;
+  private long handedOn;
   private long loads;
   private long refusedLoads;
   private long lostDevices;
@@ -18,6 +19,7 @@ final class SequenceTally {
   void add(DeviceSequence sequence) {
     answered += sequence.answered();
     failed += sequence.failed();
+    handedOn += sequence.handedOn();
     loads += sequence.loads();
     refusedLoads += sequence.refusedLoads();
     lostDevices += sequence.lostDevices();
@@ -30,6 +32,6 @@ final class SequenceTally {
 
   DeviceSequences.Outcome outcome() {
     return new DeviceSequences.Outcome(
-        answered, failed, loads, refusedLoads, lostDevices, List.copyOf(problems));
+        answered, failed, handedOn, loads, refusedLoads, lostDevices, List.copyOf(problems));
   }
 }

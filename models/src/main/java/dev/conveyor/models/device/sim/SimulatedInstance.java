@@ -10,6 +10,8 @@ import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.models.device.DeviceLayout;
 import dev.conveyor.models.device.Pipeline;
 import dev.conveyor.models.device.PipelineListener;
+import dev.conveyor.models.device.ResidentPool;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One instance of a simulated model with its memory, as a server would load it. Not thread-safe:
@@ -22,9 +24,22 @@ public final class SimulatedInstance implements AutoCloseable {
   private final DevicePool memory;
   private final Pipeline pipeline;
 
+  /** Loads it on a device; all its outputs go to the host. */
+  public SimulatedInstance(
+      Cuda cuda,
+      int device,
+      SimulatedModel model,
+      MemoryBudget deviceBudget,
+      MemoryBudget hostBudget,
+      BufferPool pinned,
+      PipelineListener listener) {
+    this(cuda, device, model, deviceBudget, hostBudget, pinned, listener, null);
+  }
+
   /**
    * Loads it on a device.
    *
+   * @param residents memory there of outputs that may stay; null if none do
    * @param deviceBudget ledger of the device
    * @param hostBudget ledger of the host
    * @param pinned lends memory for outputs
@@ -38,7 +53,8 @@ public final class SimulatedInstance implements AutoCloseable {
       MemoryBudget deviceBudget,
       MemoryBudget hostBudget,
       BufferPool pinned,
-      PipelineListener listener) {
+      PipelineListener listener,
+      @Nullable ResidentPool residents) {
     this.cuda = cuda;
     this.device = device;
     DeviceLayout layout = model.layout();
@@ -57,7 +73,10 @@ public final class SimulatedInstance implements AutoCloseable {
               new PinnedAllocator(cuda, hostBudget, "simulated/staging"),
               pinned,
               new SimulatedEngine(model),
-              listener);
+              listener,
+              stream -> null,
+              residents,
+              deviceBudget.device());
     } catch (RuntimeException | Error e) {
       memory.close();
       throw e;

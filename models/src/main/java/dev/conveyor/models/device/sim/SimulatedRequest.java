@@ -20,6 +20,7 @@ public final class SimulatedRequest implements BatchRequest, AutoCloseable {
   private final int batchSize;
   private final int[] words;
   private final List<Tensor> inputs;
+  private boolean stays;
 
   private SimulatedRequest(SimulatedModel model, int batchSize, int[] words, Tensor input) {
     this.model = model;
@@ -51,6 +52,23 @@ public final class SimulatedRequest implements BatchRequest, AutoCloseable {
         model, batchSize, words, Tensor.of("in", DataType.INT32, shape, bytes));
   }
 
+  /**
+   * Returns a request with the outputs of another one.
+   *
+   * @param words what they should be
+   * @param input taken over
+   */
+  public static SimulatedRequest of(
+      SimulatedModel model, int batchSize, int[] words, Tensor input) {
+    return new SimulatedRequest(model, batchSize, words.clone(), input.renamed("in"));
+  }
+
+  /** Lets its outputs stay on the device. */
+  public SimulatedRequest staying() {
+    stays = true;
+    return this;
+  }
+
   private static void fill(ByteBuffer bytes, int[] words) {
     for (int i = 0; i < words.length; i++) {
       bytes.putInt(i * Integer.BYTES, words[i]);
@@ -67,18 +85,35 @@ public final class SimulatedRequest implements BatchRequest, AutoCloseable {
     return inputs;
   }
 
+  @Override
+  public boolean mayStay(String device, String output) {
+    return stays;
+  }
+
+  /** Returns what its outputs should be. */
+  public int[] expected() {
+    int[] out = new int[batchSize * model.outWords()];
+    for (int item = 0; item < batchSize; item++) {
+      int[] in = Arrays.copyOfRange(words, item * model.inWords(), (item + 1) * model.inWords());
+      System.arraycopy(
+          TestKernel.expected(in, model.outWords()),
+          0,
+          out,
+          item * model.outWords(),
+          model.outWords());
+    }
+    return out;
+  }
+
   /** Returns whether these are the outputs of this request and of nothing else. */
   public boolean isAnsweredBy(List<Tensor> outputs) {
     ByteBuffer data = outputs.get(0).data();
     int at = 0;
-    for (int item = 0; item < batchSize; item++) {
-      int[] in = Arrays.copyOfRange(words, item * model.inWords(), (item + 1) * model.inWords());
-      for (int word : TestKernel.expected(in, model.outWords())) {
-        if (data.getInt(at) != word) {
-          return false;
-        }
-        at += Integer.BYTES;
+    for (int word : expected()) {
+      if (data.getInt(at) != word) {
+        return false;
       }
+      at += Integer.BYTES;
     }
     return at == data.limit();
   }

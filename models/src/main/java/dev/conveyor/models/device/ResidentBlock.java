@@ -1,0 +1,46 @@
+package dev.conveyor.models.device;
+
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * Memory of a {@link ResidentPool} with the outputs of one batch that stay on the device, and the
+ * event after which they are there: who reads them on another stream has it wait for that.
+ *
+ * <p>Thread-safe. Held by its batch until that is over and by every tensor in it; goes back with
+ * the last of them. A batch that was given up is never over.
+ */
+final class ResidentBlock {
+
+  final long address;
+
+  /** Recorded behind the copies into it. */
+  final long written;
+
+  /** Guarded by the pool. */
+  boolean isFreed;
+
+  private final ResidentPool pool;
+  private final AtomicInteger holders = new AtomicInteger(1);
+
+  ResidentBlock(ResidentPool pool, long address, long written) {
+    this.pool = pool;
+    this.address = address;
+    this.written = written;
+  }
+
+  ResidentPool pool() {
+    return pool;
+  }
+
+  /** Adds a holder. The caller is one, so it is not gone. */
+  void hold() {
+    holders.incrementAndGet();
+  }
+
+  /** Nothing may read it any more for one of its holders. */
+  void leave() {
+    if (holders.decrementAndGet() == 0) {
+      pool.giveBack(this);
+    }
+  }
+}
