@@ -4,6 +4,7 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiPredicate;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +32,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   private final @Nullable Object shapeKey;
   private final String tenant;
   private final UnaryOperator<List<Tensor>> outputs;
+  private final @Nullable BiPredicate<String, String> staying;
   private final long inputBytes;
   private final SchedulingNotes notes = new SchedulingNotes();
   private final String trace;
@@ -65,6 +67,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     this.shapeKey = from.shapeKey;
     this.tenant = from.tenant;
     this.trace = from.trace;
+    this.staying = from.staying;
     long bytes = 0;
     for (int i = 0; i < inputs.size(); i++) {
       bytes += inputs.get(i).sizeBytes();
@@ -103,6 +106,11 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   @Override
   public int batchSize() {
     return batchSize;
+  }
+
+  @Override
+  public boolean mayStay(String device, String output) {
+    return staying != null && staying.test(device, output);
   }
 
   public int priority() {
@@ -245,6 +253,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     same.tenant = tenant;
     same.trace = trace;
     same.outputs = outputs;
+    same.staying = staying;
     return same.build();
   }
 
@@ -273,6 +282,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     private String tenant = "";
     private String trace = "";
     private UnaryOperator<List<Tensor>> outputs = UnaryOperator.identity();
+    private @Nullable BiPredicate<String, String> staying;
 
     private Builder(String model, String version, List<Tensor> inputs, ReplyTo replyTo) {
       this.model = model;
@@ -344,6 +354,15 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
      */
     public Builder outputs(UnaryOperator<List<Tensor>> answer) {
       outputs = answer;
+      return this;
+    }
+
+    /**
+     * Sets what says of a device and an output that it may stay there; null if all are read on the
+     * host. Asked by the thread that runs the batch.
+     */
+    public Builder staying(@Nullable BiPredicate<String, String> mayStay) {
+      staying = mayStay;
       return this;
     }
 

@@ -149,6 +149,7 @@ public final class GpuPlaces implements AutoCloseable {
   public void close() {
     watch.close();
     trims.shutdownNow();
+    places.forEach(GpuPlace::close);
     pools.forEach(BufferPool::close);
   }
 }

@@ -23,7 +23,7 @@ public interface ImageInputs {
 
         @Override
         public Future<Prepared> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
-          return Future.succeededFuture(new Prepared(inputs, UnaryOperator.identity()));
+          return Future.succeededFuture(new Prepared(inputs));
         }
       };
 
@@ -33,8 +33,15 @@ public interface ImageInputs {
    * @param inputs in the same order
    * @param outputs brings what the model answers to the coordinates of the images that were sent;
    *     takes the tensors over, and is called on the instance's thread
+   * @param readsOutputs whether that reads any of them
    */
-  record Prepared(List<Tensor> inputs, UnaryOperator<List<Tensor>> outputs) {}
+  record Prepared(List<Tensor> inputs, UnaryOperator<List<Tensor>> outputs, boolean readsOutputs) {
+
+    /** What is answered as the model gives it. */
+    public Prepared(List<Tensor> inputs) {
+      this(inputs, UnaryOperator.identity(), false);
+    }
+  }
 
   /**
    * Returns what a request that comes now has before it until its images are decoded; nothing while

@@ -2,6 +2,7 @@ package dev.conveyor.verticles;
 
 import dev.conveyor.models.Tensor;
 import java.util.List;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param trace the client's {@link TraceParent}; empty if it sent none
  * @param arrival told of the inputs as they go into a batch, on whatever thread that is; null if
  *     nobody wants to know
+ * @param staying says of a device and an output of the model that it may stay there, as it is read
+ *     nowhere else; asked on whatever thread runs the batch; null if all are read on the host
  */
 public record InferCall(
     String model,
@@ -28,7 +31,22 @@ public record InferCall(
     long deadlineNs,
     String tenant,
     String trace,
-    @Nullable Consumer<List<Tensor>> arrival) {
+    @Nullable Consumer<List<Tensor>> arrival,
+    @Nullable BiPredicate<String, String> staying) {
+
+  /** Creates a call whose outputs are read on the host. */
+  public InferCall(
+      String model,
+      String version,
+      List<Tensor> inputs,
+      int priority,
+      long timeoutMicros,
+      long deadlineNs,
+      String tenant,
+      String trace,
+      @Nullable Consumer<List<Tensor>> arrival) {
+    this(model, version, inputs, priority, timeoutMicros, deadlineNs, tenant, trace, arrival, null);
+  }
 
   /** Creates a call whose inputs nobody follows. */
   public InferCall(
@@ -64,6 +82,14 @@ public record InferCall(
       long timeoutMicros,
       long deadlineNs) {
     this(model, version, inputs, priority, timeoutMicros, deadlineNs, "");
+  }
+
+  /** Returns the same call, all of whose outputs are read on the host. */
+  InferCall withOutputsOnHost() {
+    return staying == null
+        ? this
+        : new InferCall(
+            model, version, inputs, priority, timeoutMicros, deadlineNs, tenant, trace, arrival);
   }
 
   /** Says that the inputs go into a batch, and where they are then. */

@@ -20,4 +20,12 @@ public interface InferenceGateway {
    * brought until their turn would have come.
    */
   default void onGivenUp(String model, String version) {}
+
+  /**
+   * Returns whether all instances of a model run on one device, of this name, now. From any thread;
+   * does not block.
+   */
+  default boolean runsOnlyOn(String device, String model, String version) {
+    return false;
+  }
 }

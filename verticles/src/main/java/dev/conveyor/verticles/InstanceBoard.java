@@ -58,6 +58,17 @@ public final class InstanceBoard {
     return known.isEmpty() ? otherwise : known.get(Math.min(slot, known.size() - 1));
   }
 
+  /** Returns whether every instance runs on that device, as far as was said. */
+  public boolean isOnlyOn(String device) {
+    List<String> known = devices;
+    for (int i = 0; i < known.size(); i++) {
+      if (!known.get(i).equals(device)) {
+        return false;
+      }
+    }
+    return !known.isEmpty();
+  }
+
   /** Adds an instance or changes its line. */
   public void put(Line line) {
     lines.put(line.index(), line);

@@ -75,7 +75,20 @@ public final class LocalGateway implements InferenceGateway {
   @Override
   public ReplyTo infer(InferCall call, ReplyTo.Handler handler) {
     RolloutGuard guard = call.version().isEmpty() ? catalog.rollout(call.model()) : null;
-    return guard == null ? inferVersion(call, handler) : trials.infer(guard, call, handler);
+    return guard == null
+        ? inferVersion(call, handler)
+        : trials.infer(guard, call.withOutputsOnHost(), handler);
+  }
+
+  /** Where two versions are tried, nobody knows which one it will be. */
+  @Override
+  public boolean runsOnlyOn(String device, String model, String version) {
+    try {
+      return (!version.isEmpty() || catalog.rollout(model) == null)
+          && catalog.find(model, version).instances().isOnlyOn(device);
+    } catch (InferenceException unloaded) {
+      return false;
+    }
   }
 
   private ReplyTo inferVersion(InferCall call, ReplyTo.Handler handler) {
@@ -260,7 +273,14 @@ public final class LocalGateway implements InferenceGateway {
               long preprocessNs = System.nanoTime() - arrivalNs;
               try {
                 InputCheck.Checked ready = model.inputCheck().decoded(checked, prepared.inputs());
-                submit(model, call, ready, prepared.outputs(), arrivalNs, preprocessNs, reply);
+                submit(
+                    model,
+                    prepared.readsOutputs() ? call.withOutputsOnHost() : call,
+                    ready,
+                    prepared.outputs(),
+                    arrivalNs,
+                    preprocessNs,
+                    reply);
               } catch (RuntimeException e) {
                 prepared.inputs().forEach(Tensor::close);
                 refuse(model, reply, asRefusal(e), arrivalNs);
@@ -293,6 +313,7 @@ public final class LocalGateway implements InferenceGateway {
             .tenant(call.tenant())
             .trace(call.trace())
             .outputs(model.reshaping().after(outputs))
+            .staying(model.config().extensions().rejectNonFinite() ? null : call.staying())
             .build();
     vertx.eventBus().send(Addresses.SUBMIT, request, LOCAL);
   }

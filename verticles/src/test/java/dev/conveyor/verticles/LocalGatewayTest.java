@@ -22,7 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -122,7 +121,7 @@ final class LocalGatewayTest {
             } catch (InferenceException e) {
               return Future.failedFuture(e);
             }
-            return decoded.future().map(tensors -> new Prepared(tensors, UnaryOperator.identity()));
+            return decoded.future().map(Prepared::new);
           }
         };
     return new ServedModel(

@@ -152,8 +152,19 @@ final class StepCalls {
             deadlines.ofStepsNs(),
             call.tenant(),
             call.trace(),
-            received -> inputs.arrived(received, ensemble.handOver()));
+            received -> inputs.arrived(received, ensemble.handOver()),
+            ensemble.readers().anyByModelsOnly(step)
+                ? (device, output) -> mayStay(step, device, output)
+                : null);
     return gateway.infer(inner, handler);
+  }
+
+  /** Returns whether a step's output is read on that device only. On any thread. */
+  private boolean mayStay(PlannedStep step, String device, String output) {
+    return ensemble
+        .readers()
+        .mayStay(
+            step, output, reader -> gateway.runsOnlyOn(device, reader.model(), version(reader)));
   }
 
   /** Runs a step on a worker; takes over the inputs. */

@@ -162,6 +162,7 @@ public final class ImageStage {
     private Prepared decode(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
       List<Tensor> ready = new ArrayList<>(inputs.size());
       UnaryOperator<List<Tensor>> outputs = UnaryOperator.identity();
+      boolean reads = false;
       try {
         if (reply.isDone()) {
           throw new InferenceException(ErrorCode.CANCELLED, "cancelled before decoding");
@@ -182,12 +183,13 @@ public final class ImageStage {
           if (!input.boxes().isEmpty()) {
             SourceBoxes boxes = new SourceBoxes(input.boxes(), fitted.size(), fitted.placements());
             UnaryOperator<List<Tensor>> before = outputs;
+            reads = true;
             outputs = given -> boxes.apply(before.apply(given));
           }
         }
         inputs.stream().filter(this::isDone).forEach(Tensor::close);
         waiting.took(System.nanoTime() - beganNs);
-        return new Prepared(ready, outputs);
+        return new Prepared(ready, outputs, reads);
       } catch (RuntimeException | Error e) {
         ready.forEach(Tensor::close);
         inputs.forEach(Tensor::close);

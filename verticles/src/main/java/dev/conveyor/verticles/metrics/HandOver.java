@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.LongAdder;
 public final class HandOver {
 
   private final LongAdder handedOn = new LongAdder();
+  private final LongAdder onDevice = new LongAdder();
   private final LongAdder copied = new LongAdder();
 
   /**
@@ -20,6 +21,9 @@ public final class HandOver {
    */
   public void count(Tensor given, Tensor received) {
     handedOn.add(received.sizeBytes());
+    if (received.isOnDevice()) {
+      onDevice.add(received.sizeBytes());
+    }
     if (!received.isInPlaceOf(given)) {
       copied.add(received.sizeBytes());
     }
@@ -33,6 +37,11 @@ public final class HandOver {
   /** Returns the bytes that steps got from steps. */
   public long handedOnBytes() {
     return handedOn.sum();
+  }
+
+  /** Returns how many of these lay on a device, where the step before had computed them. */
+  public long onDeviceBytes() {
+    return onDevice.sum();
   }
 
   /** Returns how many of these were copied on the way. */

@@ -108,6 +108,10 @@ final class ModelFamilies {
         "Bytes that steps of an ensemble got from steps",
         HandOver::handedOnBytes);
     handOver(
+        "conveyor_ensemble_on_device_bytes_total",
+        "Of these bytes, those that stayed on the device that had computed them",
+        HandOver::onDeviceBytes);
+    handOver(
         "conveyor_ensemble_copied_bytes_total",
         "Of these bytes, those that were copied on the way",
         HandOver::copiedBytes);

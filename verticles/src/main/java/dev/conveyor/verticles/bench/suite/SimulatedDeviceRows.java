@@ -49,7 +49,26 @@ final class SimulatedDeviceRows {
         new SuiteRow(
             "simulated device: Java heap per batch of 8 images in the instance path",
             Target.atMost(2048, "bytes"),
-            () -> hostCost(false)));
+            () -> hostCost(false)),
+        new SuiteRow(
+            "simulated device: bytes copied between host and device per image between two models"
+                + " there",
+            Target.atMost(0, "bytes"),
+            SimulatedDeviceRows::betweenModels));
+  }
+
+  private static Measured betweenModels() {
+    ResidentLoad.Result staying = ResidentLoad.run(simulator(), true);
+    ResidentLoad.Result notStaying = ResidentLoad.run(simulator(), false);
+    return new Measured(
+        staying.bytesBetween(),
+        String.format(
+            Locale.ROOT,
+            "%,d images of 3x224x224 floats through two models, each right; %,d bytes per image are"
+                + " copied on the device, %,d over the host and back if they may not stay",
+            staying.images(),
+            staying.onDeviceBytes(),
+            notStaying.bytesBetween()));
   }
 
   private static CudaSimulator simulator() {
@@ -103,10 +122,11 @@ final class SimulatedDeviceRows {
         problems.size(),
         String.format(
             Locale.ROOT,
-            "%,d right answers, %,d batches told that they failed, %,d loads, %,d refused, %,d devices"
-                + " lost or hung%s",
+            "%,d right answers, %,d batches told that they failed, %,d tensors handed on on the"
+                + " device, %,d loads, %,d refused, %,d devices lost or hung%s",
             outcome.answered(),
             outcome.failed(),
+            outcome.handedOn(),
             outcome.loads(),
             outcome.refusedLoads(),
             outcome.lostDevices(),

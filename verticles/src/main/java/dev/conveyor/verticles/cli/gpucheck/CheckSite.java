@@ -91,6 +91,7 @@ final class CheckSite implements AutoCloseable {
 
   @Override
   public void close() {
+    place.close();
     outputs.close();
   }
 }
