@@ -125,7 +125,7 @@ public final class ConveyorServer {
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));
     this.supervisor = supervisor(events);
     gpus.onLost(supervisor::onDeviceLost);
-    this.system = new SystemSnapshots(vertx, catalog, budget, machine, gpus);
+    this.system = new SystemSnapshots(vertx, catalog, budget, machine, gpus, requestMemory);
     this.profiles = new ProfileSnapshots(vertx, catalog);
     this.overloads =
         new OverloadEvents(
@@ -189,7 +189,12 @@ public final class ConveyorServer {
     this.metrics = new MetricsFrontEnd(config.metrics().host(), config.metrics().port(), report);
     this.bus =
         new BusFrontEnd(
-            gateway, door, catalog, config.eventBus().addressPrefix(), maxMessageBytes());
+            gateway,
+            door,
+            catalog,
+            config.eventBus().addressPrefix(),
+            maxMessageBytes(),
+            requestMemory);
   }
 
   private ModelSupervisor supervisor(SupervisorEvents events) {

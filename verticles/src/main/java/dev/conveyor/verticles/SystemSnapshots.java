@@ -1,5 +1,6 @@
 package dev.conveyor.verticles;
 
+import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.GpuFigures;
@@ -31,12 +32,19 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
   private final MemoryBudget budget;
   private final Machine machine;
   private final GpuPlaces gpus;
+  private final BufferPool requestMemory;
   private volatile SystemSnapshot latest = SystemSnapshot.EMPTY;
   private @Nullable SchedulerSnapshot before;
   private long timer = -1;
 
   SystemSnapshots(
-      Vertx vertx, ModelCatalog catalog, MemoryBudget budget, Machine machine, GpuPlaces gpus) {
+      Vertx vertx,
+      ModelCatalog catalog,
+      MemoryBudget budget,
+      Machine machine,
+      GpuPlaces gpus,
+      BufferPool requestMemory) {
+    this.requestMemory = requestMemory;
     this.vertx = vertx;
     this.catalog = catalog;
     this.budget = budget;
@@ -86,7 +94,12 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
         }
       }
     }
-    latest = new SystemSnapshot(models, instances, devices(now));
+    latest =
+        new SystemSnapshot(
+            models,
+            instances,
+            devices(now),
+            new SystemSnapshot.Requests(requestMemory.leasedBytes(), requestMemory.maxBytes()));
     before = now;
   }
 

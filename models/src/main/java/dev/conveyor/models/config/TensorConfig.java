@@ -56,7 +56,7 @@ public record TensorConfig(
   }
 
   /** Returns the shape that the model sees, without the batch dimension. */
-  Shape modelDims() {
+  public Shape modelDims() {
     return reshape.orElse(dims);
   }
 }

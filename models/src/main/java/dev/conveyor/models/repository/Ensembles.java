@@ -104,7 +104,15 @@ public final class Ensembles {
           nested.signature().outputs(),
           nested.signature().maxBatchSize());
     }
-    Declared declared = inspector.inspect(directory.modelFile(wanted, config));
+    Declared declared =
+        inspector
+            .inspect(directory.modelFile(wanted, config), config)
+            .orElseThrow(
+                () ->
+                    new InferenceException(
+                        ErrorCode.UNAVAILABLE,
+                        "what it takes cannot be told without a GPU; its configuration can, with"
+                            + " name, data_type and dims of every input and output"));
     var completed = directory.complete(config, declared.inputs(), declared.outputs());
     var client = ModelConfigCompleter.clientSignature(completed.config(), completed.signature());
     return new Member(

@@ -3,6 +3,7 @@ package dev.conveyor.models.repository;
 import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.config.Warmup;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -96,14 +97,17 @@ public final class RepositoryValidator {
     if (inspector.isEmpty()) {
       return;
     }
-    Declared declared;
+    Optional<Declared> declared;
     try {
-      declared = inspector.get().inspect(file);
+      declared = inspector.get().inspect(file, config);
+    } catch (ConfigException e) {
+      throw e.in(
+          ModelConfigReader.file(directory.path()).orElse(directory.path()).toString(), e.line());
     } catch (RuntimeException e) {
       findings.add(new Finding(model, file.toString(), "cannot be loaded: " + e.getMessage()));
       return;
     }
-    directory.complete(config, declared.inputs(), declared.outputs());
+    declared.ifPresent(found -> directory.complete(config, found.inputs(), found.outputs()));
   }
 
   private static void check(String model, List<Finding> findings, Runnable body) {

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -84,7 +85,7 @@ class RepositoryValidatorTest {
     RepositoryValidator validator =
         new RepositoryValidator(
             new ModelRepository(root),
-            file -> {
+            (file, config) -> {
               throw new IllegalStateException("not a model");
             });
 
@@ -95,7 +96,8 @@ class RepositoryValidatorTest {
   }
 
   private RepositoryValidator validator() {
-    return new RepositoryValidator(new ModelRepository(root), file -> DECLARED);
+    return new RepositoryValidator(
+        new ModelRepository(root), (file, config) -> Optional.of(DECLARED));
   }
 
   private Path model(String name, String file, String text) throws IOException {

@@ -2,11 +2,15 @@ package dev.conveyor.verticles.bus;
 
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.verticles.FrontDoor;
+import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
@@ -43,6 +47,9 @@ public final class BusFrontEnd extends VerticleBase {
   /** Header with the name of the tenant; the parameter of that name does as well. */
   static final String TENANT_HEADER = FrontDoor.TENANT_PARAMETER;
 
+  /** Smaller messages count for nothing: queues bound their number. */
+  private static final int COUNTS_FROM_BYTES = 16 * 1024;
+
   private static final DeliveryOptions PLAIN = new DeliveryOptions();
 
   private final InferenceGateway gateway;
@@ -51,18 +58,28 @@ public final class BusFrontEnd extends VerticleBase {
   private final String address;
   private final InferRequestParser parser;
   private final int maxMessageBytes;
+  private final BufferPool memory;
 
+  /**
+   * Creates the actor.
+   *
+   * @param prefix of its address
+   * @param maxMessageBytes largest message
+   * @param memory what the messages of requests under way count against
+   */
   public BusFrontEnd(
       InferenceGateway gateway,
       FrontDoor door,
       ModelCatalog catalog,
       String prefix,
-      int maxMessageBytes) {
+      int maxMessageBytes,
+      BufferPool memory) {
     this.gateway = gateway;
     this.door = door;
     this.catalog = catalog;
     this.address = BusAddresses.infer(prefix);
     this.maxMessageBytes = maxMessageBytes;
+    this.memory = memory;
     this.parser = new InferRequestParser(maxMessageBytes);
   }
 
@@ -79,10 +96,10 @@ public final class BusFrontEnd extends VerticleBase {
         requireWithinLimit(bytes.length);
         InferHead head = parser.parse(bytes, 0, bytes.length, BinaryData.none());
         requireJsonOutputs(head);
-        infer(message, head, true);
+        infer(message, head, bytes.length, true);
       } else if (body instanceof Buffer buffer) {
         requireWithinLimit(buffer.length());
-        infer(message, BusCodec.parse(buffer, parser), false);
+        infer(message, BusCodec.parse(buffer, parser), buffer.length(), false);
       } else {
         throw InferenceException.invalid("send a Buffer or a JsonObject to " + address);
       }
@@ -115,7 +132,7 @@ public final class BusFrontEnd extends VerticleBase {
     }
   }
 
-  private void infer(Message<Object> message, InferHead head, boolean json) {
+  private void infer(Message<Object> message, InferHead head, int bytes, boolean json) {
     String model = head.modelName();
     if (model == null) {
       throw InferenceException.invalid("the request has no 'model_name'");
@@ -128,15 +145,41 @@ public final class BusFrontEnd extends VerticleBase {
     long deadlineNs = deadlineNs(message);
     String trace = TraceParent.of(message.headers().get(TraceParent.HEADER));
     door.enter(served, tenant, 0, deadlineNs);
+    InferCall call = head.toCall(model, version, deadlineNs, tenant, trace);
+    HeapShare share = hold(bytes);
     gateway.infer(
-        head.toCall(model, version, deadlineNs, tenant, trace),
+        call,
         (answer, failure) -> {
+          if (share != null) {
+            share.close();
+          }
           if (answer == null) {
             fail(message, failure);
           } else {
             reply(message, served, head, answer, json, trace);
           }
         });
+  }
+
+  /**
+   * Counts a message until its request is answered; null for a small one, which counts for nothing.
+   *
+   * @throws InferenceException if the memory of requests is used up
+   */
+  private @Nullable HeapShare hold(int bytes) {
+    if (bytes < COUNTS_FROM_BYTES) {
+      return null;
+    }
+    HeapShare share = memory.heapShare();
+    if (!share.growTo(bytes)) {
+      throw new InferenceException(
+          ErrorCode.QUEUE_FULL,
+          "no memory for a message of %d bytes: %d of %d bytes for requests are in use"
+              .formatted(bytes, memory.leasedBytes(), memory.maxBytes()),
+          RefusalReason.REQUEST_MEMORY,
+          InferenceException.UNKNOWN);
+    }
+    return share;
   }
 
   private static void reply(

@@ -1,9 +1,5 @@
 package dev.conveyor.verticles.cli;
 
-import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.models.backend.Declared;
-import dev.conveyor.models.backend.LoadOptions;
-import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.config.ServerConfigReader;
@@ -21,7 +17,6 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -142,21 +137,14 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   private static int validate(ServerConfig config, PrintWriter out, PrintWriter err) {
-    MemoryBudget budget = new MemoryBudget("CPU", Long.MAX_VALUE);
-    OnnxBackend backend = new OnnxBackend();
-    ModelInspector inspector =
-        modelFile -> {
-          LoadOptions options = new LoadOptions("validate", 1, budget, Map.of());
-          try (LoadedModel model = backend.load(modelFile, options)) {
-            return new Declared(model.inputs(), model.outputs());
-          }
-        };
+    ModelInspector inspector = new FileInspector();
     try {
       ModelRepository repository = new ModelRepository(config.modelRepository());
       List<String> names = repository.list();
       List<RepositoryValidator.Finding> findings =
           new RepositoryValidator(repository, inspector).validate();
       findings.forEach(out::println);
+      names.forEach(name -> printWarnings(repository, name, out));
       out.printf(
           "%s: %d models, %d findings%n", config.modelRepository(), names.size(), findings.size());
       return findings.isEmpty() ? 0 : 1;
@@ -165,6 +153,16 @@ final class ServeCommand implements Callable<Integer> {
       return 1;
     } finally {
       out.flush();
+    }
+  }
+
+  /** What is asked for and has no effect is told, and is no finding. */
+  private static void printWarnings(ModelRepository repository, String name, PrintWriter out) {
+    try {
+      List<String> warnings = repository.open(name).readConfig().warnings();
+      warnings.forEach(line -> out.println(name + ": note: " + line));
+    } catch (ConfigException | RepositoryException e) {
+      // A finding already.
     }
   }
 

@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** What every inference of a front end shares. Thread-confined: its event loop. */
@@ -39,9 +40,6 @@ final class InferRoute {
 
   /** Longer timeouts are none: times compare by difference, which must not overflow. */
   private static final long LONGEST_NS = TimeUnit.DAYS.toNanos(365);
-
-  /** Smaller messages count for nothing: streams and queues bound their number. */
-  private static final int COUNTS_FROM_BYTES = 16 * 1024;
 
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
@@ -133,31 +131,34 @@ final class InferRoute {
    * Counts a message against the memory of requests, until what it returns is closed; null for a
    * small one, which counts for nothing.
    *
+   * @param arrived what it counted for while it came; taken over
    * @throws InferenceException if that memory is used up
    */
-  @Nullable HeapShare hold(ModelInferRequest message) {
-    long bytes = rawBytes(message);
-    if (bytes < COUNTS_FROM_BYTES) {
-      return null;
+  @Nullable HeapShare hold(ModelInferRequest message, @Nullable HeapShare arrived) {
+    long bytes = message.getSerializedSize(); // inflated, and typed contents are in it
+    if (bytes < MessageMemory.COUNTS_FROM_BYTES) {
+      return arrived;
     }
-    HeapShare share = memory.heapShare();
+    HeapShare share = arrived == null ? memory.heapShare() : arrived;
     if (!share.growTo(bytes)) {
-      throw new InferenceException(
-          ErrorCode.QUEUE_FULL,
-          "no memory for a message of %d bytes: %d of %d bytes for requests are in use"
-              .formatted(bytes, memory.leasedBytes(), memory.maxBytes()),
-          RefusalReason.REQUEST_MEMORY,
-          InferenceException.UNKNOWN);
+      share.close();
+      throw noMemory(memory, bytes);
     }
     return share;
   }
 
-  private static long rawBytes(ModelInferRequest message) {
-    long bytes = 0;
-    for (int i = 0; i < message.getRawInputContentsCount(); i++) {
-      bytes += message.getRawInputContents(i).size();
-    }
-    return bytes;
+  static InferenceException noMemory(BufferPool memory, long bytes) {
+    return new InferenceException(
+        ErrorCode.QUEUE_FULL,
+        "no memory for a message of %d bytes: %d of %d bytes for requests are in use"
+            .formatted(bytes, memory.leasedBytes(), memory.maxBytes()),
+        RefusalReason.REQUEST_MEMORY,
+        InferenceException.UNKNOWN);
+  }
+
+  /** Has the messages of a call count while they arrive. */
+  void count(TimedRequest arrival, Consumer<InferenceException> whenFull) {
+    arrival.countIn(vertx, memory, whenFull);
   }
 
   /**
@@ -170,7 +171,7 @@ final class InferRoute {
     String header = metadata.get(FrontDoor.TENANT_HEADER);
     String tenant = header == null ? CallParameters.tenant(message.getParametersMap()) : header;
     ServedModel served = catalog.find(message.getModelName(), message.getModelVersion());
-    door.enter(served, tenant, rawBytes(message), deadlineNs);
+    door.enter(served, tenant, message.getSerializedSize(), deadlineNs);
     return tenant;
   }
 

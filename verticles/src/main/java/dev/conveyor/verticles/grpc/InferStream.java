@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.grpc;
 
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.InferenceRequest;
@@ -75,6 +76,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
     response.exceptionHandler(lost -> onGone());
     response.drainHandler(drained -> rest());
     arrival.whenStalled(this::onStalled);
+    route.count(arrival, this::takeNoMore);
     request.invalidMessageHandler(
         invalid -> close(GrpcErrors.of(invalid, route.options().maxMessageBytes())));
     // Tells the client that its stream is open before it has sent anything.
@@ -99,6 +101,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
     if (!done && !ended) {
       endFailure = why;
       ended = true;
+      arrival.close();
       rest();
     }
   }
@@ -107,6 +110,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
     if (done || endFailure != null) {
       return;
     }
+    HeapShare arrived = arrival.takeMemory();
     try {
       ModelInferRequest message = route.decode(received);
       FramePump<StreamItem> frames = pumpFor(message);
@@ -114,6 +118,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
           new StreamItem(
               route,
               message,
+              arrived,
               (settled, good) -> {
                 frames.gate().settle(settled.number(), good);
                 frames.run();
@@ -122,6 +127,9 @@ final class InferStream implements FramePump.Effects<StreamItem> {
       item.number(frames.gate().offer(item));
       frames.run();
     } catch (RuntimeException e) {
+      if (arrived != null) {
+        arrived.close();
+      }
       close(GrpcErrors.of(e));
     }
   }
@@ -228,7 +236,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
 
   private void abandonAll() {
     route.closed(this);
-    arrival.endWatch();
+    arrival.close();
     if (timer != NO_TIMER) {
       route.vertx().cancelTimer(timer);
       timer = NO_TIMER;

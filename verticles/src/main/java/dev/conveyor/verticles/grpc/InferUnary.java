@@ -50,6 +50,7 @@ final class InferUnary implements ReplyTo.Handler {
 
   void start() {
     patience = route.watch().begin(this::onTooSlow);
+    route.count(arrival, this::fail);
     request.messageHandler(this::onMessage);
     request.endHandler(end -> onEnd());
     request.errorHandler(error -> onGone());
@@ -80,13 +81,14 @@ final class InferUnary implements ReplyTo.Handler {
     if (message != null || done) {
       return;
     }
+    share = arrival.takeMemory();
     endPatience();
     try {
       ModelInferRequest decoded = route.decode(received);
       message = decoded;
       long deadlineNs = InferRoute.deadlineNs(request);
       String tenant = route.enter(request.headers(), decoded, deadlineNs);
-      share = route.hold(decoded);
+      share = route.hold(decoded, share);
       outputs = RequestedOutput.of(decoded, route.catalog());
       submit(decoded, deadlineNs, tenant);
     } catch (RuntimeException e) {
@@ -133,7 +135,7 @@ final class InferUnary implements ReplyTo.Handler {
   }
 
   private void endPatience() {
-    arrival.endWatch();
+    arrival.close();
     if (patience != null) {
       route.watch().end(patience);
     }

@@ -44,6 +44,16 @@ final class MessageFraming {
     return ended;
   }
 
+  /** Returns the length of the message that is coming; 0 as long as nothing has told it. */
+  long messageBytes() {
+    return prefixBytes == PREFIX_BYTES ? Integer.toUnsignedLong(length) : 0;
+  }
+
+  /** Returns how many bytes of that message have come. */
+  long receivedBytes() {
+    return messageBytes() == 0 ? 0 : messageBytes() - left;
+  }
+
   /** Returns whether a message has begun and is not complete. */
   boolean isMidMessage() {
     return prefixBytes > 0;

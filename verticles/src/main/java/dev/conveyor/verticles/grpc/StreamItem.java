@@ -43,14 +43,20 @@ final class StreamItem implements ReplyTo.Handler {
   private boolean abandoned;
   private long number;
 
-  StreamItem(InferRoute route, ModelInferRequest message, Settled settled) {
+  /**
+   * Takes a message.
+   *
+   * @param arrived what it counted for while it came; taken over
+   */
+  StreamItem(
+      InferRoute route, ModelInferRequest message, @Nullable HeapShare arrived, Settled settled) {
     this.route = route;
     this.message = message;
     this.settled = settled;
     this.stats = route.stats(message);
     count(FrameEvent.RECEIVED);
     try {
-      share = route.hold(message);
+      share = route.hold(message, arrived);
     } catch (InferenceException noMemory) {
       failure = noMemory;
     }

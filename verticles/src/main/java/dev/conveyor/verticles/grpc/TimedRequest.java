@@ -1,13 +1,18 @@
 package dev.conveyor.verticles.grpc;
 
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.HeapShare;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.BodyWatch;
 import io.vertx.core.Handler;
+import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.http.StreamResetException;
 import io.vertx.core.internal.http.HttpServerRequestInternal;
 import io.vertx.core.internal.http.HttpServerRequestWrapper;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +32,7 @@ final class TimedRequest extends HttpServerRequestWrapper {
   private BodyWatch.@Nullable Entry patience;
   private @Nullable Runnable whenStalled;
   private @Nullable Handler<Throwable> whenLost;
+  private @Nullable MessageMemory memory;
   private boolean reading = true;
   private boolean over;
 
@@ -38,6 +44,40 @@ final class TimedRequest extends HttpServerRequestWrapper {
   /** Sets who ends the call whose message stalls; without anybody its stream is reset. */
   void whenStalled(Runnable action) {
     whenStalled = action;
+  }
+
+  /**
+   * Has its messages count as memory of requests while they arrive, and wait while that is short.
+   *
+   * @param whenFull told if a message cannot be held; the call ends then
+   */
+  void countIn(Vertx vertx, BufferPool pool, Consumer<InferenceException> whenFull) {
+    memory = new MessageMemory(vertx, pool, whenFull, this::readOn);
+  }
+
+  /** Returns what a message counts for that has just been taken; null if that is nothing yet. */
+  @Nullable HeapShare takeMemory() {
+    return memory == null ? null : memory.take();
+  }
+
+  /** The call takes no more messages: what still comes of them is dropped. */
+  void close() {
+    endWatch();
+    if (memory != null) {
+      boolean waited = memory.isWaiting();
+      memory.close();
+      if (waited && !delegate.isEnded()) {
+        // What nobody reads would keep the other calls of the connection waiting.
+        delegate.resume();
+      }
+    }
+  }
+
+  private void readOn() {
+    if ((reading || over) && !delegate.isEnded()) {
+      await(framing.isMidMessage() && !over);
+      delegate.resume();
+    }
   }
 
   /** The call is over, or takes no more messages. */
@@ -87,6 +127,9 @@ final class TimedRequest extends HttpServerRequestWrapper {
   @Override
   public HttpServerRequest fetch(long amount) {
     reading = true;
+    if (memory != null && memory.isWaiting()) {
+      return this;
+    }
     await(framing.isMidMessage() && !over);
     delegate.fetch(amount);
     return this;
@@ -95,9 +138,21 @@ final class TimedRequest extends HttpServerRequestWrapper {
   private void take(Buffer bytes, Handler<Buffer> handler) {
     if (framing.accept(bytes)) {
       await(false); // for that message; the next may have begun behind it
+      if (memory != null) {
+        memory.completed();
+      }
     }
-    handler.handle(bytes);
-    await(framing.isMidMessage() && reading && !over);
+    if (memory != null && !over) {
+      memory.progress(framing);
+    }
+    boolean waiting = memory != null && memory.isWaiting();
+    if (waiting) {
+      delegate.pause();
+    }
+    if (memory == null || !over) {
+      handler.handle(bytes);
+    }
+    await(framing.isMidMessage() && reading && !waiting && !over);
   }
 
   private void await(boolean wanted) {

@@ -36,6 +36,14 @@ final class GpuFamilies {
     out.counter(
         "nv_energy_consumption", "GPU energy consumption in joules since the driver was loaded");
     doubles(gpus, GpuFigures::energyJoules, out);
+    out.gauge(
+        "nv_pinned_memory_pool_total_bytes",
+        "Pinned memory pool total memory size, in bytes: what all requests may hold");
+    out.sample("", system.requests().totalBytes());
+    out.gauge(
+        "nv_pinned_memory_pool_used_bytes",
+        "Pinned memory pool used memory size, in bytes: what requests hold");
+    out.sample("", system.requests().usedBytes());
     out.gauge("conveyor_gpu_temperature_celsius", "GPU temperature");
     longs(gpus, GpuFigures::temperatureCelsius, out);
     out.gauge("conveyor_gpu_lost", "1 if the GPU is lost to this process until it is started anew");

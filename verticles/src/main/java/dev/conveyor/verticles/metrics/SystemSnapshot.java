@@ -7,10 +7,28 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** What the scheduler and the memory ledgers hold at one moment. Immutable. */
-public record SystemSnapshot(List<Model> models, List<Instance> instances, List<Device> devices) {
+/**
+ * What the scheduler and the memory ledgers hold at one moment. Immutable.
+ *
+ * @param requests memory of all requests under way
+ */
+public record SystemSnapshot(
+    List<Model> models, List<Instance> instances, List<Device> devices, Requests requests) {
 
   public static final SystemSnapshot EMPTY = new SystemSnapshot(List.of(), List.of(), List.of());
+
+  /**
+   * Memory of requests, which is pinned where there is a GPU.
+   *
+   * @param usedBytes of it that requests hold
+   * @param totalBytes most that they may hold
+   */
+  public record Requests(long usedBytes, long totalBytes) {}
+
+  /** A system whose requests hold nothing. */
+  public SystemSnapshot(List<Model> models, List<Instance> instances, List<Device> devices) {
+    this(models, instances, devices, new Requests(0, 0));
+  }
 
   public SystemSnapshot {
     models = List.copyOf(models);

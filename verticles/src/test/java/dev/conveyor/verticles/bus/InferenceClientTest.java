@@ -2,6 +2,7 @@ package dev.conveyor.verticles.bus;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.BytesTensors;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ErrorCode;
@@ -39,6 +40,8 @@ final class InferenceClientTest {
 
   private static final String ADDRESS = BusAddresses.infer(BusAddresses.DEFAULT_PREFIX);
 
+  private static final int REQUEST_MEMORY_BYTES = 4 << 20;
+
   @TempDir private static Path dir;
   private static TestServer server;
   private static InferenceClient client;
@@ -51,8 +54,16 @@ final class InferenceClientTest {
             .identity("strings", DataType.BYTES, "batch", 2)
             .identity("half", DataType.FP16, "batch", 2)
             .identity("gated", 4)
+            .identity("wide", DataType.FP32, "batch", "width")
+            .config(
+                "wide",
+                "{\"max_batch_size\": 4, \"parameters\":"
+                    + " {\"test_gate\": {\"string_value\": \"wide\"}}}")
             .config("gated", "{\"parameters\": {\"test_gate\": {\"string_value\": \"bus\"}}}");
-    JsonObject limits = new JsonObject().put("max_message_bytes", 1 << 20);
+    JsonObject limits =
+        new JsonObject()
+            .put("max_message_bytes", 1 << 20)
+            .put("request_memory_bytes", REQUEST_MEMORY_BYTES);
     server = TestServer.start(models, new JsonObject().put("limits", limits));
     client = InferenceClient.create(server.vertx());
   }
@@ -156,6 +167,25 @@ final class InferenceClientTest {
       server.awaitQueued("gated", 0);
     }
     assertThat(TestServer.await(running).outputs()).hasSize(1);
+  }
+
+  @Test
+  void shouldCountMessagesUntilTheyAreAnswered() throws Exception {
+    Tensor wide = Requests.tensor("INPUT0", new float[50_000]);
+    Future<InferenceResponse> running;
+    try (Gate gate = Gate.shut("wide")) {
+      running = client.infer("wide", List.of(wide));
+      gate.awaitArrival();
+      assertThat(server.server().requestMemory().leasedBytes()).isGreaterThanOrEqualTo(200_000);
+      try (HeapShare most = server.server().requestMemory().heapShare()) {
+        assertThat(most.growTo(REQUEST_MEMORY_BYTES - 300_000)).isTrue();
+        InferenceException refused = failure(client.infer("wide", List.of(wide)));
+        assertThat(refused.code()).isEqualTo(ErrorCode.QUEUE_FULL);
+        assertThat(refused.getMessage()).contains("no memory for a message of");
+      }
+    }
+    assertThat(TestServer.await(running).outputs()).hasSize(1);
+    server.awaitScheduler(now -> server.server().requestMemory().leasedBytes() == 0);
   }
 
   @Test

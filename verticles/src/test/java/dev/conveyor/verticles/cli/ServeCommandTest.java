@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.config.ServerConfigReader;
+import dev.conveyor.verticles.server.TestModels;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,6 +48,47 @@ class ServeCommandTest {
         .last()
         .asString()
         .endsWith("4 models, 4 findings");
+  }
+
+  @Test
+  void shouldLookIntoModelsAsTheirBackendsDo(@TempDir Path home) throws IOException {
+    TestModels models = new TestModels(home.resolve("conf/models"));
+    models
+        .file("plan", "1/model.plan", "an engine")
+        .config(
+            "plan",
+            """
+            {"platform": "tensorrt_plan", "max_batch_size": 2,
+             "input": [{"name": "x", "data_type": "TYPE_FP32", "dims": [4]}],
+             "output": [{"name": "y", "data_type": "TYPE_FP32", "dims": [4]}]}""")
+        .identity("on_cuda", 4)
+        .config(
+            "on_cuda", "{\"parameters\": {\"execution_provider\": {\"string_value\": \"cuda\"}}}")
+        .identity("engine", 4)
+        .config(
+            "engine",
+            """
+            {"optimization": {"execution_accelerators": {"gpu_execution_accelerator": [
+                {"name": "tensorrt", "parameters": {"precision_mode": "FP12"}}]}}}""")
+        .identity("provider", 4)
+        .config(
+            "provider",
+            "{\"parameters\": {\"execution_provider\": {\"string_value\": \"abacus\"}}}")
+        .identity("cuda_option", 4)
+        .config("cuda_option", "{\"parameters\": {\"use_tf32\": {\"string_value\": \"x\"}}}")
+        .identity("misspelt", 4)
+        .config("misspelt", "{\"parameters\": {\"use_tf23\": {\"string_value\": \"1\"}}}");
+
+    Line line = Line.execute(new ServeCommand(), "--validate", "--home", home.toString());
+
+    assertThat(line.out().lines().filter(text -> !text.contains(": note: ")))
+        .satisfiesExactlyInAnyOrder(
+            text -> assertThat(text).startsWith("engine: ").contains("config.json", "FP12"),
+            text -> assertThat(text).startsWith("provider: ").contains("config.json", "abacus"),
+            text -> assertThat(text).startsWith("cuda_option: ").contains("use_tf32"),
+            text -> assertThat(text).endsWith("6 models, 3 findings"));
+    assertThat(line.out()).contains("misspelt: note: parameters.use_tf23", "did you mean");
+    assertThat(line.exitCode()).isEqualTo(1);
   }
 
   @Test

@@ -11,6 +11,7 @@ import dev.conveyor.verticles.grpc.GrpcFixture.Answer;
 import dev.conveyor.verticles.proto.InferTensorContents;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferResponse;
+import dev.conveyor.verticles.server.NettyLeaks;
 import io.vertx.core.MultiMap;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
@@ -33,6 +34,7 @@ class GrpcAbuseTest {
 
   private static final String INFER = "/inference.GRPCInferenceService/ModelInfer";
 
+  private final NettyLeaks leaks = NettyLeaks.listen();
   private final GrpcFixture server = new GrpcFixture();
   private final HttpClient http =
       server.vertx.createHttpClient(
@@ -43,8 +45,11 @@ class GrpcAbuseTest {
   @AfterEach
   void shouldStillServe() {
     assertThat(server.infer(raw("UINT8", new byte[] {1}, 1)).status()).isEqualTo(GrpcStatus.OK);
+    assertThat(server.memory.leasedBytes()).isZero();
     server.close();
     assertThat(server.gateway.leasedBytes()).isZero();
+    assertThat(leaks.reports()).as("buffers that Netty saw being dropped").isEmpty();
+    leaks.close();
   }
 
   @Test

@@ -82,12 +82,14 @@ class GrpcAdmissionTest {
 
   @Test
   void shouldCountLargeMessagesAgainstTheMemoryOfRequests() {
-    byte[] large = new byte[100_000];
+    byte[] large = new byte[7_500_000];
     try (HeapShare most = server.memory.heapShare()) {
-      assertThat(most.growTo(server.memory.maxBytes() - large.length + 1)).isTrue();
+      // Below four fifths, where messages begin; but this one does not fit into the rest.
+      assertThat(most.growTo(server.memory.maxBytes() * 78 / 100)).isTrue();
       var refused = server.infer(raw("UINT8", large, large.length));
       assertThat(refused.status()).isEqualTo(GrpcStatus.UNAVAILABLE);
-      assertThat(refused.message()).contains("no memory for a message of 100000 bytes");
+      assertThat(refused.message()).contains("no memory for a message of 75000");
+      assertThat(server.memory.leasedBytes()).isEqualTo(most.sizeBytes());
       assertThat(server.infer(raw("UINT8", new byte[] {1}, 1)).status()).isEqualTo(GrpcStatus.OK);
     }
     assertThat(server.infer(raw("UINT8", large, large.length)).status()).isEqualTo(GrpcStatus.OK);

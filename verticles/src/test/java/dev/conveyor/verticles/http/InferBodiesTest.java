@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.http;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.verticles.server.HttpCalls;
@@ -8,6 +9,12 @@ import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.Future;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.ByteArrayInputStream;
@@ -18,6 +25,8 @@ import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Base64;
+import java.util.Random;
 import java.util.zip.DeflaterOutputStream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
@@ -209,6 +218,87 @@ final class InferBodiesTest {
     try (RawConnection raw = new RawConnection(server.httpPort())) {
       raw.send(request.append("0\r\n\r\n").toString());
       assertThat(raw.statusLine()).isEqualTo("HTTP/1.1 200 OK");
+    }
+  }
+
+  @Test
+  void shouldReadSeventyThousandFramesOfOneByteIntoALease() {
+    io.vertx.core.http.HttpClient http2 =
+        server
+            .vertx()
+            .createHttpClient(
+                new HttpClientOptions()
+                    .setProtocolVersion(HttpVersion.HTTP_2)
+                    .setHttp2ClearTextUpgrade(false));
+    String head = Requests.binary(WIDTH, "INPUT0").encode();
+    byte[] json = (head + " ".repeat(70_000 - 4 * WIDTH - head.length())).getBytes(ISO_8859_1);
+    byte[] data = Requests.counting(3, WIDTH);
+    byte[] body = HttpCalls.concat(json, data);
+    HttpClientRequest request =
+        TestServer.await(
+            http2.request(
+                HttpMethod.POST, server.httpPort(), "127.0.0.1", "/v2/models/wide/infer"));
+    request
+        .putHeader(HEAD_LENGTH, Integer.toString(json.length))
+        .putHeader("content-length", Integer.toString(body.length));
+    Future<Buffer> answer =
+        request
+            .response()
+            .compose(
+                response -> {
+                  assertThat(response.statusCode()).isEqualTo(200);
+                  return response.body();
+                });
+    for (byte each : body) {
+      request.write(Buffer.buffer(new byte[] {each}));
+    }
+    request.end();
+    byte[] all = TestServer.await(answer).getBytes();
+    assertThat(Arrays.copyOfRange(all, all.length - data.length, all.length)).isEqualTo(data);
+    TestServer.await(http2.close());
+  }
+
+  @Test
+  void shouldReadSeventyThousandChunksOfACompressedBody() throws IOException {
+    byte[] noise = new byte[70_000];
+    new Random(5).nextBytes(noise);
+    String id = Base64.getEncoder().encodeToString(noise);
+    byte[] body =
+        compress("gzip", Requests.row(1, 2, 3, 4, 5).put("id", id).encode().getBytes(ISO_8859_1));
+    assertThat(body.length).isGreaterThan(70_000);
+
+    String answer = inChunksOfOneByte(body, "content-encoding: gzip\r\n");
+
+    assertThat(answer).startsWith("HTTP/1.1 200 OK");
+  }
+
+  @Test
+  void shouldRefuseSeventyThousandChunksThatAreFewerThanTheirHead() throws IOException {
+    String answer = inChunksOfOneByte(new byte[70_000], HEAD_LENGTH + ": 100000\r\n");
+
+    assertThat(answer).startsWith("HTTP/1.1 400");
+  }
+
+  @Test
+  void shouldRefuseSeventyThousandChunksThatAreNotCompressedAsTheySay() throws IOException {
+    String answer = inChunksOfOneByte(new byte[70_000], "content-encoding: gzip\r\n");
+
+    assertThat(answer).startsWith("HTTP/1.1 400");
+  }
+
+  private static String inChunksOfOneByte(byte[] body, String headers) throws IOException {
+    ByteArrayOutputStream request = new ByteArrayOutputStream();
+    request.writeBytes(
+        ("POST /v2/models/classes/infer HTTP/1.1\r\nhost: x\r\n"
+                + headers
+                + "transfer-encoding: chunked\r\n\r\n")
+            .getBytes(ISO_8859_1));
+    for (byte each : body) {
+      request.writeBytes(new byte[] {'1', '\r', '\n', each, '\r', '\n'});
+    }
+    request.writeBytes("0\r\n\r\n".getBytes(ISO_8859_1));
+    try (RawConnection raw = new RawConnection(server.httpPort())) {
+      return raw.offer(request.toString(ISO_8859_1)).statusLine();
     }
   }
 

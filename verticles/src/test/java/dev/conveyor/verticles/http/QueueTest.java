@@ -13,6 +13,12 @@ import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -124,6 +130,48 @@ final class QueueTest {
       server.awaitScheduler(now -> server.server().requestMemory().leasedBytes() == oneRequest);
     }
     assertThat(running.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
+  }
+
+  @Test
+  void shouldForgetAQueuedRequestWhoseHttp2StreamIsReset() throws Exception {
+    HttpClient http2 =
+        server
+            .vertx()
+            .createHttpClient(
+                new HttpClientOptions()
+                    .setProtocolVersion(HttpVersion.HTTP_2)
+                    .setHttp2ClearTextUpgrade(false));
+    CompletableFuture<Answer> running;
+    try (Gate gate = Gate.shut("wide")) {
+      byte[] data = Requests.counting(1, WIDTH);
+      running = http.inferAsync("wide", Requests.binary(WIDTH, "INPUT0"), data);
+      gate.awaitArrival();
+      long oneRequest = server.server().requestMemory().leasedBytes();
+      byte[] json = Requests.binary(WIDTH, "INPUT0").toBuffer().getBytes();
+      HttpClientRequest given =
+          TestServer.await(
+              http2.request(
+                  HttpMethod.POST, server.httpPort(), "127.0.0.1", "/v2/models/wide/infer"));
+      given.putHeader("Inference-Header-Content-Length", Integer.toString(json.length));
+      given.end(Buffer.buffer(HttpCalls.concat(json, data)));
+      server.awaitQueued("wide", 1);
+
+      given.reset();
+
+      server.awaitQueued("wide", 0);
+      server.awaitScheduler(now -> server.server().requestMemory().leasedBytes() == oneRequest);
+      // Only the stream is gone, not the connection.
+      assertThat(
+              TestServer.await(
+                      http2
+                          .request(
+                              HttpMethod.GET, server.httpPort(), "127.0.0.1", "/v2/health/live")
+                          .compose(HttpClientRequest::send))
+                  .statusCode())
+          .isEqualTo(200);
+    }
+    assertThat(running.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
+    TestServer.await(http2.close());
   }
 
   @Test

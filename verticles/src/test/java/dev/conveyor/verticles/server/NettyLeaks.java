@@ -10,7 +10,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.slf4j.LoggerFactory;
 
 /** Hears what Netty's leak detector says. Thread-safe. */
-final class NettyLeaks extends AppenderBase<ILoggingEvent> implements AutoCloseable {
+public final class NettyLeaks extends AppenderBase<ILoggingEvent> implements AutoCloseable {
 
   private static final int LOOKS = 3;
   private static final int BUFFERS_PER_LOOK = 64;
@@ -20,7 +20,8 @@ final class NettyLeaks extends AppenderBase<ILoggingEvent> implements AutoClosea
 
   private NettyLeaks() {}
 
-  static NettyLeaks listen() {
+  /** Begins to listen. */
+  public static NettyLeaks listen() {
     NettyLeaks leaks = new NettyLeaks();
     leaks.setContext(leaks.logger.getLoggerContext());
     leaks.start();
@@ -34,7 +35,7 @@ final class NettyLeaks extends AppenderBase<ILoggingEvent> implements AutoClosea
   }
 
   /** Returns what was reported so far, having made the detector look. */
-  List<String> reports() {
+  public List<String> reports() {
     for (int i = 0; i < LOOKS && reports.isEmpty(); i++) {
       System.gc();
       // The detector reports when it is asked to follow a new buffer.
