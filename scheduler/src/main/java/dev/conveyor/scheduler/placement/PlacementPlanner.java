@@ -36,7 +36,8 @@ public final class PlacementPlanner {
    * When to take a step.
    *
    * @param headroom how many times of what comes is to be carried
-   * @param gain least part of the short model's need that a step must add
+   * @param gain least part of the short model's need, or of one device if that is less, that a step
+   *     must add
    * @param price how many times what comes for a model while it loads must have been lost
    */
   public record Settings(double headroom, double gain, double price) {

@@ -106,11 +106,16 @@ final class StepSearch {
 
   /** What has to leave counts, too: the more it is, the surer it must be that it pays. */
   private boolean isWorth(PlacementStep step, int wanting) {
-    double moved = squishy.fits().need(wanting);
+    double least = worthwhile(wanting);
     for (int gone : step.leaving()) {
-      moved += squishy.fits().need(gone);
+      least += worthwhile(gone);
     }
-    return step.gain() >= settings.gain() * moved;
+    return step.gain() >= least;
+  }
+
+  /** Returns what is worth a load for a model; of one that takes many devices, no step is more. */
+  private double worthwhile(int model) {
+    return settings.gain() * Math.min(1, squishy.fits().need(model));
   }
 
   /** Returns the device time of what comes for a model while it loads, times nanoseconds. */
@@ -124,7 +129,7 @@ final class StepSearch {
 
   private List<Integer> shortest() {
     return IntStream.range(0, models.size())
-        .filter(m -> missing(m) > settings.gain() * squishy.fits().need(m))
+        .filter(m -> missing(m) > worthwhile(m))
         .boxed()
         .sorted(Comparator.<Integer>comparingDouble(this::missing).reversed())
         .limit(MOST_SHORT)

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.scheduler.placement.PlacementPlanner.Plan;
 import dev.conveyor.scheduler.placement.PlacementPlanner.Settings;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 final class PlacementPlannerTest {
@@ -178,5 +179,16 @@ final class PlacementPlannerTest {
 
     assertThat(step.model()).isEqualTo(1);
     assertThat(step.device()).isEqualTo(1);
+  }
+
+  /** One device of 21 is less than a tenth of what comes for it. */
+  @Test
+  void shouldGiveAModelThatTakesManyDevicesOneMore() {
+    Layout layout = Layout.of(List.of(IntStream.range(0, 20).boxed().toList()));
+    ModelNeed large = model("large", 21 * 800);
+
+    assertThat(plan(devices(21, 100), AT_ONCE, layout, large).step().orElseThrow().device())
+        .isEqualTo(20);
+    assertThat(plan(devices(21, 100), AT_ONCE, layout, model("m", 20.05 * 800)).step()).isEmpty();
   }
 }
