@@ -28,11 +28,19 @@ abstract class ArrivalTimes {
     if (arrivals instanceof Scenario.Arrivals.Curve curve) {
       return new Curve(meanGapNs, curve, seed);
     }
+    if (arrivals instanceof Scenario.Arrivals.Trace trace) {
+      return new Trace(meanGapNs, trace, seed);
+    }
     return new Poisson(meanGapNs, seed);
   }
 
   /** Returns the next time; never before the one returned last. */
   abstract long nextNs();
+
+  /** Returns the model that the request of {@link #nextNs} is for; -1 if that is left to chance. */
+  int model() {
+    return -1;
+  }
 
   private static final class Poisson extends ArrivalTimes {
     private final double meanGapNs;
@@ -143,6 +151,37 @@ abstract class ArrivalTimes {
       }
       double part = (place - at[next - 1]) / (at[next] - at[next - 1]);
       return level[next - 1] + part * (level[next] - level[next - 1]);
+    }
+  }
+
+  private static final class Trace extends ArrivalTimes {
+    private final Scenario.Arrivals.Trace trace;
+    private final double scale;
+    private double startNs;
+    private int next;
+    private int model;
+
+    Trace(double meanGapNs, Scenario.Arrivals.Trace trace, long seed) {
+      super(seed);
+      this.trace = trace;
+      this.scale = meanGapNs * trace.requests().size() / trace.lengthNs();
+    }
+
+    @Override
+    long nextNs() {
+      if (next == trace.requests().size()) {
+        next = 0;
+        startNs += trace.lengthNs();
+      }
+      Scenario.Arrivals.Trace.Arrival arrival = trace.requests().get(next++);
+      model = arrival.model();
+      atNs = (startNs + arrival.atNs()) * scale;
+      return (long) atNs;
+    }
+
+    @Override
+    int model() {
+      return model;
     }
   }
 }

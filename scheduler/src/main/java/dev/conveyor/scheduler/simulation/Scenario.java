@@ -168,6 +168,28 @@ public record Scenario(
       /** The relative rate at a time; linear between two of them. */
       public record Point(double atNs, double level) {}
     }
+
+    /**
+     * What came once, again: from its start when it has ended, and faster or slower than it was, so
+     * that the mean rate is that of the run.
+     *
+     * @param requests in the order in which they came
+     * @param lengthNs time from the start of one turn to the start of the next
+     */
+    record Trace(List<Arrival> requests, double lengthNs) implements Arrivals {
+
+      public Trace {
+        requests = List.copyOf(requests);
+      }
+
+      /**
+       * One request.
+       *
+       * @param atNs since the start, not before the one ahead of it
+       * @param model index of the model it is for
+       */
+      public record Arrival(double atNs, int model) {}
+    }
   }
 
   /** Something that happens to a device. */

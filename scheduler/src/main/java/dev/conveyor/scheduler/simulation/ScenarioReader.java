@@ -35,7 +35,8 @@ public final class ScenarioReader {
    */
   public static Scenario read(Path file) {
     try {
-      return read(file.toString(), Files.readString(file));
+      Path parent = file.toAbsolutePath().getParent();
+      return read(file.toString(), Files.readString(file), parent == null ? Path.of("") : parent);
     } catch (NoSuchFileException e) {
       throw new ConfigException("", "no such file").in(file.toString(), 0);
     } catch (IOException e) {
@@ -45,20 +46,25 @@ public final class ScenarioReader {
 
   /** Reads the text of {@code file}, which is for messages only. */
   public static Scenario read(String file, String json) {
+    return read(file, json, Path.of(""));
+  }
+
+  /** Reads a text whose traces lie in a directory. */
+  private static Scenario read(String file, String json, Path directory) {
     try {
       JsonBlock block = JsonBlock.of("", JSON.readTree(json));
-      Scenario scenario = scenario(block);
+      Scenario scenario = scenario(block, directory);
       block.requireNothingElse();
       return scenario;
     } catch (JsonProcessingException e) {
       int line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
       throw new ConfigException("", "not JSON: " + e.getOriginalMessage()).in(file, line);
     } catch (ConfigException e) {
-      throw e.in(file, 0);
+      throw e.file().isEmpty() ? e.in(file, 0) : e;
     }
   }
 
-  private static Scenario scenario(JsonBlock block) {
+  private static Scenario scenario(JsonBlock block, Path directory) {
     List<Scenario.Device> devices = devices(block);
     List<Scenario.Model> models = models(block, devices.size());
     List<Scenario.Fault> faults = new ArrayList<>();
@@ -81,7 +87,7 @@ public final class ScenarioReader {
         block.number("rate_per_second", 1e-6, 1e12, 0),
         devices,
         models,
-        arrivals(block),
+        arrivals(block, models, directory),
         faults,
         changes);
   }
@@ -166,13 +172,15 @@ public final class ScenarioReader {
     return CostCurve.through(sizes, costs, maxBatchSize);
   }
 
-  private static Scenario.Arrivals arrivals(JsonBlock block) {
+  private static Scenario.Arrivals arrivals(
+      JsonBlock block, List<Scenario.Model> models, Path directory) {
     if (!block.has("arrivals")) {
       return new Scenario.Arrivals.Poisson();
     }
     JsonBlock arrivals = block.block("arrivals");
     String process =
-        arrivals.oneOf("process", List.of("poisson", "hyperexponential", "on_off", "curve"), null);
+        arrivals.oneOf(
+            "process", List.of("poisson", "hyperexponential", "on_off", "curve", "trace"), null);
     Scenario.Arrivals read =
         switch (process) {
           case "hyperexponential" ->
@@ -183,6 +191,7 @@ public final class ScenarioReader {
                   seconds(arrivals, "off_seconds", 1e-6, Double.NaN),
                   arrivals.number("off_fraction", 0, 1, 0.1));
           case "curve" -> curve(arrivals);
+          case "trace" -> TraceReader.read(directory.resolve(arrivals.text("file", null)), models);
           default -> new Scenario.Arrivals.Poisson();
         };
     arrivals.requireNothingElse();

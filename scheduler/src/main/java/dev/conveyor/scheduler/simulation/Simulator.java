@@ -36,6 +36,7 @@ public final class Simulator {
   private final MachineView machine = new MachineView();
   private long nowNs;
   private long arrivalNs;
+  private int arrivalModel;
   private long outstanding;
 
   public Simulator(
@@ -87,11 +88,15 @@ public final class Simulator {
 
   private void takeArrival() {
     long nextNs = popularity.timeNs(times.nextNs());
+    arrivalModel = times.model();
     arrivalNs = nextNs < scenario.durationNs() ? nextNs : Policy.NEVER;
   }
 
   private void arrive() {
-    int index = models.length == 1 ? 0 : popularity.draw(nowNs, picks);
+    int index = arrivalModel;
+    if (index < 0) {
+      index = models.length == 1 ? 0 : popularity.draw(nowNs, picks);
+    }
     Scenario.Model model = models[index];
     InferenceRequest request =
         InferenceRequest.of(model.name(), ConveyorNames.VERSION, List.of(), NOBODY)
