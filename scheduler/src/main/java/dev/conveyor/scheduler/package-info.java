@@ -10,6 +10,7 @@
  *       SchedulerCommand} what there is to schedule; reached at {@link Addresses}.
  *   <li>What it holds and has done: {@link SchedulerSnapshot}, and why: {@code decisions}.
  *   <li>The rules it is made of: {@code batching}, {@code profile}, {@code fairness}.
+ *   <li>Which devices hold which models, for several devices: {@code placement}, apart from it.
  * </ul>
  *
  * <p>Never looks into a tensor and knows no device library.
