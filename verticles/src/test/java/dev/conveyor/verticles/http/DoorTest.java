@@ -265,6 +265,25 @@ final class DoorTest {
   }
 
   @Test
+  void shouldKeepWhatOneModelHoldsFromStoppingTheLargeBodiesOfOthers() throws Exception {
+    var stuck = server.server().requestMemory().shareOf("gated");
+    CompletableFuture<Answer> waiting;
+    try (var most = stuck.heapShare()) {
+      assertThat(most.growTo(REQUEST_MEMORY * 6L / 10)).isTrue();
+      waiting =
+          http.inferAsync("gated", Requests.binary(WIDTH, "INPUT0"), Requests.counting(1, WIDTH));
+      await(() -> stuck.waiters() == 1);
+      Answer other =
+          http.infer("wide", Requests.binary(WIDTH, "INPUT0"), Requests.counting(2, WIDTH));
+      assertThat(other.status()).as(other::text).isEqualTo(200);
+      assertThat(stuck.heldBytes()).isEqualTo(most.sizeBytes());
+    }
+    assertThat(waiting.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
+    await(() -> stuck.heldBytes() == 0);
+    assertThat(stuck.waiters()).isZero();
+  }
+
+  @Test
   void shouldReadOnAfterABodyThatWaitedForMemoryAndWasRefused() throws Exception {
     var memory = server.server().requestMemory();
     try (RawConnection client = new RawConnection(server.httpPort())) {
