@@ -50,6 +50,12 @@ public final class EventPublisher implements SupervisorEvents {
   }
 
   @Override
+  public void onReloadFailed(String model, String reason) {
+    publish("model_load_failed", model, new JsonObject().put("reason", reason));
+    next.onReloadFailed(model, reason);
+  }
+
+  @Override
   public void onUnloaded(String model) {
     publish("model_unavailable", model, new JsonObject().put("reason", "unloaded"));
     next.onUnloaded(model);

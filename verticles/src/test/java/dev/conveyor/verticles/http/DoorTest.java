@@ -335,6 +335,23 @@ final class DoorTest {
   }
 
   @Test
+  void shouldLoseItsPatienceWithAHeadThatComesByteByByte() throws Exception {
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      client.send(LIVE);
+      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
+      client.answer();
+      client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
+      long untilNs = System.nanoTime() + 15 * SECOND_NS;
+      while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
+        client.offer("x");
+        Thread.onSpinWait();
+      }
+      assertThat(closed).as("within 700 ms, however many bytes come").isDone();
+    }
+  }
+
+  @Test
   void shouldLoseItsPatienceWithWhoWaitsForMemory() throws IOException {
     var memory = server.server().requestMemory();
     try (var most = memory.heapShare();
