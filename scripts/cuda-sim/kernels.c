@@ -19,6 +19,7 @@ enum { FENCE_BYTES = 4096, FENCE = 0xA5, NAME_BYTES = 96, NOT_FOUND = 500, INVAL
 struct module {
   int device, live;
   void *library;
+  int file; /* open as long as the library: its number is in the name that dlopen() knows it by */
 };
 
 struct function {
@@ -64,12 +65,12 @@ static int load_module(void **module, const void *image) {
   char path[NAME_BYTES];
   snprintf(path, sizeof path, "/proc/self/fd/%d", file);
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  close(file);
   if (!library) {
+    close(file);
     return leave(INVALID_IMAGE);
   }
   struct module *m = calloc(1, sizeof *m);
-  *m = (struct module){current_device, 1, library};
+  *m = (struct module){current_device, 1, library, file};
   *module = add_handle(HANDLE_MODULE, m);
   return leave(SUCCESS);
 }
@@ -83,6 +84,7 @@ static int unload_module(void *module) {
   int error = wait_for_device(m->device);
   m->live = 0;
   dlclose(m->library);
+  close(m->file);
   return leave(error);
 }
 
