@@ -47,6 +47,22 @@ public interface LateBytes extends AutoCloseable {
     return null;
   }
 
+  /** Returns the name of the device they lie on; empty if they lie on none. */
+  default String device() {
+    return "";
+  }
+
+  /**
+   * Cuts crops out of them, on the device they lie on, where the crops stay. Returns when that is
+   * enqueued; these bytes may be closed then.
+   *
+   * @return the crops, for another owner; null if they are for the host to cut
+   * @throws InferenceException if the device is lost
+   */
+  default @Nullable LateBytes tryCrop(Crops crops) {
+    return null;
+  }
+
   @Override
   void close();
 }

@@ -119,7 +119,12 @@ public final class ConveyorServer {
             vertx, machine.cores(), cores, requestMemory, config.limits().maxImagePixels());
     this.steps =
         new StepStage(
-            vertx, machine.cores(), cores, requestMemory, config.limits().maxImagePixels());
+            vertx,
+            machine.cores(),
+            cores,
+            requestMemory,
+            config.limits().maxImagePixels(),
+            gpus::cutCropsOn);
     this.journal =
         new IsolationJournal(
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));

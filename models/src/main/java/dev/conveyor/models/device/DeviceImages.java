@@ -14,17 +14,10 @@ import dev.conveyor.models.config.Preprocessing.Layout;
 import dev.conveyor.models.image.LateImages;
 import dev.conveyor.models.image.Letterbox;
 import dev.conveyor.models.image.Placement;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,9 +47,6 @@ public final class DeviceImages implements AutoCloseable {
   private static final int PITCH = 64;
   private static final int NUMBERS = 72;
 
-  /** Compiled once per compute capability. */
-  private static final Map<Integer, byte[]> CODE = new ConcurrentHashMap<>();
-
   private final DevicePool pool;
   private final long stream;
   private final JpegDecoder decoder;
@@ -75,7 +65,7 @@ public final class DeviceImages implements AutoCloseable {
   public DeviceImages(Cuda cuda, int device, DevicePool pool, long stream) {
     this.pool = pool;
     this.stream = stream;
-    this.kernel = new KernelModule(code(cuda, device), KERNEL, ARGUMENT_BYTES);
+    this.kernel = new KernelModule(Kernels.code(SOURCE, cuda, device), KERNEL, ARGUMENT_BYTES);
     try {
       this.decoder = new JpegDecoder(cuda, pool, stream);
     } catch (RuntimeException | Error e) {
@@ -95,27 +85,10 @@ public final class DeviceImages implements AutoCloseable {
       return missing;
     }
     try {
-      byte[] unused = code(cuda, device);
+      byte[] unused = Kernels.code(SOURCE, cuda, device);
       return "";
     } catch (CudaException e) {
       return "the kernel for images cannot be compiled: " + e.getMessage();
-    }
-  }
-
-  private static byte[] code(Cuda cuda, int device) {
-    return CODE.computeIfAbsent(cuda.computeCapability(device), DeviceImages::compile);
-  }
-
-  private static byte[] compile(int computeCapability) {
-    return KernelCompiler.compile(SOURCE, source(), computeCapability);
-  }
-
-  private static String source() {
-    try (InputStream in =
-        Objects.requireNonNull(DeviceImages.class.getResourceAsStream(SOURCE), SOURCE)) {
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(SOURCE, e);
     }
   }
 

@@ -95,6 +95,11 @@ public final class GpuPlace implements AutoCloseable {
     return residents;
   }
 
+  /** Returns whether {@link dev.conveyor.models.LateBytes#tryCrop} may be done here. */
+  public boolean cutsCrops() {
+    return lost.get() == null && residents.cutsCrops();
+  }
+
   BlockAllocator staging(String owner) {
     return new PinnedAllocator(cuda, hostBudget, owner);
   }

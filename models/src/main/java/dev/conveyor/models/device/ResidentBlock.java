@@ -1,6 +1,7 @@
 package dev.conveyor.models.device;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Memory of a {@link ResidentPool} with the outputs of one batch that stay on the device, and the
@@ -18,6 +19,15 @@ final class ResidentBlock {
 
   /** Guarded by the pool. */
   boolean isFreed;
+
+  /** Whether {@link #written} is gone too. Guarded by the pool. */
+  boolean isReclaimed;
+
+  /** What was cut out of it last, perhaps not yet: crops are cut in order. Guarded by the pool. */
+  @Nullable ResidentBlock lastCrop;
+
+  /** Whether it was cut out of another one. Guarded by the pool. */
+  boolean isCrop;
 
   private final ResidentPool pool;
   private final AtomicInteger holders = new AtomicInteger(1);

@@ -2,6 +2,7 @@ package dev.conveyor.models.device;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.memory.Lease;
+import dev.conveyor.models.Crops;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.LateBytes;
 import java.nio.ByteBuffer;
@@ -102,6 +103,16 @@ public final class ResidentBytes implements LateBytes {
   @Override
   public boolean isOnDevice() {
     return true;
+  }
+
+  @Override
+  public String device() {
+    return origin.block.pool().device();
+  }
+
+  @Override
+  public @Nullable ResidentBytes tryCrop(Crops crops) {
+    return origin.block.pool().tryCrop(this, crops);
   }
 
   @Override

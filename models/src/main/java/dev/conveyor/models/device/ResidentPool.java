@@ -8,6 +8,7 @@ import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.models.Crops;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import java.util.Queue;
@@ -18,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Device memory of outputs that stay on their device until the next model has read them: from any
- * instance there, for any other, and so of no model. Takes nothing before the first of them.
+ * instance there, for any other, and so of no model. Crops that are cut out of them there are in it
+ * too. Takes nothing before the first of them.
  *
  * <p>Thread-safe. Closing a tensor only puts its block on a list, since that may happen on an event
  * loop: whoever allocates next, or trims, frees it on the device, in the order of a stream and
@@ -45,6 +47,7 @@ public final class ResidentPool implements AutoCloseable {
   private final Queue<ResidentBlock> closed = new ConcurrentLinkedQueue<>();
   private final AtomicInteger lent = new AtomicInteger();
   private final AtomicLong lends = new AtomicLong();
+  private final DeviceCrops cuts;
 
   @GuardedBy("this")
   private @Nullable DevicePool memory;
@@ -69,6 +72,65 @@ public final class ResidentPool implements AutoCloseable {
     this.device = device;
     this.budget = budget;
     this.pinned = pinned;
+    this.cuts = new DeviceCrops(cuda, device);
+  }
+
+  /** Returns the name of the device. */
+  String device() {
+    return budget.device();
+  }
+
+  /** Returns whether crops are cut here; what does not work is found out by the first of them. */
+  boolean cutsCrops() {
+    return !cuts.isRefused();
+  }
+
+  /**
+   * Cuts crops out of bytes of this pool, which stay here too. From any thread, which is on the
+   * device afterwards; the first time takes a second.
+   *
+   * @return null if there is no room for them, or the device does not do it
+   * @throws InferenceException if the device is lost
+   */
+  @Nullable ResidentBytes tryCrop(ResidentBytes from, Crops crops) {
+    long images = crops.boxes().size();
+    if (from.sizeBytes() != images * crops.sourceImageBytes()) {
+      throw new IllegalStateException(
+          "%d bytes are not %d images of %d bytes"
+              .formatted(from.sizeBytes(), images, crops.sourceImageBytes()));
+    }
+    long bytes = images * crops.imageBytes();
+    byte[] code = bytes == 0 || bytes > Integer.MAX_VALUE ? null : cuts.code();
+    if (code == null) {
+      return null;
+    }
+    try {
+      cuda.useDevice(device);
+      return crop(code, from, crops, (int) bytes);
+    } catch (CudaException e) {
+      if (e.isSticky()) {
+        throw new InferenceException(
+            ErrorCode.UNAVAILABLE, "crops cannot be cut on a GPU: " + e.getMessage());
+      }
+      return null;
+    }
+  }
+
+  private synchronized @Nullable ResidentBytes crop(
+      byte[] code, ResidentBytes from, Crops crops, int bytes) {
+    long onStream = cuts.stream(code);
+    ResidentBlock block = onStream == 0 ? null : tryAllocate(bytes, onStream);
+    if (block == null) {
+      return null;
+    }
+    try {
+      block.isCrop = true;
+      from.block().lastCrop = block;
+      cuts.enqueue(from, crops, block);
+      return ResidentBytes.in(block, 0, bytes);
+    } finally {
+      block.leave();
+    }
   }
 
   /**
@@ -136,6 +198,16 @@ public final class ResidentPool implements AutoCloseable {
     return made;
   }
 
+  /** Returns whether nobody wants crops any more, and what the last are cut out of is written. */
+  @GuardedBy("this")
+  private boolean cropsEnd() {
+    boolean end = lent.get() == 0; // So everything is in the list.
+    for (ResidentBlock block : closed) {
+      end &= block.lastCrop == null || block.isCrop || cuda.isComplete(block.written);
+    }
+    return end;
+  }
+
   /** Frees what was given back and is written. The rest, and what fails, is tried again. */
   @GuardedBy("this")
   private void reclaim(DevicePool pool) {
@@ -158,10 +230,16 @@ public final class ResidentPool implements AutoCloseable {
       if (!cuda.isComplete(block.written)) {
         return false; // A stream that waited for it could wait for ever.
       }
+      ResidentBlock crop = block.lastCrop;
+      if (crop != null && !crop.isReclaimed && !cuda.isComplete(crop.written)) {
+        return false;
+      }
+      block.lastCrop = null;
       pool.free(block.address, stream);
       block.isFreed = true;
     }
     cuda.destroyEvent(block.written);
+    block.isReclaimed = true;
     return true;
   }
 
@@ -226,6 +304,9 @@ public final class ResidentPool implements AutoCloseable {
     }
     try {
       cuda.useDevice(device);
+      if (cropsEnd()) {
+        cuts.await();
+      }
       reclaim(pool);
       cuda.awaitStream(stream);
       pool.trim();
@@ -256,6 +337,7 @@ public final class ResidentPool implements AutoCloseable {
     memory = null;
     pool.close();
     try {
+      cuts.close();
       cuda.destroyStream(stream);
     } catch (CudaException e) {
       if (!e.isSticky()) {

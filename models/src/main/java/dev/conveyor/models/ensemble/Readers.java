@@ -5,23 +5,24 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who reads what the steps of an ensemble give: models only, or somebody who needs it on the host,
- * as the client, a condition, a join and a step without a model do. Immutable, thread-safe.
+ * Who reads what the steps of an ensemble give: models and steps that work where their input lies,
+ * or somebody who needs it on the host, as the client, a condition, a join and most steps without a
+ * model do. Immutable, thread-safe.
  */
 public final class Readers {
 
-  /** By step; null for those without a model. */
+  /** By step; null for those that give everything on the host. */
   private final List<@Nullable ByOutput> steps = new ArrayList<>();
 
   /**
-   * Of one step that is a model.
+   * Of one step that is a model, or works where its input lies.
    *
    * @param outputs those that the ensemble has a name for
    * @param models by output: the steps that read it; null if others do too
    */
   private record ByOutput(List<String> outputs, List<@Nullable List<PlannedStep>> models) {}
 
-  /** Says whether a model is where an output is. */
+  /** Says whether a model is where an output is, or a step works there. */
   @FunctionalInterface
   public interface Where {
     boolean isOnlyThere(PlannedStep reader);
@@ -44,7 +45,7 @@ public final class Readers {
     for (Node node : graph.nodes()) {
       if (node instanceof FanOut fanOut) {
         find(fanOut.body());
-      } else if (node instanceof PlannedStep step && step.step().isEmpty()) {
+      } else if (node instanceof PlannedStep step && givesOnDevice(step)) {
         List<String> names = new ArrayList<>();
         List<@Nullable List<PlannedStep>> models = new ArrayList<>();
         for (Binding output : step.outputs()) {
@@ -55,6 +56,19 @@ public final class Readers {
         steps.set(step.index(), new ByOutput(names, models));
       }
     }
+  }
+
+  private static boolean givesOnDevice(PlannedStep step) {
+    for (Binding input : step.inputs()) {
+      if (readsOnDevice(step, input.name())) {
+        return true;
+      }
+    }
+    return step.step().isEmpty();
+  }
+
+  private static boolean readsOnDevice(PlannedStep step, String input) {
+    return step.step().isEmpty() || step.step().get().worksOnDevice(input);
   }
 
   /** Returns whether nobody else reads a slot; adds the steps that do. */
@@ -70,7 +84,7 @@ public final class Readers {
           StepGraph body = fanOut.body();
           only &= onlyModels(body, body.inputs().get(i).slot(), found);
         } else if (node instanceof PlannedStep step) {
-          only &= step.step().isEmpty();
+          only &= readsOnDevice(step, node.inputs().get(i).name());
           found.add(step);
         }
       }
@@ -87,15 +101,16 @@ public final class Readers {
     return false;
   }
 
-  /** Returns whether an output of the step may be read by models only, wherever they are. */
+  /** Returns whether nobody needs an output of the step on the host, wherever its readers are. */
   public boolean anyByModelsOnly(PlannedStep step) {
     ByOutput byOutput = steps.get(step.index());
     return byOutput != null && byOutput.models().stream().anyMatch(found -> found != null);
   }
 
   /**
-   * Returns whether an output is read by models only, and all of them are there. One that the
-   * ensemble has no name for is read by nobody.
+   * Returns whether nobody needs an output on the host, and all of its readers are there; of a step
+   * that works there, those of what it gives, too. One that the ensemble has no name for is read by
+   * nobody.
    */
   public boolean mayStay(PlannedStep step, String output, Where where) {
     ByOutput byOutput = steps.get(step.index());
@@ -108,7 +123,17 @@ public final class Readers {
       return false;
     }
     for (int i = 0; i < models.size(); i++) {
-      if (!where.isOnlyThere(models.get(i))) {
+      PlannedStep reader = models.get(i);
+      if (!where.isOnlyThere(reader) || !(reader.step().isEmpty() || givesThere(reader, where))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean givesThere(PlannedStep step, Where where) {
+    for (Binding output : step.outputs()) {
+      if (!mayStay(step, output.name(), where)) {
         return false;
       }
     }

@@ -46,4 +46,9 @@ record CheckedStep(Step step) implements Step {
   public boolean decodesImages() {
     return step.decodesImages();
   }
+
+  @Override
+  public boolean worksOnDevice(String input) {
+    return step.worksOnDevice(input);
+  }
 }

@@ -1,13 +1,16 @@
 package dev.conveyor.models.steps;
 
+import dev.conveyor.models.Crops;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.LateBytes;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.image.Letterbox;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -47,36 +50,61 @@ final class PixelSteps {
         Tensor image = inputs.get(0);
         Shape from = image.shape();
         Shape shape = Shape.of(from.dim(0), from.dim(1), height, width);
-        Tensor out = resources.tensor("image", image.type(), shape);
-        Letterbox all = new Letterbox(0, 0, width, height);
         int planes = (int) from.dim(1);
         int sourceHeight = (int) from.dim(2);
         int sourceWidth = (int) from.dim(3);
         if (from.dim(0) > 0 && (sourceWidth == 0 || sourceHeight == 0)) {
           throw InferenceException.invalid("the image has no pixels: " + from);
         }
-        for (int n = 0; n < from.dim(0); n++) {
-          float[] corners =
+        // Without planes a shape may name any number of images without a single byte.
+        long images = planes == 0 && !box ? 0 : from.dim(0);
+        List<Crops.Box> boxes = new ArrayList<>();
+        for (int n = 0; n < images; n++) {
+          boxes.add(
               box
                   ? corners(inputs.get(1), n, sourceWidth, sourceHeight)
-                  : new float[] {0, 0, sourceWidth, sourceHeight};
-          for (int plane = n * planes; plane < (n + 1) * planes; plane++) {
-            Resampler.plane(
-                image.type(),
-                image.data(),
-                new Resampler.Plane(plane, sourceWidth, sourceHeight),
-                corners,
-                out.data(),
-                new Resampler.Plane(plane, width, height),
-                all);
+                  : new Crops.Box(0, 0, sourceWidth, sourceHeight));
+        }
+        Crops crops =
+            new Crops(image.type(), planes, sourceWidth, sourceHeight, width, height, boxes);
+        LateBytes late = image.lateBytes();
+        if (late != null && resources.mayStay(late.device(), "image")) {
+          LateBytes there = late.tryCrop(crops);
+          if (there != null) {
+            return List.of(Tensor.late("image", image.type(), shape, there));
           }
         }
-        return List.of(out);
+        return List.of(onHost(image, crops, resources.tensor("image", image.type(), shape)));
+      }
+
+      @Override
+      public boolean worksOnDevice(String input) {
+        return input.equals("image");
       }
     };
   }
 
-  private static float[] corners(Tensor boxes, int image, int width, int height) {
+  private static Tensor onHost(Tensor image, Crops crops, Tensor out) {
+    Letterbox all = new Letterbox(0, 0, crops.width(), crops.height());
+    int planes = crops.planes();
+    for (int n = 0; n < crops.boxes().size(); n++) {
+      Crops.Box box = crops.boxes().get(n);
+      float[] corners = {box.left(), box.top(), box.right(), box.bottom()};
+      for (int plane = n * planes; plane < (n + 1) * planes; plane++) {
+        Resampler.plane(
+            image.type(),
+            image.data(),
+            new Resampler.Plane(plane, crops.sourceWidth(), crops.sourceHeight()),
+            corners,
+            out.data(),
+            new Resampler.Plane(plane, crops.width(), crops.height()),
+            all);
+      }
+    }
+    return out;
+  }
+
+  private static Crops.Box corners(Tensor boxes, int image, int width, int height) {
     if (boxes.shape().dim(0) <= image) {
       throw InferenceException.invalid("no box for image " + image);
     }
@@ -95,7 +123,7 @@ final class PixelSteps {
           "box %d has no area in the image of %d x %d: %s"
               .formatted(image, width, height, Arrays.toString(box)));
     }
-    return box;
+    return new Crops.Box(box[0], box[1], box[2], box[3]);
   }
 
   /** Share of pixels that are set, and the box around them; 0 if there are none. */

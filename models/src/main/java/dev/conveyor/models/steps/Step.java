@@ -41,4 +41,12 @@ public interface Step {
   default boolean decodesImages() {
     return false;
   }
+
+  /**
+   * Returns whether an input is read where it lies, on a device too, and what the step gives may
+   * stay there. It reads everything else on the host.
+   */
+  default boolean worksOnDevice(String input) {
+    return false;
+  }
 }

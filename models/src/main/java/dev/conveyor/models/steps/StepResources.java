@@ -12,6 +12,7 @@ import dev.conveyor.models.Tensor;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiPredicate;
 
 /**
  * What one run of a step may use: memory that counts as that of all requests, and images up to a
@@ -27,6 +28,7 @@ public final class StepResources {
 
   private final BufferPool memory;
   private final long maxImagePixels;
+  private final BiPredicate<String, String> staying;
   private final List<Tensor> made = new ArrayList<>(4);
 
   /**
@@ -36,8 +38,24 @@ public final class StepResources {
    * @param maxImagePixels images of more are not decoded
    */
   public StepResources(BufferPool memory, long maxImagePixels) {
+    this(memory, maxImagePixels, (device, output) -> false);
+  }
+
+  /**
+   * Prepares a run.
+   *
+   * @param staying says whether an output, second, is read on a device, first, only
+   */
+  public StepResources(
+      BufferPool memory, long maxImagePixels, BiPredicate<String, String> staying) {
     this.memory = memory;
     this.maxImagePixels = maxImagePixels;
+    this.staying = staying;
+  }
+
+  /** Returns whether an output may stay on a device of that name: everybody reads it there. */
+  public boolean mayStay(String device, String output) {
+    return staying.test(device, output);
   }
 
   /** Returns how many pixels an image may have that is decoded. */

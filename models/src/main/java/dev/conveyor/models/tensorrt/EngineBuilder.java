@@ -1,6 +1,5 @@
 package dev.conveyor.models.tensorrt;
 
-import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.backend.ModelLoadException;
 import java.io.IOException;
@@ -217,7 +216,7 @@ final class EngineBuilder {
       IHostMemory serialized = made("the timings", cache.serialize(), 1);
       Path directory =
           EngineCache.made(Objects.requireNonNull(timings.toAbsolutePath().getParent()));
-      Path scratch = ScratchFiles.create(directory, "timings");
+      Path scratch = Files.createTempFile(directory, "timings", ".tmp");
       try {
         Files.write(scratch, bytes(serialized));
         Files.move(

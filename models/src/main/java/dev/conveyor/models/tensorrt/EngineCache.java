@@ -1,6 +1,5 @@
 package dev.conveyor.models.tensorrt;
 
-import dev.conveyor.models.ScratchFiles;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -116,7 +115,7 @@ final class EngineCache {
   }
 
   private void write(EngineKey key, byte[] engine) throws IOException {
-    Path scratch = ScratchFiles.create(made(directory), "engine");
+    Path scratch = Files.createTempFile(made(directory), "engine", ".tmp");
     try {
       try (OutputStream out = Files.newOutputStream(scratch)) {
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);

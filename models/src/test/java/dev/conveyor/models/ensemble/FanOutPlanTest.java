@@ -241,6 +241,50 @@ final class FanOutPlanTest {
         .isFalse();
   }
 
+  @Test
+  void shouldFindThatAStepWorksWhereItsImageIsIfItsReadersAreThereToo() {
+    EnsemblePlan plan = plan(cropping("'OUT'"));
+    Readers readers = Readers.of(plan);
+    PlannedStep first = plan.steps().get(0);
+    PlannedStep cut = plan.steps().get(1);
+
+    assertThat(readers.mayStay(first, "OUTPUT0", reader -> true)).isTrue();
+    assertThat(readers.mayStay(cut, "image", reader -> true)).isTrue();
+    assertThat(readers.mayStay(first, "OUTPUT0", reader -> reader.step().isEmpty()))
+        .as("crops are not cut there")
+        .isFalse();
+    assertThat(readers.mayStay(first, "OUTPUT0", reader -> reader.index() == 1))
+        .as("the reader of the crops is elsewhere")
+        .isFalse();
+    assertThat(readers.mayStay(plan.steps().get(3), "OUTPUT0", reader -> true))
+        .as("a box is read on the host")
+        .isFalse();
+
+    EnsemblePlan shown = plan(cropping("'crop'"));
+    assertThat(Readers.of(shown).mayStay(shown.steps().get(0), "OUTPUT0", reader -> true))
+        .as("the client gets the crops")
+        .isFalse();
+  }
+
+  /** A model whose picture is cut, one that takes the crops, and one that gives the boxes. */
+  private static String cropping(String output) {
+    return """
+        {'platform': 'ensemble',
+         'input': [{'name': 'IN', 'data_type': 'TYPE_FP32', 'dims': [-1, 1, 8, 8]},
+                   {'name': 'IDS', 'data_type': 'TYPE_FP32', 'dims': [-1, 4]}],
+         'output': [{'name': %s, 'data_type': 'TYPE_FP32', 'dims': [-1, 1, 8, 8]}],
+         'ensemble_scheduling': {'step': [
+           {'model_name': 'photo', 'input_map': {'INPUT0': 'IN'}, 'output_map': {'OUTPUT0': 'x'}},
+           {'model_name': 'conveyor.crop', 'input_map': {'image': 'x', 'box': 'boxes'},
+            'output_map': {'image': 'crop'}},
+           {'model_name': 'photo', 'input_map': {'INPUT0': 'crop'}, 'output_map': {'OUTPUT0': 'OUT'}},
+           {'model_name': 'a', 'input_map': {'INPUT0': 'IDS'}, 'output_map': {'OUTPUT0': 'boxes'}}]},
+         'parameters': {'step[1].width': {'string_value': '8'},
+           'step[1].height': {'string_value': '8'}}}"""
+        .formatted(output)
+        .replace('\'', '"');
+  }
+
   /** Each is a model, the tensors it reads, and the tensor it gives. */
   private static String steps(String... steps) {
     StringBuilder all = new StringBuilder();
@@ -302,6 +346,10 @@ final class FanOutPlanTest {
               List.of(spec("INPUT0", -1, 5)),
               List.of(spec("OUTPUT0", -1, 4)),
               8);
+      case "photo" -> {
+        List<TensorSpec> picture = List.of(spec("INPUT0", -1, 1, 8, 8));
+        yield new Member(picture, picture, List.of(spec("OUTPUT0", -1, 1, 8, 8)), 8);
+      }
       case "one" -> new Member(one, one, List.of(spec("OUTPUT0", 1, 4)), 8);
       case "scalar" -> new Member(one, one, List.of(spec("OUTPUT0")), 0);
       case "pair" -> {

@@ -76,11 +76,6 @@ final class Tally {
     }
   }
 
-  /** Takes note of something else that should not have been. */
-  synchronized void surprise(String what) {
-    surprises.add(what);
-  }
-
   /** Counts requests that were due and not sent. */
   synchronized void skip(long requests) {
     skipped += requests;

@@ -164,7 +164,12 @@ final class StepCalls {
     return ensemble
         .readers()
         .mayStay(
-            step, output, reader -> gateway.runsOnlyOn(device, reader.model(), version(reader)));
+            step,
+            output,
+            reader ->
+                reader.step().isPresent()
+                    ? stage.worksOn(device)
+                    : gateway.runsOnlyOn(device, reader.model(), version(reader)));
   }
 
   /** Runs a step on a worker; takes over the inputs. */
@@ -176,7 +181,8 @@ final class StepCalls {
         inputs.tensors(),
         reply,
         deadlines,
-        described == null ? null : new StepMeter(described.stats(), items(step, inputs.tensors())));
+        described == null ? null : new StepMeter(described.stats(), items(step, inputs.tensors())),
+        (device, output) -> mayStay(step, device, output));
   }
 
   private static int items(PlannedStep step, List<Tensor> inputs) {

@@ -15,6 +15,8 @@ import dev.conveyor.verticles.image.ImageStage;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.List;
+import java.util.function.BiPredicate;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +31,7 @@ public final class StepStage {
 
   private final BufferPool memory;
   private final long maxImagePixels;
+  private final Predicate<String> crops;
   private final CoreWorkers workers;
   private final CoreWorkers decoders;
 
@@ -50,6 +53,22 @@ public final class StepStage {
    */
   public StepStage(
       Vertx vertx, int cores, CoreBudget budget, BufferPool memory, long maxImagePixels) {
+    this(vertx, cores, budget, memory, maxImagePixels, device -> false);
+  }
+
+  /**
+   * Creates workers that leave cores to the batches, and some of whose work GPUs do.
+   *
+   * @param crops says whether crops are cut on the device of a name
+   */
+  public StepStage(
+      Vertx vertx,
+      int cores,
+      CoreBudget budget,
+      BufferPool memory,
+      long maxImagePixels,
+      Predicate<String> crops) {
+    this.crops = crops;
     this.memory = memory;
     this.maxImagePixels = maxImagePixels;
     this.workers = workers(vertx, "step", cores, budget, CoreBudget.Work.STEP);
@@ -76,30 +95,37 @@ public final class StepStage {
    * @param deadlines nor is what would be late
    */
   Future<List<Tensor>> run(Step step, List<Tensor> inputs, ReplyTo reply, Deadlines deadlines) {
-    return run(step, inputs, reply, deadlines, null);
+    return run(step, inputs, reply, deadlines, null, (device, output) -> false);
   }
 
   /**
    * Runs a step, as above.
    *
    * @param meter told how it went once it was begun; null for work that nobody asks about
+   * @param staying as {@link StepResources#mayStay}
    */
   Future<List<Tensor>> run(
       Step step,
       List<Tensor> inputs,
       ReplyTo reply,
       Deadlines deadlines,
-      @Nullable StepMeter meter) {
+      @Nullable StepMeter meter,
+      BiPredicate<String, String> staying) {
     Runnable refused = () -> inputs.forEach(Tensor::close);
     if (step.decodesImages()) {
       return decoders.run(
           () -> {
             ThreadPriority.lowerThisThread();
-            return runNow(step, inputs, reply, deadlines, meter);
+            return runNow(step, inputs, reply, deadlines, meter, staying);
           },
           refused);
     }
-    return workers.run(() -> runNow(step, inputs, reply, deadlines, meter), refused);
+    return workers.run(() -> runNow(step, inputs, reply, deadlines, meter, staying), refused);
+  }
+
+  /** Returns whether steps that work where their input lies may do it on a device. */
+  boolean worksOn(String device) {
+    return crops.test(device);
   }
 
   /** Stops the workers once they are idle. */
@@ -122,7 +148,8 @@ public final class StepStage {
       List<Tensor> inputs,
       ReplyTo reply,
       Deadlines deadlines,
-      @Nullable StepMeter meter) {
+      @Nullable StepMeter meter,
+      BiPredicate<String, String> staying) {
     try {
       if (reply.isDone()) {
         throw new InferenceException(ErrorCode.CANCELLED, "cancelled before the step");
@@ -131,17 +158,19 @@ public final class StepStage {
       if (late != null) {
         throw late;
       }
-      return meter == null ? resources().run(step, inputs) : metered(step, inputs, meter);
+      StepResources resources = new StepResources(memory, maxImagePixels, staying);
+      return meter == null ? resources.run(step, inputs) : metered(step, inputs, meter, resources);
     } finally {
       inputs.forEach(Tensor::close);
     }
   }
 
-  private List<Tensor> metered(Step step, List<Tensor> inputs, StepMeter meter) {
+  private static List<Tensor> metered(
+      Step step, List<Tensor> inputs, StepMeter meter, StepResources resources) {
     long startNs = System.nanoTime();
     List<Tensor> outputs;
     try {
-      outputs = resources().run(step, inputs);
+      outputs = resources.run(step, inputs);
     } catch (RuntimeException | Error e) {
       meter.failed();
       throw e;

@@ -1,6 +1,6 @@
 package dev.conveyor.verticles.http;
 
-import dev.conveyor.memory.PoolShare;
+import dev.conveyor.memory.BufferPool;
 import io.netty.buffer.ByteBuf;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
@@ -24,7 +24,7 @@ final class BodyFlow implements InflateStage.Flow {
   private static final int WAITS_FROM_BYTES = 16 * 1024;
 
   private final HttpServerRequest request;
-  private final PoolShare share;
+  private final BufferPool pool;
   private final Context context;
   private final Deque<ByteBuf> kept = new ArrayDeque<>();
   private boolean tapped;
@@ -34,10 +34,10 @@ final class BodyFlow implements InflateStage.Flow {
   private boolean abandoned;
   private @Nullable Runnable leaveQueue;
 
-  BodyFlow(Vertx vertx, HttpServerRequest request, PoolShare share) {
+  BodyFlow(Vertx vertx, HttpServerRequest request, BufferPool pool) {
     this.context = vertx.getOrCreateContext();
     this.request = request;
-    this.share = share;
+    this.pool = pool;
   }
 
   /** Lets the body flow into {@code sink} as soon as there is memory for it. */
@@ -57,7 +57,7 @@ final class BodyFlow implements InflateStage.Flow {
     boolean large = terms.bytes() < 0 || terms.bytes() >= WAITS_FROM_BYTES;
     if (large) {
       long bytes = Math.max(terms.bytes(), WAITS_FROM_BYTES);
-      leaveQueue = share.awaitRoom(bytes, () -> context.runOnContext(v -> go(sink, end, terms)));
+      leaveQueue = pool.awaitRoom(bytes, () -> context.runOnContext(v -> go(sink, end, terms)));
       waiting = leaveQueue != null;
     }
     if (waiting) {
@@ -91,7 +91,7 @@ final class BodyFlow implements InflateStage.Flow {
 
   private void go(BodyTap.Sink sink, Runnable end, RequestTerms terms) {
     if (abandoned) {
-      share.wakeWaiters(); // somebody else can have the room
+      pool.wakeWaiters(); // somebody else can have the room
       return;
     }
     waiting = false;

@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.http;
 
-import dev.conveyor.verticles.BodyWatch;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
@@ -28,7 +27,6 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
   }
 
   private static final String NAME = "conveyor-body";
-  private static final String HEAD_NAME = "conveyor-head";
   private static final String VERTX_HANDLER = "handler";
   private static final String HTTP1_DECODER = "httpDecoder";
 
@@ -38,18 +36,10 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
   private boolean atHead;
   private @Nullable Sink sink;
 
-  private final HeadWatch heads;
+  private BodyTap() {}
 
-  private BodyTap(HeadWatch heads) {
-    this.heads = heads;
-  }
-
-  /**
-   * Prepares a new connection; returns false where there is no HTTP/1 under it.
-   *
-   * @param watch ends the patience with heads
-   */
-  static boolean install(HttpConnection connection, BodyWatch watch) {
+  /** Prepares a new connection; returns false where there is no HTTP/1 under it. */
+  static boolean install(HttpConnection connection) {
     Channel channel = channel(connection);
     if (channel == null || channel.pipeline().get(HTTP1_DECODER) == null) {
       return false;
@@ -57,9 +47,7 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
     channel
         .config()
         .setRecvByteBufAllocator(new AdaptiveRecvByteBufAllocator(1024, 4096, MAX_READ_BYTES));
-    HeadWatch heads = new HeadWatch(watch);
-    channel.pipeline().addBefore(HTTP1_DECODER, HEAD_NAME, heads);
-    channel.pipeline().addBefore(VERTX_HANDLER, NAME, new BodyTap(heads));
+    channel.pipeline().addBefore(VERTX_HANDLER, NAME, new BodyTap());
     return true;
   }
 
@@ -90,7 +78,6 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
-    heads.decoded(message);
     if (message instanceof HttpRequest) {
       sink = null;
       atHead = true;

@@ -97,7 +97,6 @@ final class InferHandler {
           request,
           terms,
           limits,
-          limits.pool().shareOf(served.name()),
           headLength == RAW ? NO_HEAD : headLength,
           (body, failure) -> {
             if (body == null) {

@@ -62,7 +62,6 @@ final class RepositoryRoutes {
           request,
           terms,
           limits,
-          limits.pool().shareOf(""), // of no model
           NO_HEAD,
           (body, failure) -> {
             if (body == null) {

@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.profile;
 
-import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.scheduler.profile.CostSample;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
@@ -12,7 +11,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
@@ -85,8 +83,7 @@ public final class ProfileStore {
   }
 
   private static void replace(Path file, String text) throws IOException {
-    Path temporary =
-        ScratchFiles.create(Objects.requireNonNull(file.getParent()), "." + file.getFileName());
+    Path temporary = Files.createTempFile(file.getParent(), "." + file.getFileName(), ".tmp");
     try {
       Files.writeString(temporary, text);
       Files.move(

@@ -181,7 +181,7 @@ final class InstanceKeeper {
               crew.hangs(slot);
               warm.cancel();
               inTime.fail(
-                  new LoadTimeoutException(
+                  new ModelLoadException(
                       "an instance did not start within %d ms (limits.load_timeout_ms)"
                           .formatted(startLimitMs)));
             });
@@ -279,17 +279,11 @@ final class InstanceKeeper {
             }
           });
     }
-    replaceLater(crew, member, lost.detail(), reason);
+    replaceLater(crew, member, lost.detail());
   }
 
-  /**
-   * Has another instance take the place of one.
-   *
-   * @param detail why that is necessary, for a person
-   * @param reason why the first was lost, in one word
-   */
-  private void replaceLater(Crew crew, Crew.Member lost, String detail, String reason) {
-    crew.lossReason(detail);
+  private void replaceLater(Crew crew, Crew.Member lost, String reason) {
+    crew.lossReason(reason);
     long waitNs =
         crew.backoff(lost.slot())
             .onFailure(System.nanoTime(), ThreadLocalRandom.current().nextDouble());
@@ -297,18 +291,18 @@ final class InstanceKeeper {
       giveUpIfEmpty(crew);
     }
     if (waitNs == 0) {
-      replace(crew, lost, reason);
+      replace(crew, lost);
     } else {
-      vertx.setTimer(Math.max(1, waitNs / 1_000_000), id -> replace(crew, lost, reason));
+      vertx.setTimer(Math.max(1, waitNs / 1_000_000), id -> replace(crew, lost));
     }
   }
 
-  private void replace(Crew crew, Crew.Member lost, String cause) {
+  private void replace(Crew crew, Crew.Member lost) {
     if (crew.isDisbanded()) {
       return;
     }
     if (crew.hung(lost.slot()) >= MOST_HUNG) {
-      vertx.setTimer(LOOK_AGAIN_MS, id -> replace(crew, lost, cause));
+      vertx.setTimer(LOOK_AGAIN_MS, id -> replace(crew, lost));
       return;
     }
     startInstance(crew, lost.slot(), CircuitBreaker.halfOpen())
@@ -320,7 +314,7 @@ final class InstanceKeeper {
               decided(
                   crew,
                   Decision.INSTANCE_REPLACED,
-                  cause,
+                  "recovered",
                   "instance %d is replaced".formatted(lost.index()));
             })
         .onFailure(
@@ -331,7 +325,7 @@ final class InstanceKeeper {
               String reason = String.valueOf(failure.getMessage());
               decided(crew, Decision.INSTANCE_QUARANTINED, "replacement_failed", reason);
               crew.board().put(new Line(lost.index(), lost.slot(), State.QUARANTINED, reason));
-              replaceLater(crew, lost, reason, cause);
+              replaceLater(crew, lost, reason);
             });
   }
 

@@ -1,9 +1,0 @@
-package dev.conveyor.verticles.supervisor;
-
-/** A load, or the start of an instance, that took longer than it may. */
-final class LoadTimeoutException extends RuntimeException {
-
-  LoadTimeoutException(String message) {
-    super(message);
-  }
-}
