@@ -9,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * returns empty: the caller refuses the request.
  *
  * <p>Before it comes to that, whoever has not begun yet can wait: {@link #awaitRoom} above 80 % of
- * the cap, until it is half empty. Who has begun must go on, or nothing would ever come back.
+ * the cap, until it is half empty, or above half of it for one model ({@link PoolShare}). Who has
+ * begun must go on, or nothing would ever come back.
  */
 @CheckReturnValue
 public final class BufferPool implements AutoCloseable {
@@ -32,6 +34,7 @@ public final class BufferPool implements AutoCloseable {
 
   private final BlockAllocator allocator;
   private final long maxBytes;
+  private final ConcurrentHashMap<String, PoolShare> shares = new ConcurrentHashMap<>();
 
   @GuardedBy("this")
   private final Deque<Block>[] idle;
@@ -64,13 +67,17 @@ public final class BufferPool implements AutoCloseable {
 
   /** Lends a block of at least {@code bytes}, or returns empty if that would exceed the cap. */
   public Optional<Lease> tryAcquire(long bytes) {
+    return tryAcquire(bytes, null);
+  }
+
+  Optional<Lease> tryAcquire(long bytes, @Nullable PoolShare share) {
     int sizeClass = sizeClass(bytes);
     Block block = take(sizeClass);
     if (block == null) {
       return Optional.empty();
     }
     var view = block.buffer().slice(0, Math.toIntExact(bytes)).order(ByteOrder.LITTLE_ENDIAN);
-    return Optional.of(new Lease(this, block, view, bytes));
+    return Optional.of(new Lease(this, block, view, bytes, share));
   }
 
   /**
@@ -116,12 +123,21 @@ public final class BufferPool implements AutoCloseable {
 
   private Lease counted(ByteBuffer bytes) {
     CountedBlock block = new CountedBlock(bytes);
-    return new Lease(this, block, block.buffer(), block.sizeBytes());
+    return new Lease(this, block, block.buffer(), block.sizeBytes(), null);
   }
 
   /** Returns an account for bytes on the heap that count as leased; it holds none yet. */
   public HeapShare heapShare() {
-    return new HeapShare(this);
+    return new HeapShare(this, null);
+  }
+
+  /**
+   * Returns the share of a model, always the same.
+   *
+   * @param model that exists: shares are never forgotten
+   */
+  public PoolShare shareOf(String model) {
+    return shares.computeIfAbsent(model, name -> new PoolShare(this));
   }
 
   /** Returns whether there is room for work that can be left out: less than half is lent. */

@@ -1,6 +1,7 @@
 package dev.conveyor.memory;
 
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A part of a {@link BufferPool}'s bytes that its owner holds on the heap, so that one cap bounds
@@ -12,11 +13,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public final class HeapShare implements AutoCloseable {
 
   private final BufferPool pool;
+  private volatile @Nullable PoolShare owner;
   private final AtomicBoolean open = new AtomicBoolean(true);
   private long sizeBytes;
 
-  HeapShare(BufferPool pool) {
+  HeapShare(BufferPool pool, @Nullable PoolShare owner) {
     this.pool = pool;
+    this.owner = owner;
   }
 
   /** Returns the bytes held. */
@@ -32,14 +35,30 @@ public final class HeapShare implements AutoCloseable {
     if (!open.get() || !pool.takeHeap(bytes - sizeBytes)) {
       return false;
     }
+    PoolShare model = owner;
+    if (model != null) {
+      model.hold(bytes - sizeBytes);
+    }
     sizeBytes = bytes;
     return true;
+  }
+
+  /** Counts it as held by the requests of a model, too, from now on; once, by its owner. */
+  public void assignTo(PoolShare model) {
+    if (owner == null && open.get()) {
+      model.hold(sizeBytes);
+      owner = model;
+    }
   }
 
   @Override
   public void close() {
     if (open.compareAndSet(true, false)) {
       pool.giveBackHeap(sizeBytes);
+      PoolShare model = owner;
+      if (model != null) {
+        model.release(sizeBytes);
+      }
     }
   }
 }

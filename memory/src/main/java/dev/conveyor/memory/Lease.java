@@ -21,14 +21,21 @@ public final class Lease implements AutoCloseable {
   private final ByteBuffer buffer;
   private final long sizeBytes;
   private final AtomicInteger holders;
+  private final @Nullable PoolShare share;
   private final AtomicBoolean open = new AtomicBoolean(true);
 
-  Lease(BufferPool pool, Block block, ByteBuffer view, long sizeBytes) {
-    this(pool, block, view, sizeBytes, new AtomicInteger(1));
+  Lease(BufferPool pool, Block block, ByteBuffer view, long sizeBytes, @Nullable PoolShare share) {
+    this(pool, block, view, sizeBytes, share, new AtomicInteger(1));
   }
 
   private Lease(
-      BufferPool pool, Block block, ByteBuffer view, long sizeBytes, AtomicInteger holders) {
+      BufferPool pool,
+      Block block,
+      ByteBuffer view,
+      long sizeBytes,
+      @Nullable PoolShare share,
+      AtomicInteger holders) {
+    this.share = share;
     this.pool = pool;
     this.block = block;
     this.sizeBytes = sizeBytes;
@@ -57,7 +64,7 @@ public final class Lease implements AutoCloseable {
     int count = holders.get();
     while (open.get() && count > 0) {
       if (holders.compareAndSet(count, count + 1)) {
-        return new Lease(pool, block, buffer, sizeBytes, holders);
+        return new Lease(pool, block, buffer, sizeBytes, share, holders);
       }
       count = holders.get();
     }
@@ -91,6 +98,9 @@ public final class Lease implements AutoCloseable {
   public void close() {
     if (open.compareAndSet(true, false) && holders.decrementAndGet() == 0) {
       pool.giveBack(block);
+      if (share != null) {
+        share.release(sizeBytes);
+      }
     }
   }
 }

@@ -7,6 +7,7 @@ import dev.conveyor.scheduler.profile.CostProfile;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.IntPredicate;
 
@@ -90,10 +91,11 @@ final class DeviceOccupancy {
    * from it.
    *
    * @param concurrency batches on the device meanwhile, on average
+   * @return how the number of batches at once has changed with it, in words; empty if it has not
    */
-  void onOutcome(InstanceState instance, BatchOutcome outcome, int concurrency, long nowNs) {
+  String onOutcome(InstanceState instance, BatchOutcome outcome, int concurrency, long nowNs) {
     if (capacity == 1) {
-      return; // nothing ever runs beside anything
+      return ""; // nothing ever runs beside anything
     }
     Placement placement = instance.placement;
     stretches.record(
@@ -103,8 +105,10 @@ final class DeviceOccupancy {
         outcome.busyNs(),
         placement.profile.soloNs(outcome.items()),
         nowNs);
-    controller.onCompletion(heldBack, withinObjective, nowNs).ifPresent(this::changed);
+    Optional<Change> change = controller.onCompletion(heldBack, withinObjective, nowNs);
     heldBack = false;
+    change.ifPresent(this::changed);
+    return change.isPresent() ? lastChange : "";
   }
 
   /**

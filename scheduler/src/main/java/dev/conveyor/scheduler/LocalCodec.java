@@ -35,6 +35,7 @@ public final class LocalCodec<T> implements MessageCodec<T, T> {
     register(vertx, SchedulerCommand.InstanceReady.class);
     register(vertx, SchedulerCommand.InstanceGone.class);
     register(vertx, SchedulerCommand.GiveUp.class);
+    register(vertx, SchedulerCommand.Note.class);
     register(vertx, SchedulerCommand.AnswerAll.class);
     register(vertx, InstanceLost.class);
     register(vertx, RetryDecision.class);

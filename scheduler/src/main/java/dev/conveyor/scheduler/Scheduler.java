@@ -5,6 +5,7 @@ import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
+import dev.conveyor.scheduler.decisions.Decision;
 import dev.conveyor.scheduler.decisions.DecisionLog;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.scheduler.isolation.Stalls;
@@ -274,7 +275,11 @@ public final class Scheduler {
     if (outcome.succeeded() && outcome.items() > 0) {
       int concurrency = instance.concurrency(nowNs);
       if (instance.isCountedRight()) {
-        instance.placement.device.occupancy.onOutcome(instance, outcome, concurrency, nowNs);
+        DeviceState device = instance.placement.device;
+        String change = device.occupancy.onOutcome(instance, outcome, concurrency, nowNs);
+        if (!change.isEmpty()) {
+          log.notes(Decision.Kind.LIMIT, "", "", device.spec.name(), change, nowNs);
+        }
       } else {
         concurrency++; // for what runs in lent room
       }

@@ -1,6 +1,7 @@
 package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.admission.LoadCell;
+import dev.conveyor.scheduler.decisions.Decision;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.util.List;
 
@@ -42,6 +43,10 @@ public sealed interface SchedulerCommand {
    * comes, with this reason, until an instance reports. Ignored while there is one.
    */
   record GiveUp(String key, String reason) implements SchedulerCommand {}
+
+  /** Keeps a decision that was taken elsewhere among the scheduler's own; it changes nothing. */
+  record Note(Decision.Kind kind, String model, String version, String reason)
+      implements SchedulerCommand {}
 
   /** Answers everything that waits or runs: the server stops now. */
   record AnswerAll() implements SchedulerCommand {}

@@ -7,6 +7,7 @@ import dev.conveyor.scheduler.SchedulerCommand.AnswerAll;
 import dev.conveyor.scheduler.SchedulerCommand.GiveUp;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceGone;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
+import dev.conveyor.scheduler.SchedulerCommand.Note;
 import dev.conveyor.scheduler.SchedulerCommand.RemoveModel;
 import dev.conveyor.scheduler.SchedulerCommand.SeedProfile;
 import dev.conveyor.scheduler.batching.Rejection;
@@ -217,6 +218,11 @@ public final class SchedulerVerticle extends VerticleBase {
     } else if (command instanceof GiveUp giveUp) {
       scheduler.giveUp(giveUp.key(), giveUp.reason());
       message.reply(null);
+    } else if (command instanceof Note note) {
+      long nowNs = clock.nanoTime();
+      scheduler
+          .decisions()
+          .notes(note.kind(), note.model(), note.version(), "", note.reason(), nowNs);
     } else if (command instanceof AnswerAll) {
       answerAll();
       message.reply(null);

@@ -25,13 +25,20 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A server holds a lock on a file in it as long as it lives, however it ends; so a directory
  * without a locked file is what a crashed server left, and whoever comes next removes it. That is
- * true across containers that share the file system, where process numbers mean nothing.
+ * true across containers that share the file system, where process numbers mean nothing. One in
+ * which no file was ever locked, a minute after it was made, is what a server left that crashed
+ * while it made it.
  */
-final class RuntimeDirectory implements AutoCloseable {
+public final class RuntimeDirectory implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeDirectory.class);
   private static final String PREFIX = "conveyor-";
   private static final String LOCK = "lock";
+
+  /** To make one and to lock a file in it takes no time. */
+  private static final long UNLOCKED_MS = 60_000;
+
+  private static final Pattern NAME = Pattern.compile(PREFIX + "(\\d+)-.*");
   private static final Pattern WORKER = Pattern.compile("worker-(\\d+)-(\\d+)");
 
   /** Of this process: to try the lock of one of them would give it up. */
@@ -53,7 +60,7 @@ final class RuntimeDirectory implements AutoCloseable {
   }
 
   /** Removes what crashed servers left in {@code parent} and makes a directory there. */
-  static RuntimeDirectory create(Path parent) throws IOException {
+  public static RuntimeDirectory create(Path parent) throws IOException {
     int removed = clean(parent);
     if (removed > 0) {
       LOG.info("{}: removed what {} crashed servers left", parent, removed);
@@ -76,12 +83,12 @@ final class RuntimeDirectory implements AutoCloseable {
     return new RuntimeDirectory(path, lockFile);
   }
 
-  Path path() {
+  public Path path() {
     return path;
   }
 
   /** Returns the path of a file that does not exist yet. */
-  Path newFile(String kind) {
+  public Path newFile(String kind) {
     return path.resolve(kind + names.incrementAndGet());
   }
 
@@ -103,7 +110,7 @@ final class RuntimeDirectory implements AutoCloseable {
   }
 
   /** Returns how many directories of crashed servers were removed. */
-  static int clean(Path parent) {
+  public static int clean(Path parent) {
     int removed = 0;
     try (DirectoryStream<Path> found = Files.newDirectoryStream(parent, PREFIX + "*")) {
       for (Path directory : found) {
@@ -121,12 +128,32 @@ final class RuntimeDirectory implements AutoCloseable {
 
   private static boolean isAbandoned(Path directory) throws IOException {
     Path lock = directory.resolve(LOCK);
-    if (OWN.contains(directory) || !Files.isWritable(lock)) {
+    if (OWN.contains(directory)) {
+      return false;
+    } else if (Files.notExists(lock)) {
+      return wasNeverLocked(directory);
+    } else if (!Files.isWritable(lock)) {
       return false;
     }
     try (FileChannel file = FileChannel.open(lock, StandardOpenOption.WRITE);
         FileLock taken = file.tryLock()) {
       return taken != null;
+    }
+  }
+
+  private static boolean wasNeverLocked(Path directory) throws IOException {
+    Matcher name = NAME.matcher(directory.getFileName().toString());
+    if (!name.matches() || ProcessHandle.of(Long.parseLong(name.group(1))).isPresent()) {
+      return false;
+    }
+    // What is old is told by the times of files alone.
+    Path now = Files.createTempFile(directory.getParent(), ".conveyor", ".now");
+    try {
+      return Files.getLastModifiedTime(now).toMillis()
+              - Files.getLastModifiedTime(directory).toMillis()
+          > UNLOCKED_MS;
+    } finally {
+      Files.deleteIfExists(now);
     }
   }
 

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * The command line of a worker: this JVM's class path, small and quick to start, under its limits.
@@ -23,6 +24,8 @@ final class WorkerCommand {
   static final int STARTING_NICENESS = 10;
 
   private static final int KIB = 1024;
+  private static final long LEAST_HEAP_BYTES = 256L << 20;
+  private static final long MOST_HEAP_BYTES = 4L << 30;
 
   /** What a worker is started with as this JVM was. */
   private static final List<String> INHERITED =
@@ -37,7 +40,6 @@ final class WorkerCommand {
       List.of(
           "-XX:+UseSerialGC",
           "-Xms8m",
-          "-Xmx256m",
           // It does little but call native code: what takes long to compile never pays.
           "-XX:TieredStopAtLevel=1",
           "-XX:ReservedCodeCacheSize=24m",
@@ -61,6 +63,7 @@ final class WorkerCommand {
     }
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(SMALL_AND_QUICK);
+    command.add("-Xmx" + heapBytes(limits.memoryBytes(), Pointer.totalPhysicalBytes()));
     command.add("-XX:ErrorFile=" + errors);
     for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
       if (INHERITED.stream().anyMatch(option::startsWith)) {
@@ -78,6 +81,17 @@ final class WorkerCommand {
             "CUDA_VISIBLE_DEVICES",
             limits.visibleDevices().stream().map(String::valueOf).collect(Collectors.joining(",")));
     return builder;
+  }
+
+  /**
+   * Returns how large the heap of a worker may become. Outputs are on it before they are in the
+   * shared memory, so it bounds the outputs of a batch; what is not needed is not taken.
+   *
+   * @param limitBytes of all of the worker's memory; 0 for none
+   */
+  static long heapBytes(long limitBytes, long machineBytes) {
+    long most = limitBytes > 0 ? limitBytes / 2 : Math.min(MOST_HEAP_BYTES, machineBytes / 8);
+    return Math.max(LEAST_HEAP_BYTES, most);
   }
 
   private static void limits(ProcessLimits limits, List<String> command) {

@@ -1,7 +1,7 @@
 package dev.conveyor.models.process;
 
 /** The worker process is gone; this one will not come back. */
-final class WorkerLostException extends Exception {
+public final class WorkerLostException extends Exception {
 
   private static final long serialVersionUID = 1;
 

@@ -1,5 +1,6 @@
 package dev.conveyor.models.tensorrt;
 
+import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.backend.ModelLoadException;
 import java.io.IOException;
@@ -216,7 +217,7 @@ final class EngineBuilder {
       IHostMemory serialized = made("the timings", cache.serialize(), 1);
       Path directory =
           EngineCache.made(Objects.requireNonNull(timings.toAbsolutePath().getParent()));
-      Path scratch = Files.createTempFile(directory, "timings", ".tmp");
+      Path scratch = ScratchFiles.create(directory, "timings");
       try {
         Files.write(scratch, bytes(serialized));
         Files.move(

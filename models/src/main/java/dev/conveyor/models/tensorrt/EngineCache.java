@@ -1,5 +1,6 @@
 package dev.conveyor.models.tensorrt;
 
+import dev.conveyor.models.ScratchFiles;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -115,7 +116,7 @@ final class EngineCache {
   }
 
   private void write(EngineKey key, byte[] engine) throws IOException {
-    Path scratch = Files.createTempFile(made(directory), "engine", ".tmp");
+    Path scratch = ScratchFiles.create(made(directory), "engine");
     try {
       try (OutputStream out = Files.newOutputStream(scratch)) {
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);

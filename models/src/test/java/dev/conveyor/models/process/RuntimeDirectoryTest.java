@@ -9,6 +9,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -27,6 +28,10 @@ final class RuntimeDirectoryTest {
     Files.createFile(dead.resolve("lock"));
     Files.createFile(dead.resolve("slab1"));
     Path young = Files.createDirectory(parent.resolve("conveyor-2-young"));
+    Path unlocked = Files.createDirectory(parent.resolve("conveyor-4194999-unlocked"));
+    Files.createFile(unlocked.resolve("lock.new"));
+    FileTime created = Files.getLastModifiedTime(unlocked);
+    Files.setLastModifiedTime(unlocked, FileTime.fromMillis(created.toMillis() - 120_000));
     Path foreign = Files.createDirectory(parent.resolve("something"));
     Process hung = new ProcessBuilder("sleep", "1000").start();
     long ticks = ProcessFiles.startTicks(hung.pid());
@@ -37,6 +42,7 @@ final class RuntimeDirectoryTest {
       assertThat(hung.waitFor(10, TimeUnit.SECONDS)).as("its worker is killed").isTrue();
       assertThat(stranger.isAlive()).as("a process that took the number since").isTrue();
       assertThat(dead).doesNotExist();
+      assertThat(unlocked).as("its server died before it had locked it").doesNotExist();
       assertThat(young).exists();
       assertThat(foreign).exists();
 

@@ -38,6 +38,12 @@ public record Decision(
     /** Requests are given up. */
     DROP,
     /** An instance is free, and a batch is not cut yet. */
-    WAIT
+    WAIT,
+    /** More or fewer batches may run at once on a device. */
+    LIMIT,
+    /** A model has more or fewer instances. */
+    SCALE,
+    /** A model leaves memory for others. */
+    EVICT
   }
 }

@@ -6,12 +6,15 @@ import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Limit;
 import dev.conveyor.scheduler.decisions.Decision.Kind;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 
 /**
- * The last decisions of the scheduler, and why they were taken: a ring.
+ * The last decisions of the scheduler, and why they were taken: a ring for those about requests,
+ * and one for the rare others, which a second of batches would push out otherwise.
  *
  * <p>Not thread-safe: owned by the scheduler. To note a decision stores a few numbers in entries
  * that are there already; words are made when somebody reads.
@@ -39,15 +42,47 @@ public final class DecisionLog {
 
   private static final long TENTH_OF_MS = 100_000;
 
+  /** Rare decisions that are kept. */
+  private static final int RARE = 256;
+
   private final Slot[] ring;
+  private final ArrayDeque<Note> notes = new ArrayDeque<>();
+
+  /** Decisions in the ring, and all. */
+  private long slots;
+
   private long taken;
 
-  /** Creates an empty log that keeps the last {@code capacity} decisions. */
+  /** A rare decision, in words. */
+  private record Note(
+      long sequence,
+      long atNs,
+      Kind kind,
+      String model,
+      String version,
+      String device,
+      String reason) {}
+
+  /** Creates an empty log that keeps the last {@code capacity} decisions about requests. */
   public DecisionLog(int capacity) {
     ring = new Slot[capacity];
     for (int i = 0; i < capacity; i++) {
       ring[i] = new Slot();
     }
+  }
+
+  /**
+   * Notes a rare decision that is not about requests.
+   *
+   * @param model empty if it concerns all of a device
+   * @param device empty if it does not concern one
+   */
+  public void notes(
+      Kind kind, String model, String version, String device, String reason, long nowNs) {
+    if (notes.size() == RARE) {
+      notes.removeLast();
+    }
+    notes.addFirst(new Note(taken++, nowNs, kind, model, version, device, reason));
   }
 
   /**
@@ -98,7 +133,7 @@ public final class DecisionLog {
   }
 
   private Slot last() {
-    return ring[(int) ((taken + ring.length - 1) % ring.length)];
+    return ring[(int) ((slots + ring.length - 1) % ring.length)];
   }
 
   private static boolean repeats(Slot last, Kind kind, ModelPlan plan, String device) {
@@ -112,20 +147,34 @@ public final class DecisionLog {
   /** Returns the last decisions that a query asks for, the latest first. */
   public Decisions find(DecisionQuery query, long nowNs) {
     List<Decision> found = new ArrayList<>();
-    for (long n = taken - 1; n >= 0 && n >= taken - ring.length; n--) {
-      Slot slot = ring[(int) (n % ring.length)];
-      if (found.size() >= query.limit()) {
-        break;
-      }
-      if (query.model().isEmpty() || query.model().equals(slot.model)) {
+    Iterator<Note> rare =
+        notes.stream().filter(note -> asksFor(query, note.model(), note.kind())).iterator();
+    Note note = rare.hasNext() ? rare.next() : null;
+    long n = slots - 1;
+    while (found.size() < query.limit()) {
+      Slot slot = n >= 0 && n >= slots - ring.length ? ring[(int) (n % ring.length)] : null;
+      if (slot != null && !asksFor(query, slot.model, slot.kind)) {
+        n--;
+      } else if (note != null && (slot == null || note.sequence() > slot.sequence)) {
+        found.add(decision(note, nowNs));
+        note = rare.hasNext() ? rare.next() : null;
+      } else if (slot != null) {
         found.add(decision(slot, nowNs));
+        n--;
+      } else {
+        break;
       }
     }
     return new Decisions(taken, found);
   }
 
+  private static boolean asksFor(DecisionQuery query, String model, Kind kind) {
+    return (query.model().isEmpty() || query.model().equals(model))
+        && (query.kind().isEmpty() || query.kind().get() == kind);
+  }
+
   private Slot next(Kind kind, ModelPlan plan, String device, int requests, long nowNs) {
-    Slot slot = ring[(int) (taken % ring.length)];
+    Slot slot = ring[(int) (slots++ % ring.length)];
     slot.sequence = taken++;
     slot.atNs = nowNs;
     slot.kind = kind;
@@ -152,6 +201,21 @@ public final class DecisionLog {
       }
     }
     return traces;
+  }
+
+  private static Decision decision(Note note, long nowNs) {
+    return new Decision(
+        note.sequence(),
+        nowNs - note.atNs(),
+        note.kind(),
+        note.model(),
+        note.version(),
+        note.device(),
+        0,
+        0,
+        0,
+        note.reason(),
+        List.of());
   }
 
   private static Decision decision(Slot slot, long nowNs) {
@@ -181,6 +245,7 @@ public final class DecisionLog {
               + millis(slot.detailNs);
       case WAIT ->
           "waits: " + slot.requests + " queued, for more, " + millis(slot.detailNs) + " at most";
+      case LIMIT, SCALE, EVICT -> throw new IllegalStateException(slot.kind + " is a note");
     };
   }
 

@@ -88,6 +88,37 @@ final class DecisionLogTest {
   }
 
   @Test
+  void shouldKeepRareDecisionsWhileBatchesPushEachOtherOut() {
+    DecisionLog log = new DecisionLog(2);
+    log.notes(Decision.Kind.SCALE, "a", "1", "", "2 instances instead of 1: why", T0);
+    for (int i = 0; i < 5; i++) {
+      log.dropped(plan("a"), 1, MS, T0);
+      log.dropped(plan("b"), 1, MS, T0);
+    }
+    log.notes(Decision.Kind.LIMIT, "", "", "cpu", "1 instead of 2: why", T0);
+
+    Decisions all = log.find(ALL, T0 + MS);
+    assertThat(all.taken()).isEqualTo(12);
+    assertThat(all.last()).extracting(Decision::sequence).containsExactly(11L, 10L, 9L, 0L);
+    assertThat(log.find(new DecisionQuery("", 2), T0).last())
+        .extracting(Decision::sequence)
+        .containsExactly(11L, 10L);
+    assertThat(
+            log.find(new DecisionQuery("a", Optional.of(Decision.Kind.SCALE), 9), T0 + MS).last())
+        .singleElement()
+        .satisfies(
+            scale -> {
+              assertThat(scale.reason()).isEqualTo("2 instances instead of 1: why");
+              assertThat(scale.ageNs()).isEqualTo(MS);
+              assertThat(scale.version()).isEqualTo("1");
+            });
+    for (int i = 0; i < 1000; i++) {
+      log.notes(Decision.Kind.EVICT, "c", "", "", "room", T0);
+    }
+    assertThat(log.find(new DecisionQuery("c", 4096), T0).last()).hasSize(256);
+  }
+
+  @Test
   void shouldKeepTheLastAndFindThoseOfAModel() {
     DecisionLog log = new DecisionLog(4);
     for (int i = 0; i < 3; i++) {

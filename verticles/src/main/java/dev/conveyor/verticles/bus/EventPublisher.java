@@ -1,17 +1,24 @@
 package dev.conveyor.verticles.bus;
 
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.SchedulerCommand;
+import dev.conveyor.scheduler.decisions.Decision;
 import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
+import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.json.JsonObject;
 
 /**
- * Publishes what happens to models as JSON on {@code <prefix>.events}, and passes it on.
+ * Publishes what happens to models as JSON on {@code <prefix>.events}, has the scheduler note what
+ * was decided about them, and passes it on.
  *
  * <p>Thread-safe: no state. An event has {@code event}, {@code model}, and what belongs to it:
  * {@code version}, {@code instances}, {@code reserved_bytes}, {@code load_ms} or {@code reason}.
  */
 public final class EventPublisher implements SupervisorEvents {
+
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final EventBus bus;
   private final String address;
@@ -50,6 +57,12 @@ public final class EventPublisher implements SupervisorEvents {
   }
 
   @Override
+  public void onReloadFailed(String model, String reason) {
+    publish("model_load_failed", model, new JsonObject().put("reason", reason));
+    next.onReloadFailed(model, reason);
+  }
+
+  @Override
   public void onUnloaded(String model) {
     publish("model_unavailable", model, new JsonObject().put("reason", "unloaded"));
     next.onUnloaded(model);
@@ -64,6 +77,7 @@ public final class EventPublisher implements SupervisorEvents {
   @Override
   public void onEvicted(String model, String reason) {
     publish("model_evicted", model, new JsonObject().put("reason", reason));
+    note(new SchedulerCommand.Note(Decision.Kind.EVICT, model, "", reason));
     next.onEvicted(model, reason);
   }
 
@@ -88,7 +102,14 @@ public final class EventPublisher implements SupervisorEvents {
             .put("from", from)
             .put("instances", to)
             .put("reason", reason));
+    String step = "%d instances instead of %d: %s".formatted(to, from, reason);
+    note(new SchedulerCommand.Note(Decision.Kind.SCALE, model, version, step));
     next.onScaled(model, version, from, to, reason);
+  }
+
+  /** Puts a decision among those that the scheduler tells of. */
+  private void note(SchedulerCommand.Note note) {
+    bus.send(Addresses.CONTROL, note, LOCAL);
   }
 
   private void publish(String event, String model, JsonObject details) {

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.chaos;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -13,15 +14,23 @@ import java.util.concurrent.TimeoutException;
  */
 final class Episode {
 
-  private static final long LONGEST_MS = 30_000;
+  private static final long LEAST_PATIENCE_MS = 30_000;
   private static final long UNHEARD = Long.MIN_VALUE;
 
   private final ChaosServer server;
   private final LoadLoop load;
   private final Outages outages;
   private final Injector injector;
+  private final long longestMs;
 
-  Episode(ChaosServer server, LoadLoop load, Outages outages, Injector injector) {
+  /**
+   * Creates what an injector's faults are watched with.
+   *
+   * @param patience of clients: who bears with answers that take longer does so here
+   */
+  Episode(
+      ChaosServer server, LoadLoop load, Outages outages, Injector injector, Duration patience) {
+    this.longestMs = Math.max(LEAST_PATIENCE_MS, patience.toMillis());
     this.server = server;
     this.load = load;
     this.outages = outages;
@@ -36,7 +45,10 @@ final class Episode {
    */
   record Took(double detectMs, double recoverMs) {}
 
-  /** Injects a fault and waits until it is over, but no longer than some half a minute. */
+  /**
+   * Injects a fault and waits until it is over, but no longer than half a minute, or clients'
+   * patience.
+   */
   Took run(Fault fault, Tally tally) throws IOException, InterruptedException {
     String victim = injector.victim();
     CompletableFuture<Long> sleeps = server.events().next(Faults::isSleep);
@@ -71,7 +83,7 @@ final class Episode {
   double recoverMs(long sinceNs) throws InterruptedException {
     long fromNs = System.nanoTime();
     while (load.lastRightNs(injector.victim()) - fromNs <= 0) {
-      if (System.nanoTime() - fromNs > TimeUnit.MILLISECONDS.toNanos(LONGEST_MS)) {
+      if (System.nanoTime() - fromNs > TimeUnit.MILLISECONDS.toNanos(longestMs)) {
         return Double.POSITIVE_INFINITY;
       }
       TimeUnit.MILLISECONDS.sleep(1);
@@ -79,9 +91,9 @@ final class Episode {
     return (System.nanoTime() - sinceNs) / 1e6;
   }
 
-  private static long heard(CompletableFuture<Long> event) throws InterruptedException {
+  private long heard(CompletableFuture<Long> event) throws InterruptedException {
     try {
-      return event.get(LONGEST_MS, TimeUnit.MILLISECONDS);
+      return event.get(longestMs, TimeUnit.MILLISECONDS);
     } catch (TimeoutException | ExecutionException e) {
       return UNHEARD;
     }

@@ -126,7 +126,7 @@ final class Mix {
     Random random = new Random(lane.seed());
     Injector injector = injectors.get();
     injector.aim(lane.victim());
-    Episode episode = new Episode(server, load, outages, injector);
+    Episode episode = new Episode(server, load, outages, injector, plan.patience());
     while (endNs - System.nanoTime() > 0) {
       Fault fault = lane.faults().get(random.nextInt(lane.faults().size()));
       Lock lock = fault == Fault.FULL_DISK ? disk.writeLock() : disk.readLock();
@@ -155,31 +155,36 @@ final class Mix {
   }
 
   /**
-   * Injects a fault and waits until the model is back. The more instances it lost lately, the
-   * longer that takes, unless it is reloaded.
+   * Injects a fault and, if it costs an instance, waits until the model is back. The more instances
+   * it lost lately, the longer that takes, unless it is reloaded. Of other faults the server need
+   * not decide a second time, while it remembers the first.
    *
    * @param forgive whether what it lost is forgiven
    */
   private void whole(
       Fault fault, Episode episode, Injector injector, boolean forgive, FaultWindows seen)
       throws IOException, InterruptedException {
-    if (fault.losesInstance()) {
-      outages.begin(injector.victim());
+    if (!fault.losesInstance()) {
+      injector.inject(fault, seen.during(), Injector.DECIDED);
+      return;
     }
+    outages.begin(injector.victim());
     try {
       Episode.Took took = episode.run(fault, seen.during());
       double recoverMs = took.recoverMs();
-      if (fault.losesInstance() && (forgive || Double.isInfinite(recoverMs))) {
+      if (forgive || Double.isInfinite(recoverMs)) {
         injector.reload();
         recoverMs = Math.min(recoverMs, episode.recoverMs(injector.actedNs()));
       }
+      boolean noticed = Double.isFinite(took.detectMs());
+      if (!noticed) {
+        seen.during().surprise(injector.victim() + ": nobody noticed " + fault.label());
+      }
       synchronized (seen) {
-        seen.took(Double.isInfinite(took.detectMs()) ? took.detectMs() : -1, recoverMs);
+        seen.took(noticed ? -1 : took.detectMs(), recoverMs);
       }
     } finally {
-      if (fault.losesInstance()) {
-        outages.end(injector.victim(), System.nanoTime());
-      }
+      outages.end(injector.victim(), System.nanoTime());
     }
   }
 }

@@ -33,7 +33,7 @@ final class Session {
     this.plan = plan;
     this.injector = injector;
     this.load = load;
-    this.episode = new Episode(server, load, outages, injector);
+    this.episode = new Episode(server, load, outages, injector, plan.patience());
   }
 
   /** Injects each alone, as often as the plan has rounds. */

@@ -76,6 +76,11 @@ final class Tally {
     }
   }
 
+  /** Takes note of something else that should not have been. */
+  synchronized void surprise(String what) {
+    surprises.add(what);
+  }
+
   /** Counts requests that were due and not sent. */
   synchronized void skip(long requests) {
     skipped += requests;

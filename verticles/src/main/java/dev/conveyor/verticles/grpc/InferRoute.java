@@ -2,6 +2,7 @@ package dev.conveyor.verticles.grpc;
 
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HeapShare;
+import dev.conveyor.memory.PoolShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
@@ -132,19 +133,44 @@ final class InferRoute {
    * small one, which counts for nothing.
    *
    * @param arrived what it counted for while it came; taken over
-   * @throws InferenceException if that memory is used up
+   * @throws InferenceException if that memory, or the model's share of it, is used up, or there is
+   *     no such model
    */
   @Nullable HeapShare hold(ModelInferRequest message, @Nullable HeapShare arrived) {
     long bytes = message.getSerializedSize(); // inflated, and typed contents are in it
     if (bytes < MessageMemory.COUNTS_FROM_BYTES) {
       return arrived;
     }
+    PoolShare room;
+    try {
+      room = room(message);
+    } catch (InferenceException e) {
+      if (arrived != null) {
+        arrived.close();
+      }
+      throw e;
+    }
     HeapShare share = arrived == null ? memory.heapShare() : arrived;
+    share.assignTo(room);
     if (!share.growTo(bytes)) {
       share.close();
       throw noMemory(memory, bytes);
     }
     return share;
+  }
+
+  private PoolShare room(ModelInferRequest message) {
+    String model = catalog.find(message.getModelName(), message.getModelVersion()).name();
+    PoolShare room = memory.shareOf(model);
+    if (room.isFull()) {
+      throw new InferenceException(
+          ErrorCode.QUEUE_FULL,
+          "requests for model '%s' hold %d of %d bytes for requests, which is its share"
+              .formatted(model, room.heldBytes(), memory.maxBytes()),
+          RefusalReason.REQUEST_MEMORY,
+          InferenceException.UNKNOWN);
+    }
+    return room;
   }
 
   static InferenceException noMemory(BufferPool memory, long bytes) {

@@ -1,6 +1,6 @@
 package dev.conveyor.verticles.http;
 
-import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.PoolShare;
 import io.netty.buffer.ByteBuf;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
@@ -24,7 +24,7 @@ final class BodyFlow implements InflateStage.Flow {
   private static final int WAITS_FROM_BYTES = 16 * 1024;
 
   private final HttpServerRequest request;
-  private final BufferPool pool;
+  private final PoolShare share;
   private final Context context;
   private final Deque<ByteBuf> kept = new ArrayDeque<>();
   private boolean tapped;
@@ -34,10 +34,10 @@ final class BodyFlow implements InflateStage.Flow {
   private boolean abandoned;
   private @Nullable Runnable leaveQueue;
 
-  BodyFlow(Vertx vertx, HttpServerRequest request, BufferPool pool) {
+  BodyFlow(Vertx vertx, HttpServerRequest request, PoolShare share) {
     this.context = vertx.getOrCreateContext();
     this.request = request;
-    this.pool = pool;
+    this.share = share;
   }
 
   /** Lets the body flow into {@code sink} as soon as there is memory for it. */
@@ -57,7 +57,7 @@ final class BodyFlow implements InflateStage.Flow {
     boolean large = terms.bytes() < 0 || terms.bytes() >= WAITS_FROM_BYTES;
     if (large) {
       long bytes = Math.max(terms.bytes(), WAITS_FROM_BYTES);
-      leaveQueue = pool.awaitRoom(bytes, () -> context.runOnContext(v -> go(sink, end, terms)));
+      leaveQueue = share.awaitRoom(bytes, () -> context.runOnContext(v -> go(sink, end, terms)));
       waiting = leaveQueue != null;
     }
     if (waiting) {
@@ -91,7 +91,7 @@ final class BodyFlow implements InflateStage.Flow {
 
   private void go(BodyTap.Sink sink, Runnable end, RequestTerms terms) {
     if (abandoned) {
-      pool.wakeWaiters(); // somebody else can have the room
+      share.wakeWaiters(); // somebody else can have the room
       return;
     }
     waiting = false;

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HeapShare;
 import dev.conveyor.memory.Lease;
+import dev.conveyor.memory.PoolShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
@@ -49,6 +50,7 @@ final class BodyReader implements BodyTap.Sink {
   record Limits(Vertx vertx, BufferPool pool, int maxBytes, BodyWatch watch) {}
 
   private final BufferPool pool;
+  private final PoolShare memory;
   private final int maxBytes;
   private final int headLength;
   private final long contentLength;
@@ -65,12 +67,18 @@ final class BodyReader implements BodyTap.Sink {
   private boolean answered;
 
   private BodyReader(
-      HttpServerRequest request, Limits limits, int headLength, long contentLength, Done done) {
+      HttpServerRequest request,
+      Limits limits,
+      PoolShare memory,
+      int headLength,
+      long contentLength,
+      Done done) {
     this.pool = limits.pool();
+    this.memory = memory;
     this.maxBytes = limits.maxBytes();
     this.headLength = headLength;
     this.contentLength = contentLength;
-    this.flow = new BodyFlow(limits.vertx(), request, limits.pool());
+    this.flow = new BodyFlow(limits.vertx(), request, memory);
     this.watch = limits.watch();
     this.patience = watch.begin(this::tooSlow);
     this.done = done;
@@ -79,11 +87,17 @@ final class BodyReader implements BodyTap.Sink {
   /**
    * Starts reading.
    *
+   * @param memory what the requests of its model hold
    * @param headLength length of the JSON head, or -1 if the body is JSON only
    * @throws InferenceException if that is pointless; nothing was read then
    */
   static void read(
-      HttpServerRequest request, RequestTerms terms, Limits limits, int headLength, Done done) {
+      HttpServerRequest request,
+      RequestTerms terms,
+      Limits limits,
+      PoolShare memory,
+      int headLength,
+      Done done) {
     String encoding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
     boolean compressed = encoding != null && !encoding.equals("identity");
     long length = terms.bytes();
@@ -95,7 +109,8 @@ final class BodyReader implements BodyTap.Sink {
           "Inference-Header-Content-Length is %d, the body has %d bytes"
               .formatted(headLength, length));
     }
-    BodyReader reader = new BodyReader(request, limits, headLength, compressed ? -1 : length, done);
+    BodyReader reader =
+        new BodyReader(request, limits, memory, headLength, compressed ? -1 : length, done);
     if (compressed) {
       reader.inflate(encoding, terms);
     } else {
@@ -210,14 +225,14 @@ final class BodyReader implements BodyTap.Sink {
       return true;
     }
     if (share == null) {
-      share = pool.heapShare();
+      share = memory.heapShare();
     }
     return share.growTo(room);
   }
 
   private void toLease(ByteBuf part) {
     if (lease == null) {
-      lease = pool.tryAcquire(contentLength - headLength).orElse(null);
+      lease = memory.tryAcquire(contentLength - headLength).orElse(null);
       if (lease == null) {
         fail(noMemory(contentLength));
         return;

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.http;
 
+import dev.conveyor.verticles.BodyWatch;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
@@ -27,6 +28,7 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
   }
 
   private static final String NAME = "conveyor-body";
+  private static final String HEAD_NAME = "conveyor-head";
   private static final String VERTX_HANDLER = "handler";
   private static final String HTTP1_DECODER = "httpDecoder";
 
@@ -36,10 +38,18 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
   private boolean atHead;
   private @Nullable Sink sink;
 
-  private BodyTap() {}
+  private final HeadWatch heads;
 
-  /** Prepares a new connection; returns false where there is no HTTP/1 under it. */
-  static boolean install(HttpConnection connection) {
+  private BodyTap(HeadWatch heads) {
+    this.heads = heads;
+  }
+
+  /**
+   * Prepares a new connection; returns false where there is no HTTP/1 under it.
+   *
+   * @param watch ends the patience with heads
+   */
+  static boolean install(HttpConnection connection, BodyWatch watch) {
     Channel channel = channel(connection);
     if (channel == null || channel.pipeline().get(HTTP1_DECODER) == null) {
       return false;
@@ -47,7 +57,9 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
     channel
         .config()
         .setRecvByteBufAllocator(new AdaptiveRecvByteBufAllocator(1024, 4096, MAX_READ_BYTES));
-    channel.pipeline().addBefore(VERTX_HANDLER, NAME, new BodyTap());
+    HeadWatch heads = new HeadWatch(watch);
+    channel.pipeline().addBefore(HTTP1_DECODER, HEAD_NAME, heads);
+    channel.pipeline().addBefore(VERTX_HANDLER, NAME, new BodyTap(heads));
     return true;
   }
 
@@ -78,6 +90,7 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
+    heads.decoded(message);
     if (message instanceof HttpRequest) {
       sink = null;
       atHead = true;

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.http;
 
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.verticles.BodyWatch;
 import dev.conveyor.verticles.Listening;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
@@ -42,6 +43,7 @@ public final class HttpFrontEnd extends VerticleBase {
   private @Nullable StreamHandler streams;
   private @Nullable Router router;
   private @Nullable RefusedLane refused;
+  private @Nullable BodyWatch heads;
   private int connections;
 
   /**
@@ -59,6 +61,7 @@ public final class HttpFrontEnd extends VerticleBase {
   @Override
   public Future<?> start() {
     infer = new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
+    heads = new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs());
     refused =
         new RefusedLane(
             NanoClock.SYSTEM,
@@ -112,7 +115,7 @@ public final class HttpFrontEnd extends VerticleBase {
       connection.close();
       return;
     }
-    if (BodyTap.install(connection)) {
+    if (BodyTap.install(connection, heads)) {
       refused.install(connection);
     }
     AcceptPace.install(connection);

@@ -97,6 +97,7 @@ final class InferHandler {
           request,
           terms,
           limits,
+          limits.pool().shareOf(served.name()),
           headLength == RAW ? NO_HEAD : headLength,
           (body, failure) -> {
             if (body == null) {

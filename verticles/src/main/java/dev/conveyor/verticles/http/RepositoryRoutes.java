@@ -62,6 +62,7 @@ final class RepositoryRoutes {
           request,
           terms,
           limits,
+          limits.pool().shareOf(""), // of no model
           NO_HEAD,
           (body, failure) -> {
             if (body == null) {

@@ -11,10 +11,12 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
+import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What the scheduler decided, for people: {@code GET /v2/scheduler/decisions?model=&limit=}.
+ * What the scheduler decided, for people: {@code GET /v2/scheduler/decisions?model=&kind=&limit=}.
  * Thread-confined to the event loop of its front end.
  */
 final class SchedulerRoutes {
@@ -35,13 +37,34 @@ final class SchedulerRoutes {
 
   private void decisions(RoutingContext context) {
     String model = context.request().getParam("model", "");
-    DecisionQuery query = new DecisionQuery(model, limit(context.request().getParam("limit", "")));
+    DecisionQuery query =
+        new DecisionQuery(
+            model,
+            kind(context.request().getParam("kind", "")),
+            limit(context.request().getParam("limit", "")));
     vertx
         .eventBus()
         .<Decisions>request(Addresses.DECISIONS, query, LOCAL)
         .onComplete(
             found -> JsonReply.send(context.response(), json(found.body()).toBuffer()),
             context::fail);
+  }
+
+  private static Optional<Decision.Kind> kind(String parameter) {
+    if (parameter.isEmpty()) {
+      return Optional.empty();
+    }
+    for (Decision.Kind kind : Decision.Kind.values()) {
+      if (kind.name().equals(parameter)) {
+        return Optional.of(kind);
+      }
+    }
+    throw InferenceException.invalid(
+        "'kind' must be one of "
+            + Arrays.toString(Decision.Kind.values())
+            + ", was '"
+            + parameter
+            + "'");
   }
 
   private static int limit(String parameter) {

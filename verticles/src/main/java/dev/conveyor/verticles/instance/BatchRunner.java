@@ -105,6 +105,12 @@ final class BatchRunner {
       if (!live.isEmpty() && plain) {
         runTogether(live);
       } else if (!live.isEmpty()) {
+        if (batch.items() > allowed) {
+          decided(
+              Decision.BATCH_HALVED,
+              "memory_short",
+              "a batch of %d runs in parts of %d".formatted(batch.items(), allowed));
+        }
         runCarefully(live, allowed, nowNs);
       }
       if (unexplained && isSick.test(describe(failure))) {

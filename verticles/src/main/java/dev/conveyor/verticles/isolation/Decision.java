@@ -33,7 +33,9 @@ public enum Decision {
   /** Requests that take long do not run on a second instance. */
   HEDGE_REFUSED,
   /** No instance of a model is left and none could be brought up. */
-  MODEL_UNAVAILABLE;
+  MODEL_UNAVAILABLE,
+  /** A model was not loaded; what served before still does. */
+  LOAD_REFUSED;
 
   /** Returns the name in metrics and events. */
   public String label() {

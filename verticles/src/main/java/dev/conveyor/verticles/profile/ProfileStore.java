@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.profile;
 
+import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.scheduler.profile.CostSample;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
@@ -11,6 +12,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
@@ -83,7 +85,8 @@ public final class ProfileStore {
   }
 
   private static void replace(Path file, String text) throws IOException {
-    Path temporary = Files.createTempFile(file.getParent(), "." + file.getFileName(), ".tmp");
+    Path temporary =
+        ScratchFiles.create(Objects.requireNonNull(file.getParent()), "." + file.getFileName());
     try {
       Files.writeString(temporary, text);
       Files.move(

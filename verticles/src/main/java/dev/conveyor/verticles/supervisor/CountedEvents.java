@@ -34,6 +34,12 @@ public final class CountedEvents implements SupervisorEvents {
   }
 
   @Override
+  public void onReloadFailed(String model, String reason) {
+    counters.count(Event.LOAD_FAILED);
+    next.onReloadFailed(model, reason);
+  }
+
+  @Override
   public void onUnloaded(String model) {
     next.onUnloaded(model);
   }

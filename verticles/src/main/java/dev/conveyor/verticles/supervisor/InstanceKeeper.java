@@ -181,7 +181,7 @@ final class InstanceKeeper {
               crew.hangs(slot);
               warm.cancel();
               inTime.fail(
-                  new ModelLoadException(
+                  new LoadTimeoutException(
                       "an instance did not start within %d ms (limits.load_timeout_ms)"
                           .formatted(startLimitMs)));
             });
@@ -279,11 +279,17 @@ final class InstanceKeeper {
             }
           });
     }
-    replaceLater(crew, member, lost.detail());
+    replaceLater(crew, member, lost.detail(), reason);
   }
 
-  private void replaceLater(Crew crew, Crew.Member lost, String reason) {
-    crew.lossReason(reason);
+  /**
+   * Has another instance take the place of one.
+   *
+   * @param detail why that is necessary, for a person
+   * @param reason why the first was lost, in one word
+   */
+  private void replaceLater(Crew crew, Crew.Member lost, String detail, String reason) {
+    crew.lossReason(detail);
     long waitNs =
         crew.backoff(lost.slot())
             .onFailure(System.nanoTime(), ThreadLocalRandom.current().nextDouble());
@@ -291,18 +297,18 @@ final class InstanceKeeper {
       giveUpIfEmpty(crew);
     }
     if (waitNs == 0) {
-      replace(crew, lost);
+      replace(crew, lost, reason);
     } else {
-      vertx.setTimer(Math.max(1, waitNs / 1_000_000), id -> replace(crew, lost));
+      vertx.setTimer(Math.max(1, waitNs / 1_000_000), id -> replace(crew, lost, reason));
     }
   }
 
-  private void replace(Crew crew, Crew.Member lost) {
+  private void replace(Crew crew, Crew.Member lost, String cause) {
     if (crew.isDisbanded()) {
       return;
     }
     if (crew.hung(lost.slot()) >= MOST_HUNG) {
-      vertx.setTimer(LOOK_AGAIN_MS, id -> replace(crew, lost));
+      vertx.setTimer(LOOK_AGAIN_MS, id -> replace(crew, lost, cause));
       return;
     }
     startInstance(crew, lost.slot(), CircuitBreaker.halfOpen())
@@ -314,7 +320,7 @@ final class InstanceKeeper {
               decided(
                   crew,
                   Decision.INSTANCE_REPLACED,
-                  "recovered",
+                  cause,
                   "instance %d is replaced".formatted(lost.index()));
             })
         .onFailure(
@@ -325,7 +331,7 @@ final class InstanceKeeper {
               String reason = String.valueOf(failure.getMessage());
               decided(crew, Decision.INSTANCE_QUARANTINED, "replacement_failed", reason);
               crew.board().put(new Line(lost.index(), lost.slot(), State.QUARANTINED, reason));
-              replaceLater(crew, lost, reason);
+              replaceLater(crew, lost, reason, cause);
             });
   }
 

@@ -1,7 +1,12 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.ConfigException;
+import dev.conveyor.models.process.WorkerLostException;
+import java.util.Locale;
 
 /** What is said of loads that fail. Thread-safe: no state. */
 final class LoadErrors {
@@ -15,6 +20,24 @@ final class LoadErrors {
   /** Returns whether there is no such model. */
   static boolean isNotFound(Throwable failure) {
     return failure instanceof InferenceException e && e.code() == ErrorCode.NOT_FOUND;
+  }
+
+  /** Returns why a load failed, in one word. */
+  static String label(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof BudgetExceededException) {
+        return "no_memory";
+      } else if (cause instanceof WorkerLostException) {
+        return "worker_lost";
+      } else if (cause instanceof ConfigException) {
+        return "configuration";
+      } else if (cause instanceof LoadTimeoutException) {
+        return "timeout";
+      } else if (cause instanceof InferenceException e) {
+        return e.code().name().toLowerCase(Locale.ROOT);
+      }
+    }
+    return failure instanceof ModelLoadException ? "model" : "error";
   }
 
   /** Returns what a client is told: a model that does not load is its request's fault. */

@@ -158,6 +158,7 @@ public final class ModelLoader {
             () -> {
               LoadOptions options =
                   new LoadOptions(config.name() + "/survey", 1, budget, config.parameters());
+              backends.verify(file, config, options);
               try (LoadedModel loaded = backends.load(file, config, options)) {
                 return new Declared(loaded.inputs(), loaded.outputs());
               }
@@ -198,6 +199,10 @@ public final class ModelLoader {
       MemoryBudget memory,
       boolean background) {
     Path file = directory.modelFile(version, config);
+    backends.verify(
+        file,
+        config,
+        new LoadOptions(directory.name() + "/verify", 1, memory, config.parameters()));
     DeviceLoads.Loaded loaded =
         devices.load(
             file,

@@ -10,6 +10,7 @@ import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.isolation.Decision;
 import dev.conveyor.verticles.isolation.IsolationLog;
 import dev.conveyor.verticles.profile.ProfileKeeper;
 import dev.conveyor.verticles.supervisor.Deployer.Deployment;
@@ -55,6 +56,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   private final ModelLoader loader;
   private final ModelCatalog catalog;
   private final SupervisorEvents events;
+  private final IsolationLog log;
   final Deployer deployer;
   private final Map<String, List<Deployment>> deployed = new HashMap<>();
   private final Map<String, String> failures = new TreeMap<>();
@@ -97,6 +99,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     this.loader = loader;
     this.catalog = catalog;
     this.events = events;
+    this.log = log;
     this.budget = budget;
     this.deployer =
         new Deployer(
@@ -285,7 +288,12 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
    * waited for and undone; none begins any more.
    */
   public Future<Void> unloadAll() {
-    return onContext(this::unloadEvery).onComplete(done -> deployer.close());
+    return onContext(this::unloadEvery)
+        .onComplete(
+            done -> {
+              deployer.close();
+              loader.overrides().close();
+            });
   }
 
   private Future<Void> unloadEvery() {
@@ -340,9 +348,22 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
                   catalog.withdraw(name, reason);
                 }
               }
-              events.onLoadFailed(name, reason);
+              onLoadFailed(name, failure, reason);
             })
         .recover(failure -> Future.failedFuture(LoadErrors.forClient(name, failure)));
+  }
+
+  private void onLoadFailed(String name, Throwable failure, String reason) {
+    boolean serves = deployed.containsKey(name) || ensembles.contains(name);
+    if (serves) {
+      events.onReloadFailed(name, reason);
+    } else {
+      events.onLoadFailed(name, reason);
+    }
+    // Clients may ask for any name; what is counted is known.
+    if (serves || !LoadErrors.isNotFound(failure)) {
+      log.decided(name, "", Decision.LOAD_REFUSED, LoadErrors.label(failure), reason);
+    }
   }
 
   private void forgetIfGone(String name) {

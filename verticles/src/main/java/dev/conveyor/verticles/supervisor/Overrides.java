@@ -1,6 +1,8 @@
 package dev.conveyor.verticles.supervisor;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.process.RuntimeDirectory;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.verticles.ModelOverride;
 import java.io.IOException;
@@ -22,13 +24,46 @@ import org.slf4j.LoggerFactory;
  * model, which stays as long as the model does: a model that was evicted, or a process that was
  * lost, comes back from it. The server's own repository is never written to.
  *
+ * <p>The directories are in one that is locked as long as the server lives, so that the next one
+ * can remove what a server leaves that crashes.
+ *
  * <p>Thread-safe. At most one change per model at a time: the caller sees to that.
  */
-final class Overrides {
+final class Overrides implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Overrides.class);
 
+  private final Path parent;
   private final Map<String, ModelRepository> used = new ConcurrentHashMap<>();
+
+  @GuardedBy("this")
+  private @Nullable RuntimeDirectory directory;
+
+  /** Creates it in the directory for temporary files, after removing leftovers. */
+  Overrides() {
+    this(Path.of(System.getProperty("java.io.tmpdir")));
+  }
+
+  Overrides(Path parent) {
+    this.parent = parent;
+    RuntimeDirectory.clean(parent);
+  }
+
+  private synchronized Path newDirectory() throws IOException {
+    if (directory == null) {
+      directory = RuntimeDirectory.create(parent);
+    }
+    return Files.createDirectory(directory.newFile("model")).toRealPath();
+  }
+
+  /** Removes every directory; no load reads any of them any more. */
+  @Override
+  public synchronized void close() {
+    if (directory != null) {
+      directory.close();
+      directory = null;
+    }
+  }
 
   /** Returns the repository to load a model from, or {@code otherwise}. */
   ModelRepository of(String name, ModelRepository otherwise) {
@@ -46,7 +81,7 @@ final class Overrides {
     }
     ModelRepository written = null;
     try {
-      written = new ModelRepository(Files.createTempDirectory("conveyor-model-").toRealPath());
+      written = new ModelRepository(newDirectory());
       Path directory = written.root().resolve(name);
       for (Map.Entry<String, byte[]> file : override.files().entrySet()) {
         Path path = inside(directory, file.getKey());

@@ -37,15 +37,24 @@ public final class ProcessLoads {
   /**
    * Loads a model.
    *
-   * @throws dev.conveyor.models.backend.ModelLoadException if it cannot be loaded; also if a
-   *     process that tried it first has died of it
+   * @throws dev.conveyor.models.backend.ModelLoadException if it cannot be loaded
    */
   LoadedModel load(Path file, ModelConfig config, LoadOptions options) {
+    return of(config).load(file, options);
+  }
+
+  /**
+   * Loads a model in a process that is thrown away, if its configuration asks for that and it is
+   * not going to be in one anyway; wherever it will run, a GPU included.
+   *
+   * @throws dev.conveyor.models.backend.ModelLoadException if it cannot be loaded, or the process
+   *     has died of it
+   */
+  void verify(Path file, ModelConfig config, LoadOptions options) {
     boolean verify = config.extensions().verify() == Isolation.PROCESS;
     if (verify && config.isolation() != Isolation.PROCESS) {
       isolated(config).verify(file, options, config.maxBatchSize());
     }
-    return of(config).load(file, options);
   }
 
   /** Returns what a file takes and gives, if that can be told without loading it. */

@@ -24,8 +24,13 @@ public interface SupervisorEvents {
 
   void onReady(String model, String version, InstancePlan plan, long reservedBytes, long tookNs);
 
-  /** The model could not be loaded; what served before still serves. */
+  /** The model could not be loaded, and does not serve. */
   void onLoadFailed(String model, String reason);
+
+  /** The model could not be loaded again; what served before still serves. */
+  default void onReloadFailed(String model, String reason) {
+    onLoadFailed(model, reason);
+  }
 
   void onUnloaded(String model);
 

@@ -90,7 +90,7 @@ final class TimedLoads {
     stuck.add(model);
     end();
     done.fail(
-        new ModelLoadException(
+        new LoadTimeoutException(
             "its load did not end within %d ms (limits.load_timeout_ms)".formatted(limitMs)));
   }
 

@@ -208,7 +208,13 @@ final class InferenceClientTest {
     TestServer.await(
         server.server().repository().load("half", "{\"nonsense\": 1}").otherwiseEmpty());
     assertThat(next(events).getString("event")).isEqualTo("model_loading");
-    assertThat(next(events).getString("reason")).contains("nonsense");
+    JsonObject failed = next(events);
+    assertThat(failed.getString("event")).as("it serves on").isEqualTo("model_load_failed");
+    assertThat(failed.getString("reason")).contains("nonsense");
+    JsonObject refused = next(events);
+    assertThat(refused.getString("decision")).isEqualTo("load_refused");
+    assertThat(refused.getString("model")).isEqualTo("half");
+    assertThat(refused.getString("reason")).isEqualTo("configuration");
     TestServer.await(server.server().repository().unload("half"));
     assertThat(next(events).getString("event")).isEqualTo("model_unavailable");
     TestServer.await(consumer.unregister());

@@ -109,6 +109,22 @@ final class GpuServingTest {
   }
 
   @Test
+  void shouldTryAModelInAProcessBeforeItIsLoadedOntoTheGpu() {
+    model(
+        "kernel",
+        "KIND_GPU",
+        true,
+        new JsonObject().put("conveyor", new JsonObject().put("verify", "process")));
+    models.file("kernel", "1/model.onnx", "nothing");
+    try (TestServer server = TestServer.start(models)) {
+      Answer refused = server.http().post("/v2/repository/models/kernel/load", "");
+      assertThat(refused.status()).isEqualTo(400);
+      assertThat(refused.error()).contains("tried in a process of its own");
+      assertThat(server.server().gpus().all().get(0).budget().reservedBytes()).isZero();
+    }
+  }
+
+  @Test
   void shouldServeFromTheGpuAndGiveItsMemoryBack() {
     model("kernel", "KIND_GPU", true);
     try (TestServer server = TestServer.start(models)) {

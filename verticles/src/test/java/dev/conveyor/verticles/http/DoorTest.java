@@ -265,6 +265,25 @@ final class DoorTest {
   }
 
   @Test
+  void shouldKeepWhatOneModelHoldsFromStoppingTheLargeBodiesOfOthers() throws Exception {
+    var stuck = server.server().requestMemory().shareOf("gated");
+    CompletableFuture<Answer> waiting;
+    try (var most = stuck.heapShare()) {
+      assertThat(most.growTo(REQUEST_MEMORY * 6L / 10)).isTrue();
+      waiting =
+          http.inferAsync("gated", Requests.binary(WIDTH, "INPUT0"), Requests.counting(1, WIDTH));
+      await(() -> stuck.waiters() == 1);
+      Answer other =
+          http.infer("wide", Requests.binary(WIDTH, "INPUT0"), Requests.counting(2, WIDTH));
+      assertThat(other.status()).as(other::text).isEqualTo(200);
+      assertThat(stuck.heldBytes()).isEqualTo(most.sizeBytes());
+    }
+    assertThat(waiting.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
+    await(() -> stuck.heldBytes() == 0);
+    assertThat(stuck.waiters()).isZero();
+  }
+
+  @Test
   void shouldReadOnAfterABodyThatWaitedForMemoryAndWasRefused() throws Exception {
     var memory = server.server().requestMemory();
     try (RawConnection client = new RawConnection(server.httpPort())) {
@@ -312,6 +331,23 @@ final class DoorTest {
       client.send(wideHead("wide", "")).send(new byte[1000]);
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 408 Request Timeout");
       client.awaitClose();
+    }
+  }
+
+  @Test
+  void shouldLoseItsPatienceWithAHeadThatComesByteByByte() throws Exception {
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      client.send(LIVE);
+      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
+      client.answer();
+      client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
+      long untilNs = System.nanoTime() + 15 * SECOND_NS;
+      while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
+        client.offer("x");
+        Thread.onSpinWait();
+      }
+      assertThat(closed).as("within 700 ms, however many bytes come").isDone();
     }
   }
 

@@ -127,6 +127,19 @@ final class SchedulingTest {
     assertThat(of).isEmpty();
   }
 
+  @Test
+  void shouldTellOnlyDecisionsOfAKind() {
+    assertThat(http.infer("plain", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+
+    Answer runs = http.get("/v2/scheduler/decisions?model=plain&kind=RUN");
+    assertThat(runs.json().getJsonArray("decisions")).isNotEmpty();
+    Answer evictions = http.get("/v2/scheduler/decisions?model=plain&kind=EVICT");
+    assertThat(evictions.json().getJsonArray("decisions")).isEmpty();
+    Answer refused = http.get("/v2/scheduler/decisions?kind=run");
+    assertThat(refused.status()).isEqualTo(400);
+    assertThat(refused.error()).contains("'kind'", "RUN, DROP, WAIT", "'run'");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"0", "-1", "4097", "many", "99999999999"})
   void shouldRefuseALimitThatIsNone(String limit) {

@@ -8,6 +8,7 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.verticles.bus.InferenceClient;
 import dev.conveyor.verticles.chaos.Poison;
 import dev.conveyor.verticles.server.Gate;
+import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
@@ -22,6 +23,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -273,8 +275,12 @@ final class IsolationTest {
       assertThat(server.http().get("/v2/health/ready").status()).isEqualTo(200);
     }
     assertThat(TestServer.await(answer)).containsExactly(5, 6, 7, 8);
-    assertThat(next(event -> decision(event, "instance_replaced")).getString("model"))
-        .isEqualTo("hung");
+    JsonObject replaced = next(event -> decision(event, "instance_replaced"));
+    assertThat(replaced.getString("model")).isEqualTo("hung");
+    assertThat(replaced.getString("reason")).as("why it was necessary").isEqualTo("hung");
+    assertThat(counted("hung"))
+        .contains("decision=\"request_retried\",reason=\"instance_lost\"")
+        .contains("decision=\"instance_quarantined\",reason=\"hung\"");
     assertThat(server.http().get("/v2/models/hung/ready").status()).isEqualTo(200);
   }
 
@@ -287,6 +293,7 @@ final class IsolationTest {
     // It hangs again when it runs alone on the next instance, after some of the others did.
     List<Future<float[]>> answers = batch("stuck", 20, Poison.SLEEP, 6000);
     assertOnlyFails(answers, 20, "may be sent again");
+    assertThat(counted("stuck")).contains("decision=\"retry_refused\",reason=\"repeated\"");
     assertThat(instances("stuck")).as("nobody waited for the execution to end").contains("HUNG");
     while (instances("stuck").contains("HUNG")) {
       Thread.onSpinWait(); // Or the model's memory would still be held when the server stops.
@@ -358,6 +365,17 @@ final class IsolationTest {
 
   private static String instances(String model) {
     return server.http().get("/v2/models/" + model + "/instances").json().encode();
+  }
+
+  /** Returns the decisions about a model that the metrics count. */
+  private static String counted(String model) {
+    return new HttpCalls(server.server().metricsPort())
+        .get("/metrics")
+        .text()
+        .lines()
+        .filter(line -> line.startsWith("conveyor_isolation_decisions_total"))
+        .filter(line -> line.contains("model=\"" + model + "\""))
+        .collect(Collectors.joining("\n"));
   }
 
   private static long executions(String model) {

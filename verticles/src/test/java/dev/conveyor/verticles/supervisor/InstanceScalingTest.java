@@ -8,6 +8,7 @@ import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -61,6 +62,16 @@ final class InstanceScalingTest {
       }
       assertThat(events).extracting(event -> event.getInteger("instances")).containsExactly(2, 1);
       assertThat(events.element().getString("reason")).contains("5 % waited longer than");
+      JsonArray decisions =
+          server
+              .http()
+              .get("/v2/scheduler/decisions?model=elastic&kind=SCALE")
+              .json()
+              .getJsonArray("decisions");
+      assertThat(decisions).hasSize(2);
+      assertThat(decisions.getJsonObject(1).getString("reason"))
+          .startsWith("2 instances instead of 1: ")
+          .contains("5 % waited longer than");
       assertThat(scrape(server))
           .contains(
               "conveyor_instance_steps_total"

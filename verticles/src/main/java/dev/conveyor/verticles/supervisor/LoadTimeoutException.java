@@ -1,0 +1,9 @@
+package dev.conveyor.verticles.supervisor;
+
+/** A load, or the start of an instance, that took longer than it may. */
+final class LoadTimeoutException extends RuntimeException {
+
+  LoadTimeoutException(String message) {
+    super(message);
+  }
+}
