@@ -7,6 +7,7 @@ import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.DevicePool;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.PinnedAllocator;
+import dev.conveyor.models.LateBytes;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
@@ -98,6 +99,18 @@ public final class GpuPlace implements AutoCloseable {
   /** Returns whether {@link dev.conveyor.models.LateBytes#tryCrop} may be done here. */
   public boolean cutsCrops() {
     return lost.get() == null && residents.cutsCrops();
+  }
+
+  /**
+   * Enqueues a copy to memory between steps, as if a model had computed it. On a thread that has
+   * set the device.
+   *
+   * @param pinned address on the host, to be left alone until {@code stream} is past it
+   * @return null if there is no room
+   * @throws dev.conveyor.memory.cuda.CudaException if the device is lost
+   */
+  public @Nullable LateBytes tryKeep(long pinned, int bytes, long stream) {
+    return residents.tryKeep(pinned, bytes, stream);
   }
 
   BlockAllocator staging(String owner) {

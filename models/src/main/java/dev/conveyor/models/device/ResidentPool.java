@@ -75,6 +75,21 @@ public final class ResidentPool implements AutoCloseable {
     this.cuts = new DeviceCrops(cuda, device);
   }
 
+  /** As {@link GpuPlace#tryKeep}. */
+  @Nullable ResidentBytes tryKeep(long pinnedAddress, int bytes, long onStream) {
+    ResidentBlock block = tryAllocate(bytes, onStream);
+    if (block == null) {
+      return null;
+    }
+    try {
+      cuda.copyToDevice(block.address, pinnedAddress, bytes, onStream);
+      cuda.record(block.written, onStream);
+      return ResidentBytes.in(block, 0, bytes);
+    } finally {
+      block.leave();
+    }
+  }
+
   /** Returns the name of the device. */
   String device() {
     return budget.device();

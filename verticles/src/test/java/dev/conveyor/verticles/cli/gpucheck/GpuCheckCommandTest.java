@@ -86,7 +86,7 @@ class GpuCheckCommandTest {
         check(
             "--simulated",
             "--only",
-            "environment,streams,pools,out-of-memory,copies,graphs,images",
+            "environment,streams,pools,out-of-memory,copies,graphs,images,crops",
             "--home",
             "..",
             "--out",
@@ -94,10 +94,11 @@ class GpuCheckCommandTest {
 
     assertThat(status).as(said.toString()).isZero();
     assertThat(found())
-        .hasSize(7)
+        .hasSize(8)
         .allSatisfy((name, finding) -> assertThat(finding.outcome()).isEqualTo(Outcome.PASSED));
     assertThat(found().get("copies").numbers().get("overlapped_share")).isBetween(0.45, 0.75);
-    assertThat(said.toString()).contains("7 passed");
+    assertThat(found().get("crops").numbers().get("worst_levels")).isEqualTo(0);
+    assertThat(said.toString()).contains("8 passed");
   }
 
   @Test
