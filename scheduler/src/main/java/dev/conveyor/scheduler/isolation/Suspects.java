@@ -1,9 +1,11 @@
 package dev.conveyor.scheduler.isolation;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -11,7 +13,8 @@ import java.util.Map;
  * that send it again do not disturb others again.
  *
  * <p>Thread-safe: shared by the instances of a model. Holds a bounded number, the oldest are
- * forgotten first. While there are none, asking costs one volatile read.
+ * forgotten first. While there are none, asking costs one volatile read. Inputs that lie on a
+ * device are neither remembered nor recognised: to look at them takes a copy, and waiting for it.
  */
 public final class Suspects {
 
@@ -27,8 +30,13 @@ public final class Suspects {
   private volatile boolean none = true;
 
   /** Remembers the inputs of a request that failed when it ran alone. */
-  public synchronized void add(BatchRequest request, long nowNs) {
-    Long fingerprint = Fingerprint.of(request);
+  public void add(BatchRequest request, long nowNs) {
+    if (!isAnyOnDevice(request)) {
+      add(Fingerprint.of(request), nowNs);
+    }
+  }
+
+  private synchronized void add(Long fingerprint, long nowNs) {
     forgottenNs.remove(fingerprint);
     if (forgottenNs.size() == MOST) {
       forgottenNs.remove(forgottenNs.keySet().iterator().next());
@@ -43,9 +51,29 @@ public final class Suspects {
   }
 
   /** Returns true if these inputs failed lately. */
-  public synchronized boolean contains(BatchRequest request, long nowNs) {
+  public boolean contains(BatchRequest request, long nowNs) {
+    return isAnyRemembered(nowNs)
+        && !isAnyOnDevice(request)
+        && isRemembered(Fingerprint.of(request));
+  }
+
+  private synchronized boolean isAnyRemembered(long nowNs) {
     forget(nowNs);
-    return !forgottenNs.isEmpty() && forgottenNs.containsKey(Fingerprint.of(request));
+    return !forgottenNs.isEmpty();
+  }
+
+  private synchronized boolean isRemembered(Long fingerprint) {
+    return forgottenNs.containsKey(fingerprint);
+  }
+
+  private static boolean isAnyOnDevice(BatchRequest request) {
+    List<Tensor> inputs = request.inputs();
+    for (int i = 0; i < inputs.size(); i++) {
+      if (inputs.get(i).isOnDevice()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   @GuardedBy("this")

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.conveyor.models.DataType;
+import dev.conveyor.models.LateBytes;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
@@ -52,6 +53,48 @@ final class IsolationPoliciesTest {
     assertThat(suspects.contains(Request.of(9, 0, 2), T0 + 59 * SECOND)).isFalse();
     assertThat(suspects.contains(Request.of(9, 0, 1), T0 + 60 * SECOND)).isFalse();
     assertThat(suspects.isEmpty()).isTrue();
+  }
+
+  @Test
+  void shouldNotTakeInputsOffADeviceToRememberThem() {
+    LateBytes untouchable =
+        new LateBytes() {
+          @Override
+          public int sizeBytes() {
+            return 9;
+          }
+
+          @Override
+          public boolean isOnDevice() {
+            return true;
+          }
+
+          @Override
+          public ByteBuffer onHost() {
+            throw new AssertionError("copied to the host");
+          }
+
+          @Override
+          public ByteBuffer source() {
+            return onHost();
+          }
+
+          @Override
+          public LateBytes tryShare() {
+            return this;
+          }
+
+          @Override
+          public void close() {}
+        };
+    Request resident =
+        new Request(List.of(Tensor.late("x", DataType.UINT8, Shape.of(1, 9), untouchable)));
+    Suspects suspects = new Suspects();
+
+    suspects.add(resident, T0);
+    assertThat(suspects.isEmpty()).isTrue();
+    suspects.add(Request.of(9, 0, 1), T0);
+    assertThat(suspects.contains(resident, T0)).isFalse();
   }
 
   @Test
