@@ -52,8 +52,10 @@ final class WorkerMonitor implements AutoCloseable {
     all.removeIf(watched -> !watched.worker().isAlive());
     for (Watched watched : all) {
       WorkerProcess worker = watched.worker();
-      long heldBytes = worker.heldBytes(watched.limitBytes());
-      Loss verdict = watched.watch().look(worker.beats(), heldBytes, worker.loading());
+      Loss verdict =
+          watched
+              .watch()
+              .look(worker.beats(), () -> worker.heldBytes(watched.limitBytes()), worker.loading());
       if (verdict != null) {
         worker.kill(verdict);
       }

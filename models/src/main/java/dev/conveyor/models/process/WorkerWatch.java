@@ -1,5 +1,6 @@
 package dev.conveyor.models.process;
 
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,10 +38,11 @@ final class WorkerWatch {
    * Takes one look.
    *
    * @param beatsNow how far the worker has counted; 0 until it runs
+   * @param heldBytes asked only if there is a limit, because the system takes long to answer
    * @param loadingNow number of the step of its load that it is at; 0 if it is at none
    * @return why it must go, or null
    */
-  @Nullable Loss look(long beatsNow, long heldBytes, long loadingNow) {
+  @Nullable Loss look(long beatsNow, LongSupplier heldBytes, long loadingNow) {
     silentLooks = beatsNow == beats ? silentLooks + 1 : 0;
     beats = beatsNow;
     long silentMs = silentLooks * periodMs;
@@ -58,11 +60,12 @@ final class WorkerWatch {
           "worker process %d did not load its model within %d ms (limits.load_timeout_ms)"
               .formatted(pid, loadLimitMs));
     }
-    if (limits.memoryBytes() > 0 && heldBytes > limits.memoryBytes()) {
+    long held = limits.memoryBytes() == 0 ? 0 : heldBytes.getAsLong();
+    if (held > limits.memoryBytes()) {
       return new Loss(
           Loss.Cause.OVER_MEMORY,
           "worker process %d holds %d bytes of memory, allowed are %d"
-              .formatted(pid, heldBytes, limits.memoryBytes()));
+              .formatted(pid, held, limits.memoryBytes()));
     }
     return null;
   }
