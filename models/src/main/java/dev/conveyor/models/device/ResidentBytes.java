@@ -76,12 +76,17 @@ public final class ResidentBytes implements LateBytes {
       return lease.buffer();
     }
 
-    synchronized void leave() {
+    /** Takes the lock only as the last: whoever copies to the host, and waits, is a holder. */
+    void leave() {
       if (holders.decrementAndGet() == 0) {
-        if (onHost != null) {
-          onHost.close();
-        }
+        closeOnHost();
         block.leave();
+      }
+    }
+
+    private synchronized void closeOnHost() {
+      if (onHost != null) {
+        onHost.close();
       }
     }
   }

@@ -21,10 +21,13 @@ import dev.conveyor.models.device.sim.SimulatedInstance;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
 import dev.conveyor.models.device.sim.Tally;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -309,6 +312,33 @@ class ResidentTensorsTest {
       assertThat(simulator.figure(0, Figure.TO_HOST_BYTES)).isEqualTo(bytes);
       share.close();
       given.tensors.forEach(Tensor::close);
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  void shouldCloseWhileSomebodyWaitsForTheDevice() {
+    List<Tensor> shares = new ArrayList<>();
+    Cuda cuda = simulator.cuda();
+    Cuda slow =
+        (Cuda)
+            Proxy.newProxyInstance(
+                Cuda.class.getClassLoader(),
+                new Class<?>[] {Cuda.class},
+                (proxy, called, args) -> {
+                  if (called.getName().equals("awaitEvent")) {
+                    CompletableFuture.runAsync(shares.get(0)::close).get(20, TimeUnit.SECONDS);
+                  }
+                  return called.invoke(cuda, args);
+                });
+    residents = new ResidentPool(slow, 0, device, pinned);
+    try (SimulatedInstance first = load(cuda, FIRST, given)) {
+      List<SimulatedRequest> requests = staying(2);
+      runFirst(first, requests);
+      Tensor tensor = given.tensors.get(0);
+      shares.add(tensor.tryShare());
+      assertThat(words(tensor)).isEqualTo(requests.get(0).expected());
+      tensor.close();
     }
     assertNothingLeft();
   }
