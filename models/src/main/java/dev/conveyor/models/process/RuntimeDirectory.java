@@ -27,19 +27,20 @@ import org.slf4j.LoggerFactory;
  * without a locked file is what a crashed server left, and whoever comes next removes it. That is
  * true across containers that share the file system, where process numbers mean nothing. One in
  * which no file was ever locked, a minute after it was made, is what a server left that crashed
- * while it made it.
+ * while it made it, unless there is more in it than such a server puts there.
  */
 public final class RuntimeDirectory implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeDirectory.class);
   private static final String PREFIX = "conveyor-";
   private static final String LOCK = "lock";
+  private static final String UNLOCKED = LOCK + ".new";
 
   /** To make one and to lock a file in it takes no time. */
   private static final long UNLOCKED_MS = 60_000;
 
-  private static final Pattern NAME = Pattern.compile(PREFIX + "(\\d+)-.*");
-  private static final Pattern WORKER = Pattern.compile("worker-(\\d+)-(\\d+)");
+  private static final Pattern NAME = Pattern.compile(PREFIX + "(\\d{1,18})-.*");
+  private static final Pattern WORKER = Pattern.compile("worker-(\\d{1,18})-(\\d{1,18})");
 
   /** Of this process: to try the lock of one of them would give it up. */
   private static final Set<Path> OWN = ConcurrentHashMap.newKeySet();
@@ -72,7 +73,7 @@ public final class RuntimeDirectory implements AutoCloseable {
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     OWN.add(path);
     // Under its name only when it is locked: until then the directory is nobody's to remove.
-    Path unlocked = path.resolve(LOCK + ".new");
+    Path unlocked = path.resolve(UNLOCKED);
     FileChannel lockFile =
         FileChannel.open(unlocked, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     FileLock lock = lockFile.tryLock();
@@ -145,6 +146,11 @@ public final class RuntimeDirectory implements AutoCloseable {
     Matcher name = NAME.matcher(directory.getFileName().toString());
     if (!name.matches() || ProcessHandle.of(Long.parseLong(name.group(1))).isPresent()) {
       return false;
+    }
+    try (Stream<Path> files = Files.list(directory)) {
+      if (!files.allMatch(file -> file.getFileName().toString().equals(UNLOCKED))) {
+        return false; // Others may like the name.
+      }
     }
     // What is old is told by the times of files alone.
     Path now = Files.createTempFile(directory.getParent(), ".conveyor", ".now");
