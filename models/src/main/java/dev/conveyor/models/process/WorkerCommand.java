@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.bytedeco.javacpp.Pointer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The command line of a worker: this JVM's class path, small and quick to start, under its limits.
@@ -63,7 +63,7 @@ final class WorkerCommand {
     }
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(SMALL_AND_QUICK);
-    command.add("-Xmx" + heapBytes(limits.memoryBytes(), Pointer.totalPhysicalBytes()));
+    command.add("-Xmx" + heapBytes(limits.memoryBytes(), machineBytes()));
     command.add("-XX:ErrorFile=" + errors);
     for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
       if (INHERITED.stream().anyMatch(option::startsWith)) {
@@ -92,6 +92,14 @@ final class WorkerCommand {
   static long heapBytes(long limitBytes, long machineBytes) {
     long most = limitBytes > 0 ? limitBytes / 2 : Math.min(MOST_HEAP_BYTES, machineBytes / 8);
     return Math.max(LEAST_HEAP_BYTES, most);
+  }
+
+  /** Returns the memory of the machine, or of the container if that has less. */
+  private static long machineBytes() {
+    @Nullable Object bean = ManagementFactory.getOperatingSystemMXBean();
+    return bean instanceof com.sun.management.OperatingSystemMXBean os
+        ? os.getTotalMemorySize()
+        : Runtime.getRuntime().maxMemory();
   }
 
   private static void limits(ProcessLimits limits, List<String> command) {
