@@ -12,8 +12,10 @@ import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
+import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.List;
@@ -101,6 +103,68 @@ class LaneGroupTest {
     pinned.close();
     assertThat(simulator.violationsAndLeaks()).isEmpty();
     assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  @Test
+  void shouldGiveBackWhatIsOnlyKeptBeforeAModelIsLoaded() {
+    CudaSimulator simulator = Simulators.start("copy_ns=1000");
+    BufferPool pinned =
+        new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
+    GpuPlace place = place(simulator, pinned, false);
+    place.use();
+    List<Long> keptBytes = new ArrayList<>();
+    GpuBackend backend =
+        new GpuBackend() {
+          @Override
+          public String name() {
+            return "kernel";
+          }
+
+          @Override
+          public boolean takes(Path file, ModelConfig config) {
+            return true;
+          }
+
+          @Override
+          public String unavailable() {
+            return "";
+          }
+
+          @Override
+          public DeviceModel load(Path file, GpuLoadOptions options) {
+            keptBytes.add(place.residents().takenBytes());
+            return new Weights();
+          }
+        };
+    keep(place);
+    long keptBefore = place.residents().takenBytes();
+
+    GpuModel model =
+        GpuModel.load(
+            Path.of("model"),
+            place,
+            List.of(backend),
+            new GpuLoadOptions("m", place.cuda(), 0, device, ModelConfig.empty("m")),
+            0);
+    keep(place);
+    try (ModelExecutor unused = model.newExecutor(4)) {
+      keptBytes.add(place.residents().takenBytes());
+    }
+    model.close();
+    place.close();
+    pinned.close();
+
+    assertThat(keptBefore).isPositive();
+    assertThat(keptBytes).containsExactly(0L, 0L);
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+  }
+
+  /** As after a batch whose outputs the next model has read. */
+  private static void keep(GpuPlace place) {
+    long stream = place.cuda().newStream(0);
+    place.residents().tryAllocate(MIB, stream).leave();
+    place.cuda().awaitStream(stream);
+    place.cuda().destroyStream(stream);
   }
 
   private GpuPlace place(CudaSimulator simulator, BufferPool pinned, boolean spins) {
