@@ -138,7 +138,7 @@ final class BatchRunner {
   private void settle() {
     for (Blame blame : blames) {
       long nowNs = System.nanoTime();
-      if (blame.result() == Result.INPUT_FAILED) {
+      if (blame.result() == Result.INPUT_FAILED && !isGone(blame.failure())) {
         isolation.suspects().add(blame.request(), nowNs);
         decided(
             Decision.REQUEST_BLAMED,
@@ -304,6 +304,18 @@ final class BatchRunner {
         cap.onOutOfMemory(Slices.items(requests), System.nanoTime());
         return Result.RESOURCE_FAILED;
       }
+    } catch (InferenceException e) {
+      stopIfCancelled();
+      anyFailed = true;
+      failure = e;
+      if (e.code() == ErrorCode.OUT_OF_MEMORY) {
+        cap.onOutOfMemory(Slices.items(requests), System.nanoTime());
+        return Result.RESOURCE_FAILED;
+      }
+      if (e.code() == ErrorCode.UNAVAILABLE || e.code() == ErrorCode.INVALID_REQUEST) {
+        computeNs += System.nanoTime() - beginNs;
+        return Result.INPUT_FAILED; // An input said so: nothing to ask the instance about.
+      }
     } catch (OutOfMemoryError e) {
       stopIfCancelled();
       anyFailed = true;
@@ -389,7 +401,13 @@ final class BatchRunner {
 
   private static boolean isOutOfMemory(Throwable cause) {
     return cause instanceof OutOfMemoryError
-        || (cause instanceof ExecutionException e && e.kind() == Kind.OUT_OF_MEMORY);
+        || (cause instanceof ExecutionException e && e.kind() == Kind.OUT_OF_MEMORY)
+        || (cause instanceof InferenceException said && said.code() == ErrorCode.OUT_OF_MEMORY);
+  }
+
+  /** Returns whether an input could not be had: the same bytes may be all right the next time. */
+  private static boolean isGone(Throwable cause) {
+    return cause instanceof InferenceException said && said.code() == ErrorCode.UNAVAILABLE;
   }
 
   private static String traced(InferenceRequest request) {

@@ -1,0 +1,88 @@
+package dev.conveyor.verticles.instance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
+import dev.conveyor.models.backend.BatchRequest;
+import dev.conveyor.models.backend.BatchResult;
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.scheduler.Batch;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.isolation.Decision;
+import dev.conveyor.verticles.metrics.RecordingModelStats;
+import dev.conveyor.verticles.metrics.Samples;
+import io.vertx.core.Vertx;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Inputs that cannot be had, and whose fault that is. */
+final class BatchRunnerTest {
+
+  private final Vertx vertx = Vertx.vertx();
+  private final List<Decision> decisions = new ArrayList<>();
+  private final Isolation isolation =
+      new Isolation((model, version, decision, reason, detail) -> decisions.add(decision));
+  private final List<String> asked = new ArrayList<>();
+
+  /** An executor that fails every batch. */
+  private record Failing(RuntimeException failure) implements ModelExecutor {
+    @Override
+    public BatchResult execute(List<? extends BatchRequest> requests) {
+      throw failure;
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    vertx.close().toCompletionStage().toCompletableFuture().get(20, TimeUnit.SECONDS);
+  }
+
+  private InferenceException failureWhen(RuntimeException failure) throws Exception {
+    BatchRunner runner =
+        new BatchRunner(
+            Samples.model("m", "1", new RecordingModelStats()),
+            new Failing(failure),
+            isolation,
+            why -> !asked.add(why));
+    CompletableFuture<InferenceException> failed = new CompletableFuture<>();
+    ReplyTo reply = new ReplyTo(vertx.getOrCreateContext(), (answer, why) -> failed.complete(why));
+    Tensor input = Tensor.of("x", DataType.UINT8, Shape.of(1, 1), ByteBuffer.allocate(1));
+    InferenceRequest request = InferenceRequest.of("m", "1", List.of(input), reply).build();
+    long nowNs = System.nanoTime();
+    assertThat(runner.run(new Batch(1, List.of(request), 1, nowNs), nowNs).succeeded()).isFalse();
+    return failed.get(20, TimeUnit.SECONDS);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"OUT_OF_MEMORY, false", "UNAVAILABLE, false", "INVALID_REQUEST, true"})
+  void shouldNotCountInputsThatCannotBeHadAgainstTheInstance(ErrorCode code, boolean remembered)
+      throws Exception {
+    assertThat(failureWhen(new InferenceException(code, "no tensor")).code()).isEqualTo(code);
+    assertThat(asked).isEmpty();
+    assertThat(isolation.suspects().isEmpty()).isEqualTo(!remembered);
+    assertThat(decisions.contains(Decision.REQUEST_BLAMED)).isEqualTo(remembered);
+  }
+
+  @Test
+  void shouldAskAboutTheInstanceWhenAnythingElseFails() throws Exception {
+    assertThat(failureWhen(new IllegalStateException("broken")).code())
+        .isEqualTo(ErrorCode.EXECUTION_FAILED);
+    assertThat(asked).containsExactly("broken");
+    assertThat(decisions).containsExactly(Decision.REQUEST_BLAMED);
+  }
+}
