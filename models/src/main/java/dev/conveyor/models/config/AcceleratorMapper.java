@@ -6,6 +6,7 @@ import dev.conveyor.models.proto.ModelOptimizationPolicy;
 import dev.conveyor.models.proto.ModelOptimizationPolicy.ExecutionAccelerators.Accelerator;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * What is to execute a model instead of its backend. A name that nobody here knows is refused, as
@@ -16,7 +17,10 @@ final class AcceleratorMapper {
   /** Triton's for CPUs; answers do not depend on it. */
   static final String OPENVINO = "openvino";
 
-  private static final Set<String> ON_GPU = Set.of(ModelConfig.TENSORRT);
+  /** Triton's for ONNX Runtime on GPUs, which this server takes there anyway. */
+  static final String CUDA = "cuda";
+
+  private static final Set<String> ON_GPU = new TreeSet<>(Set.of(CUDA, ModelConfig.TENSORRT));
   private static final Set<String> ON_CPU = Set.of(OPENVINO);
 
   private AcceleratorMapper() {}

@@ -133,6 +133,9 @@ public final class ModelParameters {
     } catch (NumberFormatException e) {
       // As good as a number that is none.
     }
-    throw new ConfigException(key, "a whole number from " + least, "\"" + value + "\"");
+    throw new ConfigException(
+        key,
+        "a whole number from " + least + (most == Long.MAX_VALUE ? "" : " to " + most),
+        "\"" + value + "\"");
   }
 }

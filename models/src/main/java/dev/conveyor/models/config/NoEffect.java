@@ -1,6 +1,7 @@
 package dev.conveyor.models.config;
 
 import dev.conveyor.models.proto.ModelInstanceGroup;
+import dev.conveyor.models.proto.ModelOptimizationPolicy;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -35,6 +36,17 @@ final class NoEffect {
         config.getOptimization().getExecutionAccelerators().getCpuExecutionAcceleratorCount() > 0,
         "optimization.execution_accelerators.cpu_execution_accelerator: no effect, ONNX Runtime"
             + " executes; parameters.execution_provider chooses its kernels");
+    List<ModelOptimizationPolicy.ExecutionAccelerators.Accelerator> onGpu =
+        config.getOptimization().getExecutionAccelerators().getGpuExecutionAcceleratorList();
+    for (int i = 0; i < onGpu.size(); i++) {
+      add(
+          lines,
+          onGpu.get(i).getName().equals(AcceleratorMapper.CUDA),
+          "optimization.execution_accelerators.gpu_execution_accelerator["
+              + i
+              + "]: no effect, ONNX Runtime executes with CUDA on a GPU anyway; its settings are"
+              + " in parameters");
+    }
     if (!config.hasEnsembleScheduling()) { // the parameters of an ensemble are its steps'
       lines.addAll(ModelParameters.withoutEffect(config.getParametersMap().keySet()));
     }

@@ -93,7 +93,8 @@ class ModelConfigReaderTest {
                                      "rate_limiter": {"priority": 2}}],
              "response_cache": {"enable": true},
              "optimization": {"execution_accelerators":
-                 {"cpu_execution_accelerator": [{"name": "openvino"}]}},
+                 {"cpu_execution_accelerator": [{"name": "openvino"}],
+                  "gpu_execution_accelerator": [{"name": "tensorrt"}, {"name": "cuda"}]}},
              "parameters": {"inter_op_thread_count": {"string_value": "2"},
                             "exection_provider": {"string_value": "dnnl"},
                             "arena_extend_strategy": {"string_value": "0"},
@@ -109,9 +110,10 @@ class ModelConfigReaderTest {
             "instance_group[1].host_policy",
             "response_cache.enable",
             "optimization.execution_accelerators.cpu_execution_accelerator",
+            "optimization.execution_accelerators.gpu_execution_accelerator[1]",
             "parameters.exection_provider",
             "parameters.inter_op_thread_count");
-    assertThat(config.warnings().get(6)).contains("did you mean \"execution_provider\"?");
+    assertThat(config.warnings().get(7)).contains("did you mean \"execution_provider\"?");
     assertThat(config.extensions().intraOpThreads()).isEqualTo(3);
   }
 

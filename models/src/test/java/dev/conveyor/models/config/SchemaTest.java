@@ -69,6 +69,8 @@ class SchemaTest {
         "{'platform': 'tensorrt_plan', 'backend': 'tensorrt'}",
         "{'optimization': {'execution_accelerators': {'gpu_execution_accelerator':"
             + " [{'name': 'tensorrt', 'parameters': {'precision_mode': 'FP16'}}]}}}",
+        "{'optimization': {'execution_accelerators': {'gpu_execution_accelerator':"
+            + " [{'name': 'cuda', 'parameters': {'cudnn_conv_algo_search': '1'}}]}}}",
         "{'optimization': {'priority': 'PRIORITY_MAX'}}",
         "{'optimization': {'cuda': {'graphs': true}, 'input_pinned_memory': {'enable': true}}}",
         "{'metric_tags': {'a': 'b'}, 'cc_model_filenames': {'8.0': 'x'}, 'runtime': ''}",
