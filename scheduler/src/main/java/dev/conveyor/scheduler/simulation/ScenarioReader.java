@@ -77,6 +77,13 @@ public final class ScenarioReader {
       changes.add(change(change, names));
     }
     requireAscending(changes);
+    Scenario.Arrivals arrivals = arrivals(block, models, directory);
+    if (arrivals instanceof Scenario.Arrivals.Trace && !changes.isEmpty()) {
+      throw new ConfigException(
+          "popularity_changes",
+          "none beside a trace, which says when each model gets its requests",
+          changes.size());
+    }
     requireMemory(devices, models);
     return new Scenario(
         block.text("name", null),
@@ -87,7 +94,7 @@ public final class ScenarioReader {
         block.number("rate_per_second", 1e-6, 1e12, 0),
         devices,
         models,
-        arrivals(block, models, directory),
+        arrivals,
         faults,
         changes);
   }

@@ -43,6 +43,22 @@ final class TraceReaderTest {
   }
 
   @Test
+  void shouldRefuseToChangeThePopularityOfWhatATraceNames() throws IOException {
+    Files.writeString(work.resolve("t.csv"), "0,m-0\n1,m-1\n");
+    Path file =
+        Files.writeString(
+            work.resolve("s.json"),
+            SCENARIO.replace(
+                "\"arrivals\"",
+                "\"popularity_changes\": [{\"at_seconds\": 1, \"rotate_places\": 1}],"
+                    + " \"arrivals\""));
+
+    assertThatThrownBy(() -> ScenarioReader.read(file))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("popularity_changes: expected none beside a trace");
+  }
+
+  @Test
   void shouldReplayTimesAndModelsAtTheRateOfTheRun() throws IOException {
     Scenario scenario = scenario("0,m-0\n1,m-1\n3,m-1\n");
     ArrivalTimes times = ArrivalTimes.of(scenario.arrivals(), 2, 1);
