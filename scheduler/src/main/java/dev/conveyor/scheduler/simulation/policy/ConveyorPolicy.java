@@ -52,6 +52,7 @@ public final class ConveyorPolicy implements Policy {
   private final List<List<InstanceRef>> instancesOn = new ArrayList<>();
   private final List<ModelPlan> plans = new ArrayList<>();
   private final int[] nextIndex;
+  private final boolean[] down;
 
   public ConveyorPolicy(Scenario scenario) {
     this(scenario, DynamicBatching.DEFAULT);
@@ -61,6 +62,7 @@ public final class ConveyorPolicy implements Policy {
   public ConveyorPolicy(Scenario scenario, DynamicBatching batching) {
     this.scenario = scenario;
     this.nextIndex = new int[scenario.models().size()];
+    this.down = new boolean[scenario.devices().size()];
     List<DeviceSpec> specs = new ArrayList<>();
     for (Scenario.Device device : scenario.devices()) {
       specs.add(DeviceSpec.gpu(device.name(), device.slots()));
@@ -97,7 +99,7 @@ public final class ConveyorPolicy implements Policy {
     }
   }
 
-  /** Has a device hold a model from now on. */
+  /** Has a device hold a model from now on; one that is down runs it when it is up again. */
   void place(int which, int device, long nowNs) {
     Scenario.Model model = scenario.models().get(which);
     Scenario.Device on = scenario.devices().get(device);
@@ -109,7 +111,9 @@ public final class ConveyorPolicy implements Policy {
       InstanceRef ref = new InstanceRef(key, nextIndex[which]++, on.name(), 1);
       instancesOn.get(device).add(ref);
       places.put(ref, new Place(device, which));
-      core.addInstance(ref, nowNs);
+      if (!down[device]) {
+        core.addInstance(ref, nowNs);
+      }
     }
   }
 
@@ -182,11 +186,13 @@ public final class ConveyorPolicy implements Policy {
 
   @Override
   public void deviceDown(int device, long nowNs) {
+    down[device] = true;
     instancesOn.get(device).forEach(ref -> core.removeInstance(ref.key(), ref.index()));
   }
 
   @Override
   public void deviceUp(int device, long nowNs) {
+    down[device] = false;
     instancesOn.get(device).forEach(ref -> core.addInstance(ref, nowNs));
   }
 
