@@ -88,6 +88,16 @@ static void enter(void *address, size_t bytes, void *caller) {
   inside = 0;
 }
 
+/* Where probing ends anyway it need not go on over slots that were freed. */
+static void free_end(size_t last) {
+  if (table[(last + 1) & (SLOTS - 1)].address != 0) {
+    return;
+  }
+  for (size_t i = last; table[i].address == FREED; i = (i - 1) & (SLOTS - 1)) {
+    table[i].address = 0;
+  }
+}
+
 static void leave(void *address) {
   if (address == NULL || table == NULL) {
     return;
@@ -100,6 +110,7 @@ static void leave(void *address) {
     }
     if (slot->address == (uintptr_t)address) {
       slot->address = FREED;
+      free_end((size_t)(slot - table));
       break;
     }
   }
