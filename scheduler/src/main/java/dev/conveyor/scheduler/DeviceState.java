@@ -117,6 +117,15 @@ final class DeviceState {
     occupancy.started(instance);
   }
 
+  /** A model is not to run here any more. */
+  void forget(Placement placement) {
+    placements.remove(placement);
+    occupancy.forget(placement.model.key);
+    if (warm == placement.entry) {
+      warm = null;
+    }
+  }
+
   void ended(InstanceState instance) {
     table.markChanged(index);
     batches.remove(instance);

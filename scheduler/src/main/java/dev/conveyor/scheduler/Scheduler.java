@@ -129,8 +129,7 @@ public final class Scheduler {
       instance.leaving = true;
     }
     for (Placement placement : model.placements) {
-      placement.device.placements.remove(placement);
-      placement.device.occupancy.forget(key);
+      placement.device.forget(placement);
     }
   }
 
