@@ -22,14 +22,15 @@ final class ProcessFaults {
 
   private static final int READ_AND_WRITE = 3;
   private static final int SHARED_ANONYMOUS_AT_ONCE = 0x8021;
-  private static final long MEMORY_BYTES = 1L << 30;
+  private static final long MEMORY_BYTES = 1L << 29;
   private static final long LIFE_MS = 5000;
 
   private ProcessFaults() {}
 
   /**
-   * Takes a gigabyte of memory and keeps it for some seconds. It is shared, with nobody: private
-   * memory would be refused by the system, at the limit that a worker is started with.
+   * Takes half a gigabyte of memory, with which a worker holds more than it may, and keeps it for
+   * some seconds. It is shared, with nobody: private memory would be refused by the system, at the
+   * limit that a worker is started with.
    *
    * @throws IllegalStateException if there is none to be had
    */

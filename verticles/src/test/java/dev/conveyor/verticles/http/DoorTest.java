@@ -291,6 +291,7 @@ final class DoorTest {
       client.send(wideHead("wide", "")).send(wideBody());
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
       client.answer();
+      await(() -> memory.leasedBytes() == 0);
       byte[] noGzip = new byte[20_000];
       Buffer request =
           Buffer.buffer(
