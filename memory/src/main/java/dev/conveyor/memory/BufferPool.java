@@ -6,6 +6,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -209,24 +210,46 @@ public final class BufferPool implements AutoCloseable {
     return lends;
   }
 
-  /** Frees every idle block. Returns the bytes freed. */
+  /**
+   * Frees every idle block, outside of the lock: where blocks are pinned, each may wait for a
+   * device. Returns the bytes freed.
+   */
   @CanIgnoreReturnValue
-  public synchronized long trim() {
-    long before = idleBytes;
-    for (int c = MIN_CLASS; c <= MAX_CLASS; c++) {
-      for (Block block = idle[c].poll(); block != null; block = idle[c].poll()) {
-        idleBytes -= block.sizeBytes();
-        block.close();
-      }
+  public long trim() {
+    List<Block> unused;
+    synchronized (this) {
+      unused = takeIdle();
     }
-    return before;
+    return free(unused);
   }
 
   /** Frees what is idle now, and every lent block when it comes back. */
   @Override
-  public synchronized void close() {
-    closed = true;
+  public void close() {
+    synchronized (this) {
+      closed = true;
+    }
     trim();
+  }
+
+  @GuardedBy("this")
+  private List<Block> takeIdle() {
+    List<Block> unused = new ArrayList<>();
+    for (int c = MIN_CLASS; c <= MAX_CLASS; c++) {
+      unused.addAll(idle[c]);
+      idle[c].clear();
+    }
+    idleBytes = 0;
+    return unused;
+  }
+
+  private static long free(List<Block> unused) {
+    long bytes = 0;
+    for (Block block : unused) {
+      bytes += block.sizeBytes();
+      block.close();
+    }
+    return bytes;
   }
 
   void giveBack(Block block) {
@@ -253,7 +276,7 @@ public final class BufferPool implements AutoCloseable {
       return false;
     }
     if (bytes > maxBytes - leasedBytes - idleBytes) {
-      trim();
+      long unused = free(takeIdle()); // first, or the cap would not hold
     }
     leasedBytes += bytes;
     return true;
@@ -282,7 +305,7 @@ public final class BufferPool implements AutoCloseable {
       return null;
     }
     if (bytes > maxBytes - leasedBytes - idleBytes) {
-      trim();
+      long unused = free(takeIdle()); // likewise
     }
     block = allocator.allocate(bytes);
     leasedBytes += bytes;

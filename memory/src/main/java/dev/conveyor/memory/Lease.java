@@ -89,6 +89,11 @@ public final class Lease implements AutoCloseable {
     return sizeBytes;
   }
 
+  /** Returns what the pool counts it for: the whole block. */
+  long blockBytes() {
+    return block.sizeBytes();
+  }
+
   /** Returns whether devices read and write it by themselves. */
   public boolean isPinned() {
     return block.isPinned();
@@ -99,7 +104,7 @@ public final class Lease implements AutoCloseable {
     if (open.compareAndSet(true, false) && holders.decrementAndGet() == 0) {
       pool.giveBack(block);
       if (share != null) {
-        share.release(sizeBytes);
+        share.release(block.sizeBytes());
       }
     }
   }

@@ -35,9 +35,7 @@ public final class PoolShare {
   /** As {@link BufferPool#tryAcquire}. */
   public Optional<Lease> tryAcquire(long bytes) {
     Optional<Lease> lease = pool.tryAcquire(bytes, this);
-    if (lease.isPresent()) {
-      hold(bytes);
-    }
+    lease.ifPresent(held -> hold(held.blockBytes()));
     return lease;
   }
 
@@ -50,12 +48,17 @@ public final class PoolShare {
   public @Nullable Runnable awaitRoom(long bytes, Runnable wakeUp) {
     synchronized (this) {
       if (waiting.isHigh(heldBytes)) {
-        WaitingRoom.Waiter waiter = new WaitingRoom.Waiter(bytes, wakeUp);
-        waiting.add(waiter);
-        return () -> leave(waiter);
+        Place place = new Place(bytes, wakeUp);
+        waiting.add(place.waiter);
+        return place::leave;
       }
     }
     return pool.awaitRoom(bytes, wakeUp);
+  }
+
+  /** Returns the pool that it is a share of. */
+  public BufferPool pool() {
+    return pool;
   }
 
   /** As {@link BufferPool#wakeWaiters}. */
@@ -97,5 +100,49 @@ public final class PoolShare {
 
   private synchronized void leave(WaitingRoom.Waiter waiter) {
     waiting.remove(waiter);
+  }
+
+  /** Who waits in this share, and then with everybody. Thread-safe. */
+  private final class Place {
+    private final long bytes;
+    private final Runnable wakeUp;
+    private final WaitingRoom.Waiter waiter;
+
+    @GuardedBy("this")
+    private @Nullable Runnable leavePool;
+
+    @GuardedBy("this")
+    private boolean left;
+
+    Place(long bytes, Runnable wakeUp) {
+      this.bytes = bytes;
+      this.wakeUp = wakeUp;
+      this.waiter = new WaitingRoom.Waiter(bytes, this::goOn);
+    }
+
+    private void goOn() {
+      boolean unwanted;
+      boolean waitsOn;
+      synchronized (this) {
+        unwanted = left;
+        leavePool = unwanted ? null : pool.awaitRoom(bytes, wakeUp);
+        waitsOn = leavePool != null;
+      }
+      if (unwanted) {
+        wakeWaiters(); // somebody else can have the room
+      } else if (!waitsOn) {
+        wakeUp.run();
+      }
+    }
+
+    void leave() {
+      PoolShare.this.leave(waiter);
+      synchronized (this) {
+        left = true;
+        if (leavePool != null) {
+          leavePool.run();
+        }
+      }
+    }
   }
 }

@@ -3,6 +3,7 @@ package dev.conveyor.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import net.jqwik.api.ForAll;
@@ -33,6 +34,52 @@ final class BufferPoolTest {
       }
       assertThat(pool.leasedBytes()).isZero();
       assertThat(pool.idleBytes()).isEqualTo(8 * KIB);
+    }
+  }
+
+  @Test
+  void shouldFreeWhatIsIdleOutsideOfItsLock() {
+    List<Boolean> locked = new ArrayList<>();
+    BufferPool[] self = new BufferPool[1];
+    BlockAllocator allocator =
+        bytes -> new WatchedBlock(bytes, () -> locked.add(Thread.holdsLock(self[0])));
+    BufferPool pool = new BufferPool(allocator, 64 * KIB);
+    self[0] = pool;
+    pool.acquire(4 * KIB).close();
+    pool.acquire(8 * KIB).close();
+
+    assertThat(pool.trim()).isEqualTo(12 * KIB);
+    assertThat(pool.idleBytes()).isZero();
+    pool.acquire(4 * KIB).close();
+    pool.close();
+    assertThat(locked).containsExactly(false, false, false);
+  }
+
+  private record WatchedBlock(Block block, Runnable onClose) implements Block {
+
+    WatchedBlock(long bytes, Runnable onClose) {
+      this(BlockAllocator.host().allocate(bytes), onClose);
+    }
+
+    @Override
+    public long address() {
+      return block.address();
+    }
+
+    @Override
+    public long sizeBytes() {
+      return block.sizeBytes();
+    }
+
+    @Override
+    public ByteBuffer buffer() {
+      return block.buffer();
+    }
+
+    @Override
+    public void close() {
+      onClose.run();
+      block.close();
     }
   }
 
