@@ -4,6 +4,7 @@ import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HeapShare;
+import dev.conveyor.memory.PoolShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
@@ -144,42 +145,59 @@ public final class BusFrontEnd extends VerticleBase {
     String tenant = header == null ? head.tenant() : header;
     long deadlineNs = deadlineNs(message);
     String trace = TraceParent.of(message.headers().get(TraceParent.HEADER));
-    door.enter(served, tenant, 0, deadlineNs);
-    InferCall call = head.toCall(model, version, deadlineNs, tenant, trace);
-    HeapShare share = hold(bytes);
-    gateway.infer(
-        call,
-        (answer, failure) -> {
-          if (share != null) {
-            share.close();
-          }
-          if (answer == null) {
-            fail(message, failure);
-          } else {
-            reply(message, served, head, answer, json, trace);
-          }
-        });
+    HeapShare share = hold(served, bytes); // first: who finds no memory spends no quota
+    try {
+      door.enter(served, tenant, 0, deadlineNs);
+      InferCall call = head.toCall(model, version, deadlineNs, tenant, trace);
+      gateway.infer(
+          call,
+          (answer, failure) -> {
+            close(share);
+            if (answer == null) {
+              fail(message, failure);
+            } else {
+              reply(message, served, head, answer, json, trace);
+            }
+          });
+    } catch (RuntimeException e) {
+      close(share);
+      throw e;
+    }
+  }
+
+  private static void close(@Nullable HeapShare share) {
+    if (share != null) {
+      share.close();
+    }
   }
 
   /**
    * Counts a message until its request is answered; null for a small one, which counts for nothing.
    *
-   * @throws InferenceException if the memory of requests is used up
+   * @throws InferenceException if the memory of requests, or the model's share of it, is used up
    */
-  private @Nullable HeapShare hold(int bytes) {
+  private @Nullable HeapShare hold(ServedModel served, int bytes) {
     if (bytes < COUNTS_FROM_BYTES) {
       return null;
     }
-    HeapShare share = memory.heapShare();
+    PoolShare room = memory.shareOf(served.name());
+    if (room.isFull()) {
+      throw noMemory(
+          "requests for model '%s' hold %d of %d bytes for requests, which is its share"
+              .formatted(served.name(), room.heldBytes(), memory.maxBytes()));
+    }
+    HeapShare share = room.heapShare();
     if (!share.growTo(bytes)) {
-      throw new InferenceException(
-          ErrorCode.QUEUE_FULL,
+      throw noMemory(
           "no memory for a message of %d bytes: %d of %d bytes for requests are in use"
-              .formatted(bytes, memory.leasedBytes(), memory.maxBytes()),
-          RefusalReason.REQUEST_MEMORY,
-          InferenceException.UNKNOWN);
+              .formatted(bytes, memory.leasedBytes(), memory.maxBytes()));
     }
     return share;
+  }
+
+  private static InferenceException noMemory(String what) {
+    return new InferenceException(
+        ErrorCode.QUEUE_FULL, what, RefusalReason.REQUEST_MEMORY, InferenceException.UNKNOWN);
   }
 
   private static void reply(

@@ -55,7 +55,7 @@ public final class FramesFile {
     List<byte[]> frames = new ArrayList<>();
     byte[] bytes = Files.readAllBytes(file);
     BufferPool memory = new BufferPool(BlockAllocator.host(), Long.MAX_VALUE);
-    JpegSplitter splitter = new JpegSplitter(memory, MAX_FRAME_BYTES);
+    JpegSplitter splitter = new JpegSplitter(memory.shareOf(""), MAX_FRAME_BYTES);
     splitter.accept(bytes, frame -> add(file, frame, frames));
     splitter.end(frame -> add(file, frame, frames));
     memory.close();

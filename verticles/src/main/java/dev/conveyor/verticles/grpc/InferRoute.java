@@ -52,6 +52,7 @@ final class InferRoute {
   private final ModelCatalog catalog;
   private final GrpcOptions options;
   private final MessageDecoder<ModelInferRequest> decoder;
+  private final WaitingCalls waitingCalls = new WaitingCalls();
   private final Set<InferStream> streams = new HashSet<>();
   private @Nullable TimedRequest dispatched;
 
@@ -184,7 +185,7 @@ final class InferRoute {
 
   /** Has the messages of a call count while they arrive. */
   void count(TimedRequest arrival, Consumer<InferenceException> whenFull) {
-    arrival.countIn(vertx, memory, whenFull);
+    arrival.countIn(vertx, memory, waitingCalls, whenFull);
   }
 
   /**

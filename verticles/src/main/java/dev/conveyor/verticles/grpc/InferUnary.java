@@ -87,8 +87,8 @@ final class InferUnary implements ReplyTo.Handler {
       ModelInferRequest decoded = route.decode(received);
       message = decoded;
       long deadlineNs = InferRoute.deadlineNs(request);
+      share = route.hold(decoded, share); // first: who finds no memory spends no quota
       String tenant = route.enter(request.headers(), decoded, deadlineNs);
-      share = route.hold(decoded, share);
       outputs = RequestedOutput.of(decoded, route.catalog());
       submit(decoded, deadlineNs, tenant);
     } catch (RuntimeException e) {

@@ -5,6 +5,7 @@ import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.InferenceException;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpConnection;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Consumer;
@@ -25,6 +26,8 @@ final class MessageMemory {
 
   private final BufferPool pool;
   private final Context context;
+  private final WaitingCalls calls;
+  private final HttpConnection connection;
   private final Consumer<InferenceException> whenFull;
   private final Runnable whenRoom;
   private final Deque<HeapShare> arrived = new ArrayDeque<>();
@@ -36,11 +39,20 @@ final class MessageMemory {
   /**
    * Counts nothing yet.
    *
+   * @param calls that wait, of all connections
+   * @param connection of this call
    * @param whenFull told once, if a message that has begun cannot be held
    * @param whenRoom called when a message that had to wait may be read on, or dropped
    */
   MessageMemory(
-      Vertx vertx, BufferPool pool, Consumer<InferenceException> whenFull, Runnable whenRoom) {
+      Vertx vertx,
+      BufferPool pool,
+      WaitingCalls calls,
+      HttpConnection connection,
+      Consumer<InferenceException> whenFull,
+      Runnable whenRoom) {
+    this.calls = calls;
+    this.connection = connection;
     this.pool = pool;
     this.context = vertx.getOrCreateContext();
     this.whenFull = whenFull;
@@ -66,6 +78,11 @@ final class MessageMemory {
     if (arriving == null) {
       leaveQueue =
           pool.awaitRoom(framing.messageBytes(), () -> context.runOnContext(v -> begin(framing)));
+      if (leaveQueue != null && !calls.tryEnter(connection)) {
+        close();
+        whenFull.accept(WaitingCalls.tooMany(framing.messageBytes()));
+        return;
+      }
       waiting = leaveQueue != null;
     }
     if (!waiting) {
@@ -90,7 +107,7 @@ final class MessageMemory {
       leaveQueue.run();
       leaveQueue = null;
     }
-    waiting = false;
+    stopWaiting();
     if (arriving != null) {
       arriving.close();
       arriving = null;
@@ -99,12 +116,19 @@ final class MessageMemory {
     arrived.clear();
   }
 
+  private void stopWaiting() {
+    if (waiting) {
+      waiting = false;
+      calls.leave(connection);
+    }
+  }
+
   private void begin(MessageFraming framing) {
     if (over) {
       pool.wakeWaiters(); // somebody else can have the room
       return;
     }
-    waiting = false;
+    stopWaiting();
     leaveQueue = null;
     grow(framing);
     whenRoom.run();

@@ -51,8 +51,9 @@ final class TimedRequest extends HttpServerRequestWrapper {
    *
    * @param whenFull told if a message cannot be held; the call ends then
    */
-  void countIn(Vertx vertx, BufferPool pool, Consumer<InferenceException> whenFull) {
-    memory = new MessageMemory(vertx, pool, whenFull, this::readOn);
+  void countIn(
+      Vertx vertx, BufferPool pool, WaitingCalls calls, Consumer<InferenceException> whenFull) {
+    memory = new MessageMemory(vertx, pool, calls, connection(), whenFull, this::readOn);
   }
 
   /** Returns what a message counts for that has just been taken; null if that is nothing yet. */

@@ -10,6 +10,7 @@ import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.impl.Http1xServerConnection;
 import io.vertx.core.net.impl.ConnectionBase;
 import org.jspecify.annotations.Nullable;
 
@@ -51,7 +52,10 @@ final class BodyTap extends ChannelInboundHandlerAdapter {
    */
   static boolean install(HttpConnection connection, BodyWatch watch) {
     Channel channel = channel(connection);
-    if (channel == null || channel.pipeline().get(HTTP1_DECODER) == null) {
+    // While a connection is upgraded to HTTP/2 the decoder of HTTP/1 is still there.
+    if (channel == null
+        || !(connection instanceof Http1xServerConnection)
+        || channel.pipeline().get(HTTP1_DECODER) == null) {
       return false;
     }
     channel

@@ -64,7 +64,8 @@ final class StreamHandler {
       ServedModel served = services.catalog().find(model, version);
       StreamSource source = StreamSource.of(request, served, version, head);
       FrameSplitter splitter =
-          StreamSource.splitter(request, services.requestMemory(), maxFrameBytes);
+          StreamSource.splitter(
+              request, services.requestMemory().shareOf(served.name()), maxFrameBytes);
       begin(source, splitter, request, head.waitsForContinue());
     } catch (InferenceException e) {
       early.midway(request, e);

@@ -1,6 +1,6 @@
 package dev.conveyor.verticles.http;
 
-import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.PoolShare;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
@@ -91,10 +91,11 @@ record StreamSource(
   /**
    * Returns what cuts the request's body into frames.
    *
+   * @param memory of the model's requests, which frames count against
    * @param maxBytes largest frame
    * @throws InferenceException if its content type is none of those known
    */
-  static FrameSplitter splitter(HttpServerRequest request, BufferPool pool, int maxBytes) {
+  static FrameSplitter splitter(HttpServerRequest request, PoolShare memory, int maxBytes) {
     String encoding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
     if (encoding != null && !encoding.equals("identity")) {
       throw InferenceException.invalid(
@@ -103,12 +104,12 @@ record StreamSource(
     String contentType = request.getHeader(HttpHeaders.CONTENT_TYPE);
     String type = contentType == null ? "" : contentType.strip().toLowerCase(Locale.ROOT);
     if (type.startsWith(MULTIPART)) {
-      return new MultipartSplitter(MultipartSplitter.boundary(contentType), pool, maxBytes);
+      return new MultipartSplitter(MultipartSplitter.boundary(contentType), memory, maxBytes);
     }
     int end = type.indexOf(';');
     String bare = (end < 0 ? type : type.substring(0, end)).strip();
     if (bare.isEmpty() || JPEGS.contains(bare)) {
-      return new JpegSplitter(pool, maxBytes);
+      return new JpegSplitter(memory, maxBytes);
     }
     throw InferenceException.invalid(
         "content-type of a stream must be multipart/x-mixed-replace or, for JPEGs one after the"

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.stream;
 
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HeapShare;
+import dev.conveyor.memory.PoolShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
@@ -23,7 +24,10 @@ final class FrameBuffer {
   private static final int PREFIX_BYTES = Integer.BYTES;
   private static final int FIRST_BYTES = 256;
 
-  private final BufferPool pool;
+  /** Smaller frames are taken also while the model has its share of the memory. */
+  private static final int LARGE_BYTES = 16 * 1024;
+
+  private final PoolShare memory;
   private final int maxBytes;
   private final int slackBytes;
   private byte[] bytes = new byte[PREFIX_BYTES];
@@ -36,12 +40,12 @@ final class FrameBuffer {
   /**
    * Creates a buffer.
    *
-   * @param pool what frames count against
+   * @param memory of the model's requests, which frames count against
    * @param maxBytes largest frame
    * @param slackBytes how many bytes may come that turn out not to belong to it
    */
-  FrameBuffer(BufferPool pool, int maxBytes, int slackBytes) {
-    this.pool = pool;
+  FrameBuffer(PoolShare memory, int maxBytes, int slackBytes) {
+    this.memory = memory;
     this.maxBytes = maxBytes;
     this.slackBytes = slackBytes;
   }
@@ -142,7 +146,11 @@ final class FrameBuffer {
     long most = (long) maxBytes + slackBytes + PREFIX_BYTES;
     int room = (int) Math.min(most, Math.max(needed, Math.max(FIRST_BYTES, 2L * bytes.length)));
     if (share == null) {
-      share = pool.heapShare();
+      share = memory.heapShare();
+    }
+    if (room >= LARGE_BYTES && share.sizeBytes() < LARGE_BYTES && memory.isFull()) {
+      refuse(shareUsedUp());
+      return false;
     }
     if (!share.growTo(room)) {
       refuse(noMemory(room));
@@ -158,12 +166,21 @@ final class FrameBuffer {
         "the frame has %d bytes or more, at most %d are taken".formatted(size, maxBytes));
   }
 
+  private InferenceException shareUsedUp() {
+    return noMemory(
+        "requests for the model hold %d of %d bytes for requests, which is its share"
+            .formatted(memory.heldBytes(), memory.pool().maxBytes()));
+  }
+
   private InferenceException noMemory(int room) {
-    return new InferenceException(
-        ErrorCode.QUEUE_FULL,
+    BufferPool pool = memory.pool();
+    return noMemory(
         "no memory for a frame of %d bytes: %d of %d bytes for requests are in use"
-            .formatted(room, pool.leasedBytes(), pool.maxBytes()),
-        RefusalReason.REQUEST_MEMORY,
-        InferenceException.UNKNOWN);
+            .formatted(room, pool.leasedBytes(), pool.maxBytes()));
+  }
+
+  private static InferenceException noMemory(String what) {
+    return new InferenceException(
+        ErrorCode.QUEUE_FULL, what, RefusalReason.REQUEST_MEMORY, InferenceException.UNKNOWN);
   }
 }

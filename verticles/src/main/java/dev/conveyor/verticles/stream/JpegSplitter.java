@@ -1,6 +1,6 @@
 package dev.conveyor.verticles.stream;
 
-import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.PoolShare;
 import dev.conveyor.models.InferenceException;
 import java.util.function.Consumer;
 
@@ -48,11 +48,11 @@ public final class JpegSplitter implements FrameSplitter {
   /**
    * Creates a splitter.
    *
-   * @param pool what frames count against
+   * @param memory of the model's requests, which frames count against
    * @param maxBytes largest picture
    */
-  public JpegSplitter(BufferPool pool, int maxBytes) {
-    this.frame = new FrameBuffer(pool, maxBytes, 1);
+  public JpegSplitter(PoolShare memory, int maxBytes) {
+    this.frame = new FrameBuffer(memory, maxBytes, 1);
   }
 
   @Override

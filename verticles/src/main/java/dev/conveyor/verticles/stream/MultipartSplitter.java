@@ -2,7 +2,7 @@ package dev.conveyor.verticles.stream;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
-import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.PoolShare;
 import dev.conveyor.models.InferenceException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -57,10 +57,10 @@ public final class MultipartSplitter implements FrameSplitter {
    * Creates a splitter.
    *
    * @param boundary as in the content type
-   * @param pool what frames count against
+   * @param memory of the model's requests, which frames count against
    * @param maxBytes largest part
    */
-  public MultipartSplitter(String boundary, BufferPool pool, int maxBytes) {
+  public MultipartSplitter(String boundary, PoolShare memory, int maxBytes) {
     spellings.add(("\n--" + boundary).getBytes(ISO_8859_1));
     if (boundary.matches("--.*[^-].*")) {
       // Some cameras name the boundary with the two dashes that belong to the delimiter.
@@ -69,7 +69,7 @@ public final class MultipartSplitter implements FrameSplitter {
     this.delimiter = spellings.get(0);
     this.spelled = new int[spellings.size()];
     Arrays.fill(spelled, 1); // the first delimiter needs no line end before it
-    this.frame = new FrameBuffer(pool, maxBytes, 1);
+    this.frame = new FrameBuffer(memory, maxBytes, 1);
   }
 
   /**

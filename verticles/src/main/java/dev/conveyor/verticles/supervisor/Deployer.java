@@ -2,7 +2,6 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.LoadedModel;
-import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.ModelPlan;
 import dev.conveyor.scheduler.SchedulerCommand;
@@ -179,7 +178,7 @@ final class Deployer {
     return threads < MOST_STUCK
         ? Future.succeededFuture()
         : Future.failedFuture(
-            new ModelLoadException(
+            new LoadTimeoutException(
                 "%d earlier deployments of it have threads that do not come back"
                     .formatted(threads)));
   }

@@ -100,6 +100,12 @@ final class InstanceKeeper {
   /** Brings up one instance more; the weights are shared unless it has a process of its own. */
   Future<Void> grow(Crew crew) {
     int slot = crew.takeSlot();
+    if (crew.hung(slot) >= MOST_HUNG) {
+      crew.giveBackSlot(slot);
+      return Future.failedFuture(
+          new ModelLoadException(
+              "%d threads that were to start that instance do not come back".formatted(MOST_HUNG)));
+    }
     return startInstance(crew, slot, CircuitBreaker.closed())
         .onFailure(failure -> crew.giveBackSlot(slot));
   }

@@ -40,11 +40,26 @@ final class LoadErrors {
     return failure instanceof ModelLoadException ? "model" : "error";
   }
 
-  /** Returns what a client is told: a model that does not load is its request's fault. */
+  /**
+   * Returns what a client is told: a model that does not load is its request's fault, unless the
+   * server lost its patience.
+   */
   static Throwable forClient(String name, Throwable failure) {
-    return failure instanceof InferenceException
-        ? failure
-        : InferenceException.invalid(
-            "failed to load '%s': %s".formatted(name, failure.getMessage()));
+    if (failure instanceof InferenceException) {
+      return failure;
+    }
+    String message = "failed to load '%s': %s".formatted(name, failure.getMessage());
+    return isTimeout(failure)
+        ? new InferenceException(ErrorCode.UNAVAILABLE, message)
+        : InferenceException.invalid(message);
+  }
+
+  private static boolean isTimeout(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof LoadTimeoutException) {
+        return true;
+      }
+    }
+    return false;
   }
 }

@@ -289,11 +289,15 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
    */
   public Future<Void> unloadAll() {
     return onContext(this::unloadEvery)
-        .onComplete(
-            done -> {
-              deployer.close();
-              loader.overrides().close();
-            });
+        .onComplete(done -> deployer.close())
+        .eventually(
+            () ->
+                loaders.executeBlocking(
+                    () -> {
+                      loader.overrides().close();
+                      return true;
+                    },
+                    false));
   }
 
   private Future<Void> unloadEvery() {

@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.supervisor;
 
-import dev.conveyor.models.backend.ModelLoadException;
 import io.vertx.core.AsyncResult;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -63,7 +62,7 @@ final class TimedLoads {
     running++;
     if (stuck.contains(model)) {
       end();
-      done.fail(new ModelLoadException("an earlier load of it has not come back yet"));
+      done.fail(new LoadTimeoutException("an earlier load of it has not come back yet"));
       return;
     }
     WorkerExecutor thread = vertx.createSharedWorkerExecutor("load-" + ++number, 1);

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.bus;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.BytesTensors;
@@ -9,7 +10,10 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.InferenceResponse;
+import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.sample.InspectionApp;
 import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.Requests;
@@ -26,6 +30,7 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -59,6 +64,11 @@ final class InferenceClientTest {
                 "wide",
                 "{\"max_batch_size\": 4, \"parameters\":"
                     + " {\"test_gate\": {\"string_value\": \"wide\"}}}")
+            .identity("scarce", DataType.FP32, "batch", "width")
+            .config(
+                "scarce",
+                "{\"conveyor\": {\"admission\":"
+                    + " {\"quota\": {\"requests_per_second\": 0.001, \"burst\": 1}}}}")
             .config("gated", "{\"parameters\": {\"test_gate\": {\"string_value\": \"bus\"}}}");
     JsonObject limits =
         new JsonObject()
@@ -177,6 +187,8 @@ final class InferenceClientTest {
       running = client.infer("wide", List.of(wide));
       gate.awaitArrival();
       assertThat(server.server().requestMemory().leasedBytes()).isGreaterThanOrEqualTo(200_000);
+      assertThat(server.server().requestMemory().shareOf("wide").heldBytes())
+          .isGreaterThanOrEqualTo(200_000);
       try (HeapShare most = server.server().requestMemory().heapShare()) {
         assertThat(most.growTo(REQUEST_MEMORY_BYTES - 300_000)).isTrue();
         InferenceException refused = failure(client.infer("wide", List.of(wide)));
@@ -186,6 +198,42 @@ final class InferenceClientTest {
     }
     assertThat(TestServer.await(running).outputs()).hasSize(1);
     server.awaitScheduler(now -> server.server().requestMemory().leasedBytes() == 0);
+  }
+
+  @Test
+  void shouldRefuseAboveTheShareOfAModelAndSpendNoQuota() {
+    Tensor wide = Requests.tensor("INPUT0", new float[50_000]);
+    try (HeapShare most = server.server().requestMemory().shareOf("scarce").heapShare()) {
+      assertThat(most.growTo(REQUEST_MEMORY_BYTES * 6L / 10)).isTrue();
+      InferenceException refused = failure(client.infer("scarce", List.of(wide)));
+      assertThat(refused.code()).isEqualTo(ErrorCode.QUEUE_FULL);
+      assertThat(refused.getMessage()).contains("which is its share");
+      assertThat(TestServer.await(client.infer("wide", List.of(wide))).outputs()).hasSize(1);
+    }
+    assertThat(TestServer.await(client.infer("scarce", List.of(wide))).outputs()).hasSize(1);
+    assertThat(failure(client.infer("scarce", List.of(wide))).code())
+        .isEqualTo(ErrorCode.OVER_QUOTA);
+  }
+
+  @Test
+  void shouldGiveMemoryBackWhenTheGatewayThrows() {
+    BusFrontEnd broken =
+        new BusFrontEnd(
+            (call, handler) -> {
+              throw new IllegalStateException("broken gateway");
+            },
+            new FrontDoor(new Tenants(8, new Tenants.Tenant(1, null), Map.of()), NanoClock.SYSTEM),
+            server.server().catalog(),
+            "broken",
+            1 << 20,
+            server.server().requestMemory());
+    String id = TestServer.await(server.vertx().deployVerticle(broken));
+    JsonObject request = Requests.row(new float[50_000]).put("model_name", "wide");
+    Future<Message<Object>> answer =
+        server.vertx().eventBus().request(BusAddresses.infer("broken"), request);
+    assertThatThrownBy(() -> TestServer.await(answer)).hasMessageContaining("broken gateway");
+    assertThat(server.server().requestMemory().leasedBytes()).isZero();
+    TestServer.await(server.vertx().undeploy(id));
   }
 
   @Test

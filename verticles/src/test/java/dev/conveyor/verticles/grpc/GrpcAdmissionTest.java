@@ -81,6 +81,20 @@ class GrpcAdmissionTest {
   }
 
   @Test
+  void shouldTakeFromNoQuotaWhatFindsNoMemory() {
+    byte[] large = new byte[100_000];
+    ModelInferRequest.Builder limited =
+        raw("UINT8", large, large.length)
+            .putParameters("tenant", InferParameter.newBuilder().setStringParam("limited").build());
+    try (HeapShare most = server.memory.shareOf("identity").heapShare()) {
+      assertThat(most.growTo(server.memory.maxBytes() * 6 / 10)).isTrue();
+      assertThat(server.infer(limited).status()).isEqualTo(GrpcStatus.UNAVAILABLE);
+    }
+    assertThat(server.infer(limited).status()).as("its only one is left").isEqualTo(GrpcStatus.OK);
+    assertThat(server.infer(limited).status()).isEqualTo(GrpcStatus.RESOURCE_EXHAUSTED);
+  }
+
+  @Test
   void shouldCountLargeMessagesAgainstTheMemoryOfRequests() {
     byte[] large = new byte[7_500_000];
     try (HeapShare most = server.memory.heapShare()) {

@@ -10,6 +10,7 @@ import dev.conveyor.memory.HeapShare;
 import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
 import dev.conveyor.verticles.proto.InferTensorContents;
 import dev.conveyor.verticles.proto.ModelInferRequest;
+import dev.conveyor.verticles.proto.ModelInferResponse;
 import dev.conveyor.verticles.proto.ModelStreamInferResponse;
 import dev.conveyor.verticles.proto.ServerLiveRequest;
 import io.vertx.core.Future;
@@ -21,6 +22,8 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
 import io.vertx.grpc.client.GrpcClientRequest;
 import io.vertx.grpc.common.GrpcStatus;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -62,6 +65,33 @@ class GrpcMemoryTest {
       assertThat(server.memory.leasedBytes()).isEqualTo(most.sizeBytes());
     }
     assertThat(await(answer).status()).isEqualTo(GrpcStatus.OK);
+  }
+
+  @Test
+  void shouldRefuseWhenTooManyCallsOfAConnectionWait() {
+    for (int round = 0; round < 2; round++) {
+      List<Future<GrpcFixture.Answer<ModelInferResponse>>> waiting = new ArrayList<>();
+      try (HeapShare most = server.memory.heapShare()) {
+        assertThat(most.growTo(server.memory.maxBytes() * 9 / 10)).isTrue();
+        for (int call = 0; call < WaitingCalls.MOST; call++) {
+          waiting.add(large());
+        }
+        awaitThat(() -> server.memory.waiters() == WaitingCalls.MOST);
+        var refused = await(large());
+        assertThat(refused.status()).isEqualTo(GrpcStatus.UNAVAILABLE);
+        assertThat(refused.message()).contains("8 calls of the connection wait");
+        assertThat(server.memory.waiters()).isEqualTo(WaitingCalls.MOST);
+      }
+      for (var answer : waiting) {
+        assertThat(await(answer).status()).isEqualTo(GrpcStatus.OK);
+      }
+    }
+  }
+
+  private Future<GrpcFixture.Answer<ModelInferResponse>> large() {
+    return server.start(
+        await(server.client.request(server.address, GRPCInferenceServiceGrpcClient.ModelInfer)),
+        raw("UINT8", new byte[LARGE], LARGE).build());
   }
 
   @Test

@@ -12,13 +12,22 @@ import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.Context;
+import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -350,6 +359,44 @@ final class DoorTest {
       }
       assertThat(closed).as("within 700 ms, however many bytes come").isDone();
     }
+  }
+
+  @Test
+  void shouldHavePatienceWithAConnectionThatWasUpgradedToHttp2() {
+    Context context = server.vertx().getOrCreateContext();
+    HttpClient client =
+        server
+            .vertx()
+            .createHttpClient(new HttpClientOptions().setProtocolVersion(HttpVersion.HTTP_2));
+    assertThat(live(context, client)).as("the upgrade").isNotNull();
+    Set<HttpConnection> used = new HashSet<>();
+    long untilNs = System.nanoTime() + 3 * SECOND_NS;
+    while (System.nanoTime() - untilNs < 0) {
+      used.add(live(context, client));
+    }
+    assertThat(used).as("connections, in four times 700 ms").hasSize(1);
+    TestServer.await(client.close());
+  }
+
+  /** Asks on one event loop: from another thread the answer could be over before. */
+  private static HttpConnection live(Context context, HttpClient client) {
+    Promise<HttpConnection> used = Promise.promise();
+    context.runOnContext(
+        v ->
+            client
+                .request(HttpMethod.GET, server.httpPort(), "127.0.0.1", "/v2/health/live")
+                .compose(
+                    request ->
+                        request
+                            .send()
+                            .compose(
+                                answer -> {
+                                  assertThat(answer.version()).isEqualTo(HttpVersion.HTTP_2);
+                                  return answer.body();
+                                })
+                            .map(body -> request.connection()))
+                .onComplete(used));
+    return TestServer.await(used.future());
   }
 
   @Test

@@ -7,6 +7,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.InferenceException;
 import java.awt.Color;
 import java.util.Arrays;
@@ -18,14 +19,14 @@ class JpegSplitterTest {
   private static final byte[] BLUE = jpeg(40, Color.BLUE);
 
   private final SplitterFixture seen = new SplitterFixture();
-  private final JpegSplitter splitter = new JpegSplitter(seen.pool, MAX_BYTES);
+  private final JpegSplitter splitter = new JpegSplitter(seen.share, MAX_BYTES);
 
   @Test
   void shouldCutPicturesWhereverTheBytesAreCut() {
     byte[] stream = concat(RED, BLUE, "\r\n", RED, new byte[3], BLUE);
     for (int piece = 1; piece <= stream.length; piece += piece < 40 ? 1 : 97) {
       SplitterFixture each = new SplitterFixture();
-      each.feed(new JpegSplitter(each.pool, MAX_BYTES), piece, stream);
+      each.feed(new JpegSplitter(each.share, MAX_BYTES), piece, stream);
 
       assertThat(each.refusals).as("pieces of %d bytes", piece).isEmpty();
       assertThat(each.frames).containsExactly(RED, BLUE, RED, BLUE);
@@ -39,7 +40,7 @@ class JpegSplitterTest {
     for (int piece : new int[] {1, 2, 3, 5000}) {
       SplitterFixture each = new SplitterFixture();
       each.feed(
-          new JpegSplitter(each.pool, MAX_BYTES),
+          new JpegSplitter(each.share, MAX_BYTES),
           piece,
           concat(fill, RED, Arrays.copyOf(fill, 1), BLUE, fill, "\r\n", RED));
 
@@ -69,7 +70,7 @@ class JpegSplitterTest {
     byte[] cut = Arrays.copyOf(BLUE, BLUE.length - 5);
     for (int piece : new int[] {1, 2, 3, 50, 5000}) {
       SplitterFixture each = new SplitterFixture();
-      each.feed(new JpegSplitter(each.pool, MAX_BYTES), piece, concat(cut, RED));
+      each.feed(new JpegSplitter(each.share, MAX_BYTES), piece, concat(cut, RED));
 
       assertThat(each.frames).as("pieces of %d bytes", piece).containsExactly(cut, RED);
     }
@@ -107,15 +108,30 @@ class JpegSplitterTest {
   @Test
   void shouldRefuseAPictureThatIsTooLargeAndGoOn() {
     SplitterFixture tight = new SplitterFixture();
-    JpegSplitter small = new JpegSplitter(tight.pool, BLUE.length - 1);
+    JpegSplitter small = new JpegSplitter(tight.share, BLUE.length - 1);
     tight.feed(small, 64, concat(RED, BLUE, RED));
     assertThat(tight.frames).containsExactly(RED, RED);
     assertThat(tight.refusals).hasSize(1);
     assertThat(tight.refusals.get(0)).endsWith("at most " + (BLUE.length - 1) + " are taken");
 
     SplitterFixture fits = new SplitterFixture();
-    fits.feed(new JpegSplitter(fits.pool, BLUE.length), 64, concat(RED, BLUE, RED));
+    fits.feed(new JpegSplitter(fits.share, BLUE.length), 64, concat(RED, BLUE, RED));
     assertThat(fits.frames).as("of exactly that size").containsExactly(RED, BLUE, RED);
+  }
+
+  @Test
+  void shouldRefuseLargePicturesWhileTheModelHasItsShareOfTheMemory() {
+    try (HeapShare most = seen.share.heapShare()) {
+      assertThat(most.growTo(700_000)).isTrue();
+      byte[] large = concat(Arrays.copyOf(BLUE, BLUE.length - 2), new byte[30_000]);
+      seen.pieces(splitter, 1000, concat(RED, large));
+      assertThat(seen.frames).as("small ones are taken").containsExactly(RED);
+      assertThat(seen.refusals).hasSize(1);
+      assertThat(seen.refusals.get(0)).endsWith("which is its share");
+    }
+    splitter.close();
+    assertThat(seen.share.heldBytes()).isZero();
+    assertThat(seen.pool.leasedBytes()).isZero();
   }
 
   @Test

@@ -49,7 +49,7 @@ class MultipartSplitterTest {
       String written = boundary.equals("--cam") ? boundary : "--" + boundary;
       SplitterFixture each = new SplitterFixture();
       each.feed(
-          new MultipartSplitter(boundary, each.pool, MAX_BYTES),
+          new MultipartSplitter(boundary, each.share, MAX_BYTES),
           17,
           concat(written + "\r\n\r\n", RED, "\r\n" + written + "--\r\n"));
       assertThat(each.refusals).as(boundary).isEmpty();
@@ -68,7 +68,7 @@ class MultipartSplitterTest {
         for (int piece : new int[] {1, 5, 5000}) {
           SplitterFixture each = new SplitterFixture();
           each.feed(
-              new MultipartSplitter(boundary, each.pool, MAX_BYTES),
+              new MultipartSplitter(boundary, each.share, MAX_BYTES),
               piece,
               concat(
                   "hello\n--c\n" + written + "\r\n\r\n",
@@ -208,14 +208,14 @@ class MultipartSplitterTest {
 
   @Test
   void shouldTakeBoundariesThatAreNamedWithTheirDashes() {
-    new MultipartSplitter("--cuts", seen.pool, MAX_BYTES)
+    new MultipartSplitter("--cuts", seen.share, MAX_BYTES)
         .accept(concat(head(3), "abc"), seen::take);
 
     assertThat(seen.frames).containsExactly(concat("abc"));
   }
 
   private static MultipartSplitter splitter(SplitterFixture fixture, int maxBytes) {
-    return new MultipartSplitter("cuts", fixture.pool, maxBytes);
+    return new MultipartSplitter("cuts", fixture.share, maxBytes);
   }
 
   private static String head(long length) {

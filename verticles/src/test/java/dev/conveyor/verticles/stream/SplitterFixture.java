@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.PoolShare;
 import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
@@ -21,6 +22,7 @@ final class SplitterFixture {
   static final int MAX_BYTES = 64 * 1024;
 
   final BufferPool pool = new BufferPool(BlockAllocator.host(), 1 << 20);
+  final PoolShare share = pool.shareOf("camera");
   final List<byte[]> frames = new ArrayList<>();
   final List<String> refusals = new ArrayList<>();
 

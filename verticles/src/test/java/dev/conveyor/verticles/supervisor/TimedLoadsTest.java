@@ -45,6 +45,7 @@ final class TimedLoadsTest {
         .hasMessageContaining("did not end within 300 ms (limits.load_timeout_ms)");
     assertThatThrownBy(() -> TestServer.await(run("a", () -> "again")))
         .as("one thread that does not come back is enough")
+        .hasRootCauseInstanceOf(LoadTimeoutException.class)
         .hasMessageContaining("has not come back yet");
     assertThat(TestServer.await(run("b", () -> "others do"))).isEqualTo("others do");
 
