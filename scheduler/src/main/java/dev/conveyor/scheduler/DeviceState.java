@@ -130,7 +130,8 @@ final class DeviceState {
     table.markChanged(index);
     batches.remove(instance);
     occupancy.ended(instance);
-    warm = spec.kind() == DeviceSpec.Kind.CPU ? instance.placement.entry : null;
+    boolean isWarm = spec.kind() == DeviceSpec.Kind.CPU && !instance.placement.model.removed;
+    warm = isWarm ? instance.placement.entry : null;
   }
 
   /** Returns when the first of the running batches is expected to end. */
