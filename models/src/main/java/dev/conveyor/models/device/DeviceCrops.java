@@ -35,6 +35,10 @@ final class DeviceCrops {
   private final Cuda cuda;
   private final int device;
   private volatile boolean isRefused;
+
+  /** Kept, because to look for the compiler takes longer than a crop. */
+  private volatile byte @Nullable [] code;
+
   private @Nullable KernelModule kernel;
   private long stream;
 
@@ -50,13 +54,16 @@ final class DeviceCrops {
 
   /** Returns the kernel's code; null, which a line says, if there is none. May take a second. */
   byte @Nullable [] code() {
-    if (isRefused) {
-      return null;
+    byte[] known = code;
+    if (isRefused || known != null) {
+      return isRefused ? null : known;
     }
     try {
       String reason = KernelCompiler.unavailable();
       if (reason.isEmpty()) {
-        return Kernels.code(SOURCE, cuda, device);
+        byte[] made = Kernels.code(SOURCE, cuda, device);
+        code = made;
+        return made;
       }
       refuse(reason);
     } catch (CudaException e) {
@@ -73,7 +80,7 @@ final class DeviceCrops {
   /**
    * Returns the stream on which crops are cut.
    *
-   * @return 0 if the device refuses the kernel, which a line says
+   * @return 0 if the device refuses the kernel, which a line says, or has no memory for it now
    * @throws CudaException if the device is lost
    */
   long stream(byte[] code) {
@@ -89,7 +96,9 @@ final class DeviceCrops {
       if (e.isSticky()) {
         throw e;
       }
-      refuse(String.valueOf(e.getMessage()));
+      if (!e.isOutOfMemory()) {
+        refuse(String.valueOf(e.getMessage()));
+      }
       return 0;
     }
   }

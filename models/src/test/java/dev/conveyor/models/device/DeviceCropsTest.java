@@ -327,6 +327,14 @@ class DeviceCropsTest {
   }
 
   @Test
+  void shouldTryAgainAfterTheDeviceHadNoMemoryForTheKernel() {
+    simulator.inject("cuModuleLoadData", 0, 2, Fault.RETURNED);
+    assertThat(bytesToHost(1)).isEqualTo(3 * WIDTH * HEIGHT);
+    assertThat(residents.cutsCrops()).isTrue();
+    assertNothingLeft();
+  }
+
+  @Test
   void shouldCutOnTheHostWhatCannotBeLaunched() {
     simulator.inject("cuLaunchKernel", 1, 701, Fault.RETURNED);
     assertThat(bytesToHost(1)).isEqualTo(3 * WIDTH * HEIGHT);
