@@ -84,6 +84,9 @@ final class DeviceCrops {
    * @throws CudaException if the device is lost
    */
   long stream(byte[] code) {
+    if (isRefused) {
+      return 0; // by another crop, while this one was about to begin
+    }
     try {
       if (stream == 0) {
         stream = cuda.newStream(0);
