@@ -44,6 +44,7 @@ import dev.conveyor.verticles.supervisor.DeviceLoads;
 import dev.conveyor.verticles.supervisor.ModelLoader;
 import dev.conveyor.verticles.supervisor.ModelSupervisor;
 import dev.conveyor.verticles.supervisor.ProcessLoads;
+import dev.conveyor.verticles.supervisor.Sites;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import io.vertx.core.Deployable;
 import io.vertx.core.Future;
@@ -221,7 +222,7 @@ public final class ConveyorServer {
             vertx.eventBus(),
             config.eventBus().addressPrefix(),
             new CountedEvents(lifecycle, events)),
-        budget,
+        new Sites(budget, gpus.all()),
         config.limits().maxQueueSize(),
         new ModelSupervisor.LoadLimits(machine.loaders(), config.limits().loadTimeout()),
         new ProfileKeeper(

@@ -26,9 +26,10 @@ public final class InstanceBoard {
    *
    * @param index its number; one that takes the place of another has a number of its own
    * @param slot which of the configured instances it is, or was, counted from 0
+   * @param device where it runs, or ran
    * @param reason why it is not ready; empty if it is
    */
-  public record Line(int index, int slot, State state, String reason) {}
+  public record Line(int index, int slot, String device, State state, String reason) {}
 
   private final Supplier<String> needs;
   private volatile List<String> devices = List.of();

@@ -156,6 +156,7 @@ final class ModelRoutes {
           new JsonObject()
               .put("index", line.index())
               .put("slot", line.slot())
+              .put("device", line.device())
               .put("state", line.state().name())
               .put("reason", line.reason()));
     }

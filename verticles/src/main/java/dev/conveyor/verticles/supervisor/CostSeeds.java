@@ -42,11 +42,18 @@ final class CostSeeds {
   static final class Warm {
     volatile Seeds seeds = Seeds.NONE;
 
+    /** Whether it is to find out what batches cost. */
+    private final boolean measures;
+
     @GuardedBy("this")
     private @Nullable ModelExecutor executor;
 
     @GuardedBy("this")
     private boolean cancelled;
+
+    Warm(boolean measures) {
+      this.measures = measures;
+    }
 
     private synchronized ModelExecutor begin(ModelExecutor made) {
       executor = made;
@@ -75,27 +82,27 @@ final class CostSeeds {
    * Makes a warm executor; called on the instance's thread. While others are served, at the lowest
    * priority: nobody waits for this one so urgently.
    */
-  ModelExecutor warmExecutor(Crew crew, int slot, int index, Warm warm, boolean serving) {
+  ModelExecutor warmExecutor(Crew crew, String device, Warm warm, boolean serving) {
     ServedModel served = crew.version.served();
     // A worker process would keep the priority for good.
     boolean lowered = serving && served.config().isolation() != Isolation.PROCESS;
     return lowered
-        ? ThreadPriority.lowered(false, () -> warmUp(crew, slot, index, warm, serving))
-        : warmUp(crew, slot, index, warm, serving);
+        ? ThreadPriority.lowered(false, () -> warmUp(crew, device, warm, serving))
+        : warmUp(crew, device, warm, serving);
   }
 
-  private ModelExecutor warmUp(Crew crew, int slot, int index, Warm warm, boolean serving) {
+  private ModelExecutor warmUp(Crew crew, String device, Warm warm, boolean serving) {
     LoadedVersion version = crew.version;
     ServedModel served = version.served();
     final long startNs = System.nanoTime();
-    LoadedModel weights = version.weights().on(version.plan().device(slot));
+    LoadedModel weights = version.weights().on(device);
     ModelExecutor executor =
         Warmups.run(
             served,
             warm.begin(weights.newExecutor(served.config().maxBatchSize())),
             version.warmupFiles(),
             crew.isolation);
-    if (index == 0) {
+    if (warm.measures) {
       final long warmNs = System.nanoTime();
       try {
         warm.requireWanted();

@@ -8,12 +8,15 @@ import dev.conveyor.verticles.instance.InstanceVerticle;
 import dev.conveyor.verticles.instance.Isolation;
 import io.vertx.core.Future;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,17 +26,47 @@ import org.jspecify.annotations.Nullable;
  */
 final class Crew {
 
+  /**
+   * The place of one instance on a device, whoever fills it: one that was lost is replaced in it.
+   */
+  static final class Slot {
+    final int number;
+    final String device;
+    final Backoff backoff = new Backoff();
+
+    /** Threads that do not come back from starting an instance or running a batch here. */
+    private int hung;
+
+    /** There should be an instance. */
+    private boolean wanted = true;
+
+    private Slot(int number, String device) {
+      this.number = number;
+      this.device = device;
+    }
+
+    int hung() {
+      return hung;
+    }
+  }
+
   /** One deployed instance. */
-  record Member(int index, int slot, String deploymentId, InstanceVerticle instance) {}
+  record Member(int index, Slot slot, String deploymentId, InstanceVerticle instance) {}
+
+  /** What uses the weights on a device until it is over. */
+  private record Leaving(String device, Future<?> until) {}
 
   final LoadedVersion version;
   final Isolation isolation;
   private final Map<Integer, Member> members = new HashMap<>();
-  private final List<Future<?>> leaving = new ArrayList<>();
-  private final Backoff[] backoffs;
-  private final int[] hung;
-  private final BitSet slots = new BitSet();
+  private final List<Leaving> leaving = new ArrayList<>();
+
+  /** Those that are wanted, and those that were: threads may hang in them. By number. */
+  private final List<Slot> slots = new ArrayList<>();
+
+  private final Set<String> measured = new HashSet<>();
   private boolean started;
+  private boolean moving;
   private int nextIndex;
   private boolean disbanded;
   private int arrivals;
@@ -43,31 +76,55 @@ final class Crew {
   Crew(LoadedVersion version, Isolation isolation) {
     this.version = version;
     this.isolation = isolation;
-    this.backoffs = new Backoff[version.plan().max()];
-    this.hung = new int[backoffs.length];
     board().place(version.plan().devices());
-    for (int i = 0; i < backoffs.length; i++) {
-      backoffs[i] = new Backoff();
-    }
   }
 
-  /** Takes the lowest slot that is free. */
-  int takeSlot() {
-    int slot = slots.nextClearBit(0);
-    if (slot >= hung.length) {
-      throw new IllegalStateException("all " + hung.length + " slots are taken");
-    }
-    slots.set(slot);
+  /** Takes a slot of a device: the first that was given back there, or a new one. */
+  Slot takeSlot(String device) {
+    Slot slot =
+        slots.stream()
+            .filter(s -> !s.wanted && s.device.equals(device))
+            .findFirst()
+            .orElseGet(
+                () -> {
+                  Slot added = new Slot(slots.size(), device);
+                  slots.add(added);
+                  return added;
+                });
+    slot.wanted = true;
+    placed();
     return slot;
   }
 
-  void giveBackSlot(int slot) {
-    slots.clear(slot);
+  void giveBackSlot(Slot slot) {
+    slot.wanted = false;
+    placed();
+  }
+
+  /** Returns true while there should be an instance in a slot. */
+  boolean wants(Slot slot) {
+    return slot.wanted && !disbanded;
+  }
+
+  private void placed() {
+    board().place(slots.stream().filter(s -> s.wanted).map(s -> s.device).toList());
   }
 
   /** Returns how many instances there should be: those that work, and those that will again. */
   int slots() {
-    return slots.cardinality();
+    return (int) slots.stream().filter(s -> s.wanted).count();
+  }
+
+  /** Returns how many of them are on a device. */
+  int slots(String device) {
+    return (int) slots.stream().filter(s -> s.wanted && s.device.equals(device)).count();
+  }
+
+  /** Returns where there should be instances, in the order of the names. */
+  Set<String> devices() {
+    Set<String> devices = new TreeSet<>();
+    slots.stream().filter(s -> s.wanted).forEach(s -> devices.add(s.device));
+    return devices;
   }
 
   /** Returns true if every instance that there should be works. */
@@ -75,9 +132,45 @@ final class Crew {
     return members.size() == slots();
   }
 
-  /** Returns the instance that goes if one is to go; null if none works. */
-  @Nullable Member dispensable() {
-    return members.values().stream().max(Comparator.comparingInt(Member::slot)).orElse(null);
+  /** Returns the instances that work; a copy. */
+  List<Member> members() {
+    return List.copyOf(members.values());
+  }
+
+  /** Returns the instances that work on a device, those that came last first. */
+  List<Member> membersOn(String device) {
+    return members.values().stream()
+        .filter(member -> member.slot().device.equals(device))
+        .sorted(Comparator.<Member>comparingInt(member -> member.slot().number).reversed())
+        .toList();
+  }
+
+  /**
+   * Has instances come or go, one step at a time.
+   *
+   * @throws IllegalStateException if another step is under way
+   */
+  Future<Void> move(Supplier<Future<Void>> step) {
+    if (moving) {
+      throw new IllegalStateException(version.served().key() + " is moving already");
+    }
+    moving = true;
+    return step.get().onComplete(done -> moving = false);
+  }
+
+  /** Returns true while instances come or go on purpose. */
+  boolean isMoving() {
+    return moving;
+  }
+
+  /** Notes that costs are measured on a kind of device; returns false if they were before. */
+  boolean measures(String kind) {
+    return measured.add(kind);
+  }
+
+  /** Notes that costs could not be measured. */
+  void hasNotMeasured(String kind) {
+    measured.remove(kind);
   }
 
   /** Notes that it serves. */
@@ -98,7 +191,12 @@ final class Crew {
     members.put(member.index(), member);
     arrivals++;
     givenUpFor = "";
-    board().put(new Line(member.index(), member.slot(), State.READY, ""));
+    note(member.index(), member.slot(), State.READY, "");
+  }
+
+  /** Writes on the board what has become of an instance. */
+  void note(int index, Slot slot, State state, String reason) {
+    board().put(new Line(index, slot.number, slot.device, state, reason));
   }
 
   /** Returns how many instances have come up so far. */
@@ -124,13 +222,13 @@ final class Crew {
   }
 
   /** Notes a thread that does not come back from starting an instance. */
-  void hangs(int slot) {
-    hung[slot]++;
+  void hangs(Slot slot) {
+    slot.hung++;
   }
 
   /** Such a thread is back. */
-  void cameBack(int slot) {
-    hung[slot]--;
+  void cameBack(Slot slot) {
+    slot.hung--;
   }
 
   /** Takes an instance out of those that work; null if it is not among them. */
@@ -140,28 +238,16 @@ final class Crew {
 
   /** Remembers an instance that stops; while it is hung that may take for ever. */
   void leaving(Member member, Future<?> stopped, boolean isHung) {
-    leaving.add(stopped);
-    hung[member.slot()] += isHung ? 1 : 0;
+    member.slot().hung += isHung ? 1 : 0;
+    busy(member.slot().device, stopped);
+    stopped.onComplete(done -> member.slot().hung -= isHung ? 1 : 0);
   }
 
-  /** The weights are in use until this is over. */
-  void busy(Future<?> until) {
-    leaving.add(until);
-    until.onComplete(done -> leaving.remove(until));
-  }
-
-  void left(Member member, Future<?> stopped, boolean wasHung) {
-    leaving.remove(stopped);
-    hung[member.slot()] -= wasHung ? 1 : 0;
-  }
-
-  /** Returns how many executions of this slot never came back so far. */
-  int hung(int slot) {
-    return hung[slot];
-  }
-
-  Backoff backoff(int slot) {
-    return backoffs[slot];
+  /** The weights on a device are in use until this is over. */
+  void busy(String device, Future<?> until) {
+    Leaving entry = new Leaving(device, until);
+    leaving.add(entry);
+    until.onComplete(done -> leaving.remove(entry));
   }
 
   boolean hasMembers() {
@@ -184,6 +270,17 @@ final class Crew {
 
   /** Completes when nothing of this crew can touch the weights any more. */
   Future<?> allLeft() {
-    return leaving.isEmpty() ? Future.succeededFuture() : Future.join(List.copyOf(leaving));
+    return joined(leaving);
+  }
+
+  /** Completes when nothing of this crew can touch the weights on a device any more. */
+  Future<?> allLeft(String device) {
+    return joined(leaving.stream().filter(each -> each.device.equals(device)).toList());
+  }
+
+  private static Future<?> joined(List<Leaving> leaving) {
+    return leaving.isEmpty()
+        ? Future.succeededFuture()
+        : Future.join(leaving.stream().map(Leaving::until).toList());
   }
 }

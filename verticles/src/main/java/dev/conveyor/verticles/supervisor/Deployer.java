@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.supervisor;
 
-import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.ModelPlan;
@@ -64,7 +63,7 @@ final class Deployer {
       Vertx vertx,
       Context context,
       WorkerExecutor loaders,
-      MemoryBudget budget,
+      Sites sites,
       int maxQueueSize,
       long startLimitMs,
       ProfileKeeper profiles,
@@ -80,7 +79,7 @@ final class Deployer {
     this.saver = new ProfileSaver(vertx, context, loaders, profiles);
     CostSeeds costs = new CostSeeds(vertx, profiles);
     this.keeper = new InstanceKeeper(vertx, context, log, costs, startLimitMs);
-    this.scaling = new InstanceScaling(vertx, context, keeper, budget, events);
+    this.scaling = new InstanceScaling(vertx, context, keeper, sites, events);
   }
 
   InstanceScaling scaling() {

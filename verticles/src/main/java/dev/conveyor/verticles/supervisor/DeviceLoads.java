@@ -72,24 +72,14 @@ public final class DeviceLoads {
       Path file, ModelConfig config, String owner, Function<InstancePlan, LoadedModel> onCpu) {
     Map<String, LoadedModel> weights = new LinkedHashMap<>();
     try {
-      List<String> devices = new ArrayList<>();
+      List<String> onGpus = new ArrayList<>();
       int cpuInstances = 0;
       for (InstanceGroup group : groups(config)) {
         List<GpuPlace> places = places(file, config, group, owner, weights);
-        for (GpuPlace place : places) {
-          for (int i = 0; i < group.count() * GpuModel.LANES; i++) {
-            devices.add(place.gpu().device());
-          }
-        }
-        for (int i = 0; places.isEmpty() && i < group.count(); i++) {
-          devices.add(cpu);
-          cpuInstances++;
-        }
+        places.forEach(place -> onGpus.add(place.gpu().device()));
+        cpuInstances += places.isEmpty() ? group.count() : 0;
       }
-      InstancePlan plan =
-          weights.isEmpty()
-              ? InstancePlan.onCpu(config, cpuInstances, cores, cpu)
-              : InstancePlan.on(config, devices, cpuInstances, cores);
+      InstancePlan plan = plan(config, onGpus, cpuInstances);
       if (cpuInstances > 0) {
         weights.put(cpu, onCpu.apply(plan));
       }
@@ -104,13 +94,25 @@ public final class DeviceLoads {
     }
   }
 
+  private InstancePlan plan(ModelConfig config, List<String> onGpus, int cpuInstances) {
+    if (onGpus.isEmpty()) {
+      return InstancePlan.onCpu(config, cpuInstances, cores, cpu);
+    }
+    return cpuInstances == 0 && groups(config).size() == 1
+        ? InstancePlan.onGpus(config, onGpus, GpuModel.LANES, cores)
+        : InstancePlan.mixed(config, onGpus, GpuModel.LANES, cpuInstances, cores, cpu);
+  }
+
   private static List<InstanceGroup> groups(ModelConfig config) {
     return config.instanceGroups().isEmpty()
         ? List.of(InstanceGroup.DEFAULT)
         : config.instanceGroups();
   }
 
-  /** Loads onto the GPUs of a group; returns none if it is to run on the CPU. */
+  /**
+   * Loads onto the GPUs of a group; returns where its instances are, one entry for each, or none if
+   * it is to run on the CPU.
+   */
   private List<GpuPlace> places(
       Path file,
       ModelConfig config,
@@ -122,7 +124,7 @@ public final class DeviceLoads {
     }
     List<String> loadedHere = new ArrayList<>();
     try {
-      List<GpuPlace> places = wanted(group, config);
+      List<GpuPlace> places = dealt(wanted(group, config), group, config);
       GpuBackends.Choice choice = backends.choose(file, config);
       if (choice.usable().isEmpty()) {
         throw new ModelLoadException(choice.reason());
@@ -151,6 +153,18 @@ public final class DeviceLoads {
       LOG.info("{} runs on the CPU: {}", owner, e.getMessage());
       return List.of();
     }
+  }
+
+  /** Deals the instances of a group out to devices by turns: its bounds are those of all. */
+  private static List<GpuPlace> dealt(
+      List<GpuPlace> places, InstanceGroup group, ModelConfig config) {
+    int all = places.size() * group.count();
+    int most = groups(config).size() == 1 ? config.extensions().instances().clamp(all) : all;
+    List<GpuPlace> dealt = new ArrayList<>();
+    for (int i = 0; i < most; i++) {
+      dealt.add(places.get(i % places.size()));
+    }
+    return dealt;
   }
 
   private static LoadedModel load(

@@ -1,67 +1,91 @@
 package dev.conveyor.verticles.supervisor;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.backend.ModelLoadException;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The weights of one version, once on each device that it has instances on. Thread-safe: immutable.
+ * The weights of one version, once on each device that it has instances on. Thread-safe.
  *
  * <p>Every copy takes and gives the same; the first one says what.
  */
 final class DeviceWeights implements LoadedModel {
 
+  private final List<TensorSpec> inputs;
+  private final List<TensorSpec> outputs;
+  private final boolean decodes;
+
+  @GuardedBy("this")
   private final Map<String, LoadedModel> byDevice;
-  private final LoadedModel first;
 
   /** Takes over at least one copy. */
   DeviceWeights(Map<String, LoadedModel> byDevice) {
     this.byDevice = new LinkedHashMap<>(byDevice);
-    this.first = byDevice.values().iterator().next();
+    LoadedModel first = byDevice.values().iterator().next();
+    this.inputs = first.inputs();
+    this.outputs = first.outputs();
+    this.decodes = byDevice.values().stream().allMatch(LoadedModel::decodesImages);
   }
 
-  /** Returns the copy on a device. */
-  LoadedModel on(String device) {
-    return byDevice.getOrDefault(device, first);
+  /**
+   * Returns the copy on a device.
+   *
+   * @throws ModelLoadException if there is none
+   */
+  synchronized LoadedModel on(String device) {
+    LoadedModel copy = byDevice.get(device);
+    if (copy == null) {
+      throw new ModelLoadException("its weights are not on " + device);
+    }
+    return copy;
   }
 
   @Override
   public List<TensorSpec> inputs() {
-    return first.inputs();
+    return inputs;
   }
 
   @Override
   public List<TensorSpec> outputs() {
-    return first.outputs();
+    return outputs;
   }
 
   @Override
-  public long reservedBytes() {
+  public synchronized long reservedBytes() {
     return byDevice.values().stream().mapToLong(LoadedModel::reservedBytes).sum();
   }
 
   @Override
   public boolean decodesImages() {
-    return byDevice.values().stream().allMatch(LoadedModel::decodesImages);
+    return decodes;
   }
 
   @Override
-  public ModelExecutor newExecutor(int maxBatchSize) {
-    return first.newExecutor(maxBatchSize);
+  public synchronized ModelExecutor newExecutor(int maxBatchSize) {
+    return byDevice.values().iterator().next().newExecutor(maxBatchSize);
   }
 
+  /** Closes every copy; what comes later is the caller's. */
   @Override
   public void close() {
-    closeAll(byDevice.values());
+    List<LoadedModel> copies;
+    synchronized (this) {
+      copies = List.copyOf(byDevice.values());
+      byDevice.clear();
+    }
+    closeAll(copies);
   }
 
   /** Closes every copy, whatever happens to one of them; throws what happened first. */
   static void closeAll(Collection<LoadedModel> copies) {
-    RuntimeException failure = null;
+    @Nullable RuntimeException failure = null;
     for (LoadedModel copy : copies) {
       try {
         copy.close();

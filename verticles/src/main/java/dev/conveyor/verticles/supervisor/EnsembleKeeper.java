@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class EnsembleKeeper {
 
-  private static final InstancePlan NO_INSTANCES = new InstancePlan(0, 0, 0, 0, List.of());
+  private static final InstancePlan NO_INSTANCES = InstancePlan.none();
 
   private final Context context;
   private final WorkerExecutor loaders;

@@ -8,7 +8,6 @@ import dev.conveyor.scheduler.InstanceRef;
 import dev.conveyor.scheduler.RetryDecision;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.isolation.CircuitBreaker;
-import dev.conveyor.verticles.InstanceBoard.Line;
 import dev.conveyor.verticles.InstanceBoard.State;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.instance.InstanceVerticle;
@@ -22,6 +21,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.Message;
 import io.vertx.core.eventbus.MessageConsumer;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -90,34 +90,58 @@ final class InstanceKeeper {
   Future<Void> start(Crew crew) {
     crews.put(crew.version.served().key(), crew);
     Future<Void> chain = Future.succeededFuture();
-    for (int i = 0; i < crew.version.plan().instances(); i++) {
-      int slot = crew.takeSlot();
+    for (String device : crew.version.plan().devices()) {
+      Crew.Slot slot = crew.takeSlot(device);
       chain = chain.compose(v -> startInstance(crew, slot, CircuitBreaker.closed()));
     }
     return chain.onSuccess(v -> crew.started());
   }
 
-  /** Brings up one instance more; the weights are shared unless it has a process of its own. */
-  Future<Void> grow(Crew crew) {
-    int slot = crew.takeSlot();
-    if (crew.hung(slot) >= MOST_HUNG) {
-      crew.giveBackSlot(slot);
-      return Future.failedFuture(
-          new ModelLoadException(
-              "%d threads that were to start that instance do not come back".formatted(MOST_HUNG)));
+  /**
+   * Brings up more instances on a device, all or none; the weights there are shared unless they
+   * have processes of their own.
+   */
+  Future<Void> grow(Crew crew, String device, int instances) {
+    List<Crew.Slot> slots = new ArrayList<>();
+    Future<Void> chain = Future.succeededFuture();
+    for (int i = 0; i < instances; i++) {
+      Crew.Slot slot = crew.takeSlot(device);
+      slots.add(slot);
+      chain = chain.compose(v -> startIfFewHang(crew, slot));
     }
-    return startInstance(crew, slot, CircuitBreaker.closed())
-        .onFailure(failure -> crew.giveBackSlot(slot));
+    return chain.recover(
+        failure -> takeDown(crew, slots).transform(done -> Future.failedFuture(failure)));
   }
 
-  /** Takes one instance down, after the batch that it runs. */
-  Future<Void> shrink(Crew crew) {
-    Crew.Member member = crew.dispensable();
-    if (member == null) {
-      return Future.succeededFuture();
+  private Future<Void> startIfFewHang(Crew crew, Crew.Slot slot) {
+    return slot.hung() < MOST_HUNG
+        ? startInstance(crew, slot, CircuitBreaker.closed())
+        : Future.failedFuture(
+            new ModelLoadException(
+                "%d threads that were to start that instance do not come back"
+                    .formatted(MOST_HUNG)));
+  }
+
+  /** Takes instances on a device down, after the batches that they run: those that came last. */
+  Future<Void> shrink(Crew crew, String device, int instances) {
+    return takeDown(
+        crew, crew.membersOn(device).stream().limit(instances).map(Crew.Member::slot).toList());
+  }
+
+  /** Gives slots up, and takes down what works in them. */
+  private Future<Void> takeDown(Crew crew, List<Crew.Slot> slots) {
+    slots.forEach(crew::giveBackSlot);
+    List<Future<Void>> leaving = new ArrayList<>();
+    for (Crew.Member member : crew.members()) {
+      if (slots.contains(member.slot())) {
+        leaving.add(takeDown(crew, member));
+      }
     }
+    return leaving.isEmpty() ? Future.succeededFuture() : Future.join(leaving).mapEmpty();
+  }
+
+  private Future<Void> takeDown(Crew crew, Crew.Member member) {
     Crew.Member unused = crew.lose(member.index());
-    crew.giveBackSlot(member.slot());
     crew.board().remove(member.index());
     String key = crew.version.served().key();
     Future<Void> stopped =
@@ -127,7 +151,7 @@ final class InstanceKeeper {
                 Addresses.CONTROL, new SchedulerCommand.InstanceGone(key, member.index()), PATIENT)
             .transform(gone -> vertx.undeploy(member.deploymentId()));
     crew.leaving(member, stopped, false);
-    return stopped.onComplete(done -> crew.left(member, stopped, false));
+    return stopped;
   }
 
   /** Stops every instance that works. Those that hang are in {@link Crew#allLeft}. */
@@ -138,17 +162,17 @@ final class InstanceKeeper {
     return stopping.isEmpty() ? Future.succeededFuture() : Future.join(stopping).mapEmpty();
   }
 
-  private Future<Void> startInstance(Crew crew, int slot, CircuitBreaker breaker) {
+  private Future<Void> startInstance(Crew crew, Crew.Slot slot, CircuitBreaker breaker) {
     LoadedVersion version = crew.version;
     ServedModel served = version.served();
     int index = crew.nextIndex();
-    CostSeeds.Warm warm = new CostSeeds.Warm();
+    CostSeeds.Warm warm = new CostSeeds.Warm(index == 0);
     boolean serving = crew.isServed();
     InstanceVerticle instance =
         new InstanceVerticle(
             served,
             index,
-            () -> costs.warmExecutor(crew, slot, index, warm, serving),
+            () -> costs.warmExecutor(crew, slot.device, warm, serving),
             executor -> Warmups.probe(served, executor, version.warmupFiles()),
             crew.isolation,
             breaker);
@@ -159,7 +183,7 @@ final class InstanceKeeper {
             id -> {
               crew.add(new Crew.Member(index, slot, id, instance));
               return costs
-                  .seed(served, version.plan().device(slot), warm)
+                  .seed(served, slot.device, warm)
                   .compose(
                       v ->
                           control(
@@ -167,7 +191,7 @@ final class InstanceKeeper {
                                   new InstanceRef(
                                       served.key(),
                                       index,
-                                      version.plan().device(slot),
+                                      slot.device,
                                       version.plan().threads()))));
             });
   }
@@ -176,7 +200,8 @@ final class InstanceKeeper {
    * Returns the deployment of an instance that came up in time and is wanted still. One that did
    * not is asked to end; its thread counts as one that hangs until it does.
    */
-  private Future<String> inTime(Crew crew, int slot, CostSeeds.Warm warm, Future<String> deployed) {
+  private Future<String> inTime(
+      Crew crew, Crew.Slot slot, CostSeeds.Warm warm, Future<String> deployed) {
     Promise<String> inTime = Promise.promise();
     boolean[] late = {false};
     long timer =
@@ -192,13 +217,14 @@ final class InstanceKeeper {
                           .formatted(startLimitMs)));
             });
     crew.busy(
+        slot.device,
         deployed.transform(
             done -> {
               vertx.cancelTimer(timer);
               if (late[0]) {
                 crew.cameBack(slot);
               }
-              boolean wanted = done.succeeded() && !late[0] && !crew.isDisbanded();
+              boolean wanted = done.succeeded() && !late[0] && crew.wants(slot);
               if (wanted) {
                 inTime.complete(done.result());
                 return Future.succeededFuture();
@@ -258,19 +284,13 @@ final class InstanceKeeper {
       decided(crew, Decision.EXECUTION_CUT, reason, detail);
     }
     decided(crew, Decision.INSTANCE_QUARANTINED, reason, detail);
-    crew.board()
-        .put(
-            new Line(
-                member.index(),
-                member.slot(),
-                hung ? State.HUNG : State.QUARANTINED,
-                lost.detail()));
+    State state = hung ? State.HUNG : State.QUARANTINED;
+    crew.note(member.index(), member.slot(), state, lost.detail());
     member.instance().cancel();
     Future<Void> stopped = vertx.undeploy(member.deploymentId());
     crew.leaving(member, stopped, hung);
     stopped.onComplete(
         done -> {
-          crew.left(member, stopped, hung);
           if (hung) {
             crew.board().remove(member.index());
           }
@@ -297,9 +317,8 @@ final class InstanceKeeper {
   private void replaceLater(Crew crew, Crew.Member lost, String detail, String reason) {
     crew.lossReason(detail);
     long waitNs =
-        crew.backoff(lost.slot())
-            .onFailure(System.nanoTime(), ThreadLocalRandom.current().nextDouble());
-    if (waitNs > PATIENCE_MS * 1_000_000 || crew.hung(lost.slot()) >= MOST_HUNG) {
+        lost.slot().backoff.onFailure(System.nanoTime(), ThreadLocalRandom.current().nextDouble());
+    if (waitNs > PATIENCE_MS * 1_000_000 || lost.slot().hung() >= MOST_HUNG) {
       giveUpIfEmpty(crew);
     }
     if (waitNs == 0) {
@@ -310,17 +329,17 @@ final class InstanceKeeper {
   }
 
   private void replace(Crew crew, Crew.Member lost, String cause) {
-    if (crew.isDisbanded()) {
+    if (!crew.wants(lost.slot())) {
       return;
     }
-    if (crew.hung(lost.slot()) >= MOST_HUNG) {
+    if (lost.slot().hung() >= MOST_HUNG) {
       vertx.setTimer(LOOK_AGAIN_MS, id -> replace(crew, lost, cause));
       return;
     }
     startInstance(crew, lost.slot(), CircuitBreaker.halfOpen())
         .onSuccess(
             v -> {
-              if (crew.hung(lost.slot()) == 0) {
+              if (lost.slot().hung() == 0) {
                 crew.board().remove(lost.index());
               }
               decided(
@@ -331,12 +350,12 @@ final class InstanceKeeper {
             })
         .onFailure(
             failure -> {
-              if (crew.isDisbanded()) {
+              if (!crew.wants(lost.slot())) {
                 return;
               }
               String reason = String.valueOf(failure.getMessage());
               decided(crew, Decision.INSTANCE_QUARANTINED, "replacement_failed", reason);
-              crew.board().put(new Line(lost.index(), lost.slot(), State.QUARANTINED, reason));
+              crew.note(lost.index(), lost.slot(), State.QUARANTINED, reason);
               replaceLater(crew, lost, reason, cause);
             });
   }

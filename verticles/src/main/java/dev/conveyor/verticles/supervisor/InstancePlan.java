@@ -2,46 +2,75 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.models.config.InstanceRange;
 import dev.conveyor.models.config.ModelConfig;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
- * How many instances a model has and how many threads one execution takes.
+ * How many instances a model has, where they are, and how many threads one execution takes.
  *
  * <p>Instances of one model never oversubscribe the cores among themselves: unless the
  * configuration says otherwise, {@code instances * threads <= cores}. Several models share the
  * cores through the scheduler, which counts the threads of running batches.
  *
- * @param instances to begin with
+ * @param devices where the instances run that there are to begin with, one entry for each
+ * @param lanes instances, as the scheduler counts them, that come and go together: one on the CPU,
+ *     as many as it may have batches in flight on a GPU
  * @param threads of one execution; fixed for the life of the session, and so divided by the most
  *     instances there can be
- * @param min fewest instances there can be
- * @param max most instances there can be
- * @param devices where the instances run, by slot; what has more slots goes on with the last
+ * @param min fewest there can be, on all devices together, {@code lanes} counted as one
+ * @param max most there can be, counted likewise
  */
-public record InstancePlan(int instances, int threads, int min, int max, List<String> devices) {
+public record InstancePlan(List<String> devices, int lanes, int threads, int min, int max) {
 
   public InstancePlan {
     devices = List.copyOf(devices);
   }
 
-  /** Creates a plan of instances that all run on one device. */
+  /** Creates a plan of instances that all run on the CPU. */
   static InstancePlan onCpu(ModelConfig config, int instances, int cores, String device) {
     InstanceRange range = config.extensions().instances();
     int begin = range.clamp(Math.max(1, instances));
     int max = range.isFixed() ? begin : range.max();
     int min = range.isFixed() ? begin : range.min();
-    return new InstancePlan(begin, threads(config, cores, max), min, max, List.of(device));
+    List<String> devices = Collections.nCopies(begin, device);
+    return new InstancePlan(devices, 1, threads(config, cores, max), min, max);
   }
 
   /**
-   * Creates a plan of instances on several devices; their number is fixed.
+   * Creates a plan of instances that all run on GPUs.
    *
-   * @param cpuInstances how many of them share the cores
+   * @param devices one entry for each instance of {@code instance_group}
    */
-  static InstancePlan on(ModelConfig config, List<String> devices, int cpuInstances, int cores) {
-    int instances = devices.size();
-    int threads = threads(config, cores, Math.max(1, cpuInstances));
-    return new InstancePlan(instances, threads, instances, instances, devices);
+  static InstancePlan onGpus(ModelConfig config, List<String> devices, int lanes, int cores) {
+    InstanceRange range = config.extensions().instances();
+    int max = range.isFixed() ? devices.size() : range.max();
+    int min = range.isFixed() ? devices.size() : range.min();
+    return new InstancePlan(repeated(devices, lanes), lanes, threads(config, cores, 1), min, max);
+  }
+
+  /**
+   * Creates a plan of instances on GPUs and on the CPU; their number is fixed.
+   *
+   * @param onGpus one entry for each instance of {@code instance_group}
+   */
+  static InstancePlan mixed(
+      ModelConfig config, List<String> onGpus, int lanes, int onCpu, int cores, String cpu) {
+    List<String> devices = new ArrayList<>(repeated(onGpus, lanes));
+    devices.addAll(Collections.nCopies(onCpu, cpu));
+    int all = devices.size();
+    return new InstancePlan(devices, 1, threads(config, cores, onCpu), all, all);
+  }
+
+  /** Creates the plan of an ensemble, which has no instances of its own. */
+  static InstancePlan none() {
+    return new InstancePlan(List.of(), 1, 0, 0, 0);
+  }
+
+  private static List<String> repeated(List<String> devices, int lanes) {
+    List<String> all = new ArrayList<>();
+    devices.forEach(device -> all.addAll(Collections.nCopies(lanes, device)));
+    return all;
   }
 
   private static int threads(ModelConfig config, int cores, int instances) {
@@ -49,9 +78,9 @@ public record InstancePlan(int instances, int threads, int min, int max, List<St
     return configured > 0 ? configured : Math.max(1, cores / instances);
   }
 
-  /** Returns where the instance of a slot runs. */
-  String device(int slot) {
-    return devices.get(Math.min(slot, devices.size() - 1));
+  /** Returns how many instances there are to begin with, as the scheduler counts them. */
+  public int instances() {
+    return devices.size();
   }
 
   /** Returns true if instances come and go with the load. */

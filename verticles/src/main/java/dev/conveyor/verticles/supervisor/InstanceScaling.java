@@ -1,7 +1,5 @@
 package dev.conveyor.verticles.supervisor;
 
-import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.models.config.Isolation;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerSnapshot;
 import dev.conveyor.scheduler.occupancy.InstanceScaler;
@@ -25,9 +23,9 @@ import org.slf4j.LoggerFactory;
  * The decisions are those of {@link InstanceScaler}; this feeds it every five seconds and carries
  * them out.
  *
- * <p>One more instance must have cores (its threads and those of the others at most as many as
- * there are, and the device not busy with other models already) and memory. While an instance is
- * lost or on its way nothing is decided. A step that fails is not tried again for a minute.
+ * <p>The bounds are those of all devices together; a step is taken on one of the devices that the
+ * version is on, where there is {@link InstanceRoom}. While an instance is lost or on its way
+ * nothing is decided. A step that fails is not tried again for a minute.
  *
  * <p>Thread-confined to the supervisor's context.
  */
@@ -38,14 +36,10 @@ final class InstanceScaling {
   private static final long WINDOW_MS = 5000;
   private static final long AFTER_FAILURE_NS = 60_000_000_000L;
 
-  /** A device that is busier has nothing left for one more instance. */
-  private static final double BUSY = 0.95;
-
   private static final class Scaled {
     final Crew crew;
     final InstanceScaler scaler;
     @Nullable LoadFigures before;
-    boolean moving;
     boolean failed;
     long failedNs;
 
@@ -58,22 +52,18 @@ final class InstanceScaling {
   private final Vertx vertx;
   private final Context context;
   private final InstanceKeeper keeper;
-  private final MemoryBudget budget;
+  private final Sites sites;
   private final SupervisorEvents events;
   private final Map<Crew, Scaled> models = new LinkedHashMap<>();
   private final long timer;
   private @Nullable SchedulerSnapshot before;
 
   InstanceScaling(
-      Vertx vertx,
-      Context context,
-      InstanceKeeper keeper,
-      MemoryBudget budget,
-      SupervisorEvents events) {
+      Vertx vertx, Context context, InstanceKeeper keeper, Sites sites, SupervisorEvents events) {
     this.vertx = vertx;
     this.context = context;
     this.keeper = keeper;
-    this.budget = budget;
+    this.sites = sites;
     this.events = events;
     this.timer = vertx.setPeriodic(WINDOW_MS, id -> look(System.nanoTime()));
   }
@@ -113,7 +103,7 @@ final class InstanceScaling {
   }
 
   private Future<Void> onWindow(SchedulerSnapshot now, long nowNs) {
-    double busy = before == null ? 0 : now.busyFraction(budget.device(), before);
+    SchedulerSnapshot earlier = before;
     before = now;
     List<Future<Void>> steps = new ArrayList<>();
     for (Scaled scaled : models.values()) {
@@ -121,8 +111,10 @@ final class InstanceScaling {
       for (SchedulerSnapshot.Model model : now.models()) {
         if (model.key().equals(served.key())) {
           LoadFigures figures = LoadFigures.of(now.takenNs(), model, served.stats());
-          boolean cores = busy < BUSY && hasCores(scaled.crew, now);
-          step(scaled, figures, cores, nowNs).ifPresent(step -> steps.add(take(scaled, step)));
+          Optional<String> room = InstanceRoom.forOneMore(scaled.crew, sites, now, earlier);
+          step(scaled, figures, room.isPresent(), nowNs)
+              .flatMap(step -> take(scaled, step, room))
+              .ifPresent(steps::add);
         }
       }
     }
@@ -130,10 +122,10 @@ final class InstanceScaling {
   }
 
   private Optional<InstanceScaler.Step> step(
-      Scaled scaled, LoadFigures figures, boolean cores, long nowNs) {
+      Scaled scaled, LoadFigures figures, boolean room, long nowNs) {
     LoadFigures earlier = scaled.before;
     scaled.before = figures;
-    if (earlier == null || scaled.moving || !scaled.crew.isComplete()) {
+    if (earlier == null || scaled.crew.isMoving() || !scaled.crew.isComplete()) {
       return Optional.empty();
     }
     if (scaled.failed && scaled.failedNs == 0) {
@@ -141,23 +133,35 @@ final class InstanceScaling {
     }
     scaled.failed = scaled.failed && nowNs - scaled.failedNs < AFTER_FAILURE_NS;
     Crew crew = scaled.crew;
-    boolean fits = cores && !scaled.failed && oneMoreBytes(crew) <= budget.availableBytes();
     return scaled.scaler.onWindow(
         figures.since(
             earlier,
-            crew.slots(),
+            instances(crew),
             crew.version.served().config().extensions().serviceLevel(),
-            fits),
+            room && !scaled.failed),
         nowNs);
   }
 
-  private Future<Void> take(Scaled scaled, InstanceScaler.Step step) {
+  /** Returns how many there are, what comes and goes together counted as one. */
+  private static int instances(Crew crew) {
+    return crew.slots() / crew.version.plan().lanes();
+  }
+
+  /** Takes a step, if a device has room for it, or has an instance to spare. */
+  private Optional<Future<Void>> take(
+      Scaled scaled, InstanceScaler.Step step, Optional<String> room) {
+    boolean up = step.instances() > instances(scaled.crew);
+    return (up ? room : InstanceRoom.toSpare(scaled.crew))
+        .map(device -> take(scaled, step, device, up));
+  }
+
+  private Future<Void> take(Scaled scaled, InstanceScaler.Step step, String device, boolean up) {
     Crew crew = scaled.crew;
     ServedModel served = crew.version.served();
-    int from = crew.slots();
-    scaled.moving = true;
-    Future<Void> taken = step.instances() > from ? keeper.grow(crew) : keeper.shrink(crew);
-    return taken
+    int from = instances(crew);
+    int lanes = crew.version.plan().lanes();
+    return crew.move(
+            () -> up ? keeper.grow(crew, device, lanes) : keeper.shrink(crew, device, lanes))
         .onSuccess(
             v -> {
               LOG.info(
@@ -181,27 +185,6 @@ final class InstanceScaling {
                   from,
                   failure.getMessage());
             })
-        .onComplete(done -> scaled.moving = false)
         .otherwiseEmpty();
-  }
-
-  private boolean hasCores(Crew crew, SchedulerSnapshot now) {
-    int threads = (crew.slots() + 1) * crew.version.plan().threads();
-    return now.devices().stream()
-        .anyMatch(device -> device.name().equals(budget.device()) && threads <= device.capacity());
-  }
-
-  /** Weights are shared by the instances of a process; a process of its own has its own. */
-  private long oneMoreBytes(Crew crew) {
-    ServedModel served = crew.version.served();
-    if (served.config().isolation() != Isolation.PROCESS) {
-      return ModelFiles.slabBytes(served.signature());
-    }
-    String owner = served.name() + "/" + served.version() + "/";
-    long held = 0;
-    for (Map.Entry<String, Long> holder : budget.holders().entrySet()) {
-      held += holder.getKey().startsWith(owner) ? holder.getValue() : 0;
-    }
-    return held / Math.max(1, crew.slots());
   }
 }

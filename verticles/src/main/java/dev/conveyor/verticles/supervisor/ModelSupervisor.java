@@ -76,7 +76,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   /**
    * Creates a supervisor that lives on {@code context}.
    *
-   * @param budget ledger of the device, whose name is that of the device in the scheduler
+   * @param sites the devices, by the names that they have in the scheduler
    * @param maxQueueSize requests that may wait per model where its configuration does not say
    * @param log told of every decision about instances
    * @param trim gives back what is kept for later, after a model has left memory; on a loader
@@ -88,7 +88,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
       ModelLoader loader,
       ModelCatalog catalog,
       SupervisorEvents events,
-      MemoryBudget budget,
+      Sites sites,
       int maxQueueSize,
       LoadLimits loadLimits,
       ProfileKeeper profiles,
@@ -100,13 +100,13 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     this.catalog = catalog;
     this.events = events;
     this.log = log;
-    this.budget = budget;
+    this.budget = sites.cpu().ledger();
     this.deployer =
         new Deployer(
             vertx,
             context,
             loaders,
-            budget,
+            sites,
             maxQueueSize,
             loadLimits.timeout().toMillis(),
             profiles,
@@ -236,7 +236,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     context.runOnContext(
         v -> {
           for (Map.Entry<String, List<Deployment>> model : Map.copyOf(deployed).entrySet()) {
-            if (model.getValue().stream().anyMatch(d -> d.plan().devices().contains(device))) {
+            if (model.getValue().stream().anyMatch(d -> d.crew().devices().contains(device))) {
               String name = model.getKey();
               Future<Void> unused =
                   changes.run(name, () -> doLoad(name, configs.get(name))).otherwiseEmpty();

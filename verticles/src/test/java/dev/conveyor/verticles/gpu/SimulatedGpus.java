@@ -1,0 +1,83 @@
+package dev.conveyor.verticles.gpu;
+
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import dev.conveyor.memory.cuda.sim.CudaSimulator;
+import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
+import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
+import dev.conveyor.models.DataType;
+import dev.conveyor.verticles.server.TestModels;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.util.stream.IntStream;
+
+/**
+ * Simulated GPUs for one test, and models that run on them. Not thread-safe: the test's. Afterwards
+ * other tests of this process find a machine without a GPU again.
+ */
+public final class SimulatedGpus implements AutoCloseable {
+
+  public static final int WIDTH = 16;
+
+  private final CudaSimulator simulator;
+
+  private SimulatedGpus(CudaSimulator simulator) {
+    this.simulator = simulator;
+  }
+
+  /** Starts so many of 64 MiB each; ends the test where they cannot be had. */
+  public static SimulatedGpus start(int devices) {
+    try {
+      CudaSimulator simulator = CudaSimulator.start();
+      simulator.reset(
+          "real_time=1 devices=%d copy_ns=5000 device_bytes=67108864".formatted(devices));
+      return new SimulatedGpus(simulator);
+    } catch (SimulatorUnavailableException e) {
+      return abort(e.getMessage());
+    }
+  }
+
+  public CudaSimulator simulator() {
+    return simulator;
+  }
+
+  /** Returns what is allocated on a device. */
+  public long takenBytes(int device) {
+    return simulator.figure(device, Figure.TAKEN_BYTES);
+  }
+
+  /** Adds a model whose batches are those of {@link KernelBackend}. */
+  public static void model(TestModels models, String name, JsonObject group, JsonObject conveyor) {
+    JsonObject config =
+        new JsonObject()
+            .put("max_batch_size", 8)
+            .put("instance_group", new JsonArray().add(group))
+            .put("conveyor", conveyor)
+            .put(
+                "parameters",
+                new JsonObject()
+                    .put(KernelBackend.PARAMETER, new JsonObject().put("string_value", "on")));
+    models.identity(name, DataType.INT32, "N", WIDTH).config(name, config.encode());
+  }
+
+  /** Returns a request of one item. */
+  public static JsonObject request(int seed) {
+    JsonArray data = new JsonArray();
+    IntStream.range(0, WIDTH).forEach(i -> data.add(1000 * seed + i));
+    return new JsonObject()
+        .put(
+            "inputs",
+            new JsonArray()
+                .add(
+                    new JsonObject()
+                        .put("name", "INPUT0")
+                        .put("datatype", "INT32")
+                        .put("shape", new JsonArray().add(1).add(WIDTH))
+                        .put("data", data)));
+  }
+
+  @Override
+  public void close() {
+    simulator.reset("devices=0");
+  }
+}
