@@ -1,12 +1,10 @@
 package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.device.sim.HostJpegs;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
@@ -38,25 +36,21 @@ final class GpuImagesTest {
 
   @TempDir Path root;
   private TestModels models;
+  private SimulatedGpus gpus;
   private CudaSimulator simulator;
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    simulator.reset("real_time=1 devices=1 copy_ns=5000 jitter_percent=100 device_bytes=67108864");
+    gpus = SimulatedGpus.start(1, "jitter_percent=100 device_bytes=67108864");
+    simulator = gpus.simulator();
     simulator.decodeJpegs(new HostJpegs());
     models = new TestModels(root);
   }
 
-  /** Other tests of this process find a machine without a GPU again. */
   @AfterEach
   void end() {
-    if (simulator != null) {
-      simulator.reset("devices=0");
+    if (gpus != null) {
+      gpus.close();
     }
   }
 

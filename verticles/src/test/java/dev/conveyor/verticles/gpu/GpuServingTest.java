@@ -1,12 +1,10 @@
 package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
@@ -35,24 +33,20 @@ final class GpuServingTest {
 
   @TempDir Path root;
   private TestModels models;
+  private SimulatedGpus gpus;
   private CudaSimulator simulator;
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    simulator.reset("real_time=1 devices=1 copy_ns=5000 jitter_percent=100 device_bytes=67108864");
+    gpus = SimulatedGpus.start(1, "jitter_percent=100 device_bytes=67108864");
+    simulator = gpus.simulator();
     models = new TestModels(root);
   }
 
-  /** Other tests of this process find a machine without a GPU again. */
   @AfterEach
   void end() {
-    if (simulator != null) {
-      simulator.reset("devices=0");
+    if (gpus != null) {
+      gpus.close();
     }
   }
 
@@ -253,7 +247,8 @@ final class GpuServingTest {
             "second",
             """
             {"instance_group": [{"kind": "KIND_GPU", "gpus": [1]}],
-             "parameters": {"test_kernel": {"string_value": "on"}}}""");
+             "parameters": {"test_kernel": {"string_value": "on"}}}\
+            """);
     try (TestServer server = TestServer.start(models)) {
       Answer load = server.http().post("/v2/repository/models/second/load", "{}");
 

@@ -1,14 +1,12 @@
 package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
@@ -47,33 +45,23 @@ final class ResidentCropsTest {
 
   @TempDir Path root;
   private TestModels models;
+  private SimulatedGpus gpus;
   private CudaSimulator simulator;
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    reset(1);
+    gpus = SimulatedGpus.start(1, "jitter_percent=300 device_bytes=268435456");
+    simulator = gpus.simulator();
     models = new TestModels(root);
     model("first", SIDE, 0);
     model("second", CROP, 0);
     ensemble("");
   }
 
-  private void reset(int devices) {
-    simulator.reset(
-        "real_time=1 copy_ns=5000 jitter_percent=300 device_bytes=268435456 devices=" + devices);
-  }
-
-  /** Other tests of this process find a machine without a GPU again. */
   @AfterEach
   void end() {
-    if (simulator != null) {
-      simulator.forgetFaults();
-      simulator.reset("devices=0");
+    if (gpus != null) {
+      gpus.close();
     }
   }
 
@@ -86,7 +74,8 @@ final class ResidentCropsTest {
             name,
             """
             {'max_batch_size': 8, 'dynamic_batching': {}, 'instance_group': [%s],
-             'parameters': {'%s': {'string_value': 'on'}}}"""
+             'parameters': {'%s': {'string_value': 'on'}}}\
+            """
                 .formatted(group, KernelBackend.PARAMETER)
                 .replace('\'', '"'));
   }
@@ -106,7 +95,8 @@ final class ResidentCropsTest {
             'output_map': {'image': 'crop'}},
            {'model_name': 'second', 'input_map': {'INPUT0': 'crop'}, 'output_map': {'OUTPUT0': 'OUT'}}]},
          'parameters': {'step[1].width': {'string_value': '8'}, 'step[1].height': {'string_value': '8'}},
-         'conveyor': {'ensemble_step': [{'step': 1, 'for_each': ['box']}]}}"""
+         'conveyor': {'ensemble_step': [{'step': 1, 'for_each': ['box']}]}}\
+        """
             .formatted(more)
             .replace('\'', '"'));
   }
@@ -277,7 +267,7 @@ final class ResidentCropsTest {
 
   @Test
   void shouldTakeTheHostToAModelOnAnotherGpu() {
-    reset(2);
+    gpus.reset(2);
     model("second", CROP, 1);
     assertOnHost(true);
   }

@@ -1,13 +1,11 @@
 package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.errorprone.annotations.FormatMethod;
 import com.google.errorprone.annotations.FormatString;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.metrics.HandOver;
@@ -38,31 +36,22 @@ final class ResidentStepsTest {
 
   @TempDir Path root;
   private TestModels models;
+  private SimulatedGpus gpus;
   private CudaSimulator simulator;
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    reset(1);
+    gpus = SimulatedGpus.start(1, "jitter_percent=300 device_bytes=134217728");
+    simulator = gpus.simulator();
     models = new TestModels(root);
     model("first", 0);
     model("second", 0);
   }
 
-  private void reset(int devices) {
-    simulator.reset(
-        "real_time=1 copy_ns=5000 jitter_percent=300 device_bytes=134217728 devices=" + devices);
-  }
-
-  /** Other tests of this process find a machine without a GPU again. */
   @AfterEach
   void end() {
-    if (simulator != null) {
-      simulator.reset("devices=0");
+    if (gpus != null) {
+      gpus.close();
     }
   }
 
@@ -251,7 +240,7 @@ final class ResidentStepsTest {
 
   @Test
   void shouldTakeTheHostToAModelOnAnotherGpu() {
-    reset(2);
+    gpus.reset(2);
     model("second", 1);
     ensemble(output("OUT"), STEPS, "");
     try (TestServer server = TestServer.start(models)) {

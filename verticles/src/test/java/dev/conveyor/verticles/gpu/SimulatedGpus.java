@@ -20,21 +20,36 @@ public final class SimulatedGpus implements AutoCloseable {
   public static final int WIDTH = 16;
 
   private final CudaSimulator simulator;
+  private final String settings;
 
-  private SimulatedGpus(CudaSimulator simulator) {
+  private SimulatedGpus(CudaSimulator simulator, String settings) {
     this.simulator = simulator;
+    this.settings = settings;
   }
 
   /** Starts so many of 64 MiB each; ends the test where they cannot be had. */
   public static SimulatedGpus start(int devices) {
+    return start(devices, "device_bytes=67108864");
+  }
+
+  /**
+   * Starts so many; ends the test where they cannot be had.
+   *
+   * @param settings as {@link CudaSimulator#reset} takes them, besides the number of devices
+   */
+  static SimulatedGpus start(int devices, String settings) {
     try {
-      CudaSimulator simulator = CudaSimulator.start();
-      simulator.reset(
-          "real_time=1 devices=%d copy_ns=5000 device_bytes=67108864".formatted(devices));
-      return new SimulatedGpus(simulator);
+      SimulatedGpus gpus = new SimulatedGpus(CudaSimulator.start(), settings);
+      gpus.reset(devices);
+      return gpus;
     } catch (SimulatorUnavailableException e) {
       return abort(e.getMessage());
     }
+  }
+
+  /** Replaces them by so many others. */
+  void reset(int devices) {
+    simulator.reset("real_time=1 devices=%d copy_ns=5000 %s".formatted(devices, settings));
   }
 
   public CudaSimulator simulator() {
@@ -78,6 +93,7 @@ public final class SimulatedGpus implements AutoCloseable {
 
   @Override
   public void close() {
+    simulator.forgetFaults();
     simulator.reset("devices=0");
   }
 }
