@@ -94,6 +94,9 @@ launch() {
     -XX:+UseParallelGC
     "-Xms${CONVEYOR_HEAP:-512m}"
     "-Xmx${CONVEYOR_HEAP:-2g}"
+    # The JVM's own figures, for jstat, are kept once a second, not twenty times: nobody else wakes
+    # an idle server as often.
+    -XX:PerfDataSamplingInterval=1000
     # Native memory is accounted for by the server itself, not by JavaCPP's rule of thumb.
     -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
     -Dorg.bytedeco.javacpp.maxBytes=0

@@ -106,18 +106,18 @@ final class InstanceState {
 
   /**
    * Lets others have the room of a batch that takes longer than its profile explains; the instance
-   * itself stays busy with it.
-   *
-   * @return false if that was done before
+   * itself stays busy with it. Does nothing if that was done before.
    */
-  boolean lend(long nowNs) {
-    boolean first = !lent;
-    returnRoom(nowNs);
-    if (first) {
+  void lend(long nowNs) {
+    if (!lent) {
+      returnRoom(nowNs);
       placement.device.lent();
+      lent = true;
     }
-    lent = true;
-    return first;
+  }
+
+  boolean isLent() {
+    return lent;
   }
 
   /** Returns false if more ran beside it for a time than the device counts. */

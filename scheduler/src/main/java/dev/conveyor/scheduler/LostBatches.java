@@ -2,6 +2,8 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
+import dev.conveyor.scheduler.isolation.ExecutionWatch;
 import dev.conveyor.scheduler.isolation.Stalls;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
@@ -18,9 +20,6 @@ import java.util.function.Supplier;
  */
 final class LostBatches {
 
-  /** How often running executions are looked at. */
-  static final long LOOK_EVERY_MS = 10;
-
   private final Scheduler scheduler;
   private final Supplier<EventBus> bus;
   private final DeliveryOptions local;
@@ -28,7 +27,7 @@ final class LostBatches {
   private final NanoClock clock;
   private final Replies replies;
   private final Runnable dispatchSoon;
-  private Stalls stalls = new Stalls(0);
+  private final ExecutionWatch watch;
 
   /**
    * Creates it.
@@ -50,11 +49,12 @@ final class LostBatches {
     this.clock = clock;
     this.replies = replies;
     this.dispatchSoon = dispatchSoon;
+    this.watch = new ExecutionWatch(ExecutionLimit.leastPatienceNs(unknownLimitNs));
   }
 
-  /** Notes that time is looked at from now on. */
-  void begin() {
-    stalls = new Stalls(clock.nanoTime());
+  /** Takes note that a batch begins. */
+  void began(long nowNs) {
+    watch.began(nowNs);
   }
 
   /** Takes note that an instance did not answer for a batch. */
@@ -75,17 +75,27 @@ final class LostBatches {
     }
   }
 
-  /** Takes out the instances whose batches run longer than their profiles explain. */
-  void lendAndCutOverdue() {
-    long nowNs = clock.nanoTime();
-    stalls.look(nowNs);
-    if (scheduler.lendOverdue(nowNs, stalls.endNs())) {
-      dispatchSoon.run();
+  /**
+   * If it is time to look, takes out the instances whose batches run longer than their profiles
+   * explain. Others have the room of what is merely slow; who may run in it is to be decided after.
+   */
+  void lendAndCutOverdue(long nowNs) {
+    if (!watch.isDue(nowNs)) {
+      return;
     }
-    for (Assignment overdue : scheduler.overdue(nowNs, stalls, unknownLimitNs)) {
+    Executions executions = scheduler.executions();
+    Stalls stalls = watch.look(nowNs);
+    executions.lendOverdue(nowNs, stalls);
+    for (Assignment overdue : executions.overdue(nowNs, stalls, unknownLimitNs)) {
       long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
       giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");
     }
+    watch.looked(nowNs, executions.untilOverdueNs(nowNs, stalls, unknownLimitNs));
+  }
+
+  /** Returns how long until {@link #lendAndCutOverdue} must be called though nothing happens. */
+  long untilLookNs(long nowNs) {
+    return watch.untilWakeNs(nowNs);
   }
 
   /** Takes an instance out, with its batch; returns false if that was done before. */

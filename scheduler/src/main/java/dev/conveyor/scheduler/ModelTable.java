@@ -1,7 +1,5 @@
 package dev.conveyor.scheduler;
 
-import dev.conveyor.scheduler.isolation.ExecutionLimit;
-import dev.conveyor.scheduler.isolation.Stalls;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -77,53 +75,5 @@ final class ModelTable {
       }
     }
     return first;
-  }
-
-  /** Returns every batch that runs now. */
-  List<Assignment> running() {
-    List<Assignment> running = new ArrayList<>(0);
-    for (ModelState model : all) {
-      for (InstanceState instance : model.instances.values()) {
-        if (instance.running != null) {
-          running.add(instance.running);
-        }
-      }
-    }
-    return running;
-  }
-
-  /** Returns what runs longer than {@link ExecutionLimit} allows. */
-  List<Assignment> overdue(long nowNs, Stalls stalls, long unknownNs) {
-    List<Assignment> overdue = new ArrayList<>(0);
-    for (Assignment running : running()) {
-      Batch batch = running.batch();
-      Placement placement = running.state.placement;
-      long limitNs = ExecutionLimit.ns(placement.profile, batch.items(), unknownNs, placement.cuts);
-      if (stalls.ageNs(batch.clock(), nowNs) > limitNs) {
-        overdue.add(running);
-      }
-    }
-    return overdue;
-  }
-
-  /**
-   * Lets others have the room of batches that take longer than {@link ExecutionLimit#patienceNs};
-   * returns how many those are that still had it.
-   */
-  int lendOverdue(long nowNs, long sinceNs) {
-    int lent = 0;
-    for (ModelState model : all) {
-      for (InstanceState instance : model.instances.values()) {
-        Assignment running = instance.running;
-        if (running != null) {
-          Batch batch = running.batch();
-          long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - sinceNs);
-          boolean due =
-              ageNs >= ExecutionLimit.patienceNs(instance.placement.profile, batch.items());
-          lent += due && instance.lend(nowNs) ? 1 : 0;
-        }
-      }
-    }
-    return lent;
   }
 }

@@ -7,8 +7,6 @@ import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.decisions.Decision;
 import dev.conveyor.scheduler.decisions.DecisionLog;
-import dev.conveyor.scheduler.isolation.ExecutionLimit;
-import dev.conveyor.scheduler.isolation.Stalls;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +50,7 @@ public final class Scheduler {
   private final Intake intake = new Intake(models, loads, agenda);
   private final Instances instances;
   private final Hedges hedges = new Hedges(models);
+  private final Executions executions = new Executions(models);
   private long nextBatchId;
 
   /** Creates a scheduler without models; among equally used devices the first goes first. */
@@ -349,29 +348,9 @@ public final class Scheduler {
     }
   }
 
-  /**
-   * Returns what runs longer than {@link ExecutionLimit} allows.
-   *
-   * @param stalls does not count
-   * @param unknownNs limit of executions of models that have not run yet
-   */
-  public List<Assignment> overdue(long nowNs, Stalls stalls, long unknownNs) {
-    return models.overdue(nowNs, stalls, unknownNs);
-  }
-
-  /**
-   * Lets others have the room of batches that take much longer than their profile explains, until
-   * they end or are cut. Returns true if there is more room now.
-   *
-   * @param sinceNs time before this does not count
-   */
-  public boolean lendOverdue(long nowNs, long sinceNs) {
-    return models.lendOverdue(nowNs, sinceNs) > 0;
-  }
-
-  /** Returns every batch that runs now. */
-  public List<Assignment> running() {
-    return models.running();
+  /** Returns what runs now, and what of it takes too long. */
+  Executions executions() {
+    return executions;
   }
 
   /**

@@ -69,6 +69,9 @@ public final class SchedulerVerticle extends VerticleBase {
   /** No other connection waits longer than this for the event loop. */
   private static final long AWAKE_FOR_ANSWER_NS = 30_000;
 
+  /** A timer that is so much earlier than the next thing to do is put off. */
+  private static final long TOO_EARLY_NS = 10_000_000;
+
   private final Scheduler scheduler;
   private final NanoClock clock;
   private final Replies replies = new Replies();
@@ -81,7 +84,6 @@ public final class SchedulerVerticle extends VerticleBase {
   private int busyCores;
   private int running;
   private boolean dispatchScheduled;
-  private long watchdog;
   private @Nullable Timer wakeUp;
   private long wakeUpAtNs;
   private String threadNameBefore = "";
@@ -149,8 +151,6 @@ public final class SchedulerVerticle extends VerticleBase {
             message ->
                 message.reply(
                     scheduler.decisions().find(message.body(), clock.nanoTime()), LOCAL)));
-    lost.begin();
-    watchdog = vertx.setPeriodic(LostBatches.LOOK_EVERY_MS, id -> lost.lendAndCutOverdue());
     List<Future<Void>> registered = new ArrayList<>();
     for (MessageConsumer<?> consumer : consumers) {
       registered.add(consumer.completion());
@@ -165,7 +165,6 @@ public final class SchedulerVerticle extends VerticleBase {
     for (MessageConsumer<?> consumer : consumers) {
       unregistered.add(consumer.unregister());
     }
-    vertx.cancelTimer(watchdog);
     cancelWakeUp();
     scheduler.shutDown();
     answerRejected();
@@ -254,10 +253,12 @@ public final class SchedulerVerticle extends VerticleBase {
       toSweep.clear();
     }
     long nowNs = clock.nanoTime();
+    lost.lendAndCutOverdue(nowNs);
     Assignment assignment = scheduler.poll(nowNs);
     Assignment last = null;
     int batches = 0;
     while (assignment != null) {
+      lost.began(nowNs);
       run(assignment);
       last = assignment;
       batches++;
@@ -329,7 +330,7 @@ public final class SchedulerVerticle extends VerticleBase {
   private void answerAll() {
     scheduler.shutDown();
     answerRejected();
-    for (Assignment running : scheduler.running()) {
+    for (Assignment running : scheduler.executions().running()) {
       for (InferenceRequest request : running.batch().requests()) {
         replies.fail(request.replyTo(), Refusals.shuttingDown());
       }
@@ -365,12 +366,14 @@ public final class SchedulerVerticle extends VerticleBase {
   }
 
   private void armWakeUp(long nowNs) {
-    long inNs = scheduler.wakeUpInNs(nowNs);
+    long inNs = Math.min(scheduler.wakeUpInNs(nowNs), lost.untilLookNs(nowNs));
     if (inNs == Scheduler.NEVER) {
       return;
     }
-    // A timer that is too early asks again; to replace it would cost one timer per batch.
-    if (wakeUp != null && wakeUpAtNs - (nowNs + inNs) <= 0) {
+    // A timer that is too early asks again, which costs a wake-up; to replace it for every batch
+    // would cost a timer per batch.
+    long earlyNs = nowNs + inNs - wakeUpAtNs;
+    if (wakeUp != null && earlyNs >= 0 && earlyNs < TOO_EARLY_NS) {
       return;
     }
     cancelWakeUp();

@@ -5,6 +5,7 @@ import static dev.conveyor.scheduler.TestRequests.T0;
 import static dev.conveyor.scheduler.TestRequests.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.scheduler.isolation.Stalls;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -33,12 +34,14 @@ final class LentRoomTest {
     submit("other", nowNs);
     submit("stuck", nowNs);
     assertThat(scheduler.poll(nowNs)).as("no room").isNull();
-    assertThat(scheduler.lendOverdue(nowNs + PATIENCE_NS - 1, T0)).isFalse();
-    assertThat(scheduler.lendOverdue(nowNs + PATIENCE_NS, nowNs + 1))
-        .as("a stall of the watchdog itself does not count")
-        .isFalse();
-    assertThat(scheduler.lendOverdue(nowNs + PATIENCE_NS, T0)).isTrue();
-    assertThat(scheduler.lendOverdue(nowNs + PATIENCE_NS, T0)).as("once").isFalse();
+    lendOverdue(nowNs + PATIENCE_NS - 1, T0);
+    assertThat(used(nowNs + PATIENCE_NS)).as("is patient").isEqualTo(1);
+    lendOverdue(nowNs + PATIENCE_NS, nowNs + 1);
+    assertThat(used(nowNs + PATIENCE_NS)).as("what was before a stall does not count").isEqualTo(1);
+    lendOverdue(nowNs + PATIENCE_NS, T0);
+    assertThat(used(nowNs + PATIENCE_NS)).isZero();
+    lendOverdue(nowNs + PATIENCE_NS, T0);
+    assertThat(used(nowNs + PATIENCE_NS)).as("once").isZero();
 
     nowNs += PATIENCE_NS;
     Assignment other = Objects.requireNonNull(scheduler.poll(nowNs));
@@ -56,6 +59,10 @@ final class LentRoomTest {
     assertThat(used(nowNs + MS)).as("the next batch takes room again").isEqualTo(1);
     assertThat(scheduler.onLost(again, nowNs + 2 * MS)).isTrue();
     assertThat(used(nowNs + 2 * MS)).isZero();
+  }
+
+  private void lendOverdue(long nowNs, long stallEndNs) {
+    scheduler.executions().lendOverdue(nowNs, new Stalls(stallEndNs));
   }
 
   private void add(String name) {

@@ -63,7 +63,7 @@ final class SchedulerLossTest extends SchedulerCase {
     assertThat(overdue(nowNs + limitNs + 1)).containsExactly(slow);
     Stalls stalls = new Stalls(nowNs);
     stalls.look(nowNs + limitNs + 1);
-    assertThat(scheduler.overdue(nowNs + limitNs + 1, stalls, UNKNOWN_NS))
+    assertThat(scheduler.executions().overdue(nowNs + limitNs + 1, stalls, UNKNOWN_NS))
         .as("a stall of the watchdog itself does not count")
         .isEmpty();
     slow.batch().clock().start(nowNs + limitNs);
@@ -79,13 +79,13 @@ final class SchedulerLossTest extends SchedulerCase {
     final Assignment hung = scheduler.poll(nowNs);
     Stalls stalls = new Stalls(nowNs);
     int looks = 0;
-    while (scheduler.overdue(nowNs, stalls, UNKNOWN_NS).isEmpty() && looks < 100) {
+    while (scheduler.executions().overdue(nowNs, stalls, UNKNOWN_NS).isEmpty() && looks < 100) {
       nowNs += 250 * MS;
       stalls.look(nowNs);
       looks++;
     }
     assertThat(looks).as("of which each lets it grow 200 ms older, up to 900").isEqualTo(5);
-    assertThat(scheduler.overdue(nowNs, stalls, UNKNOWN_NS)).containsExactly(hung);
+    assertThat(scheduler.executions().overdue(nowNs, stalls, UNKNOWN_NS)).containsExactly(hung);
   }
 
   @Test
@@ -131,8 +131,37 @@ final class SchedulerLossTest extends SchedulerCase {
     return nowNs;
   }
 
+  @Test
+  void shouldSayWhenTheFirstExecutionTakesTooLong() {
+    add("m", 1, null, 1);
+    scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
+    Stalls none = new Stalls(T0);
+    assertThat(untilOverdueNs(T0, none)).as("nothing runs").isEqualTo(Scheduler.NEVER);
+    submit("m");
+    Assignment first = scheduler.poll(T0);
+    assertThat(untilOverdueNs(T0 + MS, none)).isEqualTo(UNKNOWN_NS - MS);
+    scheduler.onOutcome(first, ran(MS), T0 + MS);
+
+    long nowNs = known();
+    submit("m");
+    Assignment slow = scheduler.poll(nowNs);
+    assertThat(untilOverdueNs(nowNs + MS, none)).as("lends").isEqualTo(19 * MS);
+    assertThat(untilOverdueNs(nowNs + 25 * MS, none)).as("should have lent").isZero();
+    scheduler.executions().lendOverdue(nowNs + 25 * MS, none);
+    assertThat(untilOverdueNs(nowNs + 25 * MS, none)).as("is cut").isEqualTo(875 * MS);
+    Stalls stalls = new Stalls(nowNs);
+    stalls.look(nowNs + 500 * MS);
+    assertThat(untilOverdueNs(nowNs + 500 * MS, stalls)).as("300 ms not").isEqualTo(700 * MS);
+    slow.batch().clock().start(nowNs + 600 * MS);
+    assertThat(untilOverdueNs(nowNs + 600 * MS, stalls)).as("next part").isEqualTo(900 * MS);
+  }
+
+  private long untilOverdueNs(long nowNs, Stalls stalls) {
+    return scheduler.executions().untilOverdueNs(nowNs, stalls, UNKNOWN_NS);
+  }
+
   private List<Assignment> overdue(long nowNs) {
-    return scheduler.overdue(nowNs, new Stalls(T0), UNKNOWN_NS);
+    return scheduler.executions().overdue(nowNs, new Stalls(T0), UNKNOWN_NS);
   }
 
   @Test

@@ -27,6 +27,15 @@ public final class ExecutionLimit {
   private ExecutionLimit() {}
 
   /**
+   * Returns how long no execution takes too long, of whatever model.
+   *
+   * @param unknownNs limit of an execution whose model has not run yet
+   */
+  public static long leastPatienceNs(long unknownNs) {
+    return Math.min(LEAST_PATIENCE_NS, unknownNs);
+  }
+
+  /**
    * Returns how long an execution of so many items may keep its room on the device to itself. Most
    * that take longer are slow and end; but one that is stopped or sleeps uses no core, and one that
    * does costs the others less than waiting until it is cut.

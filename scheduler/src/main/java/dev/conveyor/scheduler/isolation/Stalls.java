@@ -25,6 +25,12 @@ public final class Stalls {
     endNs = nowNs;
   }
 
+  /** Looks again after a time in which there was nothing to look at, which is no stall. */
+  public void resume(long nowNs) {
+    lookedNs = nowNs;
+    endNs = nowNs;
+  }
+
   /** Takes a look. */
   public void look(long nowNs) {
     if (nowNs - lookedNs > STALL_NS) {
@@ -36,7 +42,7 @@ public final class Stalls {
     lookedNs = nowNs;
   }
 
-  /** Returns when the last stall ended; when it began to look, if there was none. */
+  /** Returns when the last stall ended, or when it began to look, whichever is later. */
   public long endNs() {
     return endNs;
   }

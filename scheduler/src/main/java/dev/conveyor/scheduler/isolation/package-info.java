@@ -7,7 +7,8 @@
  *   <li>To run smaller batches while memory is short: {@link BatchCap}.
  *   <li>To tell a sick instance from sick inputs: {@link CircuitBreaker}; when to bring up another:
  *       {@link Backoff}.
- *   <li>To tell a hung execution from a slow one: {@link ExecutionLimit}, {@link RunClock}.
+ *   <li>To tell a hung execution from a slow one: {@link ExecutionLimit}, {@link RunClock}; when to
+ *       look: {@link ExecutionWatch}, {@link Stalls}.
  *   <li>To run something again without making overload worse: {@link RetryBudget}.
  * </ul>
  *

@@ -1,0 +1,91 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
+import dev.conveyor.scheduler.isolation.Stalls;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What runs now, and what of it takes too long.
+ *
+ * <p>Not thread-safe: owned by the {@link Scheduler}. Every call passes over all instances.
+ */
+final class Executions {
+
+  private final ModelTable models;
+
+  Executions(ModelTable models) {
+    this.models = models;
+  }
+
+  /** Returns every batch that runs now. */
+  List<Assignment> running() {
+    List<Assignment> running = new ArrayList<>(0);
+    for (ModelState model : models.all()) {
+      for (InstanceState instance : model.instances.values()) {
+        if (instance.running != null) {
+          running.add(instance.running);
+        }
+      }
+    }
+    return running;
+  }
+
+  /**
+   * Returns what runs longer than {@link ExecutionLimit} allows.
+   *
+   * @param stalls do not count
+   * @param unknownNs limit of executions of models that have not run yet
+   */
+  List<Assignment> overdue(long nowNs, Stalls stalls, long unknownNs) {
+    List<Assignment> overdue = new ArrayList<>(0);
+    for (Assignment running : running()) {
+      if (untilCutNs(running, nowNs, stalls, unknownNs) < 0) {
+        overdue.add(running);
+      }
+    }
+    return overdue;
+  }
+
+  /**
+   * Lets others have the room of batches that take longer than {@link ExecutionLimit#patienceNs},
+   * until they end or are cut.
+   *
+   * @param stalls what was before the end of the last one does not count
+   */
+  void lendOverdue(long nowNs, Stalls stalls) {
+    for (Assignment running : running()) {
+      if (untilLentNs(running, nowNs, stalls) <= 0) {
+        running.state.lend(nowNs);
+      }
+    }
+  }
+
+  /**
+   * Returns how long until {@link #lendOverdue} or {@link #overdue} may find something, though none
+   * ends and none begins; {@link Scheduler#NEVER} if nothing runs.
+   */
+  long untilOverdueNs(long nowNs, Stalls stalls, long unknownNs) {
+    long earliestNs = Scheduler.NEVER;
+    for (Assignment running : running()) {
+      earliestNs = Math.min(earliestNs, untilCutNs(running, nowNs, stalls, unknownNs));
+      if (!running.state.isLent()) {
+        earliestNs = Math.min(earliestNs, untilLentNs(running, nowNs, stalls));
+      }
+    }
+    return earliestNs == Scheduler.NEVER ? earliestNs : Math.max(0, earliestNs);
+  }
+
+  private static long untilCutNs(Assignment running, long nowNs, Stalls stalls, long unknownNs) {
+    Batch batch = running.batch();
+    Placement placement = running.state.placement;
+    long limitNs = ExecutionLimit.ns(placement.profile, batch.items(), unknownNs, placement.cuts);
+    return limitNs - stalls.ageNs(batch.clock(), nowNs);
+  }
+
+  private static long untilLentNs(Assignment running, long nowNs, Stalls stalls) {
+    Batch batch = running.batch();
+    long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - stalls.endNs());
+    return ExecutionLimit.patienceNs(running.state.placement.profile, batch.items()) - ageNs;
+  }
+}
