@@ -107,9 +107,6 @@ public enum Fault {
     return OF_CLIENTS.contains(this);
   }
 
-  /** On a busy machine to take so much memory lasts longer than an execution may. */
-  private static final Set<String> MEMORY_REASONS = Set.of("over_memory", "hung");
-
   /** Returns true if the server takes a decision about it, which is when it is detected. */
   boolean isDecided() {
     return decides;
@@ -128,7 +125,7 @@ public enum Fault {
       return true;
     }
     boolean lost = Decision.INSTANCE_QUARANTINED.label().equals(event.getString("decision"));
-    return lost && (this != CHILD_MEMORY || MEMORY_REASONS.contains(event.getString("reason")));
+    return lost && (this != CHILD_MEMORY || "over_memory".equals(event.getString("reason")));
   }
 
   /** Returns the name on command lines and in reports. */

@@ -34,6 +34,8 @@ final class Injector {
   private static final Duration JUMP = Duration.ofHours(1);
   private static final int MOST_BATCHES = 100;
   private static final long EVENT_MS = 100;
+  private static final int MOST_TAKES = 5;
+  private static final long MEMORY_EVENT_MS = 1_000;
   private static final long WORKER_MS = 10_000;
 
   /** For faults that are not tried again. */
@@ -106,7 +108,7 @@ final class Injector {
       case SIGSEGV -> signalWorkers(Signal.SEGV);
       case SIGSTOP -> signalWorkers(Signal.STOP);
       case GARBAGE -> poison(tally, Poison.GARBAGE, 0, "may be sent again");
-      case CHILD_MEMORY -> poison(tally, Poison.MEMORY, 0, "may be sent again");
+      case CHILD_MEMORY -> takeMemory(tally, decided);
       case CHILD_FILE -> withAnotherFile(this::killAndAwaitTheReason);
       case FULL_DISK -> fillDisk();
       case BLOCKED_LOOP -> poison(tally, Poison.BLOCKED_LOOP, BLOCK_MS, null);
@@ -135,16 +137,33 @@ final class Injector {
 
   /** Only a batch of more than so many runs out of memory, and who is in one is chance. */
   private void runOutOfMemory(Tally tally, Future<?> decided) throws InterruptedException {
-    boolean done = false;
-    for (int i = 0; i < MOST_BATCHES && !done; i++) {
+    int tries = 0;
+    do {
       actedNs = System.nanoTime();
       poison(tally, Poison.OUT_OF_MEMORY, 8, null);
-      try {
-        decided.get(EVENT_MS, TimeUnit.MILLISECONDS);
-        done = true;
-      } catch (TimeoutException | ExecutionException notYet) {
-        done = false;
-      }
+    } while (!isDecided(decided, EVENT_MS) && ++tries < MOST_BATCHES);
+  }
+
+  /**
+   * On a busy machine to take so much memory lasts longer than an execution may: the worker is cut
+   * as hung before it is seen what it holds, and the next one is tried.
+   */
+  private void takeMemory(Tally tally, Future<?> decided) throws IOException, InterruptedException {
+    actedNs = System.nanoTime();
+    poison(tally, Poison.MEMORY, 0, "may be sent again");
+    for (int i = 1; i < MOST_TAKES && !isDecided(decided, MEMORY_EVENT_MS); i++) {
+      reload();
+      actedNs = System.nanoTime();
+      poison(tally, Poison.MEMORY, 0, "may be sent again");
+    }
+  }
+
+  private static boolean isDecided(Future<?> decided, long waitMs) throws InterruptedException {
+    try {
+      decided.get(waitMs, TimeUnit.MILLISECONDS);
+      return true;
+    } catch (TimeoutException | ExecutionException notYet) {
+      return false;
     }
   }
 
