@@ -20,7 +20,7 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   public static final long NO_DEADLINE = Long.MAX_VALUE;
 
   private final String model;
-  private final String version;
+  private String version;
   private final List<Tensor> inputs;
   private final int batchSize;
   private final int priority;
@@ -159,6 +159,11 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
   /** Returns what the scheduler writes down about it. */
   public SchedulingNotes notes() {
     return notes;
+  }
+
+  /** From now on another deployment is to run it, which takes the same inputs. */
+  void moveTo(String successor) {
+    version = successor;
   }
 
   /** Returns true if it was given to an instance before, which was lost. */

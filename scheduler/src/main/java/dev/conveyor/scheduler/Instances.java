@@ -49,7 +49,7 @@ final class Instances {
   }
 
   /** Gives an instance no more batches; it is gone when its current one is done. */
-  void remove(String key, int index) {
+  void remove(String key, int index, long nowNs) {
     ModelState model = models.find(key);
     InstanceState instance = model == null ? null : model.instances.get(index);
     if (model == null || instance == null) {
@@ -61,14 +61,6 @@ final class Instances {
       instance.forget();
     }
     agenda.touch(model);
-    rejectIfStranded(model);
-  }
-
-  /** Rejects what nobody will run any more. */
-  void rejectIfStranded(ModelState model) {
-    if (model.draining && model.activeInstances() == 0) {
-      model.batcher.rejectAll(Refusals.notReady(model.plan, "unloading"), intake.rejected());
-      agenda.touch(model);
-    }
+    intake.handOverIfStranded(model, nowNs);
   }
 }

@@ -48,6 +48,13 @@ final class Intake {
     if (model == null) {
       return Refusals.unknown(request);
     }
+    if (leaves(model, request)) {
+      ModelState successor = models.successor(model);
+      if (successor != null) {
+        model = successor;
+        request.moveTo(successor.version);
+      }
+    }
     InferenceException refusal = admit(model, request, nowNs);
     if (refusal != null) {
       model.refused++;
@@ -76,9 +83,7 @@ final class Intake {
       return Refusals.shuttingDown();
     }
     String lost = model.lostReason;
-    // One that runs again was taken before: it goes to another instance that is leaving, too.
-    boolean leaves = model.draining && !(request.isRepeated() && model.activeInstances() > 0);
-    if (leaves) {
+    if (leaves(model, request)) {
       return Refusals.notReady(model.plan, "unloading");
     } else if (lost != null) {
       return Refusals.notReady(model.plan, lost);
@@ -95,6 +100,34 @@ final class Intake {
     }
     loads.touch(model);
     return refusal;
+  }
+
+  /** One that runs again was taken before: it goes to another instance that is leaving, too. */
+  private static boolean leaves(ModelState model, InferenceRequest request) {
+    return model.draining && !(request.isRepeated() && model.activeInstances() > 0);
+  }
+
+  /**
+   * What nobody will run any more of a model that drains goes to what took its place, or is
+   * rejected.
+   */
+  void handOverIfStranded(ModelState model, long nowNs) {
+    if (!model.draining || model.activeInstances() > 0) {
+      return;
+    }
+    if (models.successor(model) == null) {
+      model.batcher.rejectAll(Refusals.notReady(model.plan, "unloading"), rejected);
+    } else {
+      for (InferenceRequest request : model.batcher.removeAll()) {
+        model.admission.dropped(request);
+        InferenceException refusal = submit(request, nowNs);
+        if (refusal != null) {
+          rejected.add(new Rejection(request, refusal));
+        }
+      }
+      loads.touch(model);
+    }
+    agenda.touch(model);
   }
 
   /**

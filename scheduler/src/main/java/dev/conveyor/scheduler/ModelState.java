@@ -45,6 +45,9 @@ final class ModelState {
   /** Takes no more requests; what is queued still runs. */
   boolean draining;
 
+  /** Version that gets what this one has no instance for, once it drains; empty for none. */
+  String successor = "";
+
   /** Instances came or went, or costs were learned. */
   boolean placesChanged = true;
 

@@ -32,6 +32,15 @@ final class ModelTable {
     return byKey.get(key);
   }
 
+  /** Returns what took the place of one that drains, and takes requests; null for none. */
+  @Nullable ModelState successor(ModelState model) {
+    ModelState next = model;
+    while (next != null && next.draining) {
+      next = next.successor.isEmpty() ? null : find(next.plan.name(), next.successor);
+    }
+    return next;
+  }
+
   /** Returns every model, in the order in which they were added; not a copy. */
   List<ModelState> all() {
     return all;

@@ -98,12 +98,17 @@ public final class Scheduler {
     loads.publish(nowNs);
   }
 
-  /** Stops taking requests for a model; what is queued still runs, if there is an instance. */
-  public void drainModel(String key) {
+  /**
+   * Stops taking requests for a model; what is queued still runs, if there is an instance.
+   *
+   * @param successor version that gets what there is no instance for, empty for none
+   */
+  public void drainModel(String key, String successor, long nowNs) {
     ModelState model = models.find(key);
     if (model != null) {
       model.draining = true;
-      instances.rejectIfStranded(model);
+      model.successor = successor;
+      intake.handOverIfStranded(model, nowNs);
     }
   }
 
@@ -168,8 +173,8 @@ public final class Scheduler {
   }
 
   /** Gives an instance no more batches; it is gone when its current one is done. */
-  public void removeInstance(String key, int index) {
-    instances.remove(key, index);
+  public void removeInstance(String key, int index, long nowNs) {
+    instances.remove(key, index, nowNs);
   }
 
   /** Returns true while an instance waits for batches or runs one. */
@@ -304,7 +309,8 @@ public final class Scheduler {
 
   /**
    * Takes note that an instance will not answer for its batch; it gets no more. What is queued
-   * waits for another instance, or for {@link #giveUp}.
+   * waits for another instance, or for {@link #giveUp}; of a model that was replaced and has no
+   * other, it goes to what took its place.
    *
    * @return false if that was known
    */
@@ -316,6 +322,9 @@ public final class Scheduler {
     instance.drop(nowNs);
     loads.touch(instance.placement.model);
     agenda.touch(instance.placement.model);
+    if (!instance.placement.model.successor.isEmpty()) {
+      intake.handOverIfStranded(instance.placement.model, nowNs);
+    }
     return true;
   }
 

@@ -21,8 +21,19 @@ public sealed interface SchedulerCommand {
     }
   }
 
-  /** Takes no more requests for a model. The reply comes when the last one was answered. */
-  record RemoveModel(String key) implements SchedulerCommand {}
+  /**
+   * Takes no more requests for a model. The reply comes when the last one was answered.
+   *
+   * @param successor version of the deployment that took its place and can run its requests: it
+   *     gets those that no instance is left for; empty if there is none, and they are refused
+   */
+  record RemoveModel(String key, String successor) implements SchedulerCommand {
+
+    /** Creates the command for a model whose place nothing takes. */
+    public RemoveModel(String key) {
+      this(key, "");
+    }
+  }
 
   /** Takes over what batches of a model took on a device before now; its instances come after. */
   record SeedProfile(String key, String device, ModelProfile.Seed seed, List<CostSample> samples)

@@ -206,7 +206,7 @@ public final class SchedulerVerticle extends VerticleBase {
       scheduler.publishTo(add.plan().key(), add.load());
       message.reply(null);
     } else if (command instanceof RemoveModel remove) {
-      scheduler.drainModel(remove.key());
+      scheduler.drainModel(remove.key(), remove.successor(), clock.nanoTime());
       pending.add(new Pending(() -> removeIfDrained(remove.key()), message));
     } else if (command instanceof SeedProfile seed) {
       scheduler.seedProfile(seed);
@@ -226,7 +226,7 @@ public final class SchedulerVerticle extends VerticleBase {
       answerAll();
       message.reply(null);
     } else if (command instanceof InstanceGone gone) {
-      scheduler.removeInstance(gone.key(), gone.index());
+      scheduler.removeInstance(gone.key(), gone.index(), clock.nanoTime());
       pending.add(new Pending(() -> !scheduler.hasInstance(gone.key(), gone.index()), message));
     }
   }

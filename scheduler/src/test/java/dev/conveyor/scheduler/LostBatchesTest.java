@@ -10,6 +10,7 @@ import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
 import io.vertx.core.Future;
 import io.vertx.core.eventbus.Message;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -91,6 +92,28 @@ final class LostBatchesTest extends SchedulerActor {
     assertThat(lost.poll(10, TimeUnit.SECONDS)).isNotNull();
     assertThat(decisions.poll(10, TimeUnit.SECONDS))
         .isEqualTo(new RetryDecision(KEY, "unavailable"));
+  }
+
+  @Test
+  void shouldRunABatchAgainInTheDeploymentThatReplacesItsOwn() throws Exception {
+    BlockingQueue<InstanceLost> lost = supervise();
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    Call call = submit(1).get(0);
+    Message<Batch> running = arrived();
+    command(
+        new SchedulerCommand.AddModel(
+            new ModelPlan("m", "2", 8, Optional.of(DynamicBatching.DEFAULT), 1, 100)));
+    instance("m/2", 0);
+    Future<?> removed = request(new SchedulerCommand.RemoveModel(KEY, "2"));
+    running.fail(1, "the process died");
+
+    Message<Batch> again = arrived();
+    assertThat(again.address()).isEqualTo(Addresses.instance("m/2", 0));
+    answer(again);
+    get(call.answer());
+    get(removed);
+    assertThat(lost.poll(10, TimeUnit.SECONDS)).isNotNull();
   }
 
   @Test

@@ -73,12 +73,16 @@ abstract class SchedulerActor {
   }
 
   void instance(int index) throws Exception {
+    instance(KEY, index);
+  }
+
+  void instance(String key, int index) throws Exception {
     get(
         vertx
             .eventBus()
-            .<Batch>localConsumer(Addresses.instance(KEY, index), arrived::add)
+            .<Batch>localConsumer(Addresses.instance(key, index), arrived::add)
             .completion());
-    command(new InstanceReady(new InstanceRef(KEY, index, "cpu", 1)));
+    command(new InstanceReady(new InstanceRef(key, index, "cpu", 1)));
   }
 
   void command(SchedulerCommand command) throws Exception {

@@ -12,6 +12,7 @@ import dev.conveyor.scheduler.isolation.Stalls;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** Instances that leave, are lost, hang or come back, and what becomes of their requests. */
@@ -102,7 +103,7 @@ final class SchedulerLossTest extends SchedulerCase {
     nowNs = known();
     limitNs = 900 * MS;
     for (int cuts = 0; cuts < 4; cuts++) {
-      scheduler.removeInstance("m/1", index++);
+      scheduler.removeInstance("m/1", index++, nowNs);
       nowNs = cutAfter(index, limitNs, nowNs);
       limitNs *= cuts < 2 ? 1 : 2;
     }
@@ -172,7 +173,7 @@ final class SchedulerLossTest extends SchedulerCase {
     submit("m");
     Assignment lost = scheduler.poll(T0);
     InferenceRequest request = lost.batch().requests().get(0);
-    scheduler.drainModel("m/1");
+    scheduler.drainModel("m/1", "", T0);
     assertThat(submit("m")).as("a new one").hasMessageContaining("unloading");
     assertThat(scheduler.onLost(lost, T0)).isTrue();
 
@@ -181,6 +182,46 @@ final class SchedulerLossTest extends SchedulerCase {
     assertThat(again.batch().requests()).containsExactly(request);
     scheduler.onLost(again, T0);
     assertThat(scheduler.submit(request.repeat(), T0)).hasMessageContaining("unloading");
+  }
+
+  @Test
+  void shouldHandWhatIsLeftOfADeploymentToItsSuccessor() {
+    add("m", 1, null, 1);
+    scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
+    submit("m");
+    submit("m");
+    Assignment lost = scheduler.poll(T0);
+    scheduler.addModel(new ModelPlan("m", "2", 1, Optional.empty(), 1, 100), T0);
+    scheduler.addInstance(new InstanceRef("m/2", 0, "cpu", 1), T0);
+    scheduler.drainModel("m/1", "2", T0);
+    assertThat(scheduler.poll(T0)).as("what is queued waits for its own instance").isNull();
+
+    scheduler.onLost(lost, T0);
+    Assignment queued = scheduler.poll(T0);
+    assertThat(queued.instance().key()).isEqualTo("m/2");
+    InferenceRequest request = lost.batch().requests().get(0);
+    assertThat(scheduler.refuseRetry(request, T0)).isNull();
+    assertThat(scheduler.submit(request.repeat(), T0)).isNull();
+    assertThat(scheduler.isDrained("m/1")).isTrue();
+    scheduler.removeModel("m/1");
+    scheduler.onOutcome(queued, ran(MS), T0 + MS);
+    Assignment again = scheduler.poll(T0 + MS);
+    assertThat(again.batch().requests()).containsExactly(request);
+    assertThat(again.instance().key()).isEqualTo("m/2");
+    assertThat(scheduler.takeRejected()).isEmpty();
+  }
+
+  @Test
+  void shouldRefuseWhatTheSuccessorIsNoLongerThereFor() {
+    add("m", 1, null, 1);
+    submit("m");
+    scheduler.addModel(new ModelPlan("m", "2", 1, Optional.empty(), 1, 100), T0);
+    scheduler.drainModel("m/2", "", T0);
+    scheduler.drainModel("m/1", "2", T0);
+
+    assertThat(scheduler.takeRejected())
+        .singleElement()
+        .satisfies(left -> assertThat(left.failure()).hasMessageContaining("unloading"));
   }
 
   @Test
@@ -215,7 +256,7 @@ final class SchedulerLossTest extends SchedulerCase {
     scheduler.addInstance(new InstanceRef("m/1", 1, "cpu", 1), T0);
     submit("m");
     Assignment running = scheduler.poll(T0);
-    scheduler.removeInstance("m/1", running.instance().index());
+    scheduler.removeInstance("m/1", running.instance().index(), T0);
     assertThat(scheduler.hasInstance("m/1", running.instance().index())).isTrue();
     submit("m");
     submit("m");

@@ -147,7 +147,7 @@ final class SchedulerPropertyTest {
       if (random.nextInt(3) > 0) {
         addInstance(plan);
       } else {
-        scheduler.removeInstance(plan.key(), random.nextInt(nextIndex));
+        scheduler.removeInstance(plan.key(), random.nextInt(nextIndex), nowNs);
       }
     }
 

@@ -199,7 +199,7 @@ final class SchedulerTest extends SchedulerCase {
     scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
     submit("m");
     submit("m");
-    scheduler.drainModel("m/1");
+    scheduler.drainModel("m/1", "", T0);
 
     assertThat(submit("m").code()).isEqualTo(ErrorCode.UNAVAILABLE);
     assertThatThrownBy(() -> add("m", 1, null, 1)).isInstanceOf(IllegalStateException.class);
@@ -217,7 +217,7 @@ final class SchedulerTest extends SchedulerCase {
   void shouldRejectWhatCannotDrainAndWhatIsQueuedWhenAModelIsRemoved() {
     add("m", 1, null, 1);
     submit("m");
-    scheduler.drainModel("m/1");
+    scheduler.drainModel("m/1", "", T0);
     assertThat(rejectedCodes()).containsExactly(ErrorCode.UNAVAILABLE);
     scheduler.removeModel("m/1");
 

@@ -175,6 +175,14 @@ public record ServedModel(
     return with(COLD, stats, usage, new ModelDoor(config.extensions().admission()));
   }
 
+  /** Returns true if requests that another load of this version has checked can run here. */
+  public boolean canServe(ServedModel other) {
+    return version.equals(other.version)
+        && signature.equals(other.signature)
+        && config.inputs().equals(other.config.inputs())
+        && config.extensions().preprocessing().equals(other.config.extensions().preprocessing());
+  }
+
   /** Returns what is counted between the steps of an ensemble; null if it is none. */
   public @Nullable HandOver handOver() {
     return ensemble == null ? null : ensemble.handOver();

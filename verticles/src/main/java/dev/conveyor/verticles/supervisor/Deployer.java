@@ -106,13 +106,19 @@ final class Deployer {
             failure -> {
               List<Deployment> succeeded =
                   deploying.stream().filter(Future::succeeded).map(Future::result).toList();
-              return retireAll(succeeded).transform(done -> Future.failedFuture(failure));
+              return retireAll(succeeded, List.of())
+                  .transform(done -> Future.failedFuture(failure));
             });
   }
 
-  /** Takes versions down; fails only when it could not, and then has done what it could. */
-  Future<Void> retireAll(List<Deployment> old) {
-    List<Future<Void>> retiring = old.stream().map(this::retire).toList();
+  /**
+   * Takes versions down; fails only when it could not, and then has done what it could.
+   *
+   * @param successors what took their place: if an instance is lost now, its requests may run there
+   */
+  Future<Void> retireAll(List<Deployment> old, List<Deployment> successors) {
+    List<Future<Void>> retiring =
+        old.stream().map(one -> retire(one, successor(one.served(), successors))).toList();
     return retiring.isEmpty() ? Future.succeededFuture() : Future.join(retiring).mapEmpty();
   }
 
@@ -141,18 +147,18 @@ final class Deployer {
               saver.add(deployment);
             })
         .map(deployment)
-        .recover(failure -> retire(deployment).transform(done -> Future.failedFuture(failure)));
+        .recover(failure -> retire(deployment, "").transform(done -> Future.failedFuture(failure)));
   }
 
   /**
    * Lets requests under way run, then stops the instances, then frees the weights; if an execution
    * hangs, the weights are freed once it came back, and nobody waits for that.
    */
-  private Future<Void> retire(Deployment old) {
+  private Future<Void> retire(Deployment old, String successor) {
     scaling.remove(old.crew());
     return emptied(old.served())
         .compose(v -> saver.saveLast(old))
-        .compose(v -> control(new SchedulerCommand.RemoveModel(old.served().key())))
+        .compose(v -> control(new SchedulerCommand.RemoveModel(old.served().key(), successor)))
         .eventually(() -> keeper.stop(old.crew()))
         .eventually(
             () -> {
@@ -170,6 +176,15 @@ final class Deployer {
               return Future.succeededFuture();
             })
         .onFailure(e -> LOG.warn("retiring {}: {}", old.served().key(), e.getMessage()));
+  }
+
+  private static String successor(ServedModel old, List<Deployment> successors) {
+    return successors.stream()
+        .map(Deployment::served)
+        .filter(served -> served.canServe(old))
+        .map(ServedModel::deployedVersion)
+        .findFirst()
+        .orElse("");
   }
 
   private Future<Void> requireFewStuck(String name) {

@@ -386,7 +386,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     failures.remove(name);
     List<Deployment> old = deployed.remove(name);
     if (old != null) {
-      Future<Void> unused = deployer.retireAll(old);
+      Future<Void> unused = deployer.retireAll(old, List.of());
     }
   }
 
@@ -402,7 +402,9 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
       configs.put(name, configJson);
     }
     List<Deployment> old = deployed.put(name, running);
-    return old == null ? Future.succeededFuture() : deployer.retireAll(old).otherwiseEmpty();
+    return old == null
+        ? Future.succeededFuture()
+        : deployer.retireAll(old, running).otherwiseEmpty();
   }
 
   private void serves(String name, long tookNs) {
@@ -441,7 +443,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
           events.onEvicted(name, reason);
           catalog.publish(name, residents.cold(name));
           return deployer
-              .retireAll(running)
+              .retireAll(running, List.of())
               .otherwiseEmpty()
               .onComplete(
                   gone -> {
@@ -469,7 +471,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     catalog.withdraw(name, "unloaded");
     return ensembles
         .stop(name)
-        .compose(v -> deployer.retireAll(running == null ? List.of() : running))
+        .compose(v -> deployer.retireAll(running == null ? List.of() : running, List.of()))
         .eventually(() -> fileLoads.forget(name))
         .onComplete(
             done -> {

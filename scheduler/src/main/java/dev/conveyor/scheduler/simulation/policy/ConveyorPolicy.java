@@ -118,13 +118,13 @@ public final class ConveyorPolicy implements Policy {
   }
 
   /** Has a model leave a device; what runs there may end. */
-  void unplace(int which, int device) {
+  void unplace(int which, int device, long nowNs) {
     String key = plans.get(which).key();
     List<InstanceRef> there = instancesOn.get(device);
     for (InstanceRef ref : List.copyOf(there)) {
       if (ref.key().equals(key)) {
         there.remove(ref);
-        core.removeInstance(key, ref.index());
+        core.removeInstance(key, ref.index(), nowNs);
       }
     }
   }
@@ -187,7 +187,7 @@ public final class ConveyorPolicy implements Policy {
   @Override
   public void deviceDown(int device, long nowNs) {
     down[device] = true;
-    instancesOn.get(device).forEach(ref -> core.removeInstance(ref.key(), ref.index()));
+    instancesOn.get(device).forEach(ref -> core.removeInstance(ref.key(), ref.index(), nowNs));
   }
 
   @Override

@@ -102,7 +102,7 @@ final class PlacedPolicy implements Policy {
 
   /** Loads onto one device go one after the other, those onto several at once. */
   private void begin(PlacementStep step, long nowNs) {
-    step.leaving().forEach(model -> core.unplace(model, step.device()));
+    step.leaving().forEach(model -> core.unplace(model, step.device(), nowNs));
     layout = step.applyTo(layout);
     begun++;
     long startNs = nowNs;
