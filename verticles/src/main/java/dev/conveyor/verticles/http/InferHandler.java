@@ -22,6 +22,7 @@ import dev.conveyor.verticles.oip.InferResponseWriter.Encoded;
 import dev.conveyor.verticles.oip.RawRequest;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.http.HttpHeaders;
@@ -53,6 +54,9 @@ final class InferHandler {
 
   /** The body is the data of the only input, without a head. */
   private static final int RAW = 0;
+
+  /** Nobody reads the answer's memory any more. */
+  private static final Future<?> COPIED = Future.succeededFuture();
 
   private static final String CANCELLED = "the client closed the connection";
 
@@ -192,6 +196,7 @@ final class InferHandler {
       answer.close();
       return;
     }
+    Future<?> read = COPIED;
     try {
       Encoded encoded = answerHeads.encode(served, head, answer);
       if (!encoded.binary().isEmpty()) {
@@ -199,23 +204,32 @@ final class InferHandler {
       }
       response.putHeader(HttpHeaders.CONTENT_TYPE, encoded.binary().isEmpty() ? JSON : BINARY);
       ByteBuf bytes = Compression.deflate(request, response, join(encoded));
-      response.end(Chunks.wrap(bytes));
+      boolean inPlace =
+          isInPlace(encoded) && !response.headers().contains(HttpHeaders.CONTENT_ENCODING);
+      Future<?> sent = response.end(Chunks.wrap(bytes));
+      if (inPlace) {
+        read = sent;
+      }
     } catch (RuntimeException | OutOfMemoryError e) {
       // The memory that ran out may be that of network buffers, in which this answer was one of
       // many.
       JsonReply.fail(response, e);
-    } finally {
-      answer.close();
     }
+    // The network reads the memory of a large answer until the client has taken all of it.
+    read.onComplete(v -> answer.close());
+  }
+
+  /** Returns whether {@link #join} refers to the memory of the tensors. */
+  private static boolean isInPlace(Encoded encoded) {
+    return !encoded.binary().isEmpty() && encoded.sizeBytes() > COPY_UP_TO_BYTES;
   }
 
   private static ByteBuf join(Encoded encoded) {
     if (encoded.binary().isEmpty()) {
       return Unpooled.wrappedBuffer(encoded.head());
     }
-    int size = encoded.sizeBytes();
-    if (size <= COPY_UP_TO_BYTES) {
-      ByteBuffer joined = ByteBuffer.allocate(size).put(encoded.head());
+    if (!isInPlace(encoded)) {
+      ByteBuffer joined = ByteBuffer.allocate(encoded.sizeBytes()).put(encoded.head());
       for (int i = 0; i < encoded.binary().size(); i++) {
         joined.put(encoded.binary().get(i));
       }
