@@ -20,7 +20,6 @@ import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.isolation.Decision;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +34,18 @@ import org.jspecify.annotations.Nullable;
  */
 final class BatchRunner {
 
+  /** Finds out whether an instance is to blame for what fails on it. */
+  interface Diagnosis {
+
+    /**
+     * Returns whether the instance is sick.
+     *
+     * @param failure what the last failed execution said
+     * @param nothingWorked whether no request of the batch succeeded
+     */
+    boolean isSick(String failure, boolean nothingWorked);
+  }
+
   /** A failure that nobody was told yet. */
   private record Blame(InferenceRequest request, Result result, Throwable failure) {}
 
@@ -44,7 +55,7 @@ final class BatchRunner {
   private final ServedModel served;
   private final ModelExecutor executor;
   private final Isolation isolation;
-  private final Predicate<String> isSick;
+  private final Diagnosis diagnosis;
   private final OutputCheck outputs;
   private final @Nullable FiniteCheck finite;
   private final BatchAnswers answers;
@@ -66,6 +77,12 @@ final class BatchRunner {
   /** An execution succeeded after one had failed. */
   private boolean provedWell;
 
+  /**
+   * Executions that failed since the last that succeeded. A search for one culprit ends with one at
+   * most, its own; more are several culprits, or an instance that fell sick meanwhile.
+   */
+  private int failures;
+
   private long copyInNs;
   private long computeNs;
   private long copyOutNs;
@@ -74,12 +91,12 @@ final class BatchRunner {
   /**
    * Creates a runner.
    *
-   * @param isSick finds out whether the instance is to blame for a failure, which it is told
+   * @param diagnosis asked whose fault failures are that no success followed
    */
   BatchRunner(
-      ServedModel served, ModelExecutor executor, Isolation isolation, Predicate<String> isSick) {
+      ServedModel served, ModelExecutor executor, Isolation isolation, Diagnosis diagnosis) {
     this.served = served;
-    this.isSick = isSick;
+    this.diagnosis = diagnosis;
     this.executor = executor;
     this.isolation = isolation;
     this.outputs = new OutputCheck(served.signature());
@@ -113,7 +130,7 @@ final class BatchRunner {
         }
         runCarefully(live, allowed, nowNs);
       }
-      if (unexplained && isSick.test(describe(failure))) {
+      if (isInstanceToBlame()) {
         throw lost();
       }
       settle();
@@ -150,6 +167,16 @@ final class BatchRunner {
     blames.clear();
   }
 
+  private boolean isInstanceToBlame() {
+    if (!unexplained || diagnosis.isSick(describe(failure), succeeded == 0)) {
+      return unexplained;
+    }
+    provedWell = true;
+    failures = 0;
+    unexplained = false;
+    return false;
+  }
+
   private ExecutionException lost() {
     return new ExecutionException(Kind.INSTANCE_LOST, "its batches fail: " + describe(failure));
   }
@@ -162,6 +189,7 @@ final class BatchRunner {
     anyFailed = false;
     unexplained = false;
     provedWell = false;
+    failures = 0;
     blames.clear();
     copyInNs = 0;
     computeNs = 0;
@@ -193,7 +221,7 @@ final class BatchRunner {
       answers.endPart();
     }
     for (InferenceRequest suspect : alone) {
-      if (unexplained && suspect.isRepeated() && isSick.test(describe(failure))) {
+      if (suspect.isRepeated() && isInstanceToBlame()) {
         throw lost(); // Before this one suffers from it again.
       }
       decided(
@@ -239,7 +267,7 @@ final class BatchRunner {
     if (undecided.isEmpty()) {
       return;
     }
-    if (unexplained && isSick.test(describe(failure))) {
+    if (isInstanceToBlame()) {
       throw lost();
     }
     decided(
@@ -328,7 +356,10 @@ final class BatchRunner {
       anyFailed = true;
       failure = e;
     }
-    unexplained = !provedWell && !isKnownToFail(requests, beginNs);
+    if (!isKnownToFail(requests, beginNs)) {
+      failures++;
+      unexplained = !provedWell || failures > 1;
+    }
     computeNs += System.nanoTime() - beginNs;
     return Result.INPUT_FAILED;
   }
@@ -357,6 +388,7 @@ final class BatchRunner {
     }
     succeeded += items;
     provedWell = anyFailed;
+    failures = 0;
     unexplained = false;
     copyInNs += result.copyInNs();
     computeNs += result.computeNs();

@@ -177,10 +177,10 @@ public final class InstanceVerticle extends VerticleBase {
 
   /** Runs a synthetic batch to tell a sick instance from bad inputs, and counts. */
   @SuppressWarnings("NullAway") // as above
-  private boolean isSick(String failure) {
+  private boolean isSick(String failure, boolean nothingWorked) {
     boolean onTrial = breaker.isOnTrial();
-    boolean tripped = !counted && breaker.record(false);
-    counted = true;
+    boolean tripped = nothingWorked && !counted && breaker.record(false);
+    counted |= nothingWorked;
     if (!isolation.canProbe()) {
       return tripped;
     }

@@ -58,7 +58,7 @@ final class BatchRunnerTest {
             Samples.model("m", "1", new RecordingModelStats()),
             new Failing(failure),
             isolation,
-            why -> !asked.add(why));
+            (why, nothingWorked) -> !asked.add(why));
     CompletableFuture<InferenceException> failed = new CompletableFuture<>();
     ReplyTo reply = new ReplyTo(vertx.getOrCreateContext(), (answer, why) -> failed.complete(why));
     Tensor input = Tensor.of("x", DataType.UINT8, Shape.of(1, 1), ByteBuffer.allocate(1));
