@@ -57,6 +57,11 @@ public final class MemoryBudget {
     return new MemoryBudget(name + " on " + device, limitBytes, this);
   }
 
+  /** Returns the ledger of the whole device that this is a part of; this one if it is no part. */
+  public MemoryBudget whole() {
+    return whole == null ? this : whole.whole();
+  }
+
   /** Reserves {@code bytes} for {@code owner}, or returns empty if they do not fit. Never waits. */
   public synchronized Optional<Reservation> tryReserve(String owner, long bytes) {
     if (bytes < 0) {

@@ -7,7 +7,6 @@ import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuBackends;
-import dev.conveyor.models.device.GpuPlace;
 import dev.conveyor.models.process.Workers;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.scheduler.Addresses;
@@ -152,6 +151,7 @@ public final class ConveyorServer {
             steps,
             requestMemory,
             new RolloutPublisher(vertx.eventBus(), config.eventBus().addressPrefix()));
+    InferenceGateway pinning = gpus.pinning(gateway, requestMemory, CPU);
     FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM);
     this.http =
         new HttpFrontEnd(
@@ -161,11 +161,7 @@ public final class ConveyorServer {
                 supervisor,
                 door,
                 requestMemory,
-                new MemoryReport(
-                    budget,
-                    gpus.all().stream().map(GpuPlace::budget).toList(),
-                    requestMemory,
-                    supervisor)),
+                new MemoryReport(budget, gpus.ledgers(), gpus.pinned(), requestMemory, supervisor)),
             new HttpFrontEndOptions(
                 config.http().host(),
                 config.http().port(),
@@ -186,7 +182,7 @@ public final class ConveyorServer {
                 config.limits().maxConnections(),
                 config.limits().bodyTimeout().toMillis(),
                 config.shutdownGrace().toMillis()),
-            gateway,
+            pinning,
             door,
             requestMemory,
             catalog,
@@ -195,7 +191,7 @@ public final class ConveyorServer {
     this.metrics = new MetricsFrontEnd(config.metrics().host(), config.metrics().port(), report);
     this.bus =
         new BusFrontEnd(
-            gateway,
+            pinning,
             door,
             catalog,
             config.eventBus().addressPrefix(),

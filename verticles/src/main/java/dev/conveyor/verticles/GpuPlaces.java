@@ -36,6 +36,7 @@ public final class GpuPlaces implements AutoCloseable {
   private static final int IDLE_SECONDS = 30;
 
   private final Gpus gpus;
+  private final PinnedLedger pinned;
   private final GpuWatch watch;
   private final List<GpuPlace> places = new ArrayList<>();
   private final List<BufferPool> pools = new ArrayList<>();
@@ -54,6 +55,7 @@ public final class GpuPlaces implements AutoCloseable {
             ? Gpus.find(config.minComputeCapability())
             : Gpus.none("GPUs are not looked for (devices.gpu.enabled is false)");
     this.watch = new GpuWatch(gpus);
+    this.pinned = new PinnedLedger(host);
     Cuda cuda = gpus.cuda();
     for (Gpu gpu : gpus.usable()) {
       if (cuda != null) {
@@ -61,14 +63,15 @@ public final class GpuPlaces implements AutoCloseable {
         long bytes = budget > 0 ? budget : (long) (gpu.totalBytes() * DEFAULT_SHARE);
         BufferPool outputs =
             new BufferPool(
-                new PinnedAllocator(cuda, host, gpu.device() + "/outputs"), OUTPUT_BYTES);
+                new PinnedAllocator(cuda, pinned.models(), gpu.device() + "/outputs"),
+                OUTPUT_BYTES);
         pools.add(outputs);
         places.add(
             new GpuPlace(
                 cuda,
                 gpu,
                 new MemoryBudget(gpu.device(), bytes),
-                host,
+                pinned.models(),
                 outputs,
                 config.spin(),
                 this::lost));
@@ -107,6 +110,11 @@ public final class GpuPlaces implements AutoCloseable {
     return places;
   }
 
+  /** Returns their ledgers, in the same order. */
+  List<MemoryBudget> ledgers() {
+    return places.stream().map(GpuPlace::budget).toList();
+  }
+
   /** Returns whether crops are cut on the device of this name. Thread-safe. */
   boolean cutCropsOn(String device) {
     for (GpuPlace place : places) {
@@ -136,9 +144,17 @@ public final class GpuPlaces implements AutoCloseable {
     return cuda == null
         ? BlockAllocator.host()
         : new PinnedFirst(
-            new PinnedAllocator(
-                cuda, new MemoryBudget("pinned inputs", Long.MAX_VALUE), "requests"),
-            BlockAllocator.host());
+            new PinnedAllocator(cuda, pinned.requests(), "requests/inputs"), BlockAllocator.host());
+  }
+
+  /** Returns who holds pinned memory of the host. */
+  PinnedLedger pinned() {
+    return pinned;
+  }
+
+  /** Returns {@code gateway}, by way of pinned memory where there is a GPU to read it. */
+  InferenceGateway pinning(InferenceGateway gateway, BufferPool requestMemory, String cpu) {
+    return gpus.cuda() == null ? gateway : new PinnedGateway(gateway, requestMemory, cpu);
   }
 
   /** On a thread of its own: giving memory back may wait for the device. */

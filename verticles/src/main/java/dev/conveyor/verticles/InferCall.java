@@ -92,6 +92,21 @@ public record InferCall(
             model, version, inputs, priority, timeoutMicros, deadlineNs, tenant, trace, arrival);
   }
 
+  /** Returns the same call with its inputs in other places; it owns these, and no others. */
+  InferCall withInputs(List<Tensor> moved) {
+    return new InferCall(
+        model,
+        version,
+        moved,
+        priority,
+        timeoutMicros,
+        deadlineNs,
+        tenant,
+        trace,
+        arrival,
+        staying);
+  }
+
   /** Says that the inputs go into a batch, and where they are then. */
   public void arrived(List<Tensor> received) {
     if (arrival != null) {

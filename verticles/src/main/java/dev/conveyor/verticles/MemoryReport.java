@@ -23,18 +23,22 @@ public final class MemoryReport {
   private final BufferPool requestMemory;
   private final RepositoryControl repository;
   private final List<MemoryBudget> gpus;
+  private final PinnedLedger pinned;
 
   /**
    * Creates the report of a server.
    *
    * @param gpus ledgers of its GPUs
+   * @param pinned memory of the host that is pinned for them
    */
   public MemoryReport(
       MemoryBudget budget,
       List<MemoryBudget> gpus,
+      PinnedLedger pinned,
       BufferPool requestMemory,
       RepositoryControl repository) {
     this.gpus = List.copyOf(gpus);
+    this.pinned = pinned;
     this.budget = budget;
     this.requestMemory = requestMemory;
     this.repository = repository;
@@ -42,7 +46,8 @@ public final class MemoryReport {
 
   /**
    * Returns the report: per device the budget and, per model, bytes by kind as they are in the
-   * ledger, and for models that may be evicted what is known about them.
+   * ledger, and for models that may be evicted what is known about them; and who holds memory of
+   * the host that is pinned for GPUs.
    */
   public Future<JsonObject> json() {
     return repository.memory().map(this::json);
@@ -70,8 +75,18 @@ public final class MemoryReport {
     }
     return new JsonObject()
         .put("devices", devices)
+        .put("pinned", pinned())
         .put("requests", new JsonObject().put("leased_bytes", requestMemory.leasedBytes()))
         .put("process", new JsonObject().put("native_bytes", HostMemory.nativeBytes()));
+  }
+
+  private JsonObject pinned() {
+    Map<String, Long> holders = pinned.holders();
+    JsonObject byOwner = new JsonObject();
+    holders.forEach(byOwner::put);
+    return new JsonObject()
+        .put("held_bytes", holders.values().stream().mapToLong(Long::longValue).sum())
+        .put("by_owner", byOwner);
   }
 
   private static JsonArray holders(MemoryBudget gpu) {

@@ -11,6 +11,7 @@ import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceModel;
 import dev.conveyor.models.device.EngineSite;
 import dev.conveyor.models.device.GpuLoadOptions;
+import dev.conveyor.models.device.LoadMeter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,7 @@ import org.bytedeco.onnxruntime.SessionOptions;
 final class OnnxGpuModel implements DeviceModel {
 
   private final Cuda cuda;
+  private final int device;
   private final long stream;
   private final Session session;
   private final Reservation reservation;
@@ -37,13 +39,13 @@ final class OnnxGpuModel implements DeviceModel {
   /** Opens the file; {@code stream} is this one's to destroy once this succeeds. */
   OnnxGpuModel(Path file, GpuLoadOptions options, long stream) {
     this.cuda = options.cuda();
+    this.device = options.device();
     this.stream = stream;
     this.reservation = options.budget().reserve(options.owner() + "/weights", 0);
     try {
-      long before = cuda.freeBytes();
-      this.session = open(file, options, stream);
+      this.session =
+          LoadMeter.load(options, reservation, () -> open(file, options, stream), Session::close);
       try {
-        reservation.resize(Math.max(0, before - cuda.freeBytes()));
         this.inputs = OnnxModel.specs(file, session.GetInputNames(), session::GetInputTypeInfo);
         this.outputs = OnnxModel.specs(file, session.GetOutputNames(), session::GetOutputTypeInfo);
       } catch (RuntimeException | Error e) {
@@ -97,15 +99,13 @@ final class OnnxGpuModel implements DeviceModel {
 
   @Override
   public void close() {
-    session.close();
+    LoadMeter.unload(device, reservation, session::close);
     try {
       cuda.destroyStream(stream);
     } catch (CudaException e) {
       if (!e.isSticky()) {
         throw e;
       }
-    } finally {
-      reservation.close();
     }
   }
 }

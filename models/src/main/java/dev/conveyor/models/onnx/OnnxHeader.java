@@ -1,14 +1,13 @@
 package dev.conveyor.models.onnx;
 
+import static dev.conveyor.models.onnx.ProtoFields.nested;
+
 import com.google.protobuf.CodedInputStream;
-import com.google.protobuf.WireFormat;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.Declared;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -41,11 +40,6 @@ final class OnnxHeader {
   private static final int DIM = 1; // TensorShapeProto
   private static final int DIM_VALUE = 1; // TensorShapeProto.Dimension
 
-  /** Consumes one field if it knows it; called with its tag just read. */
-  private interface Fields {
-    boolean read(int field, CodedInputStream in) throws IOException;
-  }
-
   private record Value(String name, Optional<TensorSpec> spec) {}
 
   private static final class Graph {
@@ -59,10 +53,8 @@ final class OnnxHeader {
   /** Returns what the file declares; empty if it does not say it all or is not a model. */
   static Optional<Declared> read(Path file) {
     Graph graph = new Graph();
-    try (InputStream bytes = Files.newInputStream(file)) {
-      CodedInputStream in = CodedInputStream.newInstance(bytes);
-      in.setSizeLimit(Integer.MAX_VALUE);
-      message(in, (field, model) -> field == GRAPH && nested(model, graphFields(graph)));
+    try {
+      ProtoFields.read(file, (field, model) -> field == GRAPH && nested(model, graphFields(graph)));
     } catch (IOException e) {
       return Optional.empty();
     }
@@ -80,7 +72,7 @@ final class OnnxHeader {
     return values.stream().flatMap(value -> value.spec().stream()).toList();
   }
 
-  private static Fields graphFields(Graph graph) {
+  private static ProtoFields graphFields(Graph graph) {
     return (field, in) -> {
       switch (field) {
         case INPUT -> graph.inputs.add(value(in));
@@ -111,7 +103,7 @@ final class OnnxHeader {
     int[] type = {0};
     List<Long> dims = new ArrayList<>();
     boolean[] hasShape = {false};
-    Fields tensorFields =
+    ProtoFields tensorFields =
         (field, tensor) -> {
           if (field == ELEMENT_TYPE) {
             type[0] = tensor.readInt32();
@@ -156,22 +148,5 @@ final class OnnxHeader {
   private static boolean set(String[] target, String value) {
     target[0] = value;
     return true;
-  }
-
-  /** Reads a message inside of another; always true, for the caller to return. */
-  private static boolean nested(CodedInputStream in, Fields fields) throws IOException {
-    int length = in.readRawVarint32();
-    int limit = in.pushLimit(length);
-    message(in, fields);
-    in.popLimit(limit);
-    return true;
-  }
-
-  private static void message(CodedInputStream in, Fields fields) throws IOException {
-    for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {
-      if (!fields.read(WireFormat.getTagFieldNumber(tag), in) && !in.skipField(tag)) {
-        return;
-      }
-    }
   }
 }

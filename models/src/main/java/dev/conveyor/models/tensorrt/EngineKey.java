@@ -1,5 +1,6 @@
 package dev.conveyor.models.tensorrt;
 
+import dev.conveyor.models.onnx.OnnxExternalData;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -15,7 +16,7 @@ import java.util.HexFormat;
  * What an engine depends on: it is good for nothing else, and TensorRT may end the process over one
  * that was made elsewhere. Immutable.
  *
- * @param model SHA-256 of the model file, hexadecimal
+ * @param model SHA-256 of the model file and of its weights in other files, hexadecimal
  * @param architecture compute capability of the device, 10 * major + minor
  * @param device its name: kernels are chosen by their times on that very device
  * @param tensorRt version of the library, as it says itself
@@ -25,13 +26,40 @@ import java.util.HexFormat;
 record EngineKey(
     String model, int architecture, String device, int tensorRt, int driver, String flags) {
 
-  /** Returns the SHA-256 of a file, hexadecimal. */
-  static String hash(Path file) throws IOException {
+  /**
+   * Returns the SHA-256 of a model, hexadecimal: of its file, and of the files beside it that it
+   * has weights in.
+   *
+   * @throws IOException if one of them cannot be read, or does not lie in the model's directory
+   */
+  static String hash(Path model) throws IOException {
     MessageDigest digest = sha256();
+    update(digest, model);
+    Path directory = model.toAbsolutePath().normalize().resolveSibling("");
+    for (String location : OnnxExternalData.locations(model)) {
+      Path file = directory.resolve(location).normalize();
+      if (!file.startsWith(directory)) {
+        throw new IOException("weights in '" + location + "', outside of the model's directory");
+      }
+      String path = directory.relativize(file).toString();
+      update(digest, path);
+      update(digest, Long.toString(Files.size(file)));
+      update(digest, file);
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void update(MessageDigest digest, Path file) throws IOException {
     try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
       in.transferTo(OutputStream.nullOutputStream());
     }
-    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** With its length, so that where one part ends cannot be mistaken. */
+  private static void update(MessageDigest digest, String part) {
+    byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
+    digest.update((bytes.length + ":").getBytes(StandardCharsets.UTF_8));
+    digest.update(bytes);
   }
 
   /**
@@ -63,9 +91,7 @@ record EngineKey(
           Integer.toString(driver),
           flags
         }) {
-      byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
-      digest.update((bytes.length + ":").getBytes(StandardCharsets.UTF_8));
-      digest.update(bytes);
+      update(digest, part);
     }
     return digest.digest();
   }

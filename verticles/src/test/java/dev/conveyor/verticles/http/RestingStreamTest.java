@@ -11,6 +11,7 @@ import dev.conveyor.verticles.LocalGateway;
 import dev.conveyor.verticles.MemoryReport;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ModelOverride;
+import dev.conveyor.verticles.PinnedLedger;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class RestingStreamTest {
 
   private static final int IDLE_SECONDS = 1;
+  private static final MemoryBudget CPU = new MemoryBudget("CPU", Long.MAX_VALUE);
 
   @TempDir private static Path directory;
 
@@ -92,8 +94,9 @@ final class RestingStreamTest {
             new FrontDoor(Tenants.DEFAULT, NanoClock.SYSTEM),
             server.server().requestMemory(),
             new MemoryReport(
-                new MemoryBudget("CPU", Long.MAX_VALUE),
+                CPU,
                 List.of(),
+                new PinnedLedger(CPU),
                 server.server().requestMemory(),
                 NO_REPOSITORY));
     return new HttpFrontEnd(

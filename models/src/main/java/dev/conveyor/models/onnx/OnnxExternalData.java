@@ -1,0 +1,103 @@
+package dev.conveyor.models.onnx;
+
+import static dev.conveyor.models.onnx.ProtoFields.nested;
+
+import com.google.protobuf.CodedInputStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.SortedSet;
+import java.util.TreeSet;
+
+/**
+ * Finds the files besides the model file that a model has its weights in ("external data").
+ * Stateless.
+ *
+ * <p>Field numbers are those of onnx.proto. Tensors are found wherever they can be: weights, sparse
+ * weights, attributes of nodes, graphs inside of those, functions.
+ */
+public final class OnnxExternalData {
+
+  private static final String LOCATION = "location";
+
+  private OnnxExternalData() {}
+
+  /**
+   * Returns the locations that the model names, as they stand there: relative to its directory, and
+   * not checked to be inside of it. Empty if all is in the model file.
+   *
+   * @throws IOException if the file cannot be read or is no protobuf message
+   */
+  public static SortedSet<String> locations(Path model) throws IOException {
+    SortedSet<String> found = new TreeSet<>();
+    ProtoFields.read(
+        model,
+        (field, in) ->
+            switch (field) {
+              case 7 -> nested(in, graph(found)); // ModelProto.graph
+              case 25 -> nested(in, function(found)); // ModelProto.functions
+              default -> false;
+            });
+    return found;
+  }
+
+  private static ProtoFields graph(SortedSet<String> found) {
+    return (field, in) ->
+        switch (field) {
+          case 1 -> nested(in, node(found)); // GraphProto.node
+          case 5 -> nested(in, tensor(found)); // GraphProto.initializer
+          case 15 -> nested(in, sparse(found)); // GraphProto.sparse_initializer
+          default -> false;
+        };
+  }
+
+  private static ProtoFields function(SortedSet<String> found) {
+    return (field, in) ->
+        switch (field) {
+          case 7 -> nested(in, node(found)); // FunctionProto.node
+          case 11 -> nested(in, attribute(found)); // FunctionProto.attribute_proto
+          default -> false;
+        };
+  }
+
+  private static ProtoFields node(SortedSet<String> found) {
+    return (field, in) -> field == 5 && nested(in, attribute(found)); // NodeProto.attribute
+  }
+
+  private static ProtoFields attribute(SortedSet<String> found) {
+    return (field, in) ->
+        switch (field) {
+          case 5, 10 -> nested(in, tensor(found)); // AttributeProto.t, tensors
+          case 6, 11 -> nested(in, graph(found)); // AttributeProto.g, graphs
+          case 22, 23 -> nested(in, sparse(found)); // AttributeProto.sparse_tensor(s)
+          default -> false;
+        };
+  }
+
+  private static ProtoFields sparse(SortedSet<String> found) {
+    return (field, in) ->
+        (field == 1 || field == 2)
+            && nested(in, tensor(found)); // SparseTensorProto.values, indices
+  }
+
+  private static ProtoFields tensor(SortedSet<String> found) {
+    return (field, in) -> field == 13 && location(in, found); // TensorProto.external_data
+  }
+
+  /** Reads one StringStringEntryProto. */
+  private static boolean location(CodedInputStream in, SortedSet<String> found) throws IOException {
+    String[] entry = {"", ""};
+    nested(
+        in,
+        (field, strings) -> {
+          boolean known = field == 1 || field == 2; // key, value
+          if (known) {
+            entry[field - 1] = strings.readString();
+          }
+          return known;
+        });
+    if (entry[0].equals(LOCATION)) {
+      found.add(entry[1]);
+    }
+    return true;
+  }
+}
