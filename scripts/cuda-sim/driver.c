@@ -93,6 +93,7 @@ EXPORT void cudaSimFindHardware(const char *settings, uint64_t unit_bytes) {
                                .driver = (int)cudaSimSetting(settings, "driver", 13010),
                                .nvml_error = (int)cudaSimSetting(settings, "nvml_error", 0),
                                .utilization_percent = (unsigned)cudaSimSetting(settings, "utilization", 0),
+                               .sm_percent = (unsigned)cudaSimSetting(settings, "sm_activity", 0),
                                .power_mw = (unsigned)cudaSimSetting(settings, "power_mw", 90000),
                                .temperature = (unsigned)cudaSimSetting(settings, "temperature", 35),
                                .bytes = unit_bytes,

@@ -28,7 +28,7 @@ struct hardware {
   int gpus;
   int slices; /* the last GPU is cut into so many; 0: it is whole */
   int capability, driver, nvml_error;
-  unsigned utilization_percent, power_mw, temperature;
+  unsigned utilization_percent, sm_percent, power_mw, temperature;
   uint64_t bytes; /* of a unit */
   int visible_count;
   struct unit visible[MAX_UNITS];

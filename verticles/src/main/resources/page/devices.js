@@ -73,6 +73,7 @@ export function showDevices(list) {
       about.push(d.gpu.product);
       if (d.gpu.lost) about.push("LOST: " + d.gpu.lost);
       if (d.gpu.utilization !== undefined) about.push(percent(d.gpu.utilization) + " utilised");
+      if (d.gpu.smActivity !== undefined) about.push(percent(d.gpu.smActivity) + " of its multiprocessors busy");
       if (d.gpu.powerWatts !== undefined) about.push(d.gpu.powerWatts + " W");
       if (d.gpu.temperatureCelsius !== undefined) about.push(d.gpu.temperatureCelsius + " °C");
     }

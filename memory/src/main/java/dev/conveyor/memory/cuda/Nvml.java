@@ -8,9 +8,11 @@ import com.sun.jna.ptr.PointerByReference;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +32,7 @@ public final class Nvml implements AutoCloseable {
   private static final String MIG = "MIG-";
 
   private final NvmlLibrary library;
+  private final Map<String, Optional<SmCounters>> counters = new ConcurrentHashMap<>();
 
   private Nvml(NvmlLibrary library) {
     this.library = library;
@@ -118,9 +121,19 @@ public final class Nvml implements AutoCloseable {
         .filter(name -> !name.isEmpty());
   }
 
-  /** Returns how a device is; empty if NVML does not know it, or not any more. */
+  /**
+   * Returns how a device is; empty if NVML does not know it, or not any more. The activity of its
+   * multiprocessors is that since the last call for the device, and so empty the first time.
+   */
   public Optional<GpuFigures> figures(String uuid) {
-    return handle(uuid).map(device -> figures(device, uuid.startsWith(MIG)));
+    return handle(uuid).map(device -> figures(uuid, device));
+  }
+
+  private SmCounters.Activity activity(String uuid, Pointer device) {
+    return counters
+        .computeIfAbsent(uuid, id -> SmCounters.open(library, device, System::nanoTime))
+        .map(SmCounters::look)
+        .orElse(SmCounters.Activity.UNKNOWN);
   }
 
   private Optional<Pointer> handle(String uuid) {
@@ -130,8 +143,10 @@ public final class Nvml implements AutoCloseable {
         : Optional.empty();
   }
 
-  private GpuFigures figures(Pointer device, boolean isSlice) {
+  private GpuFigures figures(String uuid, Pointer device) {
+    boolean isSlice = uuid.startsWith(MIG);
     Pointer board = isSlice ? boardOf(device) : device;
+    SmCounters.Activity activity = isSlice ? SmCounters.Activity.UNKNOWN : activity(uuid, device);
     long[] memory = new long[3];
     boolean hasMemory = library.nvmlDeviceGetMemoryInfo(device, memory) == 0;
     int[] rates = new int[2];
@@ -142,6 +157,8 @@ public final class Nvml implements AutoCloseable {
     boolean hasHeat = library.nvmlDeviceGetTemperature(board, TEMPERATURE_GPU, celsius) == 0;
     return new GpuFigures(
         hasRates ? OptionalDouble.of(rates[0] / 100.0) : OptionalDouble.empty(),
+        activity.active(),
+        activity.occupied(),
         hasMemory ? OptionalLong.of(memory[0]) : OptionalLong.empty(),
         hasMemory ? OptionalLong.of(memory[2]) : OptionalLong.empty(),
         thousandths(to -> library.nvmlDeviceGetPowerUsage(board, to)),
@@ -179,6 +196,7 @@ public final class Nvml implements AutoCloseable {
 
   @Override
   public void close() {
+    counters.values().forEach(open -> open.ifPresent(SmCounters::close));
     int unused = library.nvmlShutdown();
   }
 }

@@ -48,4 +48,16 @@ public interface NvmlLibrary extends Library {
   int nvmlDeviceGetTotalEnergyConsumption(Pointer device, LongByReference millijoules);
 
   int nvmlDeviceGetTemperature(Pointer device, int sensor, IntByReference celsius);
+
+  /** Version, whether it is supported. */
+  int nvmlGpmQueryDeviceSupport(Pointer device, int[] support);
+
+  int nvmlGpmSampleAlloc(PointerByReference sample);
+
+  int nvmlGpmSampleFree(Pointer sample);
+
+  int nvmlGpmSampleGet(Pointer device, Pointer sample);
+
+  /** See {@link SmCounters} for what it points to. */
+  int nvmlGpmMetricsGet(Pointer request);
 }

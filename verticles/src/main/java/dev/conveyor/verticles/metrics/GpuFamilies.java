@@ -25,6 +25,11 @@ final class GpuFamilies {
     }
     out.gauge("nv_gpu_utilization", "GPU utilization rate [0.0 - 1.0)");
     doubles(gpus, GpuFigures::utilization, out);
+    out.gauge("conveyor_gpu_sm_activity", "Multiprocessors that were busy [0.0 - 1.0]");
+    doubles(gpus, GpuFigures::smActivity, out);
+    out.gauge(
+        "conveyor_gpu_sm_occupancy", "Warps under way of those there is room for [0.0 - 1.0]");
+    doubles(gpus, GpuFigures::smOccupancy, out);
     out.gauge("nv_gpu_memory_total_bytes", "GPU total memory, in bytes");
     longs(gpus, GpuFigures::memoryTotalBytes, out);
     out.gauge("nv_gpu_memory_used_bytes", "GPU used memory, in bytes");

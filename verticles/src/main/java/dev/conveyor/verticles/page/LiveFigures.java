@@ -218,6 +218,7 @@ public final class LiveFigures implements PageSource {
         .ifPresent(
             now -> {
               now.utilization().ifPresent(v -> json.put("utilization", round(v)));
+              now.smActivity().ifPresent(v -> json.put("smActivity", round(v)));
               now.memoryUsedBytes().ifPresent(v -> json.put("memoryUsedBytes", v));
               now.memoryTotalBytes().ifPresent(v -> json.put("memoryTotalBytes", v));
               now.powerWatts().ifPresent(v -> json.put("powerWatts", Math.round(v)));

@@ -138,10 +138,11 @@ public final class CudaSimulator {
    * @param settings {@code key=value}, separated by spaces: seed, devices (GPUs of the machine),
    *     mig (slices that the last of them is cut into), visible (in the place of {@code
    *     CUDA_VISIBLE_DEVICES}), capability (10 * major + minor), driver (its CUDA version),
-   *     nvml_error, utilization (percent), power_mw, temperature, device_bytes, real_time (1:
-   *     operations take the time that they cost), latency_ns (longest random delay before an
-   *     operation), jitter_percent (how much longer than its cost it may take), call_ns (the host's
-   *     time per call), copy_ns, to_device_mb_s, to_host_mb_s, no_data (1: nothing is copied)
+   *     nvml_error, utilization (percent), sm_activity (percent), power_mw, temperature,
+   *     device_bytes, real_time (1: operations take the time that they cost), latency_ns (longest
+   *     random delay before an operation), jitter_percent (how much longer than its cost it may
+   *     take), call_ns (the host's time per call), copy_ns, to_device_mb_s, to_host_mb_s, no_data
+   *     (1: nothing is copied)
    */
   public void reset(String settings) {
     control.cudaSimReset(settings);

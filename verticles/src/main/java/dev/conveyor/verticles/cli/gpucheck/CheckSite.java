@@ -4,10 +4,13 @@ import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.Gpu;
+import dev.conveyor.memory.cuda.GpuFigures;
 import dev.conveyor.memory.cuda.Gpus;
+import dev.conveyor.memory.cuda.Nvml;
 import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.models.device.GpuPlace;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Where a check runs: a device, its ledger, and files. Thread-confined, but for what is thread-safe
@@ -83,6 +86,12 @@ final class CheckSite implements AutoCloseable {
   /** Returns the ledger of the host. */
   MemoryBudget host() {
     return host;
+  }
+
+  /** Returns what NVML tells of the device; empty without it. */
+  Optional<GpuFigures> figures() {
+    Nvml nvml = gpus.nvml();
+    return nvml == null ? Optional.empty() : nvml.figures(gpu.uuid());
   }
 
   GpuPlace place() {

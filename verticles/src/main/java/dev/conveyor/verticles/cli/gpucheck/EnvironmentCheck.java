@@ -4,7 +4,6 @@ import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.GpuFigures;
 import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.memory.cuda.NvidiaLibraries;
-import dev.conveyor.memory.cuda.Nvml;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -31,8 +30,7 @@ final class EnvironmentCheck implements Check {
         NvidiaLibraries.find().stream()
             .map(library -> library.name() + " " + (library.present() ? library.detail() : "-"))
             .collect(Collectors.joining(", "));
-    Nvml nvml = site.gpus().nvml();
-    Optional<GpuFigures> figures = nvml == null ? Optional.empty() : nvml.figures(gpu.uuid());
+    Optional<GpuFigures> figures = site.figures();
     String line =
         String.format(
             Locale.ROOT,

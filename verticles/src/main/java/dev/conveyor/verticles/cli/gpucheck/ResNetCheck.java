@@ -160,7 +160,7 @@ final class ResNetCheck implements Check {
         String.format(
             Locale.ROOT,
             "%,.0f images/s in batches of %d, bare %,.0f (share %.3f; %.2f of %s), utilisation %.0f %%,"
-                + " computing %.3f of the time in %s, worst difference %.2e",
+                + " multiprocessors busy %.0f %%, computing %.3f of the time in %s, worst difference %.2e",
             instance.perSecond(),
             subject.maxBatchSize(),
             bare,
@@ -168,6 +168,7 @@ final class ResNetCheck implements Check {
             speedUp,
             EXACT,
             100 * utilization,
+            100 * instance.smActivity().orElse(Double.NaN),
             trace.computeShare(),
             timeline.getFileName(),
             worst);
@@ -184,6 +185,9 @@ final class ResNetCheck implements Check {
             .with("speed_up_over_fp32", speedUp)
             .with("compute_share", trace.computeShare())
             .with("worst_relative_difference", worst);
-    return Double.isNaN(utilization) ? finding : finding.with("utilization", utilization);
+    finding = Double.isNaN(utilization) ? finding : finding.with("utilization", utilization);
+    return instance.smActivity().isEmpty()
+        ? finding
+        : finding.with("sm_activity", instance.smActivity().getAsDouble());
   }
 }

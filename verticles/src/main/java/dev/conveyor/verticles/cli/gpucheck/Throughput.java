@@ -1,11 +1,11 @@
 package dev.conveyor.verticles.cli.gpucheck;
 
 import dev.conveyor.memory.cuda.GpuFigures;
-import dev.conveyor.memory.cuda.Nvml;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.device.GpuModel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.Callable;
@@ -20,8 +20,10 @@ import java.util.concurrent.TimeUnit;
  *
  * @param perSecond items
  * @param utilization that NVML told towards the end, 0 to 1; empty if it does not
+ * @param smActivity share of the multiprocessors that were busy meanwhile; empty if NVML does not
+ *     tell
  */
-record Throughput(double perSecond, OptionalDouble utilization) {
+record Throughput(double perSecond, OptionalDouble utilization, OptionalDouble smActivity) {
 
   private static final int WARM_UP_BATCHES = 20;
 
@@ -42,12 +44,15 @@ record Throughput(double perSecond, OptionalDouble utilization) {
         Callable<Double> work = () -> lane(model, full, begin, durationNs);
         rates.add(lanes.submit(work));
       }
-      OptionalDouble utilization = watch(site, begin, durationNs);
+      Optional<GpuFigures> figures = watch(site, begin, durationNs);
       double perSecond = 0;
       for (Future<Double> rate : rates) {
         perSecond += rate.get();
       }
-      return new Throughput(perSecond, utilization);
+      return new Throughput(
+          perSecond,
+          figures.map(GpuFigures::utilization).orElse(OptionalDouble.empty()),
+          figures.map(GpuFigures::smActivity).orElse(OptionalDouble.empty()));
     } finally {
       lanes.shutdownNow();
     }
@@ -75,19 +80,15 @@ record Throughput(double perSecond, OptionalDouble utilization) {
   }
 
   /** NVML tells a mean over up to a second: so what it says close to the end is of this load. */
-  private static OptionalDouble watch(CheckSite site, CyclicBarrier begin, long durationNs)
+  private static Optional<GpuFigures> watch(CheckSite site, CyclicBarrier begin, long durationNs)
       throws InterruptedException {
     try {
       begin.await();
     } catch (BrokenBarrierException e) {
-      return OptionalDouble.empty(); // A lane failed, and its future says why.
+      return Optional.empty(); // A lane failed, and its future says why.
     }
+    Optional<GpuFigures> unused = site.figures(); // Activity counts from one look to the next.
     TimeUnit.NANOSECONDS.sleep(durationNs * 9 / 10);
-    Nvml nvml = site.gpus().nvml();
-    return nvml == null
-        ? OptionalDouble.empty()
-        : nvml.figures(site.gpu().uuid())
-            .map(GpuFigures::utilization)
-            .orElse(OptionalDouble.empty());
+    return site.figures();
   }
 }

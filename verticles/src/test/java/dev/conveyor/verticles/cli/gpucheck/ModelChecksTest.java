@@ -51,7 +51,7 @@ class ModelChecksTest {
     } catch (SimulatorUnavailableException e) {
       abort(e.getMessage());
     }
-    simulator.reset("real_time=1 devices=1 copy_ns=2000 utilization=96");
+    simulator.reset("real_time=1 devices=1 copy_ns=2000 utilization=96 sm_activity=88");
     Gpus gpus = Gpus.find(0);
     Cuda cuda = Objects.requireNonNull(gpus.cuda());
     site = new CheckSite(gpus, cuda, gpus.usable().get(0), directory, directory, directory);
@@ -136,6 +136,7 @@ class ModelChecksTest {
     assertThat(finding.numbers().get("images_per_second")).isPositive();
     assertThat(finding.numbers().get("worst_relative_difference")).isZero();
     assertThat(finding.numbers().get("utilization")).isEqualTo(0.96);
+    assertThat(finding.numbers().get("sm_activity")).isEqualTo(0.88);
     assertThat(finding.numbers().get("speed_up_over_fp32")).isBetween(0.2, 5.0);
     JsonObject timeline = new JsonObject(Files.readString(directory.resolve("timeline-echo.json")));
     List<JsonObject> events =
