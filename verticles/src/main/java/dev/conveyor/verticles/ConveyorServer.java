@@ -124,7 +124,7 @@ public final class ConveyorServer {
             cores,
             requestMemory,
             config.limits().maxImagePixels(),
-            gpus::cutCropsOn);
+            gpus.all());
     this.journal =
         new IsolationJournal(
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));

@@ -115,16 +115,6 @@ public final class GpuPlaces implements AutoCloseable {
     return places.stream().map(GpuPlace::budget).toList();
   }
 
-  /** Returns whether crops are cut on the device of this name. Thread-safe. */
-  boolean cutCropsOn(String device) {
-    for (GpuPlace place : places) {
-      if (place.gpu().device().equals(device)) {
-        return place.cutsCrops();
-      }
-    }
-    return false;
-  }
-
   /** Returns what was not found or is not used, and why; a line each. */
   public List<String> notes() {
     return gpus.notes();

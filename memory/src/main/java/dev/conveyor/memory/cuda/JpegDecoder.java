@@ -84,7 +84,9 @@ public final class JpegDecoder implements AutoCloseable {
     }
     if (status != NVJPEG_STATUS_SUCCESS) {
       forget();
-      throw CudaException.ofLibrary("nvjpegCreateExV2", status, name(status));
+      throw status == NVJPEG_STATUS_ALLOCATOR_FAILURE
+          ? new CudaException("nvjpegCreateExV2", ALLOCATION_FAILED, name(status))
+          : CudaException.ofLibrary("nvjpegCreateExV2", status, name(status));
     }
   }
 

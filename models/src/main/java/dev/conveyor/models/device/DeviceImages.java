@@ -11,7 +11,7 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.models.config.Preprocessing;
 import dev.conveyor.models.config.Preprocessing.Color;
 import dev.conveyor.models.config.Preprocessing.Layout;
-import dev.conveyor.models.image.LateImages;
+import dev.conveyor.models.image.DeviceJpeg;
 import dev.conveyor.models.image.Letterbox;
 import dev.conveyor.models.image.Placement;
 import java.nio.ByteBuffer;
@@ -93,31 +93,26 @@ public final class DeviceImages implements AutoCloseable {
   }
 
   /**
-   * Enqueues an image.
+   * Enqueues an image, which stays in native memory until the stream is past it.
    *
    * @param target address of its place in the batch
    * @return false if it is for the host; nothing at {@code target} is changed then
    * @throws CudaException if something went wrong on the device
    */
-  public boolean enqueue(LateImages images, int index, long target) {
-    ByteBuffer jpeg = images.jpeg(index);
-    if (jpeg == null) {
-      return false;
-    }
-    Preprocessing config = images.config();
-    Placement placement = images.placement(index);
-    int channels = config.color().channels();
-    long pitch = (long) placement.source().width() * channels;
-    long pixels = allocate(pitch * placement.source().height());
+  public boolean enqueue(DeviceJpeg jpeg, long target) {
+    Preprocessing.Size source = jpeg.placement().source();
+    int channels = jpeg.config().color().channels();
+    long pitch = (long) source.width() * channels;
+    long pixels = allocate(pitch * source.height());
     if (pixels == 0) {
       return refused("no memory");
     }
     String refusal;
     try {
-      Preprocessing.Size source = placement.source();
-      refusal = decoder.decode(jpeg, source.width(), source.height(), channels, pixels, pitch);
+      refusal =
+          decoder.decode(jpeg.bytes(), source.width(), source.height(), channels, pixels, pitch);
       if (refusal == null) {
-        launch(config, images.size(), placement, pixels, pitch, target);
+        launch(jpeg, pixels, pitch, target);
       }
     } catch (RuntimeException | Error e) {
       freeAfter(e, pixels);
@@ -156,13 +151,10 @@ public final class DeviceImages implements AutoCloseable {
     }
   }
 
-  private void launch(
-      Preprocessing config,
-      Preprocessing.Size size,
-      Placement placement,
-      long pixels,
-      long pitch,
-      long target) {
+  private void launch(DeviceJpeg jpeg, long pixels, long pitch, long target) {
+    Preprocessing config = jpeg.config();
+    Preprocessing.Size size = jpeg.size();
+    Placement placement = jpeg.placement();
     ByteBuffer a = kernel.argument();
     a.putLong(0, pixels).putLong(Long.BYTES, target);
     boolean normalised = false;

@@ -63,7 +63,7 @@ public final class GpuModel implements LoadedModel {
     for (GpuBackend backend : backends) {
       try {
         place.use();
-        place.residents().trim(); // What is only kept for later must not be in the way.
+        place.trimSteps(); // What is only kept for later must not be in the way.
         DeviceModel loaded = backend.load(file, options);
         String misfit = misfit(loaded, options.config().maxBatchSize());
         if (misfit == null) {
@@ -137,7 +137,7 @@ public final class GpuModel implements LoadedModel {
       Lane lane = group == null ? null : group.newLane();
       if (lane == null) {
         DeviceLayout layout = new DeviceLayout(inputs(), outputs(), maxBatchSize);
-        place.residents().trim();
+        place.trimSteps();
         group =
             new LaneGroup(
                 place, model, layout, LANES, priority, owner, decodes, () -> abandoned = true);

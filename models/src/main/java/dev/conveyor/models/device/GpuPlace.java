@@ -8,6 +8,9 @@ import dev.conveyor.memory.cuda.DevicePool;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.models.LateBytes;
+import dev.conveyor.models.image.DeviceJpeg;
+import dev.conveyor.models.steps.StepDevice;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
@@ -21,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A GPU is lost to the whole process at once ({@link
  * dev.conveyor.memory.cuda.CudaException#isSticky}): nothing is loaded on it any more.
  */
-public final class GpuPlace implements AutoCloseable {
+public final class GpuPlace implements StepDevice, AutoCloseable {
 
   private final Cuda cuda;
   private final Gpu gpu;
@@ -29,6 +32,7 @@ public final class GpuPlace implements AutoCloseable {
   private final MemoryBudget hostBudget;
   private final BufferPool pinned;
   private final ResidentPool residents;
+  private final DeviceDecodes decodes;
   private final boolean spins;
   private final BiConsumer<GpuPlace, String> onLost;
   private final AtomicReference<@Nullable String> lost = new AtomicReference<>();
@@ -58,6 +62,13 @@ public final class GpuPlace implements AutoCloseable {
     this.hostBudget = hostBudget;
     this.pinned = pinned;
     this.residents = new ResidentPool(cuda, gpu.ordinal(), budget, pinned);
+    this.decodes =
+        new DeviceDecodes(
+            cuda,
+            gpu.ordinal(),
+            budget,
+            residents,
+            new PinnedAllocator(cuda, hostBudget, budget.device() + DeviceDecodes.KIND));
     this.spins = spins;
     this.onLost = onLost;
   }
@@ -96,9 +107,33 @@ public final class GpuPlace implements AutoCloseable {
     return residents;
   }
 
-  /** Returns whether {@link dev.conveyor.models.LateBytes#tryCrop} may be done here. */
+  @Override
+  public String name() {
+    return budget.device();
+  }
+
+  @Override
   public boolean cutsCrops() {
     return lost.get() == null && residents.cutsCrops();
+  }
+
+  @Override
+  public boolean decodesImages() {
+    return lost.get() == null && !decodes.isRefused();
+  }
+
+  @Override
+  public @Nullable LateBytes tryDecode(List<DeviceJpeg> images) {
+    return decodes.tryDecode(images);
+  }
+
+  /**
+   * Gives back what steps keep for later, for who needs the memory. The calling thread is on the
+   * device afterwards. May wait for the device.
+   */
+  void trimSteps() {
+    decodes.trim();
+    residents.trim();
   }
 
   /**
@@ -143,9 +178,9 @@ public final class GpuPlace implements AutoCloseable {
    * @return bytes given back
    */
   public long trim() {
-    long bytes = pinned.trim() + residents.takenBytes();
-    residents.trim();
-    bytes -= residents.takenBytes();
+    long bytes = pinned.trim() + residents.takenBytes() + decodes.takenBytes();
+    trimSteps();
+    bytes -= residents.takenBytes() + decodes.takenBytes();
     for (DevicePool pool : pools) {
       long before = pool.takenBytes();
       pool.trim();
@@ -162,6 +197,7 @@ public final class GpuPlace implements AutoCloseable {
   /** Gives back what no model owns; all of them are unloaded. */
   @Override
   public void close() {
+    decodes.close();
     residents.close();
   }
 

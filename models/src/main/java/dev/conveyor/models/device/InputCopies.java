@@ -4,6 +4,7 @@ import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.Slices;
+import dev.conveyor.models.image.DeviceJpeg;
 import dev.conveyor.models.image.LateImages;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -103,7 +104,8 @@ final class InputCopies {
     int uncopied = gatheredFrom;
     int at = from;
     for (int i = 0; i < late.count(); i++) {
-      if (images != null && images.enqueue(late, i, target + at)) {
+      DeviceJpeg jpeg = images == null ? null : late.jpeg(i);
+      if (images != null && jpeg != null && images.enqueue(jpeg, target + at)) {
         flush(slot, target, stagingOffset, uncopied, at, stream);
         uncopied = at + late.imageBytes();
       } else {

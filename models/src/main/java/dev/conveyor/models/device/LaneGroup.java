@@ -57,7 +57,7 @@ final class LaneGroup implements PipelineListener {
     this.place = place;
     this.lanesAtMost = lanes;
     Cuda cuda = place.cuda();
-    releases.add(() -> place.residents().trim());
+    releases.add(place::trimSteps);
     try {
       long bytes =
           lanes * layout.slabBytes()

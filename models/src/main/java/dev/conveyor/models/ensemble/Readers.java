@@ -15,7 +15,7 @@ public final class Readers {
   private final List<@Nullable ByOutput> steps = new ArrayList<>();
 
   /**
-   * Of one step that is a model, or works where its input lies.
+   * Of one step that is a model, works where its input lies, or makes what it gives on a device.
    *
    * @param outputs those that the ensemble has a name for
    * @param models by output: the steps that read it; null if others do too
@@ -64,7 +64,7 @@ public final class Readers {
         return true;
       }
     }
-    return step.step().isEmpty();
+    return step.step().isEmpty() || step.step().get().makesOnDevice();
   }
 
   private static boolean readsOnDevice(PlannedStep step, String input) {

@@ -18,6 +18,7 @@ import org.bytedeco.opencv.global.opencv_imgproc;
 import org.bytedeco.opencv.opencv_core.Mat;
 import org.bytedeco.opencv.opencv_core.Rect;
 import org.bytedeco.opencv.opencv_core.Scalar;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Turns one encoded image into the numbers that a model takes, as its {@link Preprocessing} says.
@@ -121,6 +122,19 @@ public final class ImagePreprocessor {
   Placement process(ByteBuffer encoded, Size size, ByteBuffer target, int targetOffset) {
     check(ImageHeader.readComplete(encoded));
     return decodeInto(encoded, size, target.slice(targetOffset, outputBytes(size)));
+  }
+
+  /**
+   * Returns an image for a device to decode, in the memory it is in; null if that is for the host.
+   *
+   * @throws InferenceException as {@link #process}, without decoding anything
+   */
+  public @Nullable DeviceJpeg onDevice(ByteBuffer encoded) {
+    check(encoded);
+    return PlainJpeg.is(encoded, config.color())
+        ? new DeviceJpeg(
+            encoded, config, first, Placement.of(config.mode(), first, sizeOf(encoded)))
+        : null;
   }
 
   /** Refuses what {@link #process} refuses without decoding anything. */

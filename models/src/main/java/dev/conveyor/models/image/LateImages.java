@@ -1,7 +1,6 @@
 package dev.conveyor.models.image;
 
 import dev.conveyor.models.LateBytes;
-import dev.conveyor.models.config.Preprocessing;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -29,24 +28,13 @@ public final class LateImages implements LateBytes {
     return shared.imageBytes();
   }
 
-  /** Returns what is to be made of them. */
-  public Preprocessing config() {
-    return shared.preprocessor().config();
-  }
-
-  /** Returns the size that they are brought to. */
-  public Preprocessing.Size size() {
-    return shared.size();
-  }
-
   /** Returns an image, in native memory, for a device to decode; null if that is for the host. */
-  public @Nullable ByteBuffer jpeg(int index) {
-    return shared.parts().get(index).jpeg();
-  }
-
-  /** Returns where an image lies in what it becomes. */
-  public Placement placement(int index) {
-    return shared.parts().get(index).placement();
+  public @Nullable DeviceJpeg jpeg(int index) {
+    EncodedImages.Part part = shared.parts().get(index);
+    ByteBuffer jpeg = part.jpeg();
+    return jpeg == null
+        ? null
+        : new DeviceJpeg(jpeg, shared.preprocessor().config(), shared.size(), part.placement());
   }
 
   /**

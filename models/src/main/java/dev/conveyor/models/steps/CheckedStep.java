@@ -48,6 +48,11 @@ record CheckedStep(Step step) implements Step {
   }
 
   @Override
+  public boolean makesOnDevice() {
+    return step.makesOnDevice();
+  }
+
+  @Override
   public boolean worksOnDevice(String input) {
     return step.worksOnDevice(input);
   }

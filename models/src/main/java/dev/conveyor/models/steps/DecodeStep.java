@@ -3,16 +3,19 @@ package dev.conveyor.models.steps;
 import dev.conveyor.models.BytesTensors;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.LateBytes;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.Preprocessing;
+import dev.conveyor.models.image.DeviceJpeg;
 import dev.conveyor.models.image.ExifOrientation;
 import dev.conveyor.models.image.ImageHeader;
 import dev.conveyor.models.image.ImagePreprocessor;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Encoded images as pixels, EXIF orientation applied: in the size they have, which must be one for
@@ -99,12 +102,42 @@ record DecodeStep(Preprocessing to, boolean ownSize, int maxPixels) implements S
     }
     Preprocessing preprocessing = ownSize ? inSize(size[0], size[1]) : to;
     Shape shape = shape(images.size(), preprocessing.height(), preprocessing.width());
-    Tensor pixels = resources.tensor("image", to.dataType(), shape);
     ImagePreprocessor decoder = new ImagePreprocessor(preprocessing, maxPixels);
+    LateBytes there = onDevice(resources.decoderOf("image"), decoder, images);
+    if (there != null) {
+      return List.of(Tensor.late("image", to.dataType(), shape, there));
+    }
+    Tensor pixels = resources.tensor("image", to.dataType(), shape);
     for (int i = 0; i < images.size(); i++) {
       decode(decoder, images.get(i), i, pixels.data());
     }
     return List.of(pixels);
+  }
+
+  /** Returns null if one of the images is for the host: what they become is one tensor. */
+  private static @Nullable LateBytes onDevice(
+      @Nullable StepDevice device, ImagePreprocessor decoder, List<ByteBuffer> images) {
+    if (device == null) {
+      return null;
+    }
+    List<DeviceJpeg> jpegs = new ArrayList<>(images.size());
+    for (int i = 0; i < images.size(); i++) {
+      DeviceJpeg jpeg;
+      try {
+        jpeg = decoder.onDevice(images.get(i));
+      } catch (InferenceException e) {
+        throw ofImage(i, e);
+      }
+      if (jpeg == null) {
+        return null;
+      }
+      jpegs.add(jpeg);
+    }
+    return device.tryDecode(jpegs);
+  }
+
+  private static InferenceException ofImage(int image, InferenceException e) {
+    return new InferenceException(e.code(), "image " + image + ": " + e.getMessage());
   }
 
   private Preprocessing inSize(int width, int height) {
@@ -137,11 +170,16 @@ record DecodeStep(Preprocessing to, boolean ownSize, int maxPixels) implements S
     return true;
   }
 
+  @Override
+  public boolean makesOnDevice() {
+    return true;
+  }
+
   private static void decode(ImagePreprocessor decoder, ByteBuffer image, int i, ByteBuffer to) {
     try {
       decoder.process(image, to, i * decoder.outputBytesPerImage());
     } catch (InferenceException e) {
-      throw new InferenceException(e.code(), "image " + i + ": " + e.getMessage());
+      throw ofImage(i, e);
     }
   }
 

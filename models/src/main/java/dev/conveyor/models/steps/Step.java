@@ -42,6 +42,11 @@ public interface Step {
     return false;
   }
 
+  /** Returns whether what it gives may be made on a device, of inputs on the host. */
+  default boolean makesOnDevice() {
+    return false;
+  }
+
   /**
    * Returns whether an input is read where it lies, on a device too, and what the step gives may
    * stay there. It reads everything else on the host.

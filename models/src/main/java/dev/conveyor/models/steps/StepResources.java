@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiPredicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one run of a step may use: memory that counts as that of all requests, and images up to a
@@ -29,6 +30,7 @@ public final class StepResources {
   private final BufferPool memory;
   private final long maxImagePixels;
   private final BiPredicate<String, String> staying;
+  private final List<? extends StepDevice> devices;
   private final List<Tensor> made = new ArrayList<>(4);
 
   /**
@@ -41,16 +43,37 @@ public final class StepResources {
     this(memory, maxImagePixels, (device, output) -> false);
   }
 
+  /** As below, without devices that images are decoded on. */
+  public StepResources(
+      BufferPool memory, long maxImagePixels, BiPredicate<String, String> staying) {
+    this(memory, maxImagePixels, staying, List.of());
+  }
+
   /**
    * Prepares a run.
    *
    * @param staying says whether an output, second, is read on a device, first, only
+   * @param devices images may be decoded on
    */
   public StepResources(
-      BufferPool memory, long maxImagePixels, BiPredicate<String, String> staying) {
+      BufferPool memory,
+      long maxImagePixels,
+      BiPredicate<String, String> staying,
+      List<? extends StepDevice> devices) {
     this.memory = memory;
     this.maxImagePixels = maxImagePixels;
     this.staying = staying;
+    this.devices = devices;
+  }
+
+  /** Returns the device to decode the images of an output on; null if that is the host. */
+  public @Nullable StepDevice decoderOf(String output) {
+    for (StepDevice device : devices) {
+      if (device.decodesImages() && mayStay(device.name(), output)) {
+        return device;
+      }
+    }
+    return null;
   }
 
   /** Returns whether an output may stay on a device of that name: everybody reads it there. */

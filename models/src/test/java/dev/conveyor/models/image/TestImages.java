@@ -15,7 +15,7 @@ import javax.imageio.ImageWriter;
 import javax.imageio.stream.ImageOutputStream;
 
 /** Images for tests, drawn and encoded with what Java brings along. */
-final class TestImages {
+public final class TestImages {
 
   static {
     System.setProperty("java.awt.headless", "true");
@@ -25,7 +25,7 @@ final class TestImages {
   private TestImages() {}
 
   /** Smooth, and different in each channel and direction. */
-  static BufferedImage gradient(int width, int height) {
+  public static BufferedImage gradient(int width, int height) {
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < width; x++) {
@@ -39,7 +39,7 @@ final class TestImages {
   }
 
   /** One colour on the left half, another on the right. */
-  static BufferedImage halves(int width, int height, int leftRgb, int rightRgb) {
+  public static BufferedImage halves(int width, int height, int leftRgb, int rightRgb) {
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < width; x++) {
@@ -49,29 +49,29 @@ final class TestImages {
     return image;
   }
 
-  static BufferedImage solid(int width, int height, int rgb) {
+  public static BufferedImage solid(int width, int height, int rgb) {
     return halves(width, height, rgb, rgb);
   }
 
-  static byte[] png(BufferedImage image) {
+  public static byte[] png(BufferedImage image) {
     return encode("png", new IIOImage(image, null, null), false);
   }
 
-  static byte[] jpeg(BufferedImage image) {
+  public static byte[] jpeg(BufferedImage image) {
     return encode("jpeg", new IIOImage(image, null, null), false);
   }
 
-  static byte[] progressiveJpeg(BufferedImage image) {
+  public static byte[] progressiveJpeg(BufferedImage image) {
     return encode("jpeg", new IIOImage(image, null, null), true);
   }
 
-  static byte[] cmykJpeg(int width, int height) {
+  public static byte[] cmykJpeg(int width, int height) {
     WritableRaster raster = Raster.createInterleavedRaster(0, width, height, 4, null);
     return encode("jpeg", new IIOImage(raster, null, null), false);
   }
 
   /** Puts an EXIF block with this orientation behind the start of a JPEG. */
-  static byte[] withOrientation(byte[] jpeg, int orientation) {
+  public static byte[] withOrientation(byte[] jpeg, int orientation) {
     byte[] tiff = tiff(orientation);
     return ByteBuffer.allocate(jpeg.length + 10 + tiff.length)
         .put(jpeg, 0, 2)
@@ -88,7 +88,7 @@ final class TestImages {
    *
    * @param at where a chunk ends: 33 behind the header, or 12 bytes before the end
    */
-  static byte[] pngWithOrientation(byte[] png, int orientation, int at) {
+  public static byte[] pngWithOrientation(byte[] png, int orientation, int at) {
     byte[] tiff = tiff(orientation);
     ByteBuffer chunk = ByteBuffer.allocate(12 + tiff.length);
     chunk.putInt(tiff.length).put(new byte[] {'e', 'X', 'I', 'f'}).put(tiff);
@@ -114,12 +114,12 @@ final class TestImages {
         .array();
   }
 
-  static byte[] cut(byte[] encoded, int bytes) {
+  public static byte[] cut(byte[] encoded, int bytes) {
     return Arrays.copyOf(encoded, bytes);
   }
 
   /** Returns a small PNG whose header lies about its size. */
-  static byte[] pngThatClaims(int width, int height) {
+  public static byte[] pngThatClaims(int width, int height) {
     byte[] png = png(solid(4, 4, 0));
     ByteBuffer.wrap(png).putInt(16, width).putInt(20, height);
     java.util.zip.CRC32 crc = new java.util.zip.CRC32();

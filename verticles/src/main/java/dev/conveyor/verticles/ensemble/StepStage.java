@@ -7,6 +7,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.steps.Step;
+import dev.conveyor.models.steps.StepDevice;
 import dev.conveyor.models.steps.StepResources;
 import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.ReplyTo;
@@ -16,7 +17,6 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.List;
 import java.util.function.BiPredicate;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +31,7 @@ public final class StepStage {
 
   private final BufferPool memory;
   private final long maxImagePixels;
-  private final Predicate<String> crops;
+  private final List<? extends StepDevice> devices;
   private final CoreWorkers workers;
   private final CoreWorkers decoders;
 
@@ -53,13 +53,13 @@ public final class StepStage {
    */
   public StepStage(
       Vertx vertx, int cores, CoreBudget budget, BufferPool memory, long maxImagePixels) {
-    this(vertx, cores, budget, memory, maxImagePixels, device -> false);
+    this(vertx, cores, budget, memory, maxImagePixels, List.of());
   }
 
   /**
    * Creates workers that leave cores to the batches, and some of whose work GPUs do.
    *
-   * @param crops says whether crops are cut on the device of a name
+   * @param devices those GPUs
    */
   public StepStage(
       Vertx vertx,
@@ -67,8 +67,8 @@ public final class StepStage {
       CoreBudget budget,
       BufferPool memory,
       long maxImagePixels,
-      Predicate<String> crops) {
-    this.crops = crops;
+      List<? extends StepDevice> devices) {
+    this.devices = devices;
     this.memory = memory;
     this.maxImagePixels = maxImagePixels;
     this.workers = workers(vertx, "step", cores, budget, CoreBudget.Work.STEP);
@@ -125,7 +125,12 @@ public final class StepStage {
 
   /** Returns whether steps that work where their input lies may do it on a device. */
   boolean worksOn(String device) {
-    return crops.test(device);
+    for (StepDevice there : devices) {
+      if (there.name().equals(device)) {
+        return there.cutsCrops();
+      }
+    }
+    return false;
   }
 
   /** Stops the workers once they are idle. */
@@ -158,7 +163,7 @@ public final class StepStage {
       if (late != null) {
         throw late;
       }
-      StepResources resources = new StepResources(memory, maxImagePixels, staying);
+      StepResources resources = new StepResources(memory, maxImagePixels, staying, devices);
       return meter == null ? resources.run(step, inputs) : metered(step, inputs, meter, resources);
     } finally {
       inputs.forEach(Tensor::close);

@@ -14,6 +14,7 @@ import dev.conveyor.models.config.Preprocessing.Color;
 import dev.conveyor.models.config.Preprocessing.Layout;
 import dev.conveyor.models.config.Preprocessing.Mode;
 import dev.conveyor.models.device.DeviceImages;
+import dev.conveyor.models.image.DeviceJpeg;
 import dev.conveyor.models.image.ImagePreprocessor;
 import dev.conveyor.models.image.ImageTensors;
 import dev.conveyor.models.image.LateImages;
@@ -46,7 +47,8 @@ final class ImagesCheck implements Check {
 
   @Override
   public String what() {
-    return "photos that nvJPEG and our kernel make into tensors differ by 1/255 at most from the CPU's";
+    return "photos that nvJPEG and our kernel make into tensors differ by 1/255 at most from the"
+        + " CPU's";
   }
 
   @Override
@@ -83,8 +85,8 @@ final class ImagesCheck implements Check {
     String figure =
         String.format(
             Locale.ROOT,
-            "worst %.2f levels of 255, %.4f %% of the values by more than one; %d of %d photos decoded on the"
-                + " device, %,.0f/s (CPU, one thread: %,.0f/s)",
+            "worst %.2f levels of 255, %.4f %% of the values by more than one; %d of %d photos"
+                + " decoded on the device, %,.0f/s (CPU, one thread: %,.0f/s)",
             all.worst,
             100.0 * all.beyond / Math.max(1, all.values),
             all.decoded,
@@ -161,7 +163,9 @@ final class ImagesCheck implements Check {
   private static int enqueue(DeviceImages images, LateImages source, long target) {
     int decoded = 0;
     for (int i = 0; i < source.count(); i++) {
-      decoded += images.enqueue(source, i, target + (long) i * source.imageBytes()) ? 1 : 0;
+      DeviceJpeg jpeg = source.jpeg(i);
+      boolean there = jpeg != null && images.enqueue(jpeg, target + (long) i * source.imageBytes());
+      decoded += there ? 1 : 0;
     }
     return decoded;
   }
