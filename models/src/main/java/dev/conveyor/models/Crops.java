@@ -21,7 +21,8 @@ public record Crops(
     int sourceHeight,
     int width,
     int height,
-    List<Box> boxes) {
+    List<Box> boxes)
+    implements PixelWork {
 
   /** Corners in pixels of the source; they may reach beyond its edges. */
   public record Box(float left, float top, float right, float bottom) {}
@@ -33,6 +34,16 @@ public record Crops(
   /** Returns the bytes of one image of the source. */
   public long sourceImageBytes() {
     return (long) planes * sourceWidth * sourceHeight * type.sizeBytes();
+  }
+
+  @Override
+  public long sourceBytes() {
+    return boxes.size() * sourceImageBytes();
+  }
+
+  @Override
+  public long targetBytes() {
+    return boxes.size() * imageBytes();
   }
 
   /** Returns the bytes of one image of the target. */

@@ -53,13 +53,13 @@ public interface LateBytes extends AutoCloseable {
   }
 
   /**
-   * Cuts crops out of them, on the device they lie on, where the crops stay. Returns when that is
+   * Does some work on them, on the device they lie on, where the result stays. Returns when that is
    * enqueued; these bytes may be closed then.
    *
-   * @return the crops, for another owner; null if they are for the host to cut
+   * @return the result, for another owner; null if the work is for the host
    * @throws InferenceException if the device is lost
    */
-  default @Nullable LateBytes tryCrop(Crops crops) {
+  default @Nullable LateBytes tryWork(PixelWork work) {
     return null;
   }
 

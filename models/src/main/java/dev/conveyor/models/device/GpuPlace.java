@@ -113,8 +113,8 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
   }
 
   @Override
-  public boolean cutsCrops() {
-    return lost.get() == null && residents.cutsCrops();
+  public boolean worksOnPixels() {
+    return lost.get() == null && residents.worksOnPixels();
   }
 
   @Override

@@ -23,11 +23,11 @@ final class ResidentBlock {
   /** Whether {@link #written} is gone too. Guarded by the pool. */
   boolean isReclaimed;
 
-  /** What was cut out of it last, perhaps not yet: crops are cut in order. Guarded by the pool. */
-  @Nullable ResidentBlock lastCrop;
+  /** What was made of it last, perhaps not yet: that goes in order. Guarded by the pool. */
+  @Nullable ResidentBlock lastMade;
 
-  /** Whether it was cut out of another one. Guarded by the pool. */
-  boolean isCrop;
+  /** Whether it was made of another one. Guarded by the pool. */
+  boolean isMade;
 
   private final ResidentPool pool;
   private final AtomicInteger holders = new AtomicInteger(1);

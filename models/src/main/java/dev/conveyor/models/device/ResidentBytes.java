@@ -2,9 +2,9 @@ package dev.conveyor.models.device;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.memory.Lease;
-import dev.conveyor.models.Crops;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.LateBytes;
+import dev.conveyor.models.PixelWork;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -116,8 +116,8 @@ public final class ResidentBytes implements LateBytes {
   }
 
   @Override
-  public @Nullable ResidentBytes tryCrop(Crops crops) {
-    return origin.block.pool().tryCrop(this, crops);
+  public @Nullable ResidentBytes tryWork(PixelWork work) {
+    return origin.block.pool().tryWork(this, work);
   }
 
   @Override

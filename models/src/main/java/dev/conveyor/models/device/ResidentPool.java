@@ -8,9 +8,9 @@ import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
-import dev.conveyor.models.Crops;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.PixelWork;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Device memory of outputs that stay on their device until the next model has read them: from any
- * instance there, for any other, and so of no model. Crops that are cut out of them there are in it
- * too. Takes nothing before the first of them.
+ * instance there, for any other, and so of no model. What is made of them there is in it too. Takes
+ * nothing before the first of them.
  *
  * <p>Thread-safe. Closing a tensor only puts its block on a list, since that may happen on an event
  * loop: whoever allocates next, or trims, frees it on the device, in the order of a stream and
@@ -47,7 +47,7 @@ public final class ResidentPool implements AutoCloseable {
   private final Queue<ResidentBlock> closed = new ConcurrentLinkedQueue<>();
   private final AtomicInteger lent = new AtomicInteger();
   private final AtomicLong lends = new AtomicLong();
-  private final DeviceCrops cuts;
+  private final DevicePixels pixels;
 
   @GuardedBy("this")
   private @Nullable DevicePool memory;
@@ -72,7 +72,7 @@ public final class ResidentPool implements AutoCloseable {
     this.device = device;
     this.budget = budget;
     this.pinned = pinned;
-    this.cuts = new DeviceCrops(cuda, device);
+    this.pixels = new DevicePixels(cuda, device);
   }
 
   /** As {@link GpuPlace#tryKeep}. */
@@ -95,53 +95,51 @@ public final class ResidentPool implements AutoCloseable {
     return budget.device();
   }
 
-  /** Returns whether crops are cut here; what does not work is found out by the first of them. */
-  boolean cutsCrops() {
-    return !cuts.isRefused();
+  /** Returns whether {@link #tryWork} does it; what does not work is found out by the first try. */
+  boolean worksOnPixels() {
+    return !pixels.isRefused();
   }
 
   /**
-   * Cuts crops out of bytes of this pool, which stay here too. From any thread, which is on the
-   * device afterwards; the first time takes a second.
+   * Does work on bytes of this pool, which stay here; so does the result. From any thread, which is
+   * on the device afterwards; the first time takes a second.
    *
-   * @return null if there is no room for them, or the device does not do it
+   * @return null if there is no room for it, or the device does not do it
    * @throws InferenceException if the device is lost
    */
-  @Nullable ResidentBytes tryCrop(ResidentBytes from, Crops crops) {
-    long images = crops.boxes().size();
-    if (from.sizeBytes() != images * crops.sourceImageBytes()) {
+  @Nullable ResidentBytes tryWork(ResidentBytes from, PixelWork work) {
+    if (from.sizeBytes() != work.sourceBytes()) {
       throw new IllegalStateException(
-          "%d bytes are not %d images of %d bytes"
-              .formatted(from.sizeBytes(), images, crops.sourceImageBytes()));
+          "%d bytes are not the %d of %s".formatted(from.sizeBytes(), work.sourceBytes(), work));
     }
-    long bytes = images * crops.imageBytes();
-    byte[] code = bytes == 0 || bytes > Integer.MAX_VALUE ? null : cuts.code();
+    long bytes = work.targetBytes();
+    byte[] code = bytes == 0 || bytes > Integer.MAX_VALUE ? null : pixels.code(work);
     if (code == null) {
       return null;
     }
     try {
       cuda.useDevice(device);
-      return crop(code, from, crops, (int) bytes);
+      return work(code, from, work, (int) bytes);
     } catch (CudaException e) {
       if (e.isSticky()) {
         throw new InferenceException(
-            ErrorCode.UNAVAILABLE, "crops cannot be cut on a GPU: " + e.getMessage());
+            ErrorCode.UNAVAILABLE, "pixels cannot be worked on on a GPU: " + e.getMessage());
       }
       return null;
     }
   }
 
-  private synchronized @Nullable ResidentBytes crop(
-      byte[] code, ResidentBytes from, Crops crops, int bytes) {
-    long onStream = cuts.stream(code);
+  private synchronized @Nullable ResidentBytes work(
+      byte[] code, ResidentBytes from, PixelWork work, int bytes) {
+    long onStream = pixels.stream(work, code);
     ResidentBlock block = onStream == 0 ? null : tryAllocate(bytes, onStream);
     if (block == null) {
       return null;
     }
     try {
-      block.isCrop = true;
-      from.block().lastCrop = block;
-      cuts.enqueue(from, crops, block);
+      block.isMade = true;
+      from.block().lastMade = block;
+      pixels.enqueue(from, work, code, block);
       return ResidentBytes.in(block, 0, bytes);
     } finally {
       block.leave();
@@ -213,12 +211,12 @@ public final class ResidentPool implements AutoCloseable {
     return made;
   }
 
-  /** Returns whether nobody wants crops any more, and what the last are cut out of is written. */
+  /** Returns whether nobody wants any work any more, and what the last is done on is written. */
   @GuardedBy("this")
-  private boolean cropsEnd() {
+  private boolean workEnds() {
     boolean end = lent.get() == 0; // So everything is in the list.
     for (ResidentBlock block : closed) {
-      end &= block.lastCrop == null || block.isCrop || cuda.isComplete(block.written);
+      end &= block.lastMade == null || block.isMade || cuda.isComplete(block.written);
     }
     return end;
   }
@@ -245,11 +243,11 @@ public final class ResidentPool implements AutoCloseable {
       if (!cuda.isComplete(block.written)) {
         return false; // A stream that waited for it could wait for ever.
       }
-      ResidentBlock crop = block.lastCrop;
-      if (crop != null && !crop.isReclaimed && !cuda.isComplete(crop.written)) {
+      ResidentBlock made = block.lastMade;
+      if (made != null && !made.isReclaimed && !cuda.isComplete(made.written)) {
         return false;
       }
-      block.lastCrop = null;
+      block.lastMade = null;
       pool.free(block.address, stream);
       block.isFreed = true;
     }
@@ -319,8 +317,8 @@ public final class ResidentPool implements AutoCloseable {
     }
     try {
       cuda.useDevice(device);
-      if (cropsEnd()) {
-        cuts.await();
+      if (workEnds()) {
+        pixels.await();
       }
       reclaim(pool);
       cuda.awaitStream(stream);
@@ -352,7 +350,7 @@ public final class ResidentPool implements AutoCloseable {
     memory = null;
     pool.close();
     try {
-      cuts.close();
+      pixels.close();
       cuda.destroyStream(stream);
     } catch (CudaException e) {
       if (!e.isSticky()) {

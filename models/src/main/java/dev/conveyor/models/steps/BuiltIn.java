@@ -29,7 +29,7 @@ record BuiltIn(String name, Function<StepSettings, Step> maker) implements StepF
           new BuiltIn("letterbox", FitSteps::letterbox),
           new BuiltIn("unfit", settings -> FitSteps.unfit()),
           new BuiltIn("unfit_image", UnfitImageStep::of),
-          new BuiltIn("normalize", ConvertSteps::normalize),
+          new BuiltIn("normalize", NormalizeStep::of),
           new BuiltIn("convert", ConvertSteps::convert),
           new BuiltIn("tile", TileSteps::tile),
           new BuiltIn("stitch", settings -> TileSteps.stitch()),

@@ -5,7 +5,6 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ConfigException;
-import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 
@@ -17,42 +16,10 @@ final class ConvertSteps {
 
   private ConvertSteps() {}
 
-  /** {@code (x - mean) * scale}, per channel; settings are lists, or one number for all. */
-  static Step normalize(StepSettings settings) {
-    float[] mean = numbers(settings, "mean", 0);
-    float[] scale = numbers(settings, "scale", 1);
-    boolean last = settings.word("layout", "NCHW", "NHWC").equals("NHWC");
-    return new FunctionStep(
-        List.of("image"),
-        specs -> {
-          Specs.requireImage(specs.get(0));
-          long channels = specs.get(0).shape().dim(last ? 3 : 1);
-          requireChannels(settings, "mean", mean, channels);
-          requireChannels(settings, "scale", scale, channels);
-          return List.of(new TensorSpec("image", DataType.FP32, specs.get(0).shape()));
-        },
-        (tensors, resources) -> {
-          Tensor image = tensors.get(0);
-          Shape shape = image.shape();
-          Tensor result = resources.tensor("image", DataType.FP32, shape);
-          ByteBuffer out = result.data();
-          int channels = (int) shape.dim(last ? 3 : 1);
-          int plane = last ? 1 : (int) (shape.dim(2) * shape.dim(3));
-          for (int i = 0; i < out.limit() / 4; i++) {
-            int c = i / plane % channels;
-            float value = Resampler.get(image.type(), image.data(), i);
-            out.putFloat(4 * i, (value - mean[c % mean.length]) * scale[c % scale.length]);
-          }
-          return List.of(result);
-        });
-  }
-
-  static void requireChannels(StepSettings settings, String key, float[] numbers, long channels) {
-    if (numbers.length > 1 && channels != Shape.DYNAMIC && numbers.length != channels) {
+  static void requireChannels(StepSettings settings, String key, int numbers, long channels) {
+    if (numbers > 1 && channels != Shape.DYNAMIC && numbers != channels) {
       throw settings.refusal(
-          key,
-          "1 number or one for each of " + channels + " channels",
-          numbers.length + " numbers");
+          key, "1 number or one for each of " + channels + " channels", numbers + " numbers");
     }
   }
 

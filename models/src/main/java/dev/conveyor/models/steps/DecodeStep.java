@@ -62,7 +62,7 @@ record DecodeStep(Preprocessing to, boolean ownSize, int maxPixels) implements S
       return List.of();
     }
     float[] numbers = ConvertSteps.numbers(settings, key, orElse);
-    ConvertSteps.requireChannels(settings, key, numbers, color.channels());
+    ConvertSteps.requireChannels(settings, key, numbers.length, color.channels());
     List<Double> all = new ArrayList<>();
     for (int c = 0; c < color.channels(); c++) {
       all.add((double) numbers[c % numbers.length]);

@@ -3,7 +3,6 @@ package dev.conveyor.models.steps;
 import dev.conveyor.models.Crops;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.LateBytes;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
@@ -67,14 +66,11 @@ final class PixelSteps {
         }
         Crops crops =
             new Crops(image.type(), planes, sourceWidth, sourceHeight, width, height, boxes);
-        LateBytes late = image.lateBytes();
-        if (late != null && resources.mayStay(late.device(), "image")) {
-          LateBytes there = late.tryCrop(crops);
-          if (there != null) {
-            return List.of(Tensor.late("image", image.type(), shape, there));
-          }
-        }
-        return List.of(onHost(image, crops, resources.tensor("image", image.type(), shape)));
+        Tensor there = resources.tryWork(image, crops, "image", image.type(), shape);
+        return List.of(
+            there == null
+                ? onHost(image, crops, resources.tensor("image", image.type(), shape))
+                : there);
       }
 
       @Override

@@ -11,8 +11,8 @@ public interface StepDevice {
   /** Returns its name, as that of the ledger. */
   String name();
 
-  /** Returns whether {@link LateBytes#tryCrop} may be done here. */
-  boolean cutsCrops();
+  /** Returns whether {@link LateBytes#tryWork} may be done here. */
+  boolean worksOnPixels();
 
   /** Returns whether {@link #tryDecode} may be done here; the first image may find out more. */
   boolean decodesImages();

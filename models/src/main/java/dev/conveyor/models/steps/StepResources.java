@@ -6,6 +6,8 @@ import dev.conveyor.memory.Lease;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.LateBytes;
+import dev.conveyor.models.PixelWork;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
@@ -64,6 +66,19 @@ public final class StepResources {
     this.maxImagePixels = maxImagePixels;
     this.staying = staying;
     this.devices = devices;
+  }
+
+  /**
+   * Does work on an input where it lies, if that is a device and everybody reads the output there.
+   *
+   * @return the output; null if the work is for the host
+   * @throws InferenceException if the device is lost
+   */
+  @Nullable Tensor tryWork(
+      Tensor input, PixelWork work, String output, DataType type, Shape shape) {
+    LateBytes late = input.lateBytes();
+    LateBytes there = late != null && mayStay(late.device(), output) ? late.tryWork(work) : null;
+    return there == null ? null : Tensor.late(output, type, shape, there);
   }
 
   /** Returns the device to decode the images of an output on; null if that is the host. */

@@ -263,6 +263,48 @@ class DeviceDecodesTest {
     assertNothingLeft();
   }
 
+  @ParameterizedTest
+  @CsvSource({"UINT8,NCHW", "UINT8,NHWC", "FP32,NCHW", "FP32,NHWC"})
+  void shouldNormalizeWithTheNumbersOfTheHost(String type, String layout) {
+    Map<String, String> decode = Map.of("type", type, "layout", layout);
+    List<Map<String, String>> all =
+        List.of(
+            Map.of("layout", layout),
+            Map.of("layout", layout, "mean", "127.5", "scale", "0.00784314"),
+            Map.of("layout", layout, "mean", "123.7,116.3,103.5", "scale", "0.017,0.3,-7"));
+    for (Map<String, String> settings : all) {
+      StepResources onHost = new StepResources(memory, Long.MAX_VALUE);
+      try (Tensor pixels = decode(decode, jpeg(), jpeg());
+          Tensor found = run(there(), "normalize", settings, pixels);
+          Tensor there = decodeOnHost(decode, jpeg(), jpeg());
+          Tensor expected = run(onHost, "normalize", settings, there)) {
+        assertThat(found.isOnDevice()).isTrue();
+        assertThat(found.shape()).isEqualTo(expected.shape());
+        assertThat(found.type()).isEqualTo(DataType.FP32);
+        assertThat(bytes(found)).isEqualTo(bytes(expected));
+      }
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  void shouldNormalizeMoreChannelsThanTheKernelTakesOnTheHost() {
+    String numbers = "1" + ",2".repeat(16);
+    Map<String, String> settings = Map.of("mean", numbers);
+    try (Tensor pixels =
+        decode(Map.of("layout", "NHWC"), TestImages.jpeg(TestImages.gradient(17, 8)))) {
+      // The width stands for channels.
+      Tensor turned =
+          Tensor.late("image", pixels.type(), Shape.of(1, 17, 8, 3), pixels.lateBytes().tryShare());
+      try (Tensor found = run(there(), "normalize", settings, turned)) {
+        assertThat(found.isOnDevice()).isFalse();
+        assertThat(found.data().getFloat(0)).isEqualTo((turned.data().get(0) & 0xFF) - 1f);
+      }
+      turned.close();
+    }
+    assertNothingLeft();
+  }
+
   /** Decodes, and cuts a crop out of what may not be there yet. */
   private int wrongResizes() {
     int wrong = 0;

@@ -127,7 +127,7 @@ public final class StepStage {
   boolean worksOn(String device) {
     for (StepDevice there : devices) {
       if (there.name().equals(device)) {
-        return there.cutsCrops();
+        return there.worksOnPixels();
       }
     }
     return false;

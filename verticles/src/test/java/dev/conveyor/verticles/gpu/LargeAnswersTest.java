@@ -55,7 +55,8 @@ final class LargeAnswersTest {
             "kernel",
             """
             {"max_batch_size": 1, "instance_group": [{"kind": "KIND_GPU"}],
-             "parameters": {"test_kernel": {"string_value": "on"}}}""");
+             "parameters": {"test_kernel": {"string_value": "on"}}}\
+            """);
   }
 
   /** Other tests of this process find a machine without a GPU again. */

@@ -60,7 +60,8 @@ final class PinnedInputsTest {
                 "kernel",
                 """
                 {"max_batch_size": 2, "instance_group": [{"kind": "KIND_GPU"}],
-                 "parameters": {"test_kernel": {"string_value": "on"}}}""");
+                 "parameters": {"test_kernel": {"string_value": "on"}}}\
+                """);
     int[] words = IntStream.range(0, WIDTH).toArray();
     try (TestServer server = TestServer.start(models)) {
       assertThat(server.server().requestMemory().lends()).isZero();

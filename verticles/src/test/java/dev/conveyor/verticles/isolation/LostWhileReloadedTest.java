@@ -33,7 +33,8 @@ final class LostWhileReloadedTest {
                 """
                 {"max_batch_size": 8,
                  "instance_group": [{"kind": "KIND_CPU", "count": 1}],
-                 "parameters": {"test_gate": {"string_value": "moved"}}}""");
+                 "parameters": {"test_gate": {"string_value": "moved"}}}\
+                """);
     try (TestServer server = TestServer.start(models)) {
       InferenceClient client = InferenceClient.create(server.vertx());
       for (int i = 0; i < 12; i++) {

@@ -159,8 +159,9 @@ final class ResNetCheck implements Check {
     String figure =
         String.format(
             Locale.ROOT,
-            "%,.0f images/s in batches of %d, bare %,.0f (share %.3f; %.2f of %s), utilisation %.0f %%,"
-                + " multiprocessors busy %.0f %%, computing %.3f of the time in %s, worst difference %.2e",
+            "%,.0f images/s in batches of %d, bare %,.0f (share %.3f; %.2f of %s), utilisation %.0f"
+                + " %%, multiprocessors busy %.0f %%, computing %.3f of the time in %s, worst"
+                + " difference %.2e",
             instance.perSecond(),
             subject.maxBatchSize(),
             bare,
