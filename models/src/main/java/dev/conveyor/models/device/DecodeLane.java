@@ -55,7 +55,7 @@ final class DecodeLane implements AutoCloseable {
       releases.add(images::close);
       releases.add(this::closeStaging);
     } catch (RuntimeException | Error e) {
-      releases.close();
+      releases.closeAfter(e);
       throw e;
     }
   }

@@ -15,7 +15,6 @@ import dev.conveyor.models.backend.Slices;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -39,22 +38,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Pipeline implements AutoCloseable {
 
-  /** A copy that has not ended after so many questions, half of them a moment apart, does not. */
-  private static final int MOST_ASKED = 4_000;
-
-  private static final long ASK_EVERY_NS = 1_000_000;
-
   private final Cuda cuda;
   private final DeviceLayout layout;
-  private final Graphs graphs;
   private final PipelineListener listener;
-  private final long copyIn;
-  private final long compute;
-  private final long copyOut;
+  private final PipelineStages stages;
   private final BlockingQueue<Slot> free;
   private final BlockingQueue<Slot> inFlight;
-  private final InputCopies inputs;
-  private final OutputCopies outputs;
   private final Releases releases = new Releases();
   private @Nullable PipelineTrace trace;
   private long traceBegun;
@@ -126,20 +115,13 @@ public final class Pipeline implements AutoCloseable {
     this.listener = listener;
     this.free = new ArrayBlockingQueue<>(slots);
     this.inFlight = new ArrayBlockingQueue<>(slots);
-    this.graphs = new Graphs(cuda, engine, releases);
-    this.outputs = new OutputCopies(cuda, layout, pinned, residents, device);
     releases.add(engine::close);
+    Graphs graphs = new Graphs(cuda, engine, releases);
     try {
-      this.copyIn = newStream(priority);
-      this.compute = newStream(priority);
-      this.copyOut = newStream(priority);
-      DeviceImages decodes = images.apply(copyIn);
-      if (decodes != null) {
-        releases.add(() -> cuda.awaitStream(copyIn)); // What closing frees there.
-        releases.add(decodes::close);
-        releases.add(() -> cuda.awaitStream(copyIn));
-      }
-      this.inputs = new InputCopies(cuda, layout, decodes, residents);
+      this.stages =
+          new PipelineStages(
+              cuda, layout, priority, pinned, graphs, images, residents, device, releases);
+      long compute = stages.compute();
       // What is freed on this stream is back in the pool when this is over.
       releases.add(() -> cuda.awaitStream(compute));
       for (int i = 0; i < slots; i++) {
@@ -150,23 +132,9 @@ public final class Pipeline implements AutoCloseable {
       // Allocated in the order of one stream, and now there for all of them.
       cuda.awaitStream(compute);
     } catch (RuntimeException | Error e) {
-      closeAfter(e);
+      releases.closeAfter(e);
       throw e;
     }
-  }
-
-  private void closeAfter(Throwable failure) {
-    try {
-      releases.close();
-    } catch (RuntimeException e) {
-      failure.addSuppressed(e);
-    }
-  }
-
-  private long newStream(int priority) {
-    long stream = cuda.newStream(priority);
-    releases.add(() -> cuda.destroyStream(stream));
-    return stream;
   }
 
   /**
@@ -176,7 +144,7 @@ public final class Pipeline implements AutoCloseable {
   public void traceTo(PipelineTrace to) {
     long begun = cuda.newEvent();
     releases.add(() -> cuda.destroyEvent(begun));
-    cuda.record(begun, copyIn);
+    cuda.record(begun, stages.copyIn());
     traceBegun = begun;
     trace = to;
   }
@@ -237,7 +205,7 @@ public final class Pipeline implements AutoCloseable {
     slot.requests = requests;
     slot.items = items;
     try {
-      outputs.prepare(slot, copyOut);
+      stages.prepare(slot);
     } catch (BudgetExceededException | OutOfMemoryError e) {
       giveBack(slot);
       throw new ExecutionException(Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
@@ -250,7 +218,7 @@ public final class Pipeline implements AutoCloseable {
       throw failed(e);
     }
     try {
-      enqueue(slot);
+      stages.enqueue(slot);
     } catch (RuntimeException | Error e) {
       // Images may be decoded here, which takes memory of the heap.
       throw failedToEnqueue(slot, e);
@@ -259,29 +227,6 @@ public final class Pipeline implements AutoCloseable {
     if (abandoned) {
       boolean unused = tellLost(slot, String.valueOf(lost)); // Unless abandon() came across it.
     }
-  }
-
-  private void enqueue(Slot slot) {
-    cuda.record(slot.begun, copyIn);
-    for (int i = 0; i < layout.inputs().size(); i++) {
-      inputs.enqueue(slot, i, copyIn);
-    }
-    cuda.record(slot.copiedIn, copyIn);
-
-    cuda.waitFor(slot.copiedIn, compute);
-    if (slot.isCopiedAside) {
-      cuda.waitFor(slot.copiedAside, compute); // Of the batch before: its outputs are overwritten.
-      slot.isCopiedAside = false;
-    }
-    cuda.record(slot.computing, compute);
-    graphs.enqueue(slot, compute);
-    cuda.record(slot.computed, compute);
-
-    cuda.waitFor(slot.computed, copyOut);
-    outputs.toHost(slot, copyOut);
-    cuda.record(slot.done, copyOut);
-    // Nobody on the host waits for these: who reads them does, on the device.
-    outputs.aside(slot, copyOut);
   }
 
   /** What was enqueued of it still runs: only when it is over the slot can be used again. */
@@ -299,9 +244,7 @@ public final class Pipeline implements AutoCloseable {
       if (failure instanceof CudaException e && e.isSticky()) {
         throw e;
       }
-      cuda.awaitStream(copyIn);
-      cuda.awaitStream(compute);
-      cuda.awaitStream(copyOut);
+      stages.await();
     } catch (CudaException e) {
       lost = e.getMessage();
     }
@@ -427,29 +370,6 @@ public final class Pipeline implements AutoCloseable {
   }
 
   /**
-   * Waits for what is copied from the slabs after the host was told of its batch: usually that is
-   * over long ago. Nobody watches it any more, so whether it ends must be seen here.
-   */
-  private boolean areCopiedAside() {
-    try {
-      int asked = 0;
-      for (Slot slot : free) {
-        while (slot.isCopiedAside && !cuda.isComplete(slot.copiedAside)) {
-          if (asked++ == MOST_ASKED) {
-            return false;
-          }
-          if (asked > MOST_ASKED / 2) {
-            LockSupport.parkNanos(ASK_EVERY_NS);
-          }
-        }
-      }
-    } catch (CudaException e) {
-      return true; // Whatever is released next says so too.
-    }
-    return true;
-  }
-
-  /**
    * Finishes what is in flight and gives everything back, unless it was abandoned. Nobody waits for
    * batches any more.
    */
@@ -462,7 +382,7 @@ public final class Pipeline implements AutoCloseable {
     while (await()) {
       // The listener is told of each.
     }
-    if (!abandoned && !areCopiedAside()) {
+    if (!abandoned && !stages.areCopiedAside(free)) {
       abandon("outputs were not copied aside");
     }
     if (!abandoned) {

@@ -30,6 +30,15 @@ final class Releases implements AutoCloseable {
     }
   }
 
+  /** The same, because of a failure, which hears of what fails here too. */
+  void closeAfter(Throwable failure) {
+    try {
+      close();
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
   private static @Nullable RuntimeException failureOf(Runnable release) {
     try {
       release.run();
