@@ -55,8 +55,12 @@ public sealed interface SchedulerCommand {
    */
   record GiveUp(String key, String reason) implements SchedulerCommand {}
 
-  /** Keeps a decision that was taken elsewhere among the scheduler's own; it changes nothing. */
-  record Note(Decision.Kind kind, String model, String version, String reason)
+  /**
+   * Keeps a decision that was taken elsewhere among the scheduler's own; it changes nothing.
+   *
+   * @param device empty if it does not concern one
+   */
+  record Note(Decision.Kind kind, String model, String version, String device, String reason)
       implements SchedulerCommand {}
 
   /** Answers everything that waits or runs: the server stops now. */

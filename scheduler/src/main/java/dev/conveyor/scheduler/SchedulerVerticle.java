@@ -221,7 +221,7 @@ public final class SchedulerVerticle extends VerticleBase {
       long nowNs = clock.nanoTime();
       scheduler
           .decisions()
-          .notes(note.kind(), note.model(), note.version(), "", note.reason(), nowNs);
+          .notes(note.kind(), note.model(), note.version(), note.device(), note.reason(), nowNs);
     } else if (command instanceof AnswerAll) {
       answerAll();
       message.reply(null);

@@ -200,13 +200,20 @@ public final class ConveyorServer {
   }
 
   private ModelSupervisor supervisor(SupervisorEvents events) {
+    Sites sites = new Sites(budget, gpus.all());
     ModelLoader loader =
         new ModelLoader(
             new ModelRepository(config.modelRepository()),
             new ProcessLoads(backend(), workers),
-            budget,
+            sites,
             machine.cores(),
-            new DeviceLoads(gpus.all(), gpus.notes(), GpuBackends.find(), CPU, machine.cores()),
+            new DeviceLoads(
+                gpus.all(),
+                gpus.notes(),
+                GpuBackends.find(),
+                CPU,
+                machine.cores(),
+                config.devices().gpu().placement() == ServerConfig.Placement.PLANNED),
             images::of);
     return new ModelSupervisor(
         vertx,
@@ -218,7 +225,7 @@ public final class ConveyorServer {
             vertx.eventBus(),
             config.eventBus().addressPrefix(),
             new CountedEvents(lifecycle, events)),
-        new Sites(budget, gpus.all()),
+        sites,
         config.limits().maxQueueSize(),
         new ModelSupervisor.LoadLimits(machine.loaders(), config.limits().loadTimeout()),
         new ProfileKeeper(

@@ -115,22 +115,32 @@ public record ServerConfig(
    * @param memoryBudgetBytes memory of all models on each; 0 derives it from the GPU's memory
    * @param batchesInFlight batches of all models that one GPU has at once, in copies or computing
    * @param spin whether the thread that waits for a batch asks without a pause, which takes a core
+   * @param placement which of several hold a model that names none
    */
   public record Gpu(
       boolean enabled,
       int minComputeCapability,
       long memoryBudgetBytes,
       int batchesInFlight,
-      boolean spin) {
+      boolean spin,
+      Placement placement) {
 
     /** CUDA 13 runs on nothing older. */
-    public static final Gpu DEFAULT = new Gpu(true, 75, 0, 6, false);
+    public static final Gpu DEFAULT = new Gpu(true, 75, 0, 6, false, Placement.FIXED);
 
     public Gpu {
       Range.require("min_compute_capability", 0, 990, minComputeCapability);
       Range.require("memory_budget_bytes", 0, Long.MAX_VALUE, memoryBudgetBytes);
       Range.require("batches_in_flight", 1, 1024, batchesInFlight);
     }
+  }
+
+  /** Which of several GPUs hold a model whose {@code instance_group} names none. */
+  public enum Placement {
+    /** All of them, always. */
+    FIXED,
+    /** One to begin with; more, and others, as its load and theirs asks for. */
+    PLANNED
   }
 
   /**

@@ -122,7 +122,17 @@ public final class ServerConfigReader {
             : defaults.minComputeCapability(),
         gpu.hasMemoryBudgetBytes() ? gpu.getMemoryBudgetBytes() : defaults.memoryBudgetBytes(),
         gpu.hasBatchesInFlight() ? gpu.getBatchesInFlight() : defaults.batchesInFlight(),
-        gpu.hasSpin() ? gpu.getSpin() : defaults.spin());
+        gpu.hasSpin() ? gpu.getSpin() : defaults.spin(),
+        gpu.hasPlacement() ? placement(gpu.getPlacement()) : defaults.placement());
+  }
+
+  private static ServerConfig.Placement placement(String name) {
+    return switch (name) {
+      case "fixed" -> ServerConfig.Placement.FIXED;
+      case "planned" -> ServerConfig.Placement.PLANNED;
+      default ->
+          throw new ConfigException("placement", "\"fixed\" or \"planned\"", "\"" + name + "\"");
+    };
   }
 
   /** As NVIDIA writes it, 8.9 for example; kept as ten times that. */

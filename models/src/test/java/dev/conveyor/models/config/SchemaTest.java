@@ -294,6 +294,7 @@ class SchemaTest {
         "{'devices': {'cpu': {'cores': -1}}}",
         "{'devices': {'gpu': {'batches_in_flight': 0}}}",
         "{'devices': {'gpu': {'spin': 1}}}",
+        "{'devices': {'gpu': {'placement': 'auto'}}}",
         "{'devices': {'cpus': {}}}",
         "{'profiles': {'warmup_ms': -1}}",
         "{'profiles': {'warmup_ms': 600001}}",

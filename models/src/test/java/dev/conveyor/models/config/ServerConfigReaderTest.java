@@ -58,7 +58,7 @@ class ServerConfigReaderTest {
                 "cpu": {"cores": 3, "memory_budget_bytes": 123456789012},
                 "gpu": {"enabled": false, "min_compute_capability": 8.9,
                         "memory_budget_bytes": 4294967296, "batches_in_flight": 9,
-                        "spin": true}
+                        "spin": true, "placement": "planned"}
               },
               "event_bus": {"enabled": false, "address_prefix": "shop"},
               "profiles": {"warmup_ms": 0, "stored": false},
@@ -89,7 +89,8 @@ class ServerConfigReaderTest {
                     Duration.ofMillis(2500)),
                 new ServerConfig.Devices(
                     new ServerConfig.Cpu(3, 123_456_789_012L),
-                    new ServerConfig.Gpu(false, 89, 4_294_967_296L, 9, true)),
+                    new ServerConfig.Gpu(
+                        false, 89, 4_294_967_296L, 9, true, ServerConfig.Placement.PLANNED)),
                 new ServerConfig.EventBus(false, "shop"),
                 new Tenants(
                     7,
@@ -125,6 +126,7 @@ class ServerConfigReaderTest {
         "{'devices': {'cpu': {'cores': -1}}} | devices.cpu.cores | expected 0 or more",
         "{'devices': {'gpu': {'min_compute_capability': 8.95}}} | devices.gpu.min_compute_capability | expected a version",
         "{'devices': {'gpu': {'batches_in_flight': 0}}} | devices.gpu.batches_in_flight | expected 1 or more",
+        "{'devices': {'gpu': {'placement': 'auto'}}} | devices.gpu.placement | expected \"fixed\" or \"planned\", found \"auto\"",
         "{'log_format': 'xml'} | log_format | expected \"text\" or \"json\", found \"xml\"",
         "{'profiles': {'warmup_ms': -1}} | profiles.warmup_ms | found -1",
         "{'profiles': {'warmup_ms': 600001}} | profiles.warmup_ms | at most 600000",

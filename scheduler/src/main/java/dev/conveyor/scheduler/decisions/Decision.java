@@ -44,6 +44,8 @@ public record Decision(
     /** A model has more or fewer instances. */
     SCALE,
     /** A model leaves memory for others. */
-    EVICT
+    EVICT,
+    /** A model is loaded onto one more device, or leaves one. */
+    PLACE
   }
 }

@@ -33,7 +33,8 @@ public final class PlacementPlanner {
   private static final long LONGEST_WINDOW_NS = 10_000_000_000L;
 
   /**
-   * When to take a step.
+   * When to take a step. The defaults were tuned on the two scenarios {@code placement-shift} and
+   * {@code placement-burst}, and on nothing else.
    *
    * @param headroom how many times of what comes is to be carried
    * @param gain least part of the short model's need, or of one device if that is less, that a step
@@ -55,7 +56,6 @@ public final class PlacementPlanner {
   public record Plan(Packing packing, Optional<PlacementStep> step, String reason) {}
 
   private final Settings settings;
-  private final List<FleetDevice> devices;
 
   /** Device time that was lost since the layout began to fall short, times nanoseconds. */
   private double lost;
@@ -63,18 +63,16 @@ public final class PlacementPlanner {
   private boolean looked;
   private long lookedNs;
 
-  /** Creates a planner for devices that do not change. */
-  public PlacementPlanner(List<FleetDevice> devices, Settings settings) {
-    this.devices = List.copyOf(devices);
+  public PlacementPlanner(Settings settings) {
     this.settings = settings;
   }
 
   /**
    * Looks at the present layout. Not to be called while a step is carried out.
    *
-   * @param models what they are numbered by in {@code present}
+   * @param devices what they are numbered by in {@code present}, as {@code models}
    */
-  public Plan plan(List<ModelNeed> models, Layout present, long nowNs) {
+  public Plan plan(List<FleetDevice> devices, List<ModelNeed> models, Layout present, long nowNs) {
     StepSearch look = new StepSearch(devices, settings, models, present);
     PlacementStep first = look.placeNowhere();
     if (first != null) {

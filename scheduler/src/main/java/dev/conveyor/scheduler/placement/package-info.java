@@ -7,6 +7,7 @@
  *   <li>What a layout carries, and in which shares: {@link SquishyPacking}, which makes a {@link
  *       Packing}.
  *   <li>Whether to change it: {@link PlacementPlanner}, one {@link PlacementStep} at a time.
+ *   <li>When a server asks: {@link PlacementDriver}, with a {@link FleetView}.
  *   <li>How fast requests come, for deciding that: {@link ArrivalRate}.
  * </ul>
  *

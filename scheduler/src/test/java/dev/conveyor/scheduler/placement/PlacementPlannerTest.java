@@ -22,7 +22,7 @@ final class PlacementPlannerTest {
 
   private static Plan plan(
       List<FleetDevice> devices, Settings settings, Layout layout, ModelNeed... models) {
-    return new PlacementPlanner(devices, settings).plan(List.of(models), layout, T0);
+    return new PlacementPlanner(settings).plan(devices, List.of(models), layout, T0);
   }
 
   @Test
@@ -70,37 +70,39 @@ final class PlacementPlannerTest {
             .orElseThrow()
             .gain();
     long dueNs = (long) Math.ceil(SECOND * (700 / 800.0) / gain);
-    PlacementPlanner planner = new PlacementPlanner(devices(2, 100), new Settings(1, 0.1, 1));
+    PlacementPlanner planner = new PlacementPlanner(new Settings(1, 0.1, 1));
 
-    assertThat(planner.plan(models, BOTH_ON_FIRST, T0).step()).isEmpty();
-    Plan early = planner.plan(models, BOTH_ON_FIRST, T0 + dueNs - 2);
+    assertThat(planner.plan(devices(2, 100), models, BOTH_ON_FIRST, T0).step()).isEmpty();
+    Plan early = planner.plan(devices(2, 100), models, BOTH_ON_FIRST, T0 + dueNs - 2);
     assertThat(early.step()).isEmpty();
     assertThat(early.reason()).startsWith("not yet, 100 % of what it costs is lost: ");
-    assertThat(planner.plan(models, BOTH_ON_FIRST, T0 + dueNs).step()).isPresent();
+    assertThat(planner.plan(devices(2, 100), models, BOTH_ON_FIRST, T0 + dueNs).step()).isPresent();
   }
 
   @Test
   void shouldForgetWhatWasLostOnceNothingFallsShort() {
     List<ModelNeed> busy = List.of(model("a", 700), model("b", 700));
     List<ModelNeed> calm = List.of(model("a", 300), model("b", 50));
-    PlacementPlanner planner = new PlacementPlanner(devices(2, 100), new Settings(1, 0.1, 1));
+    PlacementPlanner planner = new PlacementPlanner(new Settings(1, 0.1, 1));
 
-    planner.plan(busy, BOTH_ON_FIRST, T0);
-    planner.plan(busy, BOTH_ON_FIRST, T0 + SECOND / 2);
-    planner.plan(calm, BOTH_ON_FIRST, T0 + SECOND);
+    planner.plan(devices(2, 100), busy, BOTH_ON_FIRST, T0);
+    planner.plan(devices(2, 100), busy, BOTH_ON_FIRST, T0 + SECOND / 2);
+    planner.plan(devices(2, 100), calm, BOTH_ON_FIRST, T0 + SECOND);
 
-    assertThat(planner.plan(busy, BOTH_ON_FIRST, T0 + SECOND + SECOND / 2).step()).isEmpty();
+    assertThat(planner.plan(devices(2, 100), busy, BOTH_ON_FIRST, T0 + SECOND + SECOND / 2).step())
+        .isEmpty();
   }
 
   @Test
   void shouldNotCountTimeThatItDidNotLook() {
     List<ModelNeed> busy =
         List.of(model("a", 700, 10, 60 * SECOND, false), model("b", 700, 10, 60 * SECOND, false));
-    PlacementPlanner planner = new PlacementPlanner(devices(2, 100), new Settings(1, 0.1, 1));
+    PlacementPlanner planner = new PlacementPlanner(new Settings(1, 0.1, 1));
 
-    planner.plan(busy, BOTH_ON_FIRST, T0);
+    planner.plan(devices(2, 100), busy, BOTH_ON_FIRST, T0);
 
-    assertThat(planner.plan(busy, BOTH_ON_FIRST, T0 + 600 * SECOND).step()).isEmpty();
+    assertThat(planner.plan(devices(2, 100), busy, BOTH_ON_FIRST, T0 + 600 * SECOND).step())
+        .isEmpty();
   }
 
   @Test

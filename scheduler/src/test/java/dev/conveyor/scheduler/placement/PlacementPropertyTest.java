@@ -123,7 +123,7 @@ final class PlacementPropertyTest {
   @Property(tries = 300)
   void shouldComeToRestWithEverythingPlacedThatFits(@ForAll long seed) {
     fleet(seed);
-    PlacementPlanner planner = new PlacementPlanner(devices, Settings.DEFAULT);
+    PlacementPlanner planner = new PlacementPlanner(Settings.DEFAULT);
     SquishyPacking squishy = new SquishyPacking(devices, models, Settings.DEFAULT.headroom());
     int quiet = 0;
     for (int look = 0; quiet < 50; look++) {
@@ -131,7 +131,7 @@ final class PlacementPropertyTest {
       nowNs += WINDOW;
       double before = squishy.of(layout).value();
       boolean wasNowhere = isAnyoneMissing();
-      boolean moved = take(planner.plan(models, layout, nowNs), models);
+      boolean moved = take(planner.plan(devices, models, layout, nowNs), models);
       if (moved && !wasNowhere) {
         assertThat(squishy.of(layout).value()).isGreaterThan(before);
       }
@@ -160,12 +160,12 @@ final class PlacementPropertyTest {
   @Property(tries = 200)
   void shouldNotSwingUnderALoadThatOnlyTrembles(@ForAll long seed) {
     fleet(seed);
-    PlacementPlanner planner = new PlacementPlanner(devices, Settings.DEFAULT);
+    PlacementPlanner planner = new PlacementPlanner(Settings.DEFAULT);
     Set<List<Integer>> loaded = new HashSet<>();
     for (int look = 0; look < 300; look++) {
       nowNs += WINDOW;
       List<ModelNeed> now = noisy(0.03);
-      Plan plan = planner.plan(now, layout, nowNs);
+      Plan plan = planner.plan(devices, now, layout, nowNs);
       if (take(plan, now)) {
         PlacementStep step = plan.step().orElseThrow();
         assertThat(loaded.add(List.of(step.model(), step.device())))

@@ -77,7 +77,7 @@ public final class EventPublisher implements SupervisorEvents {
   @Override
   public void onEvicted(String model, String reason) {
     publish("model_evicted", model, new JsonObject().put("reason", reason));
-    note(new SchedulerCommand.Note(Decision.Kind.EVICT, model, "", reason));
+    note(new SchedulerCommand.Note(Decision.Kind.EVICT, model, "", "", reason));
     next.onEvicted(model, reason);
   }
 
@@ -103,8 +103,24 @@ public final class EventPublisher implements SupervisorEvents {
             .put("instances", to)
             .put("reason", reason));
     String step = "%d instances instead of %d: %s".formatted(to, from, reason);
-    note(new SchedulerCommand.Note(Decision.Kind.SCALE, model, version, step));
+    note(new SchedulerCommand.Note(Decision.Kind.SCALE, model, version, "", step));
     next.onScaled(model, version, from, to, reason);
+  }
+
+  @Override
+  public void onPlaced(
+      String model, String version, String device, PlacementEnd end, String reason) {
+    publish(
+        "model_placed",
+        model,
+        new JsonObject()
+            .put("version", version)
+            .put("device", device)
+            .put("step", end.word())
+            .put("reason", reason));
+    String step = "%s %s: %s".formatted(end.verb(), device, reason);
+    note(new SchedulerCommand.Note(Decision.Kind.PLACE, model, version, device, step));
+    next.onPlaced(model, version, device, end, reason);
   }
 
   /** Puts a decision among those that the scheduler tells of. */

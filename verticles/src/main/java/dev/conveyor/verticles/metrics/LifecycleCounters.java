@@ -21,7 +21,10 @@ public final class LifecycleCounters {
     COLD_REFUSED(
         "conveyor_cold_requests_refused_total",
         "Requests that were turned away because their model was not in memory, by reason"),
-    SCALED("conveyor_instance_steps_total", "Instances that came or went with the load");
+    SCALED("conveyor_instance_steps_total", "Instances that came or went with the load"),
+    PLACED(
+        "conveyor_placement_steps_total",
+        "Models that were loaded onto one more device, failed to be, or left one");
 
     private final String family;
     private final String help;

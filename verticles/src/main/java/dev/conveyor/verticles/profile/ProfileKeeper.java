@@ -8,9 +8,11 @@ import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.instance.CostWarmup;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sees to it that the costs of a model are known before its first request, and that they are kept
@@ -52,13 +54,13 @@ public final class ProfileKeeper {
    * Warms the first instance of a model up and returns what its batches cost. Called on the
    * instance's thread.
    *
+   * @param key what its costs there are stored under; null if they are not
    * @param serving whether the server is ready while this goes on
    */
   public Seeds warmUp(
-      ServedModel served, ModelExecutor executor, Optional<ProfileKey> key, boolean serving) {
+      ServedModel served, ModelExecutor executor, @Nullable ProfileKey key, boolean serving) {
     Duration limit = serving ? warmup : warmup.dividedBy(START_PART);
-    List<CostSample> stored =
-        store.isPresent() && key.isPresent() ? store.get().read(key.get()) : List.of();
+    List<CostSample> stored = store.isPresent() && key != null ? store.get().read(key) : List.of();
     if (!stored.isEmpty()) {
       CostWarmup.touch(served, executor, limit.dividedBy(STORED_PART), clock);
       return new Seeds(ModelProfile.Seed.STORED, stored);
@@ -70,14 +72,18 @@ public final class ProfileKeeper {
     return measured.isEmpty() ? Seeds.NONE : new Seeds(ModelProfile.Seed.WARM_UP, measured);
   }
 
-  /** Stores what was learned; returns where, empty if it is not. */
-  public Optional<Path> store(ProfileKey key, ModelProfile profile) {
-    List<CostSample> samples = new ArrayList<>();
-    for (ModelProfile.OnDevice device : profile.devices()) {
-      if (device.device().equals(key.device())) {
-        samples.addAll(device.costs().samples());
-      }
-    }
+  /**
+   * Stores what was learned on a kind of device; returns where, empty if it is not.
+   *
+   * @param isOfKind whether a device, by its name, is of that kind; the one that ran most counts
+   */
+  public Optional<Path> store(ProfileKey key, ModelProfile profile, Predicate<String> isOfKind) {
+    List<CostSample> samples =
+        profile.devices().stream()
+            .filter(device -> isOfKind.test(device.device()))
+            .max(Comparator.comparingLong(device -> device.costs().accuracy().scored()))
+            .map(device -> device.costs().samples())
+            .orElse(List.of());
     return samples.isEmpty() ? Optional.empty() : store.flatMap(files -> files.write(key, samples));
   }
 }

@@ -16,7 +16,7 @@ import java.util.zip.CRC32C;
  * What a profile is of: a model file, and everything else that its speed depends on. Immutable.
  *
  * @param directory of the model's version
- * @param device name of the device in the scheduler
+ * @param device what the file is named after: the device in the scheduler, or its kind
  * @param conditions under which it was measured; under others it is worth nothing
  */
 public record ProfileKey(Path directory, String device, Map<String, String> conditions) {
@@ -32,27 +32,58 @@ public record ProfileKey(Path directory, String device, Map<String, String> cond
   }
 
   /**
-   * Makes the key of a model on the CPU. Reads the file: blocking.
+   * A model file with what its speed depends on wherever it runs. Immutable.
    *
-   * @param cores that executions may use
-   * @param threads of one execution
-   * @throws IOException if the file cannot be read
+   * @param directory of the model's version
    */
-  public static ProfileKey onCpu(
-      Path file,
-      Backend backend,
-      String device,
-      int cores,
-      int threads,
-      Map<String, String> parameters)
-      throws IOException {
-    Map<String, String> conditions = new TreeMap<>();
-    conditions.put("model", checksum(file));
-    conditions.put("backend", (backend.name() + " " + backend.version()).strip());
-    conditions.put("device", processor() + ", " + cores + " cores");
-    conditions.put("threads", Integer.toString(threads));
-    conditions.put("parameters", new TreeMap<>(parameters).toString());
-    return new ProfileKey(file.toAbsolutePath().resolveSibling(""), device, conditions);
+  public record Subject(Path directory, Map<String, String> conditions) {
+
+    public Subject {
+      conditions = Map.copyOf(conditions);
+    }
+
+    /**
+     * Looks at a model. Reads the file: blocking.
+     *
+     * @throws IOException if the file cannot be read
+     */
+    public static Subject of(Path file, Backend backend, Map<String, String> parameters)
+        throws IOException {
+      return new Subject(
+          file.toAbsolutePath().resolveSibling(""),
+          Map.of(
+              "model", checksum(file),
+              "backend", (backend.name() + " " + backend.version()).strip(),
+              "parameters", new TreeMap<>(parameters).toString()));
+    }
+
+    /**
+     * Returns the key of the model on the CPU.
+     *
+     * @param device name in the scheduler
+     * @param cores that executions may use
+     * @param threads of one execution
+     */
+    public ProfileKey onCpu(String device, int cores, int threads) {
+      return with(
+          device,
+          Map.of(
+              "device",
+              processor() + ", " + cores + " cores",
+              "threads",
+              Integer.toString(threads)));
+    }
+
+    /** Returns the key of the model on GPUs of one kind, whichever of them it is. */
+    public ProfileKey onGpu(String kind) {
+      return with(kind, Map.of("device", kind));
+    }
+
+    private ProfileKey with(String device, Map<String, String> more) {
+      Map<String, String> all = new TreeMap<>(conditions);
+      all.putAll(more);
+      return new ProfileKey(directory, device, all);
+    }
   }
 
   /** Returns size and CRC-32C. It tells versions apart; it is no protection against malice. */

@@ -1,12 +1,14 @@
 package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.BudgetExceededException;
+import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.supervisor.Deployer.Deployment;
 import io.vertx.core.Future;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +47,7 @@ final class BringUp {
    * Brings a model up; all its versions or none.
    *
    * @param configJson replaces the model's configuration file; null reads the file
+   * @param present devices that the model is on, if it is loaded anew
    * @param serving whether others are served meanwhile
    * @param takeOver puts the new deployment in the place of the old one; the next load waits for it
    * @return how long it took once there was room, in nanoseconds
@@ -52,16 +55,24 @@ final class BringUp {
   Future<Long> start(
       String name,
       @Nullable String configJson,
+      Set<String> present,
       boolean serving,
       Function<List<Deployment>, Future<Void>> takeOver) {
     if (!serving) {
-      return comeUp(name, configJson, false, takeOver);
+      return comeUp(name, configJson, present, false, takeOver);
     }
     return inTurn(
         () ->
             survey(name, configJson)
                 .compose(
-                    survey -> withRoom(name, configJson, survey.expectedBytes(), takeOver, 1)));
+                    survey ->
+                        withRoom(name, configJson, present, survey.expectedBytes(), takeOver, 1)));
+  }
+
+  /** Loads one more copy of a version, when it is its turn among the loads. */
+  Future<LoadedModel> loadCopy(DeviceLoads.Source source, String device) {
+    String name = source.config().name();
+    return inTurn(() -> loads.run(name, () -> loader.loadCopy(source, device), LoadedModel::close));
   }
 
   /** Looks at a model; see {@link ModelLoader#survey}. */
@@ -82,8 +93,8 @@ final class BringUp {
     return false;
   }
 
-  private Future<Long> inTurn(Supplier<Future<Long>> load) {
-    Future<Long> mine = turn.transform(before -> load.get());
+  private <T> Future<T> inTurn(Supplier<Future<T>> load) {
+    Future<T> mine = turn.transform(before -> load.get());
     turn = mine;
     return mine;
   }
@@ -91,25 +102,27 @@ final class BringUp {
   private Future<Long> withRoom(
       String name,
       @Nullable String configJson,
+      Set<String> present,
       long expectedBytes,
       Function<List<Deployment>, Future<Void>> takeOver,
       int attempt) {
     return residents
         .makeRoom(name, expectedBytes)
-        .compose(v -> comeUp(name, configJson, true, takeOver))
+        .compose(v -> comeUp(name, configJson, present, true, takeOver))
         .recover(
             failure -> {
               if (!isOutOfBudget(failure) || attempt == MAX_ATTEMPTS || !residents.contains(name)) {
                 return Future.failedFuture(failure);
               }
               residents.expectMore(name);
-              return withRoom(name, configJson, expectedBytes, takeOver, attempt + 1);
+              return withRoom(name, configJson, present, expectedBytes, takeOver, attempt + 1);
             });
   }
 
   private Future<Long> comeUp(
       String name,
       @Nullable String configJson,
+      Set<String> present,
       boolean serving,
       Function<List<Deployment>, Future<Void>> takeOver) {
     residents.onLoading(name);
@@ -118,7 +131,7 @@ final class BringUp {
     return loads
         .run(
             name,
-            () -> loader.load(name, configJson, deployment, serving),
+            () -> loader.load(name, configJson, deployment, present, serving),
             versions -> versions.forEach(version -> version.weights().close()))
         .map(versions -> continuing(name, versions))
         .compose(deployer::deployAll)

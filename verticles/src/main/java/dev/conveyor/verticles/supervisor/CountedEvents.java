@@ -73,4 +73,12 @@ public final class CountedEvents implements SupervisorEvents {
         Event.SCALED, "model", model, "version", version, "direction", to > from ? "up" : "down");
     next.onScaled(model, version, from, to, reason);
   }
+
+  @Override
+  public void onPlaced(
+      String model, String version, String device, PlacementEnd end, String reason) {
+    counters.count(
+        Event.PLACED, "model", model, "version", version, "device", device, "step", end.word());
+    next.onPlaced(model, version, device, end, reason);
+  }
 }

@@ -67,6 +67,7 @@ final class Crew {
   private final Set<String> measured = new HashSet<>();
   private boolean started;
   private boolean moving;
+  private long loadNs;
   private int nextIndex;
   private boolean disbanded;
   private int arrivals;
@@ -156,6 +157,16 @@ final class Crew {
     }
     moving = true;
     return step.get().onComplete(done -> moving = false);
+  }
+
+  /** Notes how long it took to bring a copy up. */
+  void loadNs(long tookNs) {
+    loadNs = tookNs;
+  }
+
+  /** Returns how long that took the last time; 0 if none came up yet. */
+  long loadNs() {
+    return loadNs;
   }
 
   /** Returns true while instances come or go on purpose. */

@@ -8,17 +8,17 @@ import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.instance.Isolation;
 import dev.conveyor.verticles.isolation.IsolationLog;
 import dev.conveyor.verticles.profile.ProfileKeeper;
-import dev.conveyor.verticles.profile.ProfileKey;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import io.vertx.core.eventbus.DeliveryOptions;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,12 +41,16 @@ final class Deployer {
   private static final int MOST_STUCK = 4;
 
   /** One running version. */
-  record Deployment(
-      ServedModel served,
-      LoadedModel weights,
-      InstancePlan plan,
-      Optional<ProfileKey> profileKey,
-      Crew crew) {}
+  record Deployment(Crew crew) {
+
+    LoadedVersion version() {
+      return crew.version;
+    }
+
+    ServedModel served() {
+      return crew.version.served();
+    }
+  }
 
   private final Vertx vertx;
   private final Context context;
@@ -56,8 +60,12 @@ final class Deployer {
   private final Runnable trim;
   private final int maxQueueSize;
   private final ProfileSaver saver;
+  private final Sites sites;
+  private final SupervisorEvents events;
   private final InstanceScaling scaling;
+  private final List<CrewWatch> watches = new ArrayList<>();
   private final Map<String, Integer> stuck = new HashMap<>();
+  private @Nullable DevicePlacement placement;
 
   Deployer(
       Vertx vertx,
@@ -75,11 +83,32 @@ final class Deployer {
     this.loaders = loaders;
     this.log = log;
     this.trim = trim;
+    this.sites = sites;
+    this.events = events;
     this.maxQueueSize = maxQueueSize;
-    this.saver = new ProfileSaver(vertx, context, loaders, profiles);
-    CostSeeds costs = new CostSeeds(vertx, profiles);
+    this.saver = new ProfileSaver(vertx, context, loaders, profiles, sites);
+    CostSeeds costs = new CostSeeds(vertx, profiles, sites);
     this.keeper = new InstanceKeeper(vertx, context, log, costs, startLimitMs);
     this.scaling = new InstanceScaling(vertx, context, keeper, sites, events);
+    watches.add(scaling);
+  }
+
+  /**
+   * Has versions that come from now on move between devices with their load.
+   *
+   * @param load loads one more copy of the weights onto a device
+   */
+  void place(
+      ChangeQueues changes, BiFunction<DeviceLoads.Source, String, Future<LoadedModel>> load) {
+    DeviceMoves moves = new DeviceMoves(keeper, loaders, sites, trim, load);
+    DevicePlacement made = new DevicePlacement(vertx, context, changes, moves, sites, events);
+    watches.add(made);
+    placement = made;
+  }
+
+  /** Returns what moves versions between devices; null if they stay. */
+  @Nullable DevicePlacement placement() {
+    return placement;
   }
 
   InstanceScaling scaling() {
@@ -90,11 +119,12 @@ final class Deployer {
     return saver;
   }
 
-  /** Replaces no lost instance any more. */
-  void close() {
+  /** Replaces no lost instance any more, and decides nothing about those that are there. */
+  Future<Void> close() {
     scaling.close();
     saver.close();
     keeper.close();
+    return placement == null ? Future.succeededFuture() : placement.end();
   }
 
   /** Brings up all versions, or none. */
@@ -125,8 +155,7 @@ final class Deployer {
   private Future<Deployment> deploy(LoadedVersion version) {
     ServedModel served = version.served();
     Crew crew = new Crew(version, new Isolation(log));
-    Deployment deployment =
-        new Deployment(served, version.weights(), version.plan(), version.profileKey(), crew);
+    Deployment deployment = new Deployment(crew);
     ModelPlan plan =
         new ModelPlan(
             served.name(),
@@ -143,7 +172,7 @@ final class Deployer {
         .compose(v -> keeper.start(crew))
         .onSuccess(
             v -> {
-              scaling.add(crew);
+              watches.forEach(watch -> watch.add(crew));
               saver.add(deployment);
             })
         .map(deployment)
@@ -155,7 +184,7 @@ final class Deployer {
    * hangs, the weights are freed once it came back, and nobody waits for that.
    */
   private Future<Void> retire(Deployment old, String successor) {
-    scaling.remove(old.crew());
+    watches.forEach(watch -> watch.remove(old.crew()));
     return emptied(old.served())
         .compose(v -> saver.saveLast(old))
         .compose(v -> control(new SchedulerCommand.RemoveModel(old.served().key(), successor)))
@@ -165,7 +194,7 @@ final class Deployer {
               Future<?> allLeft = old.crew().allLeft();
               Future<?> closed =
                   allLeft.eventually(
-                      () -> loaders.executeBlocking(() -> close(old.weights()), false));
+                      () -> loaders.executeBlocking(() -> close(old.version().weights()), false));
               if (allLeft.isComplete()) {
                 return closed;
               }

@@ -16,6 +16,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,6 +29,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>{@code KIND_GPU} takes the GPUs it names, or all, and fails without them. {@code KIND_AUTO}
  * takes all GPUs that work if a backend runs the model there, otherwise the CPU, and says why.
+ * Where placement is planned, a group that names no GPUs takes those that the model is on already,
+ * otherwise the one with the most free memory.
  */
 public final class DeviceLoads {
 
@@ -36,24 +41,50 @@ public final class DeviceLoads {
   private final GpuBackends backends;
   private final String cpu;
   private final int cores;
+  private final boolean planned;
+  private final AtomicInteger begun = new AtomicInteger();
 
   /**
    * Creates it for a machine.
    *
    * @param notes why GPUs are not used, for messages
    * @param cpu name of the CPU's device
+   * @param planned whether models come and go between GPUs with their load
    */
   public DeviceLoads(
-      List<GpuPlace> gpus, List<String> notes, GpuBackends backends, String cpu, int cores) {
+      List<GpuPlace> gpus,
+      List<String> notes,
+      GpuBackends backends,
+      String cpu,
+      int cores,
+      boolean planned) {
     this.gpus = List.copyOf(gpus);
     this.notes = List.copyOf(notes);
     this.backends = backends;
     this.cpu = cpu;
     this.cores = cores;
+    this.planned = planned;
   }
 
-  /** The devices of a version and its weights there. */
-  record Loaded(InstancePlan plan, DeviceWeights weights) {}
+  /**
+   * What a version is loaded from, onto one more device.
+   *
+   * @param owner {@code model/version}
+   * @param count instances of it on each device
+   */
+  record Source(Path file, ModelConfig config, String owner, int count) {}
+
+  /**
+   * The devices of a version and its weights there.
+   *
+   * @param source empty if it stays where it is
+   */
+  record Loaded(InstancePlan plan, DeviceWeights weights, Optional<Source> source) {}
+
+  /** Returns whether models come and go between GPUs with their load. */
+  boolean isPlanned() {
+    return planned;
+  }
 
   /** Returns the plan of a model that runs on the CPU only, as far as that is known beforehand. */
   InstancePlan cpuPlan(ModelConfig config) {
@@ -65,17 +96,22 @@ public final class DeviceLoads {
    * Loads a version; everywhere or nowhere.
    *
    * @param owner {@code model/version}
+   * @param present where the model is already, if it is loaded anew
    * @param onCpu loads it on the CPU with so many threads
    * @throws ModelLoadException if a device that it insists on cannot be had
    */
   Loaded load(
-      Path file, ModelConfig config, String owner, Function<InstancePlan, LoadedModel> onCpu) {
+      Path file,
+      ModelConfig config,
+      String owner,
+      Set<String> present,
+      Function<InstancePlan, LoadedModel> onCpu) {
     Map<String, LoadedModel> weights = new LinkedHashMap<>();
     try {
       List<String> onGpus = new ArrayList<>();
       int cpuInstances = 0;
       for (InstanceGroup group : groups(config)) {
-        List<GpuPlace> places = places(file, config, group, owner, weights);
+        List<GpuPlace> places = places(file, config, group, owner, present, weights);
         places.forEach(place -> onGpus.add(place.gpu().device()));
         cpuInstances += places.isEmpty() ? group.count() : 0;
       }
@@ -83,7 +119,11 @@ public final class DeviceLoads {
       if (cpuInstances > 0) {
         weights.put(cpu, onCpu.apply(plan));
       }
-      return new Loaded(plan, new DeviceWeights(weights));
+      Optional<Source> source =
+          !onGpus.isEmpty() && isMovable(config)
+              ? Optional.of(new Source(file, config, owner, groups(config).get(0).count()))
+              : Optional.empty();
+      return new Loaded(plan, new DeviceWeights(weights), source);
     } catch (RuntimeException | Error e) {
       try {
         DeviceWeights.closeAll(weights.values());
@@ -118,17 +158,20 @@ public final class DeviceLoads {
       ModelConfig config,
       InstanceGroup group,
       String owner,
+      Set<String> present,
       Map<String, LoadedModel> weights) {
     if (group.kind() == Kind.KIND_CPU || (group.kind() == Kind.KIND_AUTO && gpus.isEmpty())) {
       return List.of();
     }
     List<String> loadedHere = new ArrayList<>();
     try {
-      List<GpuPlace> places = dealt(wanted(group, config), group, config);
+      List<GpuPlace> there = wanted(group, config);
       GpuBackends.Choice choice = backends.choose(file, config);
       if (choice.usable().isEmpty()) {
         throw new ModelLoadException(choice.reason());
       }
+      List<GpuPlace> places =
+          dealt(isMovable(config) ? toBegin(there, present) : there, group, config);
       for (GpuPlace place : places) {
         String device = place.gpu().device();
         if (!weights.containsKey(device)) {
@@ -153,6 +196,54 @@ public final class DeviceLoads {
       LOG.info("{} runs on the CPU: {}", owner, e.getMessage());
       return List.of();
     }
+  }
+
+  /**
+   * Loads one more copy of a version. Blocking.
+   *
+   * @throws ModelLoadException if the device cannot have it; nothing stays allocated
+   */
+  LoadedModel loadCopy(Source source, String device) {
+    GpuPlace place =
+        gpus.stream()
+            .filter(each -> each.gpu().device().equals(device))
+            .findFirst()
+            .orElseThrow(() -> new ModelLoadException("there is no " + device));
+    String lost = place.lost();
+    if (lost != null) {
+      throw new ModelLoadException(device + " is lost to this process: " + lost);
+    }
+    GpuBackends.Choice choice = backends.choose(source.file(), source.config());
+    if (choice.usable().isEmpty()) {
+      throw new ModelLoadException(choice.reason());
+    }
+    return load(source.file(), source.config(), source.owner(), place, choice);
+  }
+
+  /** A model that names GPUs stays there. */
+  private boolean isMovable(ModelConfig config) {
+    List<InstanceGroup> groups = groups(config);
+    return planned
+        && gpus.size() > 1
+        && groups.size() == 1
+        && groups.get(0).kind() != Kind.KIND_CPU
+        && groups.get(0).gpus().isEmpty();
+  }
+
+  /** Loads begin side by side, before the ledgers know of any: of equals each takes the next. */
+  private List<GpuPlace> toBegin(List<GpuPlace> there, Set<String> present) {
+    List<GpuPlace> kept =
+        there.stream().filter(place -> present.contains(place.gpu().device())).toList();
+    if (!kept.isEmpty()) {
+      return kept;
+    }
+    int first = Math.floorMod(begun.getAndIncrement(), there.size());
+    GpuPlace best = there.get(first);
+    for (int i = 1; i < there.size(); i++) {
+      GpuPlace next = there.get((first + i) % there.size());
+      best = next.budget().availableBytes() > best.budget().availableBytes() ? next : best;
+    }
+    return List.of(best);
   }
 
   /** Deals the instances of a group out to devices by turns: its bounds are those of all. */

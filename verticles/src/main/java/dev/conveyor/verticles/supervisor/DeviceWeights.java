@@ -9,6 +9,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +46,16 @@ final class DeviceWeights implements LoadedModel {
       throw new ModelLoadException("its weights are not on " + device);
     }
     return copy;
+  }
+
+  /** Takes over one more copy. */
+  synchronized void add(String device, LoadedModel copy) {
+    byDevice.put(device, copy);
+  }
+
+  /** Hands a copy over, to be closed; empty if there is none. */
+  synchronized Optional<LoadedModel> remove(String device) {
+    return Optional.ofNullable(byDevice.remove(device));
   }
 
   @Override

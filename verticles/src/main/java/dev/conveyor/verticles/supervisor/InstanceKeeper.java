@@ -166,7 +166,7 @@ final class InstanceKeeper {
     LoadedVersion version = crew.version;
     ServedModel served = version.served();
     int index = crew.nextIndex();
-    CostSeeds.Warm warm = new CostSeeds.Warm(index == 0);
+    CostSeeds.Warm warm = costs.begin(crew, slot.device);
     boolean serving = crew.isServed();
     InstanceVerticle instance =
         new InstanceVerticle(
@@ -179,11 +179,12 @@ final class InstanceKeeper {
     Future<String> deployed =
         vertx.deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index));
     return inTime(crew, slot, warm, deployed)
+        .onFailure(failure -> costs.failed(crew, slot.device, warm))
         .compose(
             id -> {
               crew.add(new Crew.Member(index, slot, id, instance));
               return costs
-                  .seed(served, slot.device, warm)
+                  .seed(crew, slot.device, warm)
                   .compose(
                       v ->
                           control(

@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Thread-confined to the supervisor's context.
  */
-final class InstanceScaling {
+final class InstanceScaling implements CrewWatch {
 
   private static final Logger LOG = LoggerFactory.getLogger(InstanceScaling.class);
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
@@ -73,14 +73,15 @@ final class InstanceScaling {
     vertx.cancelTimer(timer);
   }
 
-  /** Takes in a version that serves. */
-  void add(Crew crew) {
+  @Override
+  public void add(Crew crew) {
     if (crew.version.plan().isElastic()) {
       models.put(crew, new Scaled(crew));
     }
   }
 
-  void remove(Crew crew) {
+  @Override
+  public void remove(Crew crew) {
     models.remove(crew);
   }
 

@@ -17,6 +17,10 @@ final class LoadErrors {
     return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
   }
 
+  static InferenceException notLoaded(String name) {
+    return new InferenceException(ErrorCode.NOT_FOUND, "model '" + name + "' is not loaded");
+  }
+
   /** Returns whether there is no such model. */
   static boolean isNotFound(Throwable failure) {
     return failure instanceof InferenceException e && e.code() == ErrorCode.NOT_FOUND;

@@ -67,7 +67,8 @@ record LoadFigures(
         (known.count() > 0 ? EXECUTIONS * (double) known.sumNs() / known.count() : UNKNOWN_NS);
   }
 
-  private static long refused(Map<RefusalReason, Long> refusals) {
+  /** Returns how many requests were turned away for want of instances, not of a quota. */
+  static long refused(Map<RefusalReason, Long> refusals) {
     long sum = 0;
     for (Map.Entry<RefusalReason, Long> refusal : refusals.entrySet()) {
       sum +=

@@ -9,20 +9,22 @@ import java.util.Optional;
 /**
  * One version with its weights in memory, not yet deployed. The holder closes the weights.
  *
+ * @param source what one more copy is loaded from; empty if it stays on its devices
  * @param warmupFiles what the configured warm-ups read, by the name in the configuration
- * @param profileKey what its costs are stored under; empty if they are not
+ * @param profileKeys what its costs are stored under, by kind of device; none if they are not
  * @param background whether others are served while it comes up, and must not feel it
  */
 record LoadedVersion(
     ServedModel served,
     DeviceWeights weights,
     InstancePlan plan,
+    Optional<DeviceLoads.Source> source,
     Map<String, Path> warmupFiles,
-    Optional<ProfileKey> profileKey,
+    Map<String, ProfileKey> profileKeys,
     boolean background) {
 
   /** Returns the same weights, served as this. */
   LoadedVersion with(ServedModel other) {
-    return new LoadedVersion(other, weights, plan, warmupFiles, profileKey, background);
+    return new LoadedVersion(other, weights, plan, source, warmupFiles, profileKeys, background);
   }
 }

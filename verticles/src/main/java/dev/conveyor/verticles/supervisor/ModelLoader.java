@@ -32,7 +32,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,7 @@ public final class ModelLoader {
   private final ModelRepository repository;
   private final Overrides overrides = new Overrides();
   private final ProcessLoads backends;
+  private final Sites sites;
   private final MemoryBudget budget;
   private final int cores;
   private final DeviceLoads devices;
@@ -59,6 +61,7 @@ public final class ModelLoader {
   /**
    * Creates a loader.
    *
+   * @param sites the devices, by the names that they have in the scheduler
    * @param devices where models run
    * @param images makes the preprocessing of a model from its completed configuration, and from
    *     whether all of its instances decode images by themselves
@@ -66,13 +69,14 @@ public final class ModelLoader {
   public ModelLoader(
       ModelRepository repository,
       ProcessLoads backends,
-      MemoryBudget budget,
+      Sites sites,
       int cores,
       DeviceLoads devices,
       BiFunction<ModelConfig, Boolean, ImageInputs> images) {
     this.repository = repository;
     this.backends = backends;
-    this.budget = budget;
+    this.sites = sites;
+    this.budget = sites.cpu().ledger();
     this.cores = cores;
     this.devices = devices;
     this.images = images;
@@ -93,10 +97,15 @@ public final class ModelLoader {
    *
    * @param configJson replaces the model's configuration file; null reads the file
    * @param deployment number of this load, part of the versions' names in the scheduler
+   * @param present devices that the model is on, if it is loaded anew
    * @param background whether other models are in service, which must not feel the load
    */
   List<LoadedVersion> load(
-      String name, @Nullable String configJson, long deployment, boolean background) {
+      String name,
+      @Nullable String configJson,
+      long deployment,
+      Set<String> present,
+      boolean background) {
     ModelDirectory directory = open(name);
     ModelConfig config = config(directory, configJson);
     warn(directory, config);
@@ -109,7 +118,7 @@ public final class ModelLoader {
     List<LoadedVersion> loaded = new ArrayList<>();
     try {
       for (long version : directory.served(config)) {
-        loaded.add(load(directory, config, version, deployment, memory, background));
+        loaded.add(load(directory, config, version, deployment, memory, present, background));
       }
       return loaded;
     } catch (RuntimeException | Error e) {
@@ -165,6 +174,16 @@ public final class ModelLoader {
             });
   }
 
+  /** Loads one more copy of a version; see {@link DeviceLoads#loadCopy}. */
+  LoadedModel loadCopy(DeviceLoads.Source source, String device) {
+    return devices.loadCopy(source, device);
+  }
+
+  /** Returns whether models come and go between GPUs with their load. */
+  boolean isPlanned() {
+    return devices.isPlanned();
+  }
+
   /** Returns whether the repository has a model of this name, loadable or not. */
   boolean isInRepository(String name) {
     return repository.list().contains(name);
@@ -197,6 +216,7 @@ public final class ModelLoader {
       long version,
       long deployment,
       MemoryBudget memory,
+      Set<String> present,
       boolean background) {
     Path file = directory.modelFile(version, config);
     backends.verify(
@@ -208,6 +228,7 @@ public final class ModelLoader {
             file,
             config,
             directory.name() + "/" + version,
+            present,
             plan ->
                 onCpu(file, config, directory.name() + "/" + version, plan, memory, background));
     InstancePlan plan = loaded.plan();
@@ -219,8 +240,9 @@ public final class ModelLoader {
           served(directory, completed, Long.toString(version), deployment, weights.decodesImages()),
           weights,
           plan,
+          loaded.source(),
           warmupFiles(directory, config),
-          profileKey(file, plan, config),
+          profileKeys(file, plan, config),
           background);
     } catch (RuntimeException | Error e) {
       weights.close();
@@ -253,24 +275,24 @@ public final class ModelLoader {
         : backends.load(file, config, options);
   }
 
-  /** Costs on a GPU are not kept: they are another device's on the next start, perhaps. */
-  private Optional<ProfileKey> profileKey(Path file, InstancePlan plan, ModelConfig config) {
-    if (!plan.devices().stream().allMatch(budget.device()::equals)) {
-      return Optional.empty();
-    }
+  /** Costs are those of a kind of device: on the next start, or on another one, the same. */
+  private Map<String, ProfileKey> profileKeys(Path file, InstancePlan plan, ModelConfig config) {
+    Map<String, ProfileKey> keys = new HashMap<>();
     try {
-      return Optional.of(
-          ProfileKey.onCpu(
-              file,
-              backends.of(config),
-              budget.device(),
-              cores,
-              plan.threads(),
-              config.parameters()));
+      ProfileKey.Subject subject =
+          ProfileKey.Subject.of(file, backends.of(config), config.parameters());
+      for (String device : new TreeSet<>(plan.devices())) {
+        String kind = sites.of(device).kind();
+        keys.put(
+            kind,
+            sites.isCpu(device)
+                ? subject.onCpu(device, cores, plan.threads())
+                : subject.onGpu(kind));
+      }
     } catch (IOException e) {
       LOG.warn("{}: costs are not kept: {}", file, e.toString());
-      return Optional.empty();
     }
+    return keys;
   }
 
   private static Map<String, Path> warmupFiles(ModelDirectory directory, ModelConfig config) {

@@ -1,16 +1,11 @@
 package dev.conveyor.verticles.supervisor;
 
-import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.models.ErrorCode;
-import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.config.ModelMemory.Residency;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.verticles.ModelActivator;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
-import dev.conveyor.verticles.isolation.Decision;
 import dev.conveyor.verticles.isolation.IsolationLog;
 import dev.conveyor.verticles.profile.ProfileKeeper;
 import dev.conveyor.verticles.supervisor.Deployer.Deployment;
@@ -20,13 +15,8 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -56,20 +46,17 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   private final ModelLoader loader;
   private final ModelCatalog catalog;
   private final SupervisorEvents events;
-  private final IsolationLog log;
   final Deployer deployer;
-  private final Map<String, List<Deployment>> deployed = new HashMap<>();
-  private final Map<String, String> failures = new TreeMap<>();
+  private final Deployed deployed;
   private final ChangeQueues changes = new ChangeQueues();
-  private final Map<String, String> busy = new HashMap<>();
-  private final Map<String, String> configs = new HashMap<>();
   private final ColdStarts coldStarts;
   private final Residents residents;
-  private final MemoryBudget budget;
   private final BringUp bringUp;
   private final FileLoads fileLoads;
   private final EnsembleKeeper ensembles;
   private final RepositoryIndex index;
+  private final LoadResults results;
+  private final FirstLoads firstLoads;
   private boolean stopping;
   private volatile boolean ready;
 
@@ -99,8 +86,6 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     this.loader = loader;
     this.catalog = catalog;
     this.events = events;
-    this.log = log;
-    this.budget = sites.cpu().ledger();
     this.deployer =
         new Deployer(
             vertx,
@@ -113,7 +98,9 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
             log,
             events,
             trim);
-    this.residents = new Residents(vertx, budget, changes::isBusy, this::evict);
+    this.deployed = new Deployed(deployer);
+    this.results = new LoadResults(catalog, events, log);
+    this.residents = new Residents(vertx, sites.cpu().ledger(), changes::isBusy, this::evict);
     this.bringUp =
         new BringUp(
             new TimedLoads(vertx, loadLimits.atOnce(), loadLimits.timeout().toMillis()),
@@ -123,7 +110,8 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     this.fileLoads = new FileLoads(loaders, loader, this::forgetIfGone);
     this.ensembles =
         new EnsembleKeeper(context, loaders, loader.ensembles(catalog), catalog, events);
-    this.index = new RepositoryIndex(deployed, ensembles, residents, busy, failures);
+    this.index =
+        new RepositoryIndex(deployed, ensembles, residents, results.busy(), results.failures());
     this.coldStarts =
         new ColdStarts(
             vertx,
@@ -132,6 +120,20 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
             events,
             maxQueueSize,
             name -> changes.run(name, () -> loadIfCold(name)));
+    this.firstLoads =
+        new FirstLoads(
+            loaders,
+            loader,
+            ensembles,
+            bringUp,
+            residents,
+            catalog,
+            events,
+            sites.cpu().ledger(),
+            name -> onContext(() -> begin(name, null)));
+    if (loader.isPlanned()) {
+      deployer.place(changes, bringUp::loadCopy);
+    }
   }
 
   /**
@@ -139,61 +141,11 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
    * model that fails does not stop the others.
    */
   public Future<Void> loadAll() {
-    return loaders
-        .executeBlocking(loader::names, false)
-        .compose(
-            names ->
-                ensembles
-                    .inOrder(names)
-                    .compose(last -> loadModels(names, last).compose(v -> loadInOrder(last))))
-        .onComplete(done -> ready = true)
-        .mapEmpty();
-  }
-
-  private Future<Void> loadModels(List<String> names, List<String> ensemblesAmong) {
-    List<Future<?>> loads = new ArrayList<>();
-    for (String name : names) {
-      if (!ensemblesAmong.contains(name)) {
-        loads.add(onContext(() -> begin(name)).otherwiseEmpty());
-      }
-    }
-    return loads.isEmpty() ? Future.succeededFuture() : Future.join(loads).mapEmpty();
-  }
-
-  private Future<Void> loadInOrder(List<String> names) {
-    Future<Void> all = Future.succeededFuture();
-    for (String name : names) {
-      all = all.compose(v -> onContext(() -> begin(name, null)).otherwiseEmpty());
-    }
-    return all;
+    return onContext(firstLoads::run).onComplete(done -> ready = true);
   }
 
   private Future<Void> begin(String name, @Nullable String configJson) {
     return changes.run(name, () -> doLoad(name, configJson));
-  }
-
-  private Future<Void> begin(String name) {
-    return bringUp
-        .survey(name, null)
-        .transform(
-            surveyed -> {
-              Survey survey = surveyed.result();
-              if (survey == null || survey.residency() == Residency.PINNED) {
-                // What is wrong with the model the load tells.
-                return changes.run(name, () -> doLoad(name, null));
-              }
-              takeIn(name, survey);
-              boolean fits = survey.expectedBytes() <= budget.availableBytes();
-              return survey.residency() == Residency.RESIDENT && fits
-                  ? changes.run(name, () -> doLoad(name, null))
-                  : Future.succeededFuture();
-            });
-  }
-
-  private void takeIn(String name, Survey survey) {
-    residents.register(name, survey.cold(), survey.expectedBytes());
-    catalog.publish(name, survey.cold());
-    events.onCold(name, survey.expectedBytes());
   }
 
   @Override
@@ -204,7 +156,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
         () ->
             stopping
                 ? Future.failedFuture(LoadErrors.shuttingDown())
-                : deployed.containsKey(name)
+                : deployed.contains(name)
                     ? Future.succeededFuture()
                     : coldStarts.await(name, deadlineNs, left.future()));
   }
@@ -235,11 +187,9 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   public void onDeviceLost(String device, String reason) {
     context.runOnContext(
         v -> {
-          for (Map.Entry<String, List<Deployment>> model : Map.copyOf(deployed).entrySet()) {
-            if (model.getValue().stream().anyMatch(d -> d.crew().devices().contains(device))) {
-              String name = model.getKey();
-              Future<Void> unused =
-                  changes.run(name, () -> doLoad(name, configs.get(name))).otherwiseEmpty();
+          for (String name : deployed.names()) {
+            if (deployed.devices(name).contains(device)) {
+              Future<Void> unused = begin(name, deployed.config(name)).otherwiseEmpty();
             }
           }
         });
@@ -273,7 +223,14 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     return onContext(
         () -> {
           Set<String> models = dependents ? ensembles.madeOfAlone(name) : Set.of();
-          return changes.run(name, () -> doUnload(name)).compose(v -> unloadAlso(models));
+          return changes
+              .run(
+                  name,
+                  () ->
+                      isKnown(name)
+                          ? doUnload(name)
+                          : Future.failedFuture(LoadErrors.notLoaded(name)))
+              .compose(v -> unloadAlso(models));
         });
   }
 
@@ -289,7 +246,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
    */
   public Future<Void> unloadAll() {
     return onContext(this::unloadEvery)
-        .onComplete(done -> deployer.close())
+        .eventually(deployer::close)
         .eventually(
             () ->
                 loaders.executeBlocking(
@@ -303,11 +260,16 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   private Future<Void> unloadEvery() {
     stopping = true;
     coldStarts.close();
-    Set<String> names = new HashSet<>(deployed.keySet());
+    Set<String> names = deployed.names();
     names.addAll(changes.names());
     names.addAll(ensembles.names());
     List<Future<Void>> unloading =
-        names.stream().map(name -> changes.run(name, () -> unloadIfThere(name))).toList();
+        names.stream()
+            .map(
+                name ->
+                    changes.run(
+                        name, () -> isKnown(name) ? doUnload(name) : Future.succeededFuture()))
+            .toList();
     return unloading.isEmpty() ? Future.succeededFuture() : Future.join(unloading).mapEmpty();
   }
 
@@ -319,15 +281,14 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   private Future<Void> loadIfCold(String name) {
-    return deployed.containsKey(name) ? Future.succeededFuture() : doLoad(name, configs.get(name));
+    return deployed.contains(name) ? Future.succeededFuture() : doLoad(name, deployed.config(name));
   }
 
   private Future<Void> doLoad(String name, @Nullable String configJson) {
     if (stopping) {
       return Future.failedFuture(LoadErrors.shuttingDown());
     }
-    busy.put(name, "LOADING");
-    events.onLoading(name);
+    results.loading(name);
     return ensembles
         .isEnsemble(name, configJson)
         .compose(
@@ -335,98 +296,54 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
                 ensemble
                     ? ensembles.start(name, configJson).onSuccess(took -> retireModel(name))
                     : bringUp.start(
-                        name, configJson, ready, running -> takeOver(name, configJson, running)))
+                        name,
+                        configJson,
+                        deployed.devices(name),
+                        ready,
+                        running -> takeOver(name, configJson, running)))
         .onSuccess(tookNs -> serves(name, tookNs))
         .<Void>mapEmpty()
-        .onComplete(
-            done -> busy.remove(name),
-            failure -> {
-              busy.remove(name);
-              String reason = String.valueOf(failure.getMessage());
-              if (LoadErrors.isNotFound(failure)) {
-                // Clients may ask for any name; nothing is kept of those that do not exist.
-                failures.remove(name);
-              } else {
-                failures.put(name, reason);
-                if (!isKnown(name)) {
-                  catalog.withdraw(name, reason);
-                }
-              }
-              onLoadFailed(name, failure, reason);
-            })
+        .onComplete(done -> results.ended(name))
+        .onFailure(
+            failure ->
+                results.failed(
+                    name,
+                    failure,
+                    deployed.contains(name) || ensembles.contains(name),
+                    isKnown(name)))
         .recover(failure -> Future.failedFuture(LoadErrors.forClient(name, failure)));
-  }
-
-  private void onLoadFailed(String name, Throwable failure, String reason) {
-    boolean serves = deployed.containsKey(name) || ensembles.contains(name);
-    if (serves) {
-      events.onReloadFailed(name, reason);
-    } else {
-      events.onLoadFailed(name, reason);
-    }
-    // Clients may ask for any name; what is counted is known.
-    if (serves || !LoadErrors.isNotFound(failure)) {
-      log.decided(name, "", Decision.LOAD_REFUSED, LoadErrors.label(failure), reason);
-    }
   }
 
   private void forgetIfGone(String name) {
     if (!isKnown(name)) {
-      failures.remove(name);
+      results.forget(name);
       catalog.forget(name);
     }
   }
 
   private boolean isKnown(String name) {
-    return deployed.containsKey(name) || residents.contains(name) || ensembles.contains(name);
+    return deployed.contains(name) || residents.contains(name) || ensembles.contains(name);
   }
 
   /** An ensemble has taken the place of a model. */
   private void retireModel(String name) {
-    failures.remove(name);
-    List<Deployment> old = deployed.remove(name);
-    if (old != null) {
-      Future<Void> unused = deployer.retireAll(old, List.of());
-    }
+    results.forget(name);
+    Future<Void> unused = deployed.retire(name);
   }
 
   /** The new version serves from here on, whatever becomes of the old one. */
   private Future<Void> takeOver(
       String name, @Nullable String configJson, List<Deployment> running) {
     ensembles.forget(name);
-    catalog.publish(name, served(running));
-    failures.remove(name);
-    if (configJson == null) {
-      configs.remove(name);
-    } else {
-      configs.put(name, configJson);
-    }
-    List<Deployment> old = deployed.put(name, running);
-    return old == null
-        ? Future.succeededFuture()
-        : deployer.retireAll(old, running).otherwiseEmpty();
+    catalog.publish(name, running.stream().map(Deployment::served).toList());
+    results.forget(name);
+    return deployed.replace(name, configJson, running);
   }
 
   private void serves(String name, long tookNs) {
-    List<Deployment> running = deployed.getOrDefault(name, List.of());
-    if (running.stream().anyMatch(deployment -> deployment.served().isEvictable())) {
-      residents.onLoaded(name, served(running), tookNs);
-    } else {
-      residents.remove(name);
-    }
-    for (Deployment deployment : running) {
-      events.onReady(
-          name,
-          deployment.served().version(),
-          deployment.plan(),
-          deployment.weights().reservedBytes(),
-          tookNs);
-    }
+    residents.onServing(name, deployed.served(name), tookNs);
+    results.serves(name, deployed.of(name), tookNs);
     ensembles.madeOf(name).forEach((made, config) -> begin(made, config.orElse(null)));
-  }
-
-  private static List<ServedModel> served(List<Deployment> running) {
-    return running.stream().map(Deployment::served).toList();
   }
 
   /** Takes a model out of memory; it goes on to take requests. */
@@ -434,48 +351,39 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     return changes.run(
         name,
         () -> {
-          List<Deployment> running = deployed.remove(name);
-          if (running == null) {
+          if (!deployed.contains(name)) {
             return Future.succeededFuture();
           }
-          busy.put(name, "UNLOADING");
+          results.unloading(name);
           residents.onLeaving(name);
           events.onEvicted(name, reason);
           catalog.publish(name, residents.cold(name));
-          return deployer
-              .retireAll(running, List.of())
+          return deployed
+              .retire(name)
               .otherwiseEmpty()
               .onComplete(
                   gone -> {
-                    busy.remove(name);
+                    results.ended(name);
                     residents.onGone(name);
                     events.onCold(name, residents.expectedBytes(name));
                   });
         });
   }
 
-  private Future<Void> unloadIfThere(String name) {
-    return isKnown(name) ? doUnload(name) : Future.succeededFuture();
-  }
-
   private Future<Void> doUnload(String name) {
-    List<Deployment> running = deployed.remove(name);
-    if (running == null && !isKnown(name)) {
-      return Future.failedFuture(
-          new InferenceException(ErrorCode.NOT_FOUND, "model '" + name + "' is not loaded"));
-    }
     residents.remove(name);
-    configs.remove(name);
-    failures.remove(name);
-    busy.put(name, "UNLOADING");
+    deployed.forgetConfig(name);
+    results.forget(name);
+    results.unloading(name);
     catalog.withdraw(name, "unloaded");
+    Future<Void> retired = deployed.retire(name);
     return ensembles
         .stop(name)
-        .compose(v -> deployer.retireAll(running == null ? List.of() : running, List.of()))
+        .compose(v -> retired)
         .eventually(() -> fileLoads.forget(name))
         .onComplete(
             done -> {
-              busy.remove(name);
+              results.ended(name);
               events.onUnloaded(name);
             });
   }

@@ -33,17 +33,20 @@ final class ProfileSaver {
   private final Context context;
   private final WorkerExecutor loaders;
   private final ProfileKeeper profiles;
+  private final Sites sites;
 
   /** What was stored last; nothing at first. */
   private final Map<Deployment, ModelProfile> running = new HashMap<>();
 
   private final long timer;
 
-  ProfileSaver(Vertx vertx, Context context, WorkerExecutor loaders, ProfileKeeper profiles) {
+  ProfileSaver(
+      Vertx vertx, Context context, WorkerExecutor loaders, ProfileKeeper profiles, Sites sites) {
     this.vertx = vertx;
     this.context = context;
     this.loaders = loaders;
     this.profiles = profiles;
+    this.sites = sites;
     this.timer = vertx.setPeriodic(PERIOD_MS, id -> saveAll());
   }
 
@@ -53,7 +56,7 @@ final class ProfileSaver {
   }
 
   void add(Deployment deployment) {
-    if (deployment.profileKey().isPresent()) {
+    if (!deployment.version().profileKeys().isEmpty()) {
       running.put(deployment, new ModelProfile(deployment.served().key(), List.of()));
     }
   }
@@ -92,10 +95,8 @@ final class ProfileSaver {
               return samples(profile).equals(samples(stored))
                   ? Future.succeededFuture()
                   : loaders
-                      .executeBlocking(
-                          () -> profiles.store(deployment.profileKey().orElseThrow(), profile),
-                          false)
-                      .onSuccess(file -> running.replace(deployment, profile));
+                      .executeBlocking(() -> store(deployment.version(), profile), false)
+                      .onSuccess(v -> running.replace(deployment, profile));
             })
         .<Void>mapEmpty()
         .recover(
@@ -103,6 +104,15 @@ final class ProfileSaver {
               LOG.warn("{}: costs are not kept: {}", key, failure.getMessage());
               return Future.succeededFuture();
             });
+  }
+
+  private boolean store(LoadedVersion version, ModelProfile profile) {
+    version
+        .profileKeys()
+        .forEach(
+            (kind, key) ->
+                profiles.store(key, profile, device -> sites.of(device).kind().equals(kind)));
+    return true;
   }
 
   private static List<?> samples(ModelProfile profile) {

@@ -17,7 +17,7 @@ final class RepositoryIndex {
 
   private static final String COLD = "cold: loads on the first request";
 
-  private final Map<String, List<Deployment>> deployed;
+  private final Deployed deployed;
   private final EnsembleKeeper ensembles;
   private final Residents residents;
   private final Map<String, String> busy;
@@ -30,7 +30,7 @@ final class RepositoryIndex {
    * @param failures why its last load failed
    */
   RepositoryIndex(
-      Map<String, List<Deployment>> deployed,
+      Deployed deployed,
       EnsembleKeeper ensembles,
       Residents residents,
       Map<String, String> busy,
@@ -48,7 +48,7 @@ final class RepositoryIndex {
     for (String name : names) {
       entries.put(name, new ArrayList<>());
     }
-    deployed.keySet().forEach(name -> entries.putIfAbsent(name, new ArrayList<>()));
+    deployed.names().forEach(name -> entries.putIfAbsent(name, new ArrayList<>()));
     ensembles.names().forEach(name -> entries.putIfAbsent(name, new ArrayList<>()));
     entries.forEach((name, lines) -> lines.addAll(entriesOf(name)));
     return entries.values().stream().flatMap(List::stream).toList();
@@ -56,7 +56,7 @@ final class RepositoryIndex {
 
   private List<Entry> entriesOf(String name) {
     List<Entry> lines = new ArrayList<>();
-    for (Deployment deployment : deployed.getOrDefault(name, List.of())) {
+    for (Deployment deployment : deployed.of(name)) {
       lines.add(entry(deployment.served()));
     }
     ensembles.served(name).forEach(served -> lines.add(entry(served)));

@@ -104,8 +104,17 @@ final class Residents {
     }
   }
 
-  /** Takes note that a model serves; what it holds is in the ledger. */
-  void onLoaded(String name, List<ServedModel> loaded, long tookNs) {
+  /** Takes note that a model serves; one that may not be evicted is none of this. */
+  void onServing(String name, List<ServedModel> loaded, long tookNs) {
+    if (loaded.stream().anyMatch(ServedModel::isEvictable)) {
+      onLoaded(name, loaded, tookNs);
+    } else {
+      remove(name);
+    }
+  }
+
+  /** What it holds is in the ledger. */
+  private void onLoaded(String name, List<ServedModel> loaded, long tookNs) {
     versions.put(name, loaded.stream().map(ServedModel::cold).toList());
     long now = System.nanoTime();
     table.register(name, 0);

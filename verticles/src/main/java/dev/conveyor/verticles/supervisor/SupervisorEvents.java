@@ -54,6 +54,35 @@ public interface SupervisorEvents {
    */
   default void onColdRefused(String model, String reason) {}
 
+  /** How a model came or went as the load asked for. */
+  enum PlacementEnd {
+    LOADED("load", "is loaded onto"),
+    LEFT("leave", "leaves"),
+    FAILED("failed", "cannot be loaded onto");
+
+    private final String word;
+    private final String verb;
+
+    PlacementEnd(String word, String verb) {
+      this.word = word;
+      this.verb = verb;
+    }
+
+    /** Returns one word, fit for a metric's label. */
+    public String word() {
+      return word;
+    }
+
+    /** Returns what a sentence says before the name of the device. */
+    public String verb() {
+      return verb;
+    }
+  }
+
+  /** A model was loaded onto one more device, or could not be, or left one. */
+  default void onPlaced(
+      String model, String version, String device, PlacementEnd end, String reason) {}
+
   /** The number of instances has followed the load. */
   default void onScaled(String model, String version, int from, int to, String reason) {}
 }

@@ -115,7 +115,7 @@ final class ProfileStoreTest {
 
   private static ProfileKey onCpu(Path model, int threads, Map<String, String> parameters)
       throws IOException {
-    return ProfileKey.onCpu(model, new OnnxBackend(), "CPU", 2, threads, parameters);
+    return ProfileKey.Subject.of(model, new OnnxBackend(), parameters).onCpu("CPU", 2, threads);
   }
 
   private ProfileKey key(String threads) {

@@ -7,6 +7,7 @@ import dev.conveyor.verticles.gpu.SimulatedGpus;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -95,6 +96,22 @@ final class GpuInstancesTest {
       assertThat(slabs(server, 0)).isEqualTo(2 * slabs(server, 1));
     }
     assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+  }
+
+  @Test
+  void shouldKnowAfterARestartWhatBatchesCostOnGpusOfThatKind() {
+    SimulatedGpus.model(models, "known", GPU, new JsonObject());
+    for (String seed : List.of("warm_up", "stored")) {
+      try (TestServer server = TestServer.start(models)) {
+        JsonArray devices =
+            server.http().get("/v2/models/known/profile").json().getJsonArray("devices");
+        assertThat(devices).hasSize(2);
+        for (int d = 0; d < 2; d++) {
+          assertThat(devices.getJsonObject(d).getString("device")).isEqualTo("GPU" + d);
+          assertThat(devices.getJsonObject(d).getString("seed")).isEqualTo(seed);
+        }
+      }
+    }
   }
 
   private static void waitingRequests(TestServer server) throws Exception {

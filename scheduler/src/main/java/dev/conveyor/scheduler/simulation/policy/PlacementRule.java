@@ -23,9 +23,9 @@ interface PlacementRule {
 
   /** The production planner. */
   static PlacementRule planned(List<FleetDevice> devices) {
-    PlacementPlanner planner = new PlacementPlanner(devices, PlacementPlanner.Settings.DEFAULT);
+    PlacementPlanner planner = new PlacementPlanner(PlacementPlanner.Settings.DEFAULT);
     return (models, layout, nowNs) ->
-        planner.plan(models, layout, nowNs).step().map(List::of).orElse(List.of());
+        planner.plan(devices, models, layout, nowNs).step().map(List::of).orElse(List.of());
   }
 
   /** All anew by squishy packing, whatever it costs to get there. */

@@ -32,9 +32,9 @@ final class PlacedPolicyTest {
   private final List<String> decided = new ArrayList<>();
 
   private PlacementRule recorded(List<FleetDevice> devices) {
-    PlacementPlanner planner = new PlacementPlanner(devices, Settings.DEFAULT);
+    PlacementPlanner planner = new PlacementPlanner(Settings.DEFAULT);
     return (models, layout, nowNs) -> {
-      Plan plan = planner.plan(models, layout, nowNs);
+      Plan plan = planner.plan(devices, models, layout, nowNs);
       if (plan.step().isPresent() || !plan.reason().startsWith("stays: ")) {
         decided.add("%d s: %s".formatted(nowNs / 1_000_000_000, plan.reason()));
       }
