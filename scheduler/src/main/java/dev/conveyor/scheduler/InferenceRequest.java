@@ -85,6 +85,14 @@ public final class InferenceRequest implements BatchRequest, AutoCloseable {
     return new Builder(model, version, inputs, replyTo);
   }
 
+  /** Returns the earlier of two deadlines, either of which may be {@link #NO_DEADLINE}. */
+  public static long earlierNs(long aNs, long bNs) {
+    if (aNs == NO_DEADLINE || bNs == NO_DEADLINE) {
+      return Math.min(aNs, bNs);
+    }
+    return aNs - bNs <= 0 ? aNs : bNs;
+  }
+
   /** Makes the answer of what the model gave, which is taken over. */
   public List<Tensor> answer(List<Tensor> given) {
     return outputs.apply(given);

@@ -11,9 +11,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * Requests that wait for their model to be loaded. They end when their deadline passes, load or no
- * load, or when their clients leave; then their inputs go back and others may wait in their place.
- * Thread-safe: no state of its own.
+ * Requests that wait for their model to be loaded. They end when their {@link ColdDeadline} passes,
+ * load or no load, or when their clients leave; then their inputs go back and others may wait in
+ * their place. Thread-safe: no state of its own.
  */
 final class ColdRequests {
 
@@ -28,23 +28,26 @@ final class ColdRequests {
   /**
    * Waits for the model.
    *
+   * @param model as it was found
    * @param loaded called on the context of the request, once the model serves and if the request
    *     still wants an answer; takes over the inputs
    * @param refused called instead, after the inputs were closed, if the request was turned away
    */
   void await(
+      ServedModel model,
       InferCall call,
       long arrivalNs,
       ReplyTo reply,
       Runnable loaded,
       Consumer<InferenceException> refused) {
-    long deadlineNs = deadlineNs(call, arrivalNs);
+    ColdDeadline deadline = ColdDeadline.of(model.config(), call, arrivalNs);
+    long deadlineNs = deadline.ns();
     long timer =
         deadlineNs == InferenceRequest.NO_DEADLINE
             ? -1
             : vertx.setTimer(
                 Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadlineNs - System.nanoTime())),
-                id -> reply.fail(expired(call)));
+                id -> reply.fail(deadline.passed(call.model())));
     // Completed on the context of the reply only: whoever does it first has the inputs.
     Promise<Void> over = Promise.promise();
     reply.afterwards(
@@ -81,23 +84,6 @@ final class ColdRequests {
     if (timer >= 0) {
       vertx.cancelTimer(timer);
     }
-  }
-
-  /** Returns the earlier of the client's deadline and the end of the queue timeout. */
-  private static long deadlineNs(InferCall call, long arrivalNs) {
-    if (call.timeoutMicros() <= 0) {
-      return call.deadlineNs();
-    }
-    long timeoutNs = arrivalNs + TimeUnit.MICROSECONDS.toNanos(call.timeoutMicros());
-    return call.deadlineNs() == InferenceRequest.NO_DEADLINE || timeoutNs - call.deadlineNs() < 0
-        ? timeoutNs
-        : call.deadlineNs();
-  }
-
-  private static InferenceException expired(InferCall call) {
-    return new InferenceException(
-        ErrorCode.DEADLINE_EXCEEDED,
-        "Request timed out while model '" + call.model() + "' was loaded");
   }
 
   private static InferenceException asRefusal(InferCall call, Throwable cause) {

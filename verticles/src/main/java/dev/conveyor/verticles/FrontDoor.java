@@ -114,11 +114,7 @@ public final class FrontDoor {
     ModelLoad load = model.door().load().get();
     long untilNs = deadlineNs;
     if (load.objectiveNs() > 0) {
-      long objectiveNs = arrivalNs + load.objectiveNs();
-      untilNs =
-          deadlineNs == InferenceRequest.NO_DEADLINE || objectiveNs - deadlineNs < 0
-              ? objectiveNs
-              : deadlineNs;
+      untilNs = InferenceRequest.earlierNs(deadlineNs, arrivalNs + load.objectiveNs());
     }
     InferenceException refusal =
         AdmissionRule.check(

@@ -207,6 +207,7 @@ public final class LocalGateway implements InferenceGateway {
     } else if (waits < MAX_WAITS) {
       ServedModel waitedFor = model;
       cold.await(
+          waitedFor,
           call,
           arrivalNs,
           reply,

@@ -43,12 +43,12 @@ record Deadlines(long clientNs, long timeoutNs, long objectiveNs, long objective
 
   /** Returns the deadline of the steps; their {@code timeout} goes with them besides. */
   long ofStepsNs() {
-    return earlier(clientNs, objectiveNs);
+    return InferenceRequest.earlierNs(clientNs, objectiveNs);
   }
 
   /** Returns when the request is over. */
   long ownNs() {
-    return earlier(clientNs, timeoutNs);
+    return InferenceRequest.earlierNs(clientNs, timeoutNs);
   }
 
   boolean hasObjective() {
@@ -86,7 +86,7 @@ record Deadlines(long clientNs, long timeoutNs, long objectiveNs, long objective
   InferenceException inSteps(InferenceException failure, long nowNs) {
     boolean byObjective =
         failure.code() == ErrorCode.DEADLINE_EXCEEDED
-            && earlier(ownNs(), objectiveNs) == objectiveNs
+            && InferenceRequest.earlierNs(ownNs(), objectiveNs) == objectiveNs
             && hasObjective()
             && (isPast(objectiveNs, nowNs) || failure.reason() == RefusalReason.DEADLINE)
             && !isPast(ownNs(), nowNs);
@@ -109,12 +109,5 @@ record Deadlines(long clientNs, long timeoutNs, long objectiveNs, long objective
 
   private static boolean isPast(long timeNs, long nowNs) {
     return timeNs != InferenceRequest.NO_DEADLINE && nowNs - timeNs >= 0;
-  }
-
-  private static long earlier(long aNs, long bNs) {
-    if (aNs == InferenceRequest.NO_DEADLINE || bNs == InferenceRequest.NO_DEADLINE) {
-      return Math.min(aNs, bNs);
-    }
-    return aNs - bNs <= 0 ? aNs : bNs;
   }
 }

@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * Requests for models that are not in memory: the first one has the model loaded, the others wait
  * with it, as many as may wait in the model's queue.
  *
+ * <p>A request that cannot wait for so long has the model loaded all the same, for those that come
+ * again: if every client were in a hurry, the model would otherwise never be there.
+ *
  * <p>While a load that failed is not tried again, the model is unavailable, and says why.
  *
  * <p>Thread-confined to the supervisor's context.
@@ -61,7 +64,8 @@ final class ColdStarts {
   }
 
   /**
-   * Waits until the model serves, or fails at once if that would be too late or too many.
+   * Waits until the model serves, or fails at once if that would be too late or too many. Too late
+   * or not, the model is loaded from now on.
    *
    * @param left completes on this context when the request waits no longer
    */
@@ -75,12 +79,13 @@ final class ColdStarts {
               ErrorCode.UNAVAILABLE, "Model '" + name + "' is not ready: unloaded"));
     }
     Optional<InferenceException> refusal = residents.refusal(name, deadlineNs);
-    if (refusal.isPresent()) {
-      return refused(name, refusal.get());
-    }
     @Nullable Start start = starts.get(name);
-    if (start == null) {
+    boolean late = refusal.isPresent() && refusal.get().reason() == RefusalReason.DEADLINE;
+    if (start == null && (late || refusal.isEmpty())) {
       start = begin(name);
+    }
+    if (start == null || refusal.isPresent()) {
+      return refused(name, refusal.orElseThrow());
     } else if (start.waiting >= maxWaiting) {
       return refused(
           name,

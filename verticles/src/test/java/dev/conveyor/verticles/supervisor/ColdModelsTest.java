@@ -88,12 +88,13 @@ final class ColdModelsTest {
         }
       }
       JsonObject device = device(http);
-      assertThat(device.getInteger("cold_starts")).isBetween(5, 6);
+      // Which one of two is evicted depends on how long their loads took.
+      assertThat(device.getInteger("cold_starts")).isBetween(4, 6);
       assertThat(device.getInteger("evictions")).isEqualTo(device.getInteger("cold_starts") - 2);
-      String metrics = scrape(server);
-      assertThat(metrics)
-          .contains("conveyor_cold_requests_total{model=\"a\"} 2")
-          .contains("conveyor_model_evictions_total{model=\"a\"}");
+      assertThat(sum(server, "conveyor_cold_requests_total"))
+          .isEqualTo(device.getInteger("cold_starts"));
+      assertThat(sum(server, "conveyor_model_evictions_total"))
+          .isEqualTo(device.getInteger("evictions"));
       JsonObject stats = http.get("/v2/models/a/stats").json();
       assertThat(stats.getJsonArray("model_stats").getJsonObject(0).getInteger("inference_count"))
           .as("counters go on from load to load")
@@ -202,23 +203,6 @@ final class ColdModelsTest {
         assertThat(answer.data().getFloat(0)).isEqualTo(i);
       }
       assertThat(device(server.http()).getInteger("cold_starts")).isEqualTo(1);
-      server.assertIdle();
-    }
-  }
-
-  @Test
-  void shouldRefuseAtOnceWhatCannotBeAnsweredInTime() {
-    TestModels models = new TestModels(dir).identity("cold", 4).config("cold", ON_DEMAND);
-    try (TestServer server = TestServer.start(models)) {
-      JsonObject hasty = Requests.row(1, 2, 3, 4);
-      hasty.put("parameters", new JsonObject().put("timeout", 1000));
-      Answer answer = server.http().infer("cold", hasty);
-      assertThat(answer.status()).isEqualTo(503);
-      assertThat(answer.error()).contains("'cold' is not ready").contains("would answer in");
-      assertThat(answer.header("Retry-After")).isEqualTo("1");
-      assertThat(device(server.http()).getInteger("cold_starts")).isZero();
-      assertThat(scrape(server))
-          .contains("conveyor_cold_requests_refused_total{model=\"cold\",reason=\"deadline\"} 1");
       server.assertIdle();
     }
   }
@@ -337,8 +321,15 @@ final class ColdModelsTest {
     }
   }
 
-  private static String scrape(TestServer server) {
-    return new HttpCalls(server.server().metricsPort()).get("/metrics").text();
+  /** Returns the sum of a counter over all models. */
+  private static int sum(TestServer server, String counter) {
+    return new HttpCalls(server.server().metricsPort())
+        .get("/metrics")
+        .text()
+        .lines()
+        .filter(line -> line.startsWith(counter + "{"))
+        .mapToInt(line -> (int) Double.parseDouble(line.substring(line.lastIndexOf(' '))))
+        .sum();
   }
 
   private static JsonObject budget(long bytes) {
