@@ -84,6 +84,7 @@ final class ModelState {
   private double servableItems;
   private boolean waiting;
   private long waitingSinceNs;
+  private long lastArrivalNs;
   private boolean overloaded;
   private long expiredBefore;
   private long cancelledBefore;
@@ -137,12 +138,18 @@ final class ModelState {
     return overloaded;
   }
 
-  /** Notes that there is something to run; until something did run, that is when it began. */
+  /**
+   * Notes that a request was queued; until something did run, the first one is when waiting began.
+   * Where the queue was empty and nothing had come for the ageing time, what was never run, being
+   * cancelled or too late, is forgotten.
+   */
   void startWaiting(long nowNs) {
-    if (!waiting) {
+    boolean isAlone = batcher.queue().requests() == 1;
+    if (!waiting || (isAlone && nowNs - lastArrivalNs >= ageingNs)) {
       waiting = true;
       waitingSinceNs = nowNs;
     }
+    lastArrivalNs = nowNs;
   }
 
   /** Notes that a batch runs. */

@@ -92,6 +92,31 @@ final class SchedulerVirtualTimeTest {
   }
 
   @Test
+  void shouldNotCountTheTimeSinceARequestThatWasTooLateToRun() {
+    VirtualTime time = new VirtualTime(List.of(DeviceSpec.gpu("gpu", 1)), T0, 3);
+    Duration ageing = Duration.ofMillis(200);
+    time.add(plan("critical", 4, PriorityClass.CRITICAL, ageing), b -> 5 * MS, "gpu");
+    time.add(plan("sheddable", 4, PriorityClass.SHEDDABLE, ageing), b -> 5 * MS, "gpu");
+    saturate(time, "critical", 5 * SECOND);
+    time.plan(
+        SECOND,
+        () ->
+            time.submit(
+                request()
+                    .model("sheddable")
+                    .arrivalNs(time.clock())
+                    .deadlineNs(time.clock() + 50 * MS)
+                    .build()));
+    time.plan(
+        3 * SECOND,
+        () -> time.submit(request().model("sheddable").arrivalNs(time.clock()).build()));
+    time.run();
+
+    assertThat(time.of("sheddable").refused).isEqualTo(1);
+    assertThat(time.of("sheddable").longestWaitNs).isBetween(400 * MS - 5 * MS, 430 * MS);
+  }
+
+  @Test
   void shouldNotStarveALowPriorityLevelBeyondItsAgeing() {
     VirtualTime time = new VirtualTime(List.of(DeviceSpec.gpu("gpu", 1)), T0, 4);
     DynamicBatching levels =
