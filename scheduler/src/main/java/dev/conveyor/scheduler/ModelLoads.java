@@ -11,6 +11,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Where several models want a device, each runs as many batches at a time as its weight gives it
  * of the device's room: the fair share is what it can count on, though it may get more.
+ *
+ * <p>Of a model on several devices the rates add up. A batch is taken to run where it is fastest:
+ * where it waits, the device that is free first is mostly that one, and what is predicted too long
+ * turns requests away that could be answered.
  */
 final class ModelLoads {
 
@@ -78,48 +82,65 @@ final class ModelLoads {
   /** Returns what {@link #isServable} compares with; 0 without an objective or a known cost. */
   static double servableItems(ModelState model) {
     long objectiveNs = model.plan.serviceLevel().latencyObjective().toNanos();
-    Placement known = objectiveNs == 0 ? null : known(model);
-    if (known == null) {
+    Placement fastest = objectiveNs == 0 ? null : fastest(model);
+    if (fastest == null) {
       return 0;
     }
-    int items = model.plan.largestBatch();
-    double rounds = Math.max(1, (double) objectiveNs / Math.max(1, known.profile.predictNs(items)));
-    return SPARE * rounds * items * model.parallelism();
+    double batches = 0;
+    for (int i = 0; i < model.placements.size(); i++) {
+      Placement place = model.placements.get(i);
+      long fullNs = fullNs(place.profile.isKnown() ? place : fastest);
+      batches += place.parallelism * Math.max(1, (double) objectiveNs / fullNs);
+    }
+    return SPARE
+        * model.plan.largestBatch()
+        * (batches > 0 ? batches : Math.max(1, (double) objectiveNs / fullNs(fastest)));
+  }
+
+  private static long fullNs(Placement placement) {
+    return Math.max(1, placement.profile.predictNs(placement.model.plan.largestBatch()));
   }
 
   /** Returns the device time of one item in a full batch, times the room that it takes. */
   static double itemNs(ModelState model) {
-    Placement known = known(model);
-    int items = model.plan.largestBatch();
-    return known == null
+    Placement fastest = fastest(model);
+    return fastest == null
         ? UNKNOWN_ITEM_NS
-        : (double) known.profile.predictNs(items) / items * units(known);
+        : (double) fullNs(fastest) / model.plan.largestBatch() * units(fastest);
   }
 
   private static Speed speed(ModelState model) {
-    Placement known = known(model);
+    Placement fastest = fastest(model);
     int items = model.plan.largestBatch();
-    if (known == null) {
+    if (fastest == null) {
       return new Speed(items, 1, 0, 0);
     }
+    long fullNs = fullNs(fastest);
     double parallel = 0;
     for (int i = 0; i < model.placements.size(); i++) {
-      parallel += parallel(model.placements.get(i));
+      Placement place = model.placements.get(i);
+      double slower = place.profile.isKnown() ? (double) fullNs(place) / fullNs : 1;
+      parallel += parallel(place) / slower;
     }
-    return new Speed(
-        items,
-        parallel > 0 ? parallel : 1,
-        known.profile.predictNs(1),
-        Math.max(1, known.profile.predictNs(items)));
+    return new Speed(items, parallel > 0 ? parallel : 1, fastest.profile.predictNs(1), fullNs);
   }
 
-  private static @Nullable Placement known(ModelState model) {
+  /** Returns the place where full batches take least, of those whose costs are known; or null. */
+  private static @Nullable Placement fastest(ModelState model) {
+    Placement fastest = null;
     for (int i = 0; i < model.placements.size(); i++) {
-      if (model.placements.get(i).profile.isKnown()) {
-        return model.placements.get(i);
+      Placement place = model.placements.get(i);
+      if (place.profile.isKnown() && (fastest == null || isBetter(place, fastest))) {
+        fastest = place;
       }
     }
-    return null;
+    return fastest;
+  }
+
+  /** A place without an instance counts only if there is no other. */
+  private static boolean isBetter(Placement place, Placement other) {
+    boolean serves = place.parallelism > 0;
+    return serves == other.parallelism > 0 ? fullNs(place) < fullNs(other) : serves;
   }
 
   /** Returns how many batches of the model this device can run at a time, by the model's share. */
