@@ -35,6 +35,10 @@ final class ModelAdmission {
   private final TenantShares shares;
   private final LatencyMargin margin = new LatencyMargin();
   private LoadCell cell = new LoadCell();
+
+  /** A cell that nobody has asked for is read by nobody, as in simulations. */
+  private boolean isRead;
+
   private @Nullable StandingQueueGuard guard;
   private boolean hasTenants;
 
@@ -47,6 +51,7 @@ final class ModelAdmission {
   /** Says where the load is to be published. */
   void publishTo(LoadCell cell) {
     this.cell = cell;
+    this.isRead = true;
   }
 
   /** Returns true if front ends kept requests out within the last objective. */
@@ -73,6 +78,10 @@ final class ModelAdmission {
     long deadlineNs = queue.deadlineNs(request);
     boolean hasDeadline = deadlineNs != InferenceRequest.NO_DEADLINE;
     if (queue.requests() == 0 && model.running == 0) {
+      // Taken whatever is predicted, but what becomes of it tells how good predictions are.
+      if (hasDeadline) {
+        predict(request, load(nowNs, false), nowNs);
+      }
       return null;
     }
     InferenceException overShare = overShare(request, nowNs);
@@ -87,10 +96,16 @@ final class ModelAdmission {
     InferenceException refusal =
         AdmissionRule.check(
             model.plan.name(), load, request.batchSize(), request.inputBytes(), deadlineNs, nowNs);
-    if (refusal == null && hasDeadline && load.isKnown()) {
-      request.notes().predictedEndNs = nowNs + load.latencyNs(request.batchSize(), nowNs);
+    if (refusal == null && hasDeadline) {
+      predict(request, load, nowNs);
     }
     return refusal;
+  }
+
+  private static void predict(InferenceRequest request, ModelLoad load, long nowNs) {
+    if (load.isKnown()) {
+      request.notes().predictedEndNs = nowNs + load.latencyNs(request.batchSize(), nowNs);
+    }
   }
 
   /**
@@ -169,7 +184,7 @@ final class ModelAdmission {
     List<InferenceRequest> requests = batch.requests();
     SchedulingNotes last = requests.get(requests.size() - 1).notes();
     if (last.predictedEndNs != 0) {
-      margin.record(nowNs - last.predictedEndNs);
+      margin.record(nowNs - last.predictedEndNs, nowNs);
     }
   }
 
@@ -195,7 +210,9 @@ final class ModelAdmission {
 
   /** Leaves what is known now for the front ends. */
   void publish(long nowNs) {
-    cell.set(load(nowNs, model.batcher.queue().isFull()));
+    if (isRead) {
+      cell.set(load(nowNs, model.batcher.queue().isFull()));
+    }
   }
 
   /** Leaves word that nothing is known any more. */
@@ -205,6 +222,6 @@ final class ModelAdmission {
 
   private ModelLoad load(long nowNs, boolean full) {
     long targetNs = guard != null && guard.isOverloaded() ? guard.targetNs() : 0;
-    return ModelLoads.of(model, full, margin.ns(), targetNs, nowNs);
+    return ModelLoads.of(model, full, margin.ns(nowNs), targetNs, nowNs);
   }
 }

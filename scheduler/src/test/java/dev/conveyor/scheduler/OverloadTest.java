@@ -185,6 +185,51 @@ final class OverloadTest {
   }
 
   @Test
+  void shouldNotKeepRequestsOutForOneThatWasVeryLate() {
+    deploy("m", 1, Admission.DEFAULT);
+    learn("m");
+    oneOfEightIsLate();
+    assertThat(isTakenBehindAnother()).as("200 ms are not enough to be safe").isFalse();
+    // While the model is idle it takes requests, whose answers are as predicted.
+    for (int i = 0; i < 24; i++) {
+      assertThat(submit(nowNs + 200 * MS)).isNull();
+      finish(Objects.requireNonNull(scheduler.poll(nowNs)));
+    }
+    assertThat(isTakenBehindAnother()).isTrue();
+  }
+
+  @Test
+  void shouldForgetInTimeThatOneWasVeryLate() {
+    deploy("m", 1, Admission.DEFAULT);
+    learn("m");
+    oneOfEightIsLate();
+    nowNs += 10_000 * MS;
+    assertThat(isTakenBehindAnother()).isTrue();
+  }
+
+  private void oneOfEightIsLate() {
+    for (int i = 0; i < 8; i++) {
+      assertThat(submit(InferenceRequest.NO_DEADLINE)).isNull();
+      final Assignment first = Objects.requireNonNull(scheduler.poll(nowNs));
+      assertThat(submit(nowNs + 1000 * MS)).isNull();
+      nowNs += i == 0 ? 300 * MS : 0;
+      finish(first);
+      finish(Objects.requireNonNull(scheduler.poll(nowNs)));
+    }
+  }
+
+  private boolean isTakenBehindAnother() {
+    assertThat(submit(InferenceRequest.NO_DEADLINE)).isNull();
+    Assignment running = Objects.requireNonNull(scheduler.poll(nowNs));
+    boolean isTaken = submit(nowNs + 200 * MS) == null;
+    finish(running);
+    if (isTaken) {
+      finish(Objects.requireNonNull(scheduler.poll(nowNs)));
+    }
+    return isTaken;
+  }
+
+  @Test
   void shouldBoundTheBytesThatWait() {
     deploy("m", 1, new Admission(100, Duration.ZERO, Duration.ofMillis(100), null));
     assertThat(scheduler.submit(request().bytes(500).build(), nowNs)).as("alone").isNull();

@@ -152,15 +152,26 @@ final class AdmissionRuleTest {
   @Test
   void shouldLearnTheErrorThatIsRarelyExceeded() {
     LatencyMargin margin = new LatencyMargin();
-    assertThat(margin.ns()).isZero();
+    assertThat(margin.ns(T0)).isZero();
     for (int i = 1; i <= 64; i++) {
-      margin.record(i <= 60 ? -MS : i * MS);
+      margin.record(i <= 60 ? -MS : i * MS, T0);
     }
-    assertThat(margin.ns()).as("the 61st of 64").isEqualTo(61 * MS);
+    assertThat(margin.ns(T0)).as("the 61st of 64").isEqualTo(61 * MS);
     for (int i = 0; i < 64; i++) {
-      margin.record(2 * MS);
+      margin.record(2 * MS, T0);
     }
-    assertThat(margin.ns()).as("what was is forgotten").isEqualTo(2 * MS);
+    assertThat(margin.ns(T0)).as("what was is forgotten").isEqualTo(2 * MS);
+  }
+
+  @Test
+  void shouldForgetErrorsOfTenSecondsAgoThoughNoneFollow() {
+    LatencyMargin margin = new LatencyMargin();
+    for (int i = 0; i < 8; i++) {
+      margin.record(i == 0 ? 300 * MS : 2 * MS, T0 + i * (1000 * MS));
+    }
+    assertThat(margin.ns(T0 + 9_000 * MS)).isEqualTo(300 * MS);
+    assertThat(margin.ns(T0 + 10_000 * MS)).isEqualTo(2 * MS);
+    assertThat(margin.ns(T0 + 17_000 * MS)).isZero();
   }
 
   @Test

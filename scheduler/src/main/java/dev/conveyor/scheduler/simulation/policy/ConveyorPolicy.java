@@ -161,6 +161,7 @@ public final class ConveyorPolicy implements Policy {
       InferenceRequest request = rejected.get(i).request();
       machine.refuse(find(modelByName, request.model()), request);
     }
+    core.publishLoads(nowNs); // as the server does at the end of every turn
   }
 
   private static <K, V> V find(Map<K, V> all, K key) {
