@@ -11,6 +11,7 @@ import java.util.List;
  * @param dispatchNs when the scheduler let go of it
  * @param clock says how long the execution in progress has taken
  * @param linger lets the instance wait awake for the next batch
+ * @param turn when its answers may leave
  */
 public record Batch(
     long id,
@@ -18,10 +19,23 @@ public record Batch(
     int items,
     long dispatchNs,
     RunClock clock,
-    Linger linger) {
+    Linger linger,
+    AnswerTurn turn) {
 
-  /** Creates a batch whose execution begins now. */
+  /** Creates a batch whose execution begins now and whose answers leave as they come. */
   public Batch(long id, List<InferenceRequest> requests, int items, long dispatchNs) {
-    this(id, requests, items, dispatchNs, new RunClock(dispatchNs), new Linger());
+    this(
+        id,
+        requests,
+        items,
+        dispatchNs,
+        new RunClock(dispatchNs),
+        new Linger(),
+        AnswerTurn.ANY_TIME);
+  }
+
+  /** Returns the same batch, whose answers leave in a turn of their own. */
+  Batch in(AnswerTurn itsTurn) {
+    return new Batch(id, requests, items, dispatchNs, clock, linger, itsTurn);
   }
 }

@@ -101,6 +101,9 @@ final class InstanceState {
     }
     returnRoom(nowNs);
     placement.model.running--;
+    if (running != null) {
+      placement.model.order.ended(running.batch());
+    }
     running = null;
   }
 

@@ -128,7 +128,7 @@ final class LostBatches {
         request.close();
       }
     }
-    replies.flush();
+    replies.flush(assignment.batch().turn());
     dispatchSoon.run();
     return true;
   }

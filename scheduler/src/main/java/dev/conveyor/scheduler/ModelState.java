@@ -27,6 +27,8 @@ final class ModelState {
 
   final ModelAdmission admission;
 
+  final AnswerOrder order;
+
   /** Name and version, which no new plan changes. */
   final String key;
 
@@ -89,7 +91,12 @@ final class ModelState {
   private long expiredBefore;
   private long cancelledBefore;
 
-  ModelState(ModelPlan plan, Tenants tenants) {
+  /**
+   * Creates a model without instances.
+   *
+   * @param turns where {@link AnswerTurn}s are put that have come
+   */
+  ModelState(ModelPlan plan, Tenants tenants, List<AnswerTurn> turns) {
     this.plan = plan;
     this.key = plan.key();
     this.version = plan.version();
@@ -97,14 +104,13 @@ final class ModelState {
     this.batcher = plan.newBatcher();
     this.hedges = hedgeBudget(plan);
     this.admission = new ModelAdmission(this, tenants);
+    this.order = new AnswerOrder(turns);
   }
 
-  /**
-   * Returns true if a batch may run now. With preserved ordering one batch runs at a time: answers
-   * of two instances could overtake each other.
-   */
+  /** Returns true if a batch may run now, as far as that is the model's own affair. */
   boolean mayRun() {
-    return batcher.queue().requests() > 0 && (running == 0 || !plan.preservesOrdering());
+    return batcher.queue().requests() > 0
+        && !(plan.preservesOrdering() && order.isFull(instances.size()));
   }
 
   /**

@@ -8,7 +8,7 @@ import java.util.List;
 /**
  * Answers many requests and wakes each context once, because a wake-up costs more than an answer.
  *
- * <p>Not thread-safe: owned by the instance that answers one batch.
+ * <p>Not thread-safe: owned by the instance that answers one batch, or by the scheduler.
  */
 public final class Replies {
 
@@ -33,6 +33,20 @@ public final class Replies {
     }
     contexts.clear();
     won.clear();
+  }
+
+  /** Delivers what was won since the last flush, once the turn has come. */
+  public void flush(AnswerTurn turn) {
+    if (turn == AnswerTurn.ANY_TIME) {
+      flush();
+    } else if (!contexts.isEmpty()) {
+      Replies taken = new Replies();
+      taken.contexts.addAll(contexts);
+      taken.won.addAll(won);
+      contexts.clear();
+      won.clear();
+      turn.deliver(taken::flush);
+    }
   }
 
   /** What one handler throws is its own request's affair: the others are answered all the same. */

@@ -8,6 +8,7 @@ import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.decisions.Decision;
 import dev.conveyor.scheduler.decisions.DecisionLog;
 import dev.conveyor.scheduler.profile.CostSample;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -51,6 +52,7 @@ public final class Scheduler {
   private final Instances instances;
   private final Hedges hedges = new Hedges(models);
   private final Executions executions = new Executions(models);
+  private final List<AnswerTurn> turns = new ArrayList<>();
   private long nextBatchId;
 
   /** Creates a scheduler without models; among equally used devices the first goes first. */
@@ -74,7 +76,7 @@ public final class Scheduler {
   public void addModel(ModelPlan plan, long nowNs) {
     ModelState model = models.find(plan.key());
     if (model == null) {
-      models.add(new ModelState(plan, tenants));
+      models.add(new ModelState(plan, tenants, turns));
     } else if (model.draining) {
       throw new IllegalStateException(plan.key() + " is being removed");
     } else {
@@ -224,8 +226,9 @@ public final class Scheduler {
     return assignment;
   }
 
-  private Assignment assign(Placement placement, Batch batch, long nowNs) {
+  private Assignment assign(Placement placement, Batch cut, long nowNs) {
     ModelState model = placement.model;
+    Batch batch = model.plan.preservesOrdering() ? model.order.place(cut) : cut;
     placement.device.shortBatches.began(placement, nowNs);
     Assignment assignment = start(placement, batch, null, nowNs);
     model.admission.onBatch(batch, nowNs);
@@ -385,8 +388,16 @@ public final class Scheduler {
     intake.close();
     for (ModelState model : models.all()) {
       model.batcher.rejectAll(Refusals.shuttingDown(), intake.rejected());
+      model.order.giveUp();
       agenda.touch(model);
     }
+  }
+
+  /** Returns the turns that have come since the last call, in order; the caller tells them. */
+  List<AnswerTurn> takeTurns() {
+    List<AnswerTurn> taken = List.copyOf(turns);
+    turns.clear();
+    return taken;
   }
 
   /**

@@ -339,6 +339,7 @@ public final class SchedulerVerticle extends VerticleBase {
   }
 
   private void answerRejected() {
+    scheduler.takeTurns().forEach(AnswerTurn::come);
     List<Rejection> rejected = scheduler.takeRejected();
     if (rejected.isEmpty()) {
       return;

@@ -153,21 +153,27 @@ final class SchedulerTest extends SchedulerCase {
   }
 
   @Test
-  void shouldRunOneBatchAtATimeWhenOrderingIsPreserved() {
+  void shouldRunBatchesSideBySideWhenOrderingIsPreservedUntilTooManyAnswersWait() {
     DynamicBatching ordered =
         new DynamicBatching(List.of(), Duration.ZERO, true, 0, 0, QueuePolicy.DEFAULT, Map.of());
     add("m", 2, ordered, 1);
     scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
     scheduler.addInstance(new InstanceRef("m/1", 1, "cpu", 1), T0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 10; i++) {
       submit("m");
     }
 
     Assignment first = scheduler.poll(T0);
-    assertThat(first.batch().items()).isEqualTo(2);
-    assertThat(scheduler.poll(T0)).isNull();
+    for (int i = 0; i < 3; i++) {
+      Assignment next = scheduler.poll(T0);
+      assertThat(next.batch().items()).isEqualTo(2);
+      scheduler.onOutcome(next, ran(MS), T0 + MS);
+    }
+    assertThat(scheduler.poll(T0 + MS)).as("three batches wait for the first").isNull();
+    assertThat(scheduler.takeTurns()).containsExactly(first.batch().turn());
     scheduler.onOutcome(first, ran(MS), T0 + MS);
-    assertThat(scheduler.poll(T0 + MS).batch().items()).isEqualTo(1);
+    assertThat(scheduler.takeTurns()).hasSize(3);
+    assertThat(scheduler.poll(T0 + MS).batch().items()).isEqualTo(2);
   }
 
   @Test

@@ -11,7 +11,7 @@ import java.util.Map;
  *     largest
  * @param maxQueueDelay longest time the oldest request waits for a preferred size; zero takes what
  *     is queued
- * @param preserveOrdering answers leave in the order in which requests came
+ * @param preserveOrdering answers leave in the order in which requests left the queue
  * @param priorityLevels number of priority levels, 1 the highest; 0 turns priorities off
  * @param defaultPriorityLevel level of a request that names none
  * @param defaultQueuePolicy policy of every level without one of its own

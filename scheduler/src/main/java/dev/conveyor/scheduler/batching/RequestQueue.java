@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  * level's bound, timeout and timeout action. With an objective no request waits longer than that.
  *
  * <p>One lane per level, and one more per level that delays. The usual model has no levels and no
- * delays, hence one lane, and walking the queue is walking an array. A model that preserves
- * ordering has one lane whatever else it asks for: levels and delays reorder.
+ * delays, hence one lane, and walking the queue is walking an array. A model that has an objective
+ * and preserves ordering has one lane in order of arrival, whatever else it asks for. Without an
+ * objective it is served like any other: what it preserves is the order in which requests leave.
  */
 public final class RequestQueue {
 
@@ -51,18 +52,18 @@ public final class RequestQueue {
     this.objectiveNs = serviceLevel.latencyObjective().toNanos();
     this.deadlines = new RequestDeadlines(model, objectiveNs);
     this.ageingNs = serviceLevel.ageing().toNanos();
-    int levels = batching.preserveOrdering() ? 1 : Math.max(1, batching.priorityLevels());
+    boolean byArrival = objectiveNs > 0 && batching.preserveOrdering();
+    int levels = byArrival ? 1 : Math.max(1, batching.priorityLevels());
     this.defaultLevel = levels == 1 ? 1 : batching.defaultPriorityLevel();
     this.laneOfLevel = new int[levels + 1];
     this.counts = new QueueCounts(levels);
-    boolean byDeadline = objectiveNs > 0 && !batching.preserveOrdering();
+    boolean byDeadline = objectiveNs > 0 && !byArrival;
     Lane[] created = new Lane[2 * levels];
     int n = 0;
     for (int level = 1; level <= levels; level++) {
       QueuePolicy policy = batching.policy(level);
       int maxSize = policy.maxQueueSize() > 0 ? policy.maxQueueSize() : defaultMaxQueueSize;
-      boolean delays =
-          policy.timeoutAction() == TimeoutAction.DELAY && !batching.preserveOrdering();
+      boolean delays = policy.timeoutAction() == TimeoutAction.DELAY && !byArrival;
       laneOfLevel[level] = n;
       created[n++] = new Lane(policy, maxSize, delays, byDeadline);
       if (delays) {

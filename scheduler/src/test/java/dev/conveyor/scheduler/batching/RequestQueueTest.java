@@ -140,20 +140,26 @@ final class RequestQueueTest {
   }
 
   @Test
-  void shouldKeepTheOrderOfArrivalWhenOrderingIsPreserved() {
+  void shouldKeepTheOrderOfArrivalWhenOrderingIsPreservedOnlyWhereThereIsAnObjective() {
+    assertThat(isLowerLevelFirst(ServiceLevel.DEFAULT)).as("as Triton does").isFalse();
+    ServiceLevel promised =
+        new ServiceLevel(
+            Duration.ofMillis(100), 99, ServiceLevel.PriorityClass.STANDARD, Duration.ZERO);
+    assertThat(isLowerLevelFirst(promised)).isTrue();
+  }
+
+  private boolean isLowerLevelFirst(ServiceLevel level) {
     QueuePolicy delay = new QueuePolicy(TimeoutAction.DELAY, FIVE_MS, false, 0);
     RequestQueue queue =
         new RequestQueue(
             "m",
             new DynamicBatching(List.of(), Duration.ZERO, true, 2, 2, delay, Map.of()),
-            ServiceLevel.DEFAULT,
+            level,
             0);
-    InferenceRequest low = request().priority(2).build();
-    InferenceRequest high = request().priority(1).build();
+    InferenceRequest low = request().priority(2).arrivalNs(T0).build();
     assertThat(queue.offer(low, T0)).isNull();
-    assertThat(queue.offer(high, T0 + MS)).isNull();
-
-    assertThat(order(queue)).containsExactly(low, high);
+    assertThat(queue.offer(request().priority(1).arrivalNs(T0 + MS).build(), T0 + MS)).isNull();
+    return order(queue).get(0) == low;
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.instance;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.scheduler.AnswerTurn;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.Replies;
@@ -15,8 +16,8 @@ import java.util.List;
  * Answers the requests of batches and counts them.
  *
  * <p>Not thread-safe: owned by one instance. When a batch runs in parts, answers leave with the
- * part that made them; those of a model that preserves ordering wait for the whole batch, and leave
- * in the order of the requests.
+ * part that made them; those of a model that preserves ordering wait for the whole batch and its
+ * {@link AnswerTurn}, and leave in the order of the requests.
  */
 final class BatchAnswers {
 
@@ -25,12 +26,18 @@ final class BatchAnswers {
   private final Replies replies = new Replies();
   private final IdentityHashMap<InferenceRequest, Runnable> held = new IdentityHashMap<>();
   private boolean inParts;
+  private AnswerTurn turn = AnswerTurn.ANY_TIME;
 
   BatchAnswers(ServedModel served) {
     this.served = served;
     this.ordered =
         served.config().dynamicBatching().isPresent()
             && served.config().dynamicBatching().get().preserveOrdering();
+  }
+
+  /** A batch begins. */
+  void begin(AnswerTurn itsTurn) {
+    turn = itsTurn;
   }
 
   /** The batch runs in parts from now on. */
@@ -54,18 +61,20 @@ final class BatchAnswers {
     }
   }
 
-  /** Fails a request whose deadline has passed. */
+  /** Fails a request whose deadline has passed, whoever's turn it is. */
   void expire(InferenceRequest request, long nowNs) {
-    if (replies.fail(
-        request.replyTo(),
-        new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired"))) {
+    InferenceException expired =
+        new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired");
+    boolean isNews =
+        ordered ? request.replyTo().fail(expired) : replies.fail(request.replyTo(), expired);
+    if (isNews) {
       served.stats().onFailure(ModelStats.Reason.REJECTED, nowNs - request.arrivalNs());
     }
   }
 
   /** A part is over. */
   void endPart() {
-    replies.flush();
+    replies.flush(turn);
   }
 
   /** The batch is over: whatever was held back leaves. */
@@ -81,7 +90,7 @@ final class BatchAnswers {
         }
       }
     } finally {
-      replies.flush();
+      replies.flush(turn);
     }
   }
 

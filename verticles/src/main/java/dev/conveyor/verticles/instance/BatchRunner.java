@@ -182,6 +182,7 @@ final class BatchRunner {
   }
 
   private void begin(Batch batch, long nowNs) {
+    answers.begin(batch.turn());
     clock = batch.clock();
     batchId = batch.id();
     startNs = nowNs;
