@@ -185,6 +185,34 @@ int is_pinned(uint64_t address, size_t bytes) {
   return a && a->device < 0 && a->state == ALLOC_LIVE && bytes <= a->base + a->size - address;
 }
 
+/* Returns 0 if part of it is pinned already. */
+int register_host(void *bytes, size_t size) {
+  uint64_t base = (uint64_t)(uintptr_t)bytes;
+  for (size_t i = 0; i < alloc_count; i++) {
+    struct alloc *a = allocs[i];
+    if (a->device < 0 && a->state == ALLOC_LIVE && a->base < base + size && base < a->base + a->size) {
+      return 0;
+    }
+  }
+  struct alloc *a = calloc(1, sizeof *a);
+  *a = (struct alloc){.base = base, .size = size, .bytes = bytes, .device = -1, .state = ALLOC_LIVE, .registered = 1};
+  allocs = grow(allocs, alloc_count, &alloc_room, sizeof *allocs);
+  allocs[alloc_count++] = a;
+  return 1;
+}
+
+/* Returns 0 if no memory that begins there was registered. Its address may come again. */
+int unregister_host(void *bytes) {
+  struct alloc *a = find_alloc((uint64_t)(uintptr_t)bytes);
+  if (!a || !a->registered || a->bytes != bytes || a->state != ALLOC_LIVE) {
+    return 0;
+  }
+  a->state = ALLOC_FREED;
+  a->base = a->size = 0;
+  a->bytes = NULL;
+  return 1;
+}
+
 /* The address stays known, so that a later use of it is seen. */
 void release_alloc(struct alloc *a) {
   size_t held = rounded(a->size, ALIGNMENT);
@@ -263,7 +291,7 @@ void forget_everything(void) {
   }
   handle_count = 0;
   for (size_t i = 0; i < alloc_count; i++) {
-    if (allocs[i]->bytes) {
+    if (allocs[i]->bytes && !allocs[i]->registered) {
       munmap(allocs[i]->bytes, rounded(allocs[i]->size, ALIGNMENT));
     }
     free(allocs[i]);

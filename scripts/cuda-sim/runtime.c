@@ -117,6 +117,8 @@ EXPORT const char *cudaGetErrorName(int error) {
     case INVALID_HANDLE: return "cudaErrorInvalidResourceHandle";
     case NOT_READY: return "cudaErrorNotReady";
     case ILLEGAL_ADDRESS: return "cudaErrorIllegalAddress";
+    case ALREADY_REGISTERED: return "cudaErrorHostMemoryAlreadyRegistered";
+    case NOT_REGISTERED: return "cudaErrorHostMemoryNotRegistered";
     case LAUNCH_FAILURE: return "cudaErrorLaunchFailure";
     case NOT_SUPPORTED: return "cudaErrorNotSupported";
     case CAPTURE_UNSUPPORTED: return "cudaErrorStreamCaptureUnsupported";

@@ -35,6 +35,8 @@ enum {
   INVALID_HANDLE = 400,
   NOT_READY = 600,
   ILLEGAL_ADDRESS = 700,
+  ALREADY_REGISTERED = 712,
+  NOT_REGISTERED = 713,
   LAUNCH_FAILURE = 719,
   NOT_SUPPORTED = 801,
   CAPTURE_UNSUPPORTED = 900,
@@ -61,6 +63,7 @@ struct alloc {
   int device;
   enum alloc_state state;
   struct pool *pool; /* NULL if from cudaMalloc or pinned */
+  int registered;    /* pinned, but memory of the program's own */
 };
 
 struct event {
@@ -159,6 +162,8 @@ void *get_handle(void *handle, enum handle_kind kind, int *was);
 struct stream *each_stream(size_t *cursor);
 struct alloc *add_alloc(int device, size_t size, struct pool *pool, enum alloc_state state);
 struct alloc *find_alloc(uint64_t address);
+int register_host(void *bytes, size_t size);
+int unregister_host(void *bytes);
 unsigned char *access_bytes(uint64_t address, size_t bytes, int device, const char *who);
 int is_device_address(uint64_t address);
 int is_pinned(uint64_t address, size_t bytes);

@@ -73,6 +73,17 @@ EXPORT int cudaFreeHost(void *pointer) {
   return leave(pointer ? free_now(pointer, -1, "cudaFreeHost") : SUCCESS);
 }
 
+EXPORT int cudaHostRegister(void *pointer, size_t size, unsigned flags) {
+  CALL("cudaHostRegister");
+  (void)flags;
+  return leave(!pointer || !size ? INVALID_VALUE : register_host(pointer, size) ? SUCCESS : ALREADY_REGISTERED);
+}
+
+EXPORT int cudaHostUnregister(void *pointer) {
+  CALL("cudaHostUnregister");
+  return leave(unregister_host(pointer) ? SUCCESS : NOT_REGISTERED);
+}
+
 EXPORT int cudaMemPoolCreate(void **pool, const struct pool_props *props) {
   CALL("cudaMemPoolCreate");
   if (props->device < 0 || props->device >= sim.config.devices) {

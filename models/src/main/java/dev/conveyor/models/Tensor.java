@@ -22,17 +22,27 @@ public final class Tensor implements AutoCloseable {
   private final @Nullable Lease lease;
   private final int offset;
 
+  /** Where devices read the bytes; 0 if they cannot. */
+  private final long pinnedAddress;
+
   /** Null if and only if {@link #data} is not. */
   private final @Nullable LateBytes late;
 
   private Tensor(
-      String name, DataType type, Shape shape, ByteBuffer data, @Nullable Lease lease, int offset) {
+      String name,
+      DataType type,
+      Shape shape,
+      ByteBuffer data,
+      @Nullable Lease lease,
+      int offset,
+      long pinnedAddress) {
     this.name = name;
     this.type = type;
     this.shape = shape;
     this.data = data;
     this.lease = lease;
     this.offset = offset;
+    this.pinnedAddress = pinnedAddress;
     this.late = null;
   }
 
@@ -43,6 +53,7 @@ public final class Tensor implements AutoCloseable {
     this.data = null;
     this.lease = null;
     this.offset = 0;
+    this.pinnedAddress = 0;
     this.late = late;
   }
 
@@ -53,14 +64,27 @@ public final class Tensor implements AutoCloseable {
 
   /** Wraps {@code data} from its position to its limit, on the heap or native, without a copy. */
   public static Tensor of(String name, DataType type, Shape shape, ByteBuffer data) {
-    return new Tensor(name, type, shape, data.slice().order(ByteOrder.LITTLE_ENDIAN), null, 0);
+    return ofPinned(name, type, shape, data, 0);
+  }
+
+  /**
+   * As {@link #of}, for native memory that devices read by themselves.
+   *
+   * @param address of the first of the bytes; whoever has pinned them leaves them so until nobody
+   *     uses the tensor any more; 0 if devices cannot read them
+   */
+  public static Tensor ofPinned(
+      String name, DataType type, Shape shape, ByteBuffer data, long address) {
+    ByteBuffer view = data.slice().order(ByteOrder.LITTLE_ENDIAN);
+    return new Tensor(name, type, shape, view, null, 0, address);
   }
 
   /** Takes over {@code lease}; the data is {@code bytes} of it from {@code offset}. */
   public static Tensor ofLease(
       String name, DataType type, Shape shape, Lease lease, int offset, int bytes) {
     ByteBuffer view = lease.buffer().slice(offset, bytes).order(ByteOrder.LITTLE_ENDIAN);
-    return new Tensor(name, type, shape, view, lease, offset);
+    long pinned = lease.isPinned() ? lease.address() + offset : 0;
+    return new Tensor(name, type, shape, view, lease, offset, pinned);
   }
 
   public String name() {
@@ -109,21 +133,21 @@ public final class Tensor implements AutoCloseable {
 
   /** Returns the address of the bytes if devices can read them by themselves, otherwise 0. */
   public long pinnedAddress() {
-    return lease != null && lease.isPinned() ? lease.address() + offset : 0;
+    return pinnedAddress;
   }
 
   /** Returns these bytes under another name, sharing memory and lease with this tensor. */
   public Tensor renamed(String newName) {
     return data == null
         ? new Tensor(newName, type, shape, Objects.requireNonNull(late))
-        : new Tensor(newName, type, shape, data, lease, offset);
+        : new Tensor(newName, type, shape, data, lease, offset, pinnedAddress);
   }
 
   /** Returns these bytes in another shape of as many elements, sharing memory and lease. */
   public Tensor reshaped(Shape newShape) {
     return data == null
         ? new Tensor(name, type, newShape, Objects.requireNonNull(late))
-        : new Tensor(name, type, newShape, data, lease, offset);
+        : new Tensor(name, type, newShape, data, lease, offset, pinnedAddress);
   }
 
   /** Returns whether the bytes lie where those of another tensor begin, rather than in a copy. */
@@ -159,7 +183,7 @@ public final class Tensor implements AutoCloseable {
       return this;
     }
     Lease share = lease.tryShare();
-    return share == null ? null : new Tensor(name, type, shape, data, share, offset);
+    return share == null ? null : new Tensor(name, type, shape, data, share, offset, pinnedAddress);
   }
 
   /**
@@ -181,9 +205,10 @@ public final class Tensor implements AutoCloseable {
     }
     ByteBuffer part = data.slice(from, bytes).order(ByteOrder.LITTLE_ENDIAN);
     Lease share = lease == null ? null : lease.tryShare();
+    long partAddress = pinnedAddress == 0 ? 0 : pinnedAddress + from;
     return lease != null && share == null
         ? null
-        : new Tensor(name, type, partShape, part, share, offset + from);
+        : new Tensor(name, type, partShape, part, share, offset + from, partAddress);
   }
 
   /** Gives the lease back, if there is one. Closing twice is harmless. */

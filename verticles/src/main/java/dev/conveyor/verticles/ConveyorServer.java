@@ -200,17 +200,19 @@ public final class ConveyorServer {
   }
 
   private ModelSupervisor supervisor(SupervisorEvents events) {
+    ProcessLoads processes = new ProcessLoads(backend(), workers);
     Sites sites = new Sites(budget, gpus.all());
     ModelLoader loader =
         new ModelLoader(
             new ModelRepository(config.modelRepository()),
-            new ProcessLoads(backend(), workers),
+            processes,
             sites,
             machine.cores(),
             new DeviceLoads(
                 gpus.all(),
                 gpus.notes(),
                 GpuBackends.find(),
+                processes,
                 CPU,
                 machine.cores(),
                 config.devices().gpu().placement() == ServerConfig.Placement.PLANNED),

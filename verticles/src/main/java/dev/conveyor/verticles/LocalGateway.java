@@ -5,6 +5,7 @@ import dev.conveyor.memory.BufferPool;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.models.config.Isolation;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ReplyTo;
@@ -80,15 +81,22 @@ public final class LocalGateway implements InferenceGateway {
         : trials.infer(guard, call.withOutputsOnHost(), handler);
   }
 
-  /** Where two versions are tried, nobody knows which one it will be. */
+  /**
+   * Where two versions are tried, nobody knows which one it will be; and what is on a device is not
+   * there for the processes of others.
+   */
   @Override
   public boolean runsOnlyOn(String device, String model, String version) {
     try {
       return (!version.isEmpty() || catalog.rollout(model) == null)
-          && catalog.find(model, version).instances().isOnlyOn(device);
+          && sharesDevices(catalog.find(model, version), device);
     } catch (InferenceException unloaded) {
       return false;
     }
+  }
+
+  private static boolean sharesDevices(ServedModel model, String device) {
+    return model.config().isolation() != Isolation.PROCESS && model.instances().isOnlyOn(device);
   }
 
   private ReplyTo inferVersion(InferCall call, ReplyTo.Handler handler) {

@@ -115,6 +115,15 @@ public interface Cuda {
 
   void freePinned(long address);
 
+  /**
+   * Pins memory that is there already, so that every device reads and writes it by itself. Takes
+   * milliseconds.
+   */
+  void pin(long address, long bytes);
+
+  /** Ends that; nothing on a device uses the memory any more. */
+  void unpin(long address);
+
   /** Enqueues a copy. {@code host} is read when the stream gets here, if it is pinned. */
   void copyToDevice(long device, long host, long bytes, long stream);
 

@@ -21,7 +21,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CudaLibraries {
 
-  /** System property: a directory that holds {@code libcudart.so.13}, looked into first. */
+  /**
+   * System property: a directory that holds {@code libcudart.so.13}, looked into first; and {@code
+   * libcuda.so.1}, as NVIDIA's packages for newer CUDA on older drivers do, if the system has none.
+   */
   public static final String PATH_PROPERTY = "conveyor.cuda.path";
 
   private static final String DRIVER = "libcuda.so.1";
@@ -44,7 +47,7 @@ public final class CudaLibraries {
   /** Looks for a GPU that can be used. Takes under a second; never fails. */
   public static Found find() {
     Natives.ready();
-    if (!canLoad(DRIVER)) {
+    if (!canLoad(DRIVER) && !loadGivenDriver()) {
       return none("no NVIDIA driver (" + DRIVER + " was not found)");
     }
     if (!load(RUNTIME, "")) {
@@ -109,6 +112,19 @@ public final class CudaLibraries {
       try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, glob)) {
         files.forEach(file -> System.load(file.toAbsolutePath().toString()));
       }
+    }
+  }
+
+  private static boolean loadGivenDriver() {
+    String given = System.getProperty(PATH_PROPERTY);
+    if (given == null || !Files.exists(Path.of(given, DRIVER))) {
+      return false;
+    }
+    try {
+      System.load(Path.of(given, DRIVER).toAbsolutePath().toString());
+      return true;
+    } catch (UnsatisfiedLinkError e) {
+      return false;
     }
   }
 

@@ -280,6 +280,18 @@ final class CudaRuntime implements Cuda {
   }
 
   @Override
+  public void pin(long address, long bytes) {
+    check(
+        "cudaHostRegister",
+        cudaHostRegister(arguments.get().to.at(address), bytes, cudaHostRegisterPortable));
+  }
+
+  @Override
+  public void unpin(long address) {
+    check("cudaHostUnregister", cudaHostUnregister(arguments.get().to.at(address)));
+  }
+
+  @Override
   public void copyToDevice(long device, long host, long bytes, long stream) {
     copy(device, host, bytes, cudaMemcpyHostToDevice, stream);
   }

@@ -59,6 +59,22 @@ public final class GpuModel implements LoadedModel {
       Path file, GpuPlace place, List<GpuBackend> backends, GpuLoadOptions options, int priority) {
     boolean decodes =
         ImageSupport.decides(options.owner(), place, options.config().extensions().preprocessing());
+    return load(file, place, backends, options, priority, decodes);
+  }
+
+  /** As the other, but images reach it decoded, whatever the configuration says. */
+  public static GpuModel loadForTensors(
+      Path file, GpuPlace place, List<GpuBackend> backends, GpuLoadOptions options, int priority) {
+    return load(file, place, backends, options, priority, false);
+  }
+
+  private static GpuModel load(
+      Path file,
+      GpuPlace place,
+      List<GpuBackend> backends,
+      GpuLoadOptions options,
+      int priority,
+      boolean decodes) {
     List<String> reasons = new ArrayList<>();
     for (GpuBackend backend : backends) {
       try {
@@ -74,7 +90,7 @@ public final class GpuModel implements LoadedModel {
       } catch (CudaException e) {
         if (e.isSticky()) {
           place.markLost(String.valueOf(e.getMessage()));
-          throw lost(file, place, String.valueOf(e.getMessage()));
+          throw place.refusal(file, String.valueOf(e.getMessage()));
         }
         reasons.add(backend.name() + ": " + e.getMessage());
       } catch (ModelLoadException | BudgetExceededException e) {
@@ -98,11 +114,6 @@ public final class GpuModel implements LoadedModel {
     } catch (IllegalArgumentException e) {
       return e.getMessage();
     }
-  }
-
-  private static ModelLoadException lost(Path file, GpuPlace place, String why) {
-    return new ModelLoadException(
-        "%s: %s is lost to this process: %s".formatted(file, place.gpu().device(), why));
   }
 
   @Override
@@ -129,7 +140,7 @@ public final class GpuModel implements LoadedModel {
   public synchronized ModelExecutor newExecutor(int maxBatchSize) {
     String why = place.lost();
     if (why != null) {
-      throw lost(file, place, why);
+      throw place.refusal(file, why);
     }
     try {
       place.use();
@@ -145,7 +156,7 @@ public final class GpuModel implements LoadedModel {
         lane = group.newLane();
       }
       if (lane == null) {
-        throw lost(file, place, "the instance was lost as it was made");
+        throw place.refusal(file, "the instance was lost as it was made");
       }
       return lane;
     } catch (CudaException | BudgetExceededException | IllegalArgumentException e) {

@@ -8,8 +8,10 @@ import dev.conveyor.memory.cuda.DevicePool;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.models.LateBytes;
+import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.image.DeviceJpeg;
 import dev.conveyor.models.steps.StepDevice;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -36,6 +38,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
   private final boolean spins;
   private final BiConsumer<GpuPlace, String> onLost;
   private final AtomicReference<@Nullable String> lost = new AtomicReference<>();
+  private final AtomicReference<@Nullable String> givenUp = new AtomicReference<>();
   private volatile @Nullable PipelineTrace trace;
   private final Set<DevicePool> pools = ConcurrentHashMap.newKeySet();
 
@@ -94,8 +97,14 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
     return trace;
   }
 
-  boolean spins() {
+  /** Returns whether waiting for a batch may use a core. */
+  public boolean spins() {
     return spins;
+  }
+
+  /** Returns the ledger of the host that what is pinned for this GPU is in. */
+  public MemoryBudget hostBudget() {
+    return hostBudget;
   }
 
   BufferPool pinned() {
@@ -208,8 +217,27 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
     }
   }
 
-  /** Returns why nothing can run here any more; null if it can. */
+  /** Returns why nothing of this process can run here any more; null if it can. */
   public @Nullable String lost() {
     return lost.get();
+  }
+
+  /** Notes that the device is lost to new processes too, and so to this one. */
+  public void giveUp(String reason) {
+    if (givenUp.compareAndSet(null, reason)) {
+      lost.compareAndSet(null, reason);
+      onLost.accept(this, reason);
+    }
+  }
+
+  /** Returns why not even other processes can run anything here; null if they can. */
+  public @Nullable String givenUp() {
+    return givenUp.get();
+  }
+
+  /** Returns what to throw for a model that can have no instance here. */
+  public ModelLoadException refusal(Path file, String why) {
+    return new ModelLoadException(
+        "%s: %s is lost to this process: %s".formatted(file, gpu.device(), why));
   }
 }

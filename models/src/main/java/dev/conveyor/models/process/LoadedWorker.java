@@ -1,5 +1,6 @@
 package dev.conveyor.models.process;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.MemoryBudget.Reservation;
 import dev.conveyor.memory.ThreadPriority;
@@ -7,26 +8,44 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.process.wire.ControlChannel;
+import dev.conveyor.models.process.wire.FailureKind;
 import dev.conveyor.models.process.wire.Message;
 import dev.conveyor.models.process.wire.MessageType;
 import dev.conveyor.models.process.wire.ProtocolException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A worker that has loaded a model, and what it holds in the server's ledger. Not thread-safe:
- * owned by the model until an executor takes it over.
+ * A worker that has loaded a model, and what it holds in the server's ledgers.
+ *
+ * <p>Thread-safe: its executors, one per lane, belong to threads of their own. The last of them
+ * that leaves closes it.
  */
 final class LoadedWorker implements AutoCloseable {
+
+  /** In the place of a lane that cannot be had. */
+  static final int NO_LANE = -1;
 
   private final WorkerProcess process;
   private final Workers workers;
   private final LoadOptions options;
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
+  private final @Nullable WorkerLedger gpu;
+  private final int lanes;
+
+  @GuardedBy("this")
   private Reservation reservation;
+
+  @GuardedBy("this")
+  private int taken;
+
+  @GuardedBy("this")
+  private int left;
 
   private LoadedWorker(
       WorkerProcess process,
@@ -34,67 +53,130 @@ final class LoadedWorker implements AutoCloseable {
       LoadOptions options,
       List<TensorSpec> inputs,
       List<TensorSpec> outputs,
-      Reservation reservation) {
+      Reservation reservation,
+      @Nullable WorkerLedger gpu,
+      int lanes) {
     this.process = process;
     this.workers = workers;
     this.options = options;
     this.inputs = inputs;
     this.outputs = outputs;
     this.reservation = reservation;
+    this.gpu = gpu;
+    this.lanes = lanes;
   }
 
   /**
    * Makes a worker load a model.
    *
+   * @param share where it is to load it; null for the CPU
+   * @param lanes batches that it runs at once
    * @throws ModelLoadException if the worker could not, and says why
    */
-  static LoadedWorker load(WorkerProcess process, Path file, LoadOptions options, Workers workers)
+  static LoadedWorker load(
+      WorkerProcess process,
+      Path file,
+      LoadOptions options,
+      @Nullable GpuShare share,
+      int lanes,
+      Workers workers)
       throws WorkerLostException {
-    ControlChannel message =
-        process
-            .begin(MessageType.LOAD)
-            .putString(file.toAbsolutePath().toString())
-            .putString(options.owner())
-            .putInt(options.intraOpThreads())
-            .putLong(options.budget().availableBytes())
-            .putInt(options.parameters().size());
-    options.parameters().forEach((key, value) -> message.putString(key).putString(value));
-    Message answer = process.callToLoad();
+    WorkerLine line = process.line(0);
+    WorkerLedger gpu = share == null ? null : new WorkerLedger(share.budget(), options.owner());
+    Reservation reservation = options.budget().reserve(options.owner() + "/weights", 0);
+    boolean loaded = false;
     try {
+      ask(line.begin(MessageType.LOAD), file, options, share);
+      Message answer = line.callToLoad();
       if (answer.type() == MessageType.FAILED) {
-        throw failure(answer);
+        throw failure(process, answer);
       }
       answer.expect(MessageType.LOADED);
-      long bytes = bytes(answer, options);
+      reservation.resize(bytes(answer, options));
+      report(answer, gpu);
       List<TensorSpec> inputs = answer.readSpecs();
       List<TensorSpec> outputs = answer.readSpecs();
-      Reservation reservation = options.budget().reserve(options.owner() + "/weights", bytes);
-      return new LoadedWorker(process, workers, options, inputs, outputs, reservation);
+      loaded = true;
+      return new LoadedWorker(process, workers, options, inputs, outputs, reservation, gpu, lanes);
     } catch (BudgetExceededException e) {
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw process.lost(e);
+    } finally {
+      if (!loaded) {
+        reservation.close();
+        close(gpu);
+      }
+    }
+  }
+
+  private static void ask(
+      ControlChannel message, Path file, LoadOptions options, @Nullable GpuShare share)
+      throws IOException {
+    message
+        .putString(file.toAbsolutePath().toString())
+        .putString(options.owner())
+        .putInt(options.intraOpThreads())
+        .putLong(options.budget().availableBytes())
+        .putInt(options.parameters().size());
+    options.parameters().forEach((key, value) -> message.putString(key).putString(value));
+    message.putInt(share == null ? 0 : 1);
+    if (share != null) {
+      message
+          .putText(ModelConfigWriter.toJson(share.config()))
+          .putLong(share.budget().availableBytes())
+          .putInt(share.place().spins() ? 1 : 0);
+    }
+  }
+
+  /** Takes the next lane; {@link #NO_LANE} if there is none, or the process is gone or going. */
+  synchronized int enter() {
+    boolean open = process.isAlive() && taken < lanes && (taken == 0 || left < taken);
+    return open ? taken++ : NO_LANE;
+  }
+
+  /**
+   * Makes the executor of a lane in the worker.
+   *
+   * @throws ModelLoadException if there is no room for it
+   */
+  void prepare(WorkerLine line, int maxBatchSize) throws WorkerLostException {
+    line.begin(MessageType.PREPARE).putInt(maxBatchSize);
+    Message answer = line.callToLoad();
+    try {
+      if (answer.type() == MessageType.FAILED) {
+        throw failure(process, answer);
+      }
+      long bytes = bytes(answer.expect(MessageType.DONE), options);
+      synchronized (this) {
+        reservation.close();
+        reservation = options.budget().reserve(options.owner() + "/worker", bytes);
+      }
+      report(answer, gpu);
+      ThreadPriority.restore(process.pid(), WorkerCommand.STARTING_NICENESS);
     } catch (IOException e) {
       throw process.lost(e);
     }
   }
 
   /**
-   * Makes the worker's executor.
+   * Takes note of what it holds of its GPU by now.
    *
-   * @throws ExecutionException OUT_OF_MEMORY if there is no room for it
+   * @throws WorkerLostException if the ledger has no room for that: the worker is killed
    */
-  void prepare(int maxBatchSize) throws WorkerLostException {
-    process.begin(MessageType.PREPARE).putInt(maxBatchSize);
-    Message answer = process.callToLoad();
+  void heldOnGpu(long bytes) throws IOException, WorkerLostException {
+    if (gpu == null) {
+      return;
+    }
     try {
-      if (answer.type() == MessageType.FAILED) {
-        throw failure(answer);
-      }
-      long bytes = bytes(answer.expect(MessageType.DONE), options);
-      reservation.close();
-      reservation = options.budget().reserve(options.owner() + "/worker", bytes);
-      ThreadPriority.restore(process.pid(), WorkerCommand.STARTING_NICENESS);
-    } catch (IOException e) {
-      throw process.lost(e);
+      gpu.report(bytes);
+    } catch (BudgetExceededException e) {
+      process.kill(
+          new Loss(
+              Loss.Cause.OVER_MEMORY,
+              "worker process %d holds %d bytes of a GPU: %s"
+                  .formatted(process.pid(), bytes, e.getMessage())));
+      throw process.lost(new IOException(e));
     }
   }
 
@@ -118,23 +200,72 @@ final class LoadedWorker implements AutoCloseable {
     return outputs;
   }
 
-  long reservedBytes() {
-    return reservation.bytes();
+  synchronized long reservedBytes() {
+    return reservation.bytes() + (gpu == null ? 0 : gpu.bytes());
+  }
+
+  /** Returns whether no lane was ever taken: nobody else closes it. */
+  synchronized boolean isUnused() {
+    return taken == 0;
+  }
+
+  /** One lane is given up; the last one closes it. On that lane's thread. */
+  void leave() {
+    boolean last;
+    synchronized (this) {
+      left++;
+      last = left == taken;
+    }
+    if (last) {
+      close();
+    }
   }
 
   @Override
   public void close() {
     process.close();
-    reservation.close();
+    synchronized (this) {
+      reservation.close();
+    }
+    close(gpu);
   }
 
-  private static ModelLoadException failure(Message answer) throws IOException {
-    String kind = answer.readString();
+  private static void close(@Nullable WorkerLedger gpu) {
+    if (gpu != null) {
+      gpu.close();
+    }
+  }
+
+  private static void report(Message answer, @Nullable WorkerLedger gpu) throws IOException {
+    var holders = answer.readHolders();
+    if (gpu != null) {
+      gpu.report(holders);
+    }
+  }
+
+  /** Says why a worker could not; one that has lost its GPU is of no use any more. */
+  private static ModelLoadException failure(WorkerProcess process, Message answer)
+      throws IOException, WorkerLostException {
+    FailureKind kind = answer.readFailureKind();
     String message = answer.readString();
-    return new ModelLoadException(
-        kind.equals(ExecutionException.Kind.OUT_OF_MEMORY.name())
-            ? "out of memory: " + message
-            : message);
+    return switch (kind) {
+      case RUN -> new ModelLoadException(message);
+      case OUT_OF_MEMORY -> new ModelLoadException("out of memory: " + message);
+      case DEVICE_LOST -> throw process.lostDevice(Loss.Cause.DEVICE_LOST, message);
+      case DEVICE_UNUSABLE -> throw process.lostDevice(Loss.Cause.DEVICE_UNUSABLE, message);
+    };
+  }
+
+  /** Returns what to throw for a batch that a worker could not run. */
+  ExecutionException failedRun(Message answer) throws IOException, WorkerLostException {
+    FailureKind kind = answer.readFailureKind();
+    String message = answer.readString();
+    return switch (kind) {
+      case RUN -> new ExecutionException(ExecutionException.Kind.RUN, message);
+      case OUT_OF_MEMORY -> new ExecutionException(ExecutionException.Kind.OUT_OF_MEMORY, message);
+      case DEVICE_LOST, DEVICE_UNUSABLE ->
+          throw process.lostDevice(Loss.Cause.DEVICE_LOST, message);
+    };
   }
 
   private static long bytes(Message answer, LoadOptions options) throws IOException {

@@ -17,6 +17,10 @@ public record Loss(Cause cause, String detail) {
     NO_HEARTBEAT,
     /** It said what it must not say. */
     PROTOCOL_ERROR,
+    /** Its GPU refuses every further call of that process. */
+    DEVICE_LOST,
+    /** Its GPU cannot be used by a new process either. */
+    DEVICE_UNUSABLE,
     /** It did not load its model in time. */
     LOAD_TIMEOUT,
     /** It took more memory than it may. */

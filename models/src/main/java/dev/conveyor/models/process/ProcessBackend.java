@@ -4,6 +4,7 @@ import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.device.GpuModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,7 @@ public final class ProcessBackend implements Backend {
   private final Class<? extends Backend> backend;
   private final String name;
   private final ProcessLimits limits;
+  private final @Nullable GpuShare gpu;
 
   /**
    * Creates a backend.
@@ -30,10 +32,26 @@ public final class ProcessBackend implements Backend {
    */
   public ProcessBackend(
       Workers workers, Class<? extends Backend> backend, String name, ProcessLimits limits) {
+    this(workers, backend, name, limits, null);
+  }
+
+  /**
+   * As the other, for models on a GPU: its workers ask the GPU backends of this program in the
+   * place of that one.
+   *
+   * @param gpu what they may have of it, which is also the only one that they see; null for the CPU
+   */
+  public ProcessBackend(
+      Workers workers,
+      Class<? extends Backend> backend,
+      String name,
+      ProcessLimits limits,
+      @Nullable GpuShare gpu) {
     this.workers = workers;
     this.backend = backend;
     this.name = name;
     this.limits = limits;
+    this.gpu = gpu;
   }
 
   @Override
@@ -64,12 +82,22 @@ public final class ProcessBackend implements Backend {
     }
   }
 
+  /** Returns where the models are; null if that is the CPU. */
+  @Nullable GpuShare gpu() {
+    return gpu;
+  }
+
+  /** Returns how many batches a worker runs at once: each is an executor. */
+  int lanes() {
+    return gpu == null ? 1 : GpuModel.LANES;
+  }
+
   /** Starts a worker that has loaded the model. */
   LoadedWorker start(Path file, LoadOptions options) {
     WorkerProcess worker = null;
     try {
-      worker = workers.start(backend, limits, options.owner());
-      return LoadedWorker.load(worker, file, options, workers);
+      worker = workers.start(backend, limits, options.owner(), lanes());
+      return LoadedWorker.load(worker, file, options, gpu, lanes(), workers);
     } catch (WorkerLostException e) {
       close(worker);
       throw new ModelLoadException(file + ": " + e.getMessage(), e);

@@ -29,6 +29,7 @@ final class ProcessExecutor implements ModelExecutor {
 
   private final LoadedWorker worker;
   private final WorkerProcess process;
+  private final WorkerLine line;
   private final boolean batches;
   private final SlabLayout layout;
   private final TensorSlab slab;
@@ -36,12 +37,18 @@ final class ProcessExecutor implements ModelExecutor {
   private long number;
   private long awakeNs;
 
-  ProcessExecutor(LoadedWorker worker, int maxBatchSize) throws WorkerLostException {
+  /**
+   * Takes over a lane that was prepared.
+   *
+   * @param lane that is its own from now on
+   */
+  ProcessExecutor(LoadedWorker worker, int lane, int maxBatchSize) throws WorkerLostException {
     this.worker = worker;
     this.process = worker.process();
+    this.line = process.line(lane);
     this.batches = maxBatchSize > 0;
     this.layout = new SlabLayout(worker.inputs(), worker.outputs(), batches);
-    this.slab = new TensorSlab(worker);
+    this.slab = new TensorSlab(worker, line);
     this.outputs = new OutputReader(worker.outputs(), batches);
     try {
       slab.ensure(layout.bytesFor(Math.max(1, maxBatchSize)));
@@ -58,7 +65,7 @@ final class ProcessExecutor implements ModelExecutor {
     try {
       long outputsAt = layout.place(requests);
       slab.ensure(outputsAt + layout.outputBytesFor(items));
-      ControlChannel message = process.begin(MessageType.EXECUTE);
+      ControlChannel message = line.begin(MessageType.EXECUTE);
       message
           .putLong(++number)
           .putLong(awakeNs)
@@ -70,12 +77,12 @@ final class ProcessExecutor implements ModelExecutor {
         message.putBlock(shape(requests, i, items), layout.offset(i), layout.bytes(i));
       }
       final long gathered = System.nanoTime();
-      Message answer = process.call(awakeNs);
+      Message answer = line.call(awakeNs);
       if (answer.type() == MessageType.GROW) {
         answer = grow(answer.readLong());
       }
       if (answer.type() == MessageType.FAILED) {
-        throw failure(answer);
+        throw worker.failedRun(answer);
       }
       return result(answer.expect(MessageType.RESULT), requests, items, start, gathered);
     } catch (WorkerLostException e) {
@@ -90,7 +97,7 @@ final class ProcessExecutor implements ModelExecutor {
 
   private BatchResult result(
       Message answer, List<? extends BatchRequest> requests, int items, long start, long gathered)
-      throws IOException {
+      throws IOException, WorkerLostException {
     long echoed = answer.readLong();
     if (echoed != number) {
       throw new ProtocolException("the result of run " + echoed + ", asked was " + number);
@@ -98,6 +105,7 @@ final class ProcessExecutor implements ModelExecutor {
     long copyInNs = Math.max(0, answer.readLong());
     long computeNs = Math.max(0, answer.readLong());
     answer.readLong();
+    worker.heldOnGpu(answer.readLong());
     List<List<Tensor>> answers = outputs.read(answer, slab.bytes(), requests, items);
     long end = System.nanoTime();
     // Durations of another clock's owner are taken as far as they can be true.
@@ -115,13 +123,6 @@ final class ProcessExecutor implements ModelExecutor {
     return slab.growForOutputs(bytes);
   }
 
-  private static ExecutionException failure(Message answer) throws IOException {
-    boolean outOfMemory = answer.readString().equals(ExecutionException.Kind.OUT_OF_MEMORY.name());
-    return new ExecutionException(
-        outOfMemory ? ExecutionException.Kind.OUT_OF_MEMORY : ExecutionException.Kind.RUN,
-        answer.readString());
-  }
-
   private Shape shape(List<? extends BatchRequest> requests, int index, int items) {
     Shape first = requests.get(0).inputs().get(index).shape();
     return batches ? first.withFirst(items) : first;
@@ -132,7 +133,7 @@ final class ProcessExecutor implements ModelExecutor {
     awakeNs = awake ? AWAKE_NS : 0;
   }
 
-  /** Kills the worker; a run in progress fails. */
+  /** Kills the worker; a run in progress fails, also those of other lanes. */
   @Override
   public void cancel() {
     process.kill(
@@ -151,7 +152,7 @@ final class ProcessExecutor implements ModelExecutor {
 
   @Override
   public void close() {
-    worker.close();
+    worker.leave();
     slab.close();
   }
 }

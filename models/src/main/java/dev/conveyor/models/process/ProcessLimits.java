@@ -1,7 +1,6 @@
 package dev.conveyor.models.process;
 
 import dev.conveyor.models.config.ProcessIsolation;
-import java.util.List;
 
 /**
  * What one worker may use.
@@ -10,28 +9,20 @@ import java.util.List;
  *     for no limit
  * @param openFiles file descriptors; 0 for no limit
  * @param cpuSet cores as {@code taskset} takes them, {@code 0,2-3}; empty for all
- * @param visibleDevices indices of the GPUs it may see; empty for none
+ * @param visibleDevice the GPU that it may see, as CUDA_VISIBLE_DEVICES names it; empty for none
  * @param heartbeatTimeoutMs how long it may show no sign of life before it is killed
  */
 public record ProcessLimits(
-    long memoryBytes,
-    int openFiles,
-    String cpuSet,
-    List<Integer> visibleDevices,
-    long heartbeatTimeoutMs) {
+    long memoryBytes, int openFiles, String cpuSet, String visibleDevice, long heartbeatTimeoutMs) {
 
-  public static final ProcessLimits NONE = of(ProcessIsolation.DEFAULT, List.of());
+  public static final ProcessLimits NONE = of(ProcessIsolation.DEFAULT, "");
 
-  public ProcessLimits {
-    visibleDevices = List.copyOf(visibleDevices);
-  }
-
-  public static ProcessLimits of(ProcessIsolation config, List<Integer> visibleDevices) {
+  public static ProcessLimits of(ProcessIsolation config, String visibleDevice) {
     return new ProcessLimits(
         config.maxMemoryBytes(),
         config.maxOpenFiles(),
         config.cpuSet(),
-        visibleDevices,
+        visibleDevice,
         config.heartbeatTimeout().toMillis());
   }
 }

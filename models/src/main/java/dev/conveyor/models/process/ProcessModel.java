@@ -11,12 +11,18 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A model whose executors each have a worker. Thread-safe.
+ * A model whose instances each have a worker. Thread-safe.
  *
- * <p>The worker that the model was loaded in first waits for the first executor; every other
- * executor starts its own.
+ * <p>On the CPU an instance is one executor. On a GPU it is as many as it has batches in flight:
+ * they share a worker, which is lost with all of them. The worker that the model was loaded in
+ * first waits for the first instance; every other one starts its own.
+ *
+ * <p>A worker that loses its GPU takes nothing with it but itself. Only when one that takes the
+ * place of another finds that it cannot use that GPU is it given up for all.
  */
 final class ProcessModel implements LoadedModel {
+
+  private static final int NONE = LoadedWorker.NO_LANE;
 
   private final ProcessBackend backend;
   private final Path file;
@@ -26,8 +32,14 @@ final class ProcessModel implements LoadedModel {
   private final List<TensorSpec> outputs;
   private final long reservedBytes;
 
+  /** Lanes of one worker come up one after the other: the first of them starts it. */
+  private final Object filling = new Object();
+
+  /** Has lanes that nobody has taken, perhaps. */
   @GuardedBy("this")
-  private @Nullable LoadedWorker first;
+  private @Nullable LoadedWorker open;
+
+  private volatile boolean replaces;
 
   ProcessModel(
       ProcessBackend backend, Path file, FileState state, LoadOptions options, LoadedWorker first) {
@@ -38,7 +50,7 @@ final class ProcessModel implements LoadedModel {
     this.inputs = first.inputs();
     this.outputs = first.outputs();
     this.reservedBytes = first.reservedBytes();
-    this.first = first;
+    this.open = first;
   }
 
   @Override
@@ -58,38 +70,90 @@ final class ProcessModel implements LoadedModel {
 
   @Override
   public ModelExecutor newExecutor(int maxBatchSize) {
-    LoadedWorker worker = takeFirst();
-    if (worker != null && !worker.process().isAlive()) {
-      worker.close();
-      worker = null;
+    requireGpu();
+    if (backend.lanes() == 1) {
+      return newLane(maxBatchSize);
     }
-    if (worker == null) {
+    synchronized (filling) {
+      return newLane(maxBatchSize);
+    }
+  }
+
+  private ModelExecutor newLane(int maxBatchSize) {
+    LoadedWorker worker = takeOpen();
+    int lane = worker == null ? NONE : enter(worker);
+    if (worker == null || lane == NONE) {
       state.requireSame(file);
-      worker = backend.start(file, options);
+      worker = start();
+      lane = enter(worker);
+      if (lane == NONE) {
+        throw new ModelLoadException(file + ": the worker process ended once it had loaded it");
+      }
     }
     try {
-      worker.prepare(maxBatchSize);
-      return new ProcessExecutor(worker, maxBatchSize);
+      worker.prepare(worker.process().line(lane), maxBatchSize);
+      ModelExecutor executor = new ProcessExecutor(worker, lane, maxBatchSize);
+      worker.process().whenLost(loss -> replaces = true);
+      keepOpen(worker);
+      return executor;
     } catch (WorkerLostException e) {
-      worker.close();
+      replaces = true;
+      worker.leave();
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     } catch (RuntimeException | Error e) {
-      worker.close();
+      worker.leave();
       throw e;
+    }
+  }
+
+  private LoadedWorker start() {
+    try {
+      return backend.start(file, options);
+    } catch (ModelLoadException e) {
+      GpuShare gpu = backend.gpu();
+      if (gpu != null
+          && replaces
+          && e.getCause() instanceof WorkerLostException lost
+          && lost.loss().cause() == Loss.Cause.DEVICE_UNUSABLE) {
+        gpu.place().giveUp(lost.loss().detail());
+      }
+      throw e;
+    }
+  }
+
+  private void requireGpu() {
+    GpuShare gpu = backend.gpu();
+    String why = gpu == null ? null : gpu.place().givenUp();
+    if (gpu != null && why != null) {
+      throw gpu.place().refusal(file, why);
     }
   }
 
   @Override
   public void close() {
-    LoadedWorker unused = takeFirst();
-    if (unused != null) {
+    LoadedWorker unused = takeOpen();
+    if (unused != null && unused.isUnused()) {
       unused.close();
     }
   }
 
-  private synchronized @Nullable LoadedWorker takeFirst() {
-    LoadedWorker taken = first;
-    first = null;
+  /** Takes a lane, or {@link #NONE}; a worker that died before anybody had one is closed here. */
+  private int enter(LoadedWorker worker) {
+    int lane = worker.enter();
+    if (lane == NONE && worker.isUnused()) {
+      replaces = true;
+      worker.close();
+    }
+    return lane;
+  }
+
+  private synchronized @Nullable LoadedWorker takeOpen() {
+    LoadedWorker taken = open;
+    open = null;
     return taken;
+  }
+
+  private synchronized void keepOpen(LoadedWorker worker) {
+    open = backend.lanes() == 1 ? null : worker;
   }
 }

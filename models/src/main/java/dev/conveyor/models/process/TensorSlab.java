@@ -23,11 +23,13 @@ final class TensorSlab implements AutoCloseable {
   private static final ByteBuffer NONE = ByteBuffer.allocate(0);
 
   private final LoadedWorker worker;
+  private final WorkerLine line;
   private @Nullable SharedFile file;
   private @Nullable Reservation reservation;
 
-  TensorSlab(LoadedWorker worker) {
+  TensorSlab(LoadedWorker worker, WorkerLine line) {
     this.worker = worker;
+    this.line = line;
   }
 
   int sizeBytes() {
@@ -79,16 +81,14 @@ final class TensorSlab implements AutoCloseable {
       reservation = worker.options().budget().reserve(worker.options().owner() + "/slabs", size);
       SharedFile made = SharedFile.create(worker.workers().directory().newFile("slab"), size);
       file = made;
-      worker.process().lend(before + size); // It has the one until it has the other.
-      worker
-          .process()
-          .begin(MessageType.MAP)
+      worker.process().lend(size); // It has the one until it has the other.
+      line.begin(MessageType.MAP)
           .putString(made.path().toString())
           .putLong(size)
           .putInt(forOutputs ? 1 : 0);
-      Message answer = worker.process().call();
+      Message answer = line.call();
       made.unlink();
-      worker.process().lend(size);
+      worker.process().lend(-before);
       return answer;
     } catch (BudgetExceededException | IOException e) {
       close();

@@ -1,12 +1,13 @@
 package dev.conveyor.models.process;
 
 import dev.conveyor.memory.ThreadPriority;
+import dev.conveyor.memory.cuda.CudaLibraries;
+import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.models.backend.Backend;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,7 +56,8 @@ final class WorkerCommand {
       Path socket,
       Path page,
       Path errors,
-      String owner) {
+      String owner,
+      int lanes) {
     List<String> command = new ArrayList<>();
     limits(limits, command);
     if (ThreadPriority.canRaise()) {
@@ -70,16 +72,18 @@ final class WorkerCommand {
         command.add(option);
       }
     }
+    String cuda = System.getProperty(CudaLibraries.PATH_PROPERTY);
+    if (cuda != null) {
+      command.add("-D" + CudaLibraries.PATH_PROPERTY + "=" + cuda);
+    }
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
     command.add(mainClass);
-    command.addAll(List.of(socket.toString(), page.toString(), backend.getName(), owner));
+    command.addAll(
+        List.of(
+            socket.toString(), page.toString(), backend.getName(), owner, Integer.toString(lanes)));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder
-        .environment()
-        .put(
-            "CUDA_VISIBLE_DEVICES",
-            limits.visibleDevices().stream().map(String::valueOf).collect(Collectors.joining(",")));
+    builder.environment().put(Gpus.VISIBLE, limits.visibleDevice());
     return builder;
   }
 

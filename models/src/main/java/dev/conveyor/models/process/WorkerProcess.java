@@ -12,10 +12,13 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -23,9 +26,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The server's end of one worker process.
  *
- * <p>One thread at a time talks to it ({@link #begin}, {@link #call}) and closes it; the rest may
- * be called from any thread. Every wait ends when the process does or is killed, so whoever wants a
- * wait to end kills the process.
+ * <p>It is talked to on its lines ({@link #line}), and closed by one thread; the rest may be called
+ * from any thread. Every wait ends when the process does or is killed, so whoever wants a wait to
+ * end kills the process.
  */
 final class WorkerProcess implements AutoCloseable {
 
@@ -42,10 +45,10 @@ final class WorkerProcess implements AutoCloseable {
   private final OutputTail output;
   private final AtomicReference<@Nullable Loss> verdict = new AtomicReference<>();
   private final CompletableFuture<Loss> lost = new CompletableFuture<>();
-  private volatile @Nullable ControlChannel channel;
+  private volatile List<WorkerLine> lines = List.of();
   private volatile long loading;
   private long loads;
-  private volatile long lentBytes;
+  private final AtomicLong lentBytes = new AtomicLong();
 
   private WorkerProcess(
       Process process,
@@ -71,7 +74,8 @@ final class WorkerProcess implements AutoCloseable {
       String mainClass,
       Class<? extends Backend> backend,
       ProcessLimits limits,
-      String owner)
+      String owner,
+      int lanes)
       throws IOException {
     Path socket = directory.newFile("socket");
     Path pagePath = directory.newFile("page");
@@ -80,9 +84,9 @@ final class WorkerProcess implements AutoCloseable {
     ControlPage page = ControlPage.create(pagePath);
     ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     try {
-      listener.bind(UnixDomainSocketAddress.of(socket), 1);
+      listener.bind(UnixDomainSocketAddress.of(socket), lanes);
       ProcessBuilder builder =
-          WorkerCommand.of(mainClass, backend, limits, socket, pagePath, errors, owner);
+          WorkerCommand.of(mainClass, backend, limits, socket, pagePath, errors, owner, lanes);
       builder.environment().put(TOKEN, token);
       Process process = builder.start();
       Path note = directory.noteWorker(process.pid());
@@ -99,19 +103,15 @@ final class WorkerProcess implements AutoCloseable {
     }
   }
 
-  /** Waits until the process has connected and said who it is. */
-  void awaitHello() throws WorkerLostException {
+  /** Waits until the process has connected every lane and said who it is. */
+  void awaitHello(int lanes) throws WorkerLostException {
     try {
-      ControlChannel accepted = new ControlChannel(listener.accept(), page.serverBell());
-      channel = accepted;
-      Message hello = accepted.receive(0).expect(MessageType.HELLO);
-      int version = hello.readInt();
-      if (version != ControlChannel.VERSION) {
-        throw new ProtocolException(
-            "version %d, this server has %d".formatted(version, ControlChannel.VERSION));
-      }
-      if (!hello.readString().equals(token)) {
-        throw new ProtocolException("a stranger");
+      for (int lane = 0; lane < lanes; lane++) {
+        ControlChannel accepted = new ControlChannel(listener.accept(), page.serverBell(lane));
+        List<WorkerLine> all = new ArrayList<>(lines);
+        all.add(new WorkerLine(this, accepted));
+        lines = List.copyOf(all);
+        check(accepted.receive(0).expect(MessageType.HELLO), lane);
       }
       page.unlink();
     } catch (IOException e) {
@@ -119,6 +119,26 @@ final class WorkerProcess implements AutoCloseable {
     } finally {
       closeListener();
     }
+  }
+
+  private void check(Message hello, int lane) throws IOException {
+    int version = hello.readInt();
+    if (version != ControlChannel.VERSION) {
+      throw new ProtocolException(
+          "version %d, this server has %d".formatted(version, ControlChannel.VERSION));
+    }
+    if (!hello.readString().equals(token)) {
+      throw new ProtocolException("a stranger");
+    }
+    int said = hello.readInt();
+    if (said != lane) {
+      throw new ProtocolException("lane %d, expected %d".formatted(said, lane));
+    }
+  }
+
+  /** Returns where one lane is talked to; only after {@link #awaitHello}. */
+  WorkerLine line(int lane) {
+    return lines.get(lane);
   }
 
   long pid() {
@@ -140,12 +160,12 @@ final class WorkerProcess implements AutoCloseable {
    * @param limitBytes up to here it does not matter how much it is
    */
   long heldBytes(long limitBytes) {
-    return ProcessFiles.heldBytes(process.pid(), lentBytes, limitBytes);
+    return ProcessFiles.heldBytes(process.pid(), lentBytes.get(), limitBytes);
   }
 
-  /** From now on so much shared memory of the server's may be in the process. */
-  void lend(long bytes) {
-    lentBytes = bytes;
+  /** From now on so much more shared memory of the server's may be in the process, or less. */
+  void lend(long moreBytes) {
+    lentBytes.addAndGet(moreBytes);
   }
 
   /**
@@ -172,10 +192,7 @@ final class WorkerProcess implements AutoCloseable {
   void kill(Loss why) {
     Loss first = verdict.compareAndExchange(null, why);
     process.destroyForcibly();
-    ControlChannel open = channel;
-    if (open != null) {
-      open.close();
-    }
+    lines.forEach(WorkerLine::close);
     lost.complete(first == null ? why : first);
   }
 
@@ -189,46 +206,19 @@ final class WorkerProcess implements AutoCloseable {
     }
   }
 
-  /** Begins a message. */
-  @SuppressWarnings("NullAway") // nobody has a worker that has not said hello
-  ControlChannel begin(MessageType type) {
-    return channel.begin(type);
-  }
-
   /** Returns the number of the step of a load that it is at; 0 if it is at none. */
   long loading() {
     return loading;
   }
 
-  /** As {@link #call()}, for what the watch allows the time of a load. */
-  Message callToLoad() throws WorkerLostException {
+  /** A step of a load has begun. */
+  void loadBegins() {
     loading = ++loads;
-    try {
-      return call();
-    } finally {
-      loading = 0;
-    }
   }
 
-  /** As {@link #call(long)}, asleep. */
-  Message call() throws WorkerLostException {
-    return call(0);
-  }
-
-  /**
-   * Sends what was begun and waits for the answer, which is valid until the next call.
-   *
-   * @param awakeNs how long to wait awake
-   * @throws WorkerLostException if the process is gone, or had to be killed for what it said
-   */
-  @SuppressWarnings("NullAway") // as above
-  Message call(long awakeNs) throws WorkerLostException {
-    try {
-      channel.send();
-      return channel.receive(awakeNs);
-    } catch (IOException e) {
-      throw lost(e);
-    }
+  /** It is over. */
+  void loadEnds() {
+    loading = 0;
   }
 
   /** Kills the process for what it said, or buries it if it died; returns what to throw. */
@@ -247,16 +237,20 @@ final class WorkerProcess implements AutoCloseable {
     return new WorkerLostException(loss());
   }
 
+  /** Kills a process that says it can use its GPU no more; returns what to throw. */
+  WorkerLostException lostDevice(Loss.Cause cause, String why) {
+    String verb = cause == Loss.Cause.DEVICE_LOST ? "has lost" : "cannot use";
+    kill(new Loss(cause, "worker process %d %s its GPU: %s".formatted(pid(), verb, why)));
+    return new WorkerLostException(loss());
+  }
+
   /** Lets the process end, or makes it; removes what it leaves. */
   @Override
   public void close() {
     verdict.compareAndSet(
         null, new Loss(Loss.Cause.CANCELLED, "worker process " + pid() + " was closed"));
     closeListener();
-    ControlChannel open = channel;
-    if (open != null) {
-      open.close();
-    }
+    lines.forEach(WorkerLine::close);
     awaitExit();
     delete(note);
     delete(errors);

@@ -57,12 +57,15 @@ public final class Workers implements AutoCloseable {
    *
    * @param backend with a public constructor without parameters
    * @param owner whose worker it is, for those who look at the list of processes
+   * @param lanes batches that it runs at once
    */
-  WorkerProcess start(Class<? extends Backend> backend, ProcessLimits limits, String owner)
+  WorkerProcess start(
+      Class<? extends Backend> backend, ProcessLimits limits, String owner, int lanes)
       throws IOException, WorkerLostException {
-    WorkerProcess worker = WorkerProcess.start(directory(), mainClass, backend, limits, owner);
+    WorkerProcess worker =
+        WorkerProcess.start(directory(), mainClass, backend, limits, owner, lanes);
     monitor().watch(worker, limits);
-    worker.awaitHello();
+    worker.awaitHello(lanes);
     return worker;
   }
 

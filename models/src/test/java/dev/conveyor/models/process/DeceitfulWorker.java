@@ -12,6 +12,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /** A worker that behaves until it is to run a batch; then it lies as its model file says. */
 public final class DeceitfulWorker {
@@ -29,10 +30,16 @@ public final class DeceitfulWorker {
         case LOAD -> {
           lie = Files.readString(Path.of(message.readString()));
           List<TensorSpec> specs = List.of(new TensorSpec("t", DataType.FP32, Shape.of(-1, 1)));
-          channel.begin(MessageType.LOADED).putLong(0).putSpecs(specs).putSpecs(specs).send();
+          channel
+              .begin(MessageType.LOADED)
+              .putLong(0)
+              .putHolders(Map.of())
+              .putSpecs(specs)
+              .putSpecs(specs)
+              .send();
         }
         case EXECUTE -> lie(lie, message.readLong(), channel, socket);
-        default -> channel.begin(MessageType.DONE).putLong(0).send();
+        default -> channel.begin(MessageType.DONE).putLong(0).putHolders(Map.of()).send();
       }
     }
   }
@@ -67,6 +74,7 @@ public final class DeceitfulWorker {
         .putLong(number)
         .putLong(-1)
         .putLong(Long.MAX_VALUE)
+        .putLong(0)
         .putLong(0)
         .putInt(outputs);
   }

@@ -6,6 +6,7 @@ import dev.conveyor.models.process.wire.MessageType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /** A worker that writes beside its model's file what the system lets it have. */
 public final class ReportingWorker {
@@ -20,9 +21,15 @@ public final class ReportingWorker {
       Message message = channel.receive(0);
       if (message.type() == MessageType.LOAD) {
         Files.writeString(Path.of(message.readString() + REPORT), report());
-        channel.begin(MessageType.LOADED).putLong(0).putSpecs(List.of()).putSpecs(List.of()).send();
+        channel
+            .begin(MessageType.LOADED)
+            .putLong(0)
+            .putHolders(Map.of())
+            .putSpecs(List.of())
+            .putSpecs(List.of())
+            .send();
       } else {
-        channel.begin(MessageType.DONE).putLong(0).send();
+        channel.begin(MessageType.DONE).putLong(0).putHolders(Map.of()).send();
       }
     }
   }

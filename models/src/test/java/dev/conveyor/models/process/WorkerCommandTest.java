@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.models.config.ProcessIsolation;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 
 final class WorkerCommandTest {
@@ -22,9 +21,10 @@ final class WorkerCommandTest {
 
     Path none = Path.of("none");
     ProcessLimits limits =
-        ProcessLimits.of(new ProcessIsolation(4096 * MIB, 0, "", Duration.ofSeconds(1)), List.of());
+        ProcessLimits.of(new ProcessIsolation(4096 * MIB, 0, "", Duration.ofSeconds(1)), "");
     assertThat(
-            WorkerCommand.of("main", FaultyBackend.class, limits, none, none, none, "m").command())
+            WorkerCommand.of("main", FaultyBackend.class, limits, none, none, none, "m", 1)
+                .command())
         .contains("-Xmx" + 2048 * MIB);
   }
 }

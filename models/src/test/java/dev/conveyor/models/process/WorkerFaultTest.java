@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class WorkerFaultTest {
 
   private static final ProcessLimits QUICK =
-      ProcessLimits.of(new ProcessIsolation(512L << 20, 256, "", Duration.ofSeconds(1)), List.of());
+      ProcessLimits.of(new ProcessIsolation(512L << 20, 256, "", Duration.ofSeconds(1)), "");
 
   @TempDir private Path dir;
 

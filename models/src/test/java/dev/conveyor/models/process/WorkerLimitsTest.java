@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,12 +28,12 @@ final class WorkerLimitsTest {
     String core = line(ReportingWorker.report(), CORES).split("[-,]", -1)[0];
     ProcessIsolation config = new ProcessIsolation(512L << 20, 200, core, Duration.ofSeconds(10));
 
-    String report = report(ProcessLimits.of(config, List.of(1, 3)));
+    String report = report(ProcessLimits.of(config, "GPU-1011"));
 
     assertThat(line(report, MEMORY)).isEqualTo("536870912 536870912 bytes");
     assertThat(line(report, FILES)).isEqualTo("200 200 files");
     assertThat(line(report, CORES)).isEqualTo(core);
-    assertThat(line(report, DEVICES)).isEqualTo("1,3");
+    assertThat(line(report, DEVICES)).isEqualTo("GPU-1011");
   }
 
   @Test

@@ -23,11 +23,12 @@ record WorkerStub(SocketChannel socket, ControlChannel channel) {
     heart.setDaemon(true);
     heart.start();
     SocketChannel socket = SocketChannel.open(UnixDomainSocketAddress.of(arguments[0]));
-    ControlChannel channel = new ControlChannel(socket, page.workerBell());
+    ControlChannel channel = new ControlChannel(socket, page.workerBell(0));
     channel
         .begin(MessageType.HELLO)
         .putInt(ControlChannel.VERSION)
         .putString(System.getenv("CONVEYOR_WORKER_TOKEN"))
+        .putInt(0)
         .send();
     return new WorkerStub(socket, channel);
   }

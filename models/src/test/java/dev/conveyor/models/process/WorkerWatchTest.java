@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.config.ProcessIsolation;
 import java.time.Duration;
-import java.util.List;
 import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
 
@@ -14,8 +13,7 @@ final class WorkerWatchTest {
 
   private final WorkerWatch watch =
       new WorkerWatch(
-          ProcessLimits.of(
-              new ProcessIsolation(LIMIT_BYTES, 0, "", Duration.ofSeconds(1)), List.of()),
+          ProcessLimits.of(new ProcessIsolation(LIMIT_BYTES, 0, "", Duration.ofSeconds(1)), ""),
           100,
           4711,
           2000);

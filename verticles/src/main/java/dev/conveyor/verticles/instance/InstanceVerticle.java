@@ -59,7 +59,8 @@ public final class InstanceVerticle extends VerticleBase {
   private volatile @Nullable ModelExecutor executor;
   private volatile @Nullable BatchRunner runner;
   private @Nullable MessageConsumer<Batch> batches;
-  private boolean stopped;
+  private volatile boolean stopped;
+  private volatile boolean running;
 
   /** The failure of the batch in progress was counted. */
   private boolean counted;
@@ -104,8 +105,20 @@ public final class InstanceVerticle extends VerticleBase {
     runner = new BatchRunner(served, made, isolation, this::isSick);
     batches =
         vertx.eventBus().localConsumer(Addresses.instance(served.key(), index), this::onBatch);
-    made.whenLost(why -> context.runOnContext(v -> onExecutorLost(why)));
+    made.whenLost(this::onLoss);
     return batches.completion();
+  }
+
+  /**
+   * Called on any thread. If no batch runs here this is told at once: where several instances are
+   * lost together, the requests of one that ran a batch must not be tried again on another of them.
+   */
+  private void onLoss(String why) {
+    if (running) {
+      context.runOnContext(v -> onExecutorLost(why));
+    } else {
+      onExecutorLost(why);
+    }
   }
 
   /**
@@ -152,8 +165,17 @@ public final class InstanceVerticle extends VerticleBase {
     return made == null ? "" : made.lossCause();
   }
 
-  @SuppressWarnings("NullAway") // the runner is set by start(), which precedes every message
   private void onBatch(Message<Batch> message) {
+    running = true;
+    try {
+      run(message);
+    } finally {
+      running = false;
+    }
+  }
+
+  @SuppressWarnings("NullAway") // the runner is set by start(), which precedes every message
+  private void run(Message<Batch> message) {
     Batch batch = message.body();
     BatchOutcome outcome;
     counted = false;

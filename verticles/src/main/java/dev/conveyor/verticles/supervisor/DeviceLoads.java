@@ -7,10 +7,12 @@ import dev.conveyor.models.config.InstanceGroup;
 import dev.conveyor.models.config.InstanceGroup.Kind;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.device.GpuBackend;
 import dev.conveyor.models.device.GpuBackends;
 import dev.conveyor.models.device.GpuLoadOptions;
 import dev.conveyor.models.device.GpuModel;
 import dev.conveyor.models.device.GpuPlace;
+import dev.conveyor.models.process.GpuShare;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -39,6 +41,7 @@ public final class DeviceLoads {
   private final List<GpuPlace> gpus;
   private final List<String> notes;
   private final GpuBackends backends;
+  private final ProcessLoads processes;
   private final String cpu;
   private final int cores;
   private final boolean planned;
@@ -48,6 +51,8 @@ public final class DeviceLoads {
    * Creates it for a machine.
    *
    * @param notes why GPUs are not used, for messages
+   * @param backends for models in this process
+   * @param processes loads those that have processes of their own
    * @param cpu name of the CPU's device
    * @param planned whether models come and go between GPUs with their load
    */
@@ -55,12 +60,14 @@ public final class DeviceLoads {
       List<GpuPlace> gpus,
       List<String> notes,
       GpuBackends backends,
+      ProcessLoads processes,
       String cpu,
       int cores,
       boolean planned) {
     this.gpus = List.copyOf(gpus);
     this.notes = List.copyOf(notes);
     this.backends = backends;
+    this.processes = processes;
     this.cpu = cpu;
     this.cores = cores;
     this.planned = planned;
@@ -166,16 +173,13 @@ public final class DeviceLoads {
     List<String> loadedHere = new ArrayList<>();
     try {
       List<GpuPlace> there = wanted(group, config);
-      GpuBackends.Choice choice = backends.choose(file, config);
-      if (choice.usable().isEmpty()) {
-        throw new ModelLoadException(choice.reason());
-      }
+      List<GpuBackend> usable = isolated(config) ? List.of() : usable(file, config);
       List<GpuPlace> places =
           dealt(isMovable(config) ? toBegin(there, present) : there, group, config);
       for (GpuPlace place : places) {
         String device = place.gpu().device();
         if (!weights.containsKey(device)) {
-          weights.put(device, load(file, config, owner, place, choice));
+          weights.put(device, load(file, config, owner, place, usable));
           loadedHere.add(device);
         }
       }
@@ -213,21 +217,19 @@ public final class DeviceLoads {
     if (lost != null) {
       throw new ModelLoadException(device + " is lost to this process: " + lost);
     }
-    GpuBackends.Choice choice = backends.choose(source.file(), source.config());
-    if (choice.usable().isEmpty()) {
-      throw new ModelLoadException(choice.reason());
-    }
-    return load(source.file(), source.config(), source.owner(), place, choice);
+    List<GpuBackend> usable = usable(source.file(), source.config());
+    return load(source.file(), source.config(), source.owner(), place, usable);
   }
 
-  /** A model that names GPUs stays there. */
+  /** A model that names GPUs stays there, and one in processes of its own where it was loaded. */
   private boolean isMovable(ModelConfig config) {
     List<InstanceGroup> groups = groups(config);
     return planned
         && gpus.size() > 1
         && groups.size() == 1
         && groups.get(0).kind() != Kind.KIND_CPU
-        && groups.get(0).gpus().isEmpty();
+        && groups.get(0).gpus().isEmpty()
+        && !isolated(config);
   }
 
   /** Loads begin side by side, before the ledgers know of any: of equals each takes the next. */
@@ -258,20 +260,33 @@ public final class DeviceLoads {
     return dealt;
   }
 
-  private static LoadedModel load(
-      Path file, ModelConfig config, String owner, GpuPlace place, GpuBackends.Choice choice) {
+  /** Where they have processes of their own, those choose: what they load is not loaded here. */
+  private List<GpuBackend> usable(Path file, ModelConfig config) {
+    GpuBackends.Choice choice = backends.choose(file, config);
+    if (choice.usable().isEmpty()) {
+      throw new ModelLoadException(choice.reason());
+    }
+    return choice.usable();
+  }
+
+  private static boolean isolated(ModelConfig config) {
+    return config.isolation() == Isolation.PROCESS;
+  }
+
+  private LoadedModel load(
+      Path file, ModelConfig config, String owner, GpuPlace place, List<GpuBackend> usable) {
     long limit = config.extensions().memory().limitBytes();
     MemoryBudget budget =
         limit > 0 ? place.budget().part("model '" + config.name() + "'", limit) : place.budget();
+    if (isolated(config)) {
+      return processes.loadOnGpu(file, owner, new GpuShare(place, budget, config));
+    }
     GpuLoadOptions options =
         new GpuLoadOptions(owner, place.cuda(), place.gpu().ordinal(), budget, config);
-    return GpuModel.load(file, place, choice.usable(), options, config.gpuPriority().ofStreams());
+    return GpuModel.load(file, place, usable, options, config.gpuPriority().ofStreams());
   }
 
   private List<GpuPlace> wanted(InstanceGroup group, ModelConfig config) {
-    if (config.isolation() == Isolation.PROCESS) {
-      throw new ModelLoadException("instances in processes of their own run on the CPU only");
-    }
     if (gpus.isEmpty()) {
       throw new ModelLoadException(notes.isEmpty() ? "there is no GPU" : String.join("; ", notes));
     }
@@ -291,7 +306,7 @@ public final class DeviceLoads {
                           "gpus: there is no GPU %d, only %s"
                               .formatted(
                                   ordinal, gpus.stream().map(g -> g.gpu().ordinal()).toList())));
-      String lost = place.lost();
+      String lost = isolated(config) ? place.givenUp() : place.lost();
       if (lost == null) {
         wanted.add(place);
       } else if (!group.gpus().isEmpty() || ordinals.size() == 1) {

@@ -1,18 +1,19 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
-import dev.conveyor.models.config.InstanceGroup;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.process.GpuShare;
 import dev.conveyor.models.process.ProcessBackend;
 import dev.conveyor.models.process.ProcessLimits;
 import dev.conveyor.models.process.Workers;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Loads models where their configuration says: in this process, or each instance in one of its own.
@@ -67,17 +68,37 @@ public final class ProcessLoads {
     return config.isolation() == Isolation.PROCESS ? isolated(config) : backend;
   }
 
+  /**
+   * Loads a model onto a GPU, each instance in a process of its own.
+   *
+   * @param owner {@code model/version}
+   * @param share what they may have of it
+   * @throws dev.conveyor.models.backend.ModelLoadException if it cannot be loaded
+   */
+  LoadedModel loadOnGpu(Path file, String owner, GpuShare share) {
+    ModelConfig config = share.config();
+    MemoryBudget host = share.place().hostBudget();
+    long limit = config.extensions().memory().limitBytes();
+    LoadOptions options =
+        new LoadOptions(
+            owner,
+            1,
+            limit > 0 ? host.part("model '" + config.name() + "'", limit) : host,
+            config.parameters());
+    return isolated(config, share).load(file, options);
+  }
+
   private ProcessBackend isolated(ModelConfig config) {
-    List<Integer> gpus =
-        config.instanceGroups().stream()
-            .map(InstanceGroup::gpus)
-            .flatMap(List::stream)
-            .distinct()
-            .toList();
+    return isolated(config, null);
+  }
+
+  private ProcessBackend isolated(ModelConfig config, @Nullable GpuShare share) {
+    String visible = share == null ? "" : share.place().gpu().uuid();
     return new ProcessBackend(
         workers,
         backend.getClass(),
         backend.name(),
-        ProcessLimits.of(config.extensions().process(), gpus));
+        ProcessLimits.of(config.extensions().process(), visible),
+        share);
   }
 }

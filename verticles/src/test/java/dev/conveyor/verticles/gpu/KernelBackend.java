@@ -2,6 +2,7 @@ package dev.conveyor.verticles.gpu;
 
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.Declared;
@@ -47,6 +48,7 @@ public final class KernelBackend implements GpuBackend {
 
   @Override
   public DeviceModel load(Path file, GpuLoadOptions options) {
+    CudaSimulator unused = CudaSimulator.start(); // Not yet, in a worker process.
     Declared declared =
         new OnnxBackend()
             .declared(file)

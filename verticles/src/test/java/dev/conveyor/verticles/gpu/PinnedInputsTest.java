@@ -1,12 +1,9 @@
 package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.protobuf.ByteString;
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
@@ -32,22 +29,17 @@ final class PinnedInputsTest {
   private static final int WIDTH = 8192;
 
   @TempDir Path root;
-  private CudaSimulator simulator;
+  private SimulatedGpus gpus;
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    simulator.reset("real_time=1 devices=1 copy_ns=5000 device_bytes=67108864");
+    gpus = SimulatedGpus.start(1);
   }
 
   @AfterEach
   void end() {
-    if (simulator != null) {
-      simulator.reset("devices=0");
+    if (gpus != null) {
+      gpus.close();
     }
   }
 
@@ -75,12 +67,13 @@ final class PinnedInputsTest {
       assertThat(byOwner.fieldNames())
           .containsExactlyInAnyOrder("requests/inputs", "kernel/1/staging", "GPU0/outputs");
       assertThat(byOwner.getLong("requests/inputs")).isEqualTo(4L * WIDTH);
-      assertThat(pinned.getLong("held_bytes")).isEqualTo(simulator.figure(0, Figure.PINNED_BYTES));
+      assertThat(pinned.getLong("held_bytes"))
+          .isEqualTo(gpus.simulator().figure(0, Figure.PINNED_BYTES));
       assertThat(server.server().budget().holders())
           .containsKeys("kernel/1/staging", "GPU0/outputs")
           .doesNotContainKey("requests/inputs");
     }
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
   }
 
   private static int[] ask(TestServer server, int[] words) {

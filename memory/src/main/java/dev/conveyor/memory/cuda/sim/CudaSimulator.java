@@ -6,8 +6,12 @@ import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaLibraries;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -25,12 +29,14 @@ public final class CudaSimulator {
   private static @Nullable CudaSimulator started;
   private static @Nullable String refusal;
 
+  private final Path directory;
   private final Cuda cuda;
   private final Control control;
   private final Jpegs jpegs;
   private @Nullable JpegFunction decoder;
 
-  private CudaSimulator(Cuda cuda, Control control, Jpegs jpegs) {
+  private CudaSimulator(Path directory, Cuda cuda, Control control, Jpegs jpegs) {
+    this.directory = directory;
     this.cuda = cuda;
     this.control = control;
     this.jpegs = jpegs;
@@ -87,7 +93,9 @@ public final class CudaSimulator {
   }
 
   /**
-   * Builds and loads it, once; it then is as after {@link #reset} with no settings.
+   * Builds and loads it, once; it then is as after {@link #reset} with no settings. In a process
+   * that was started by one that {@link #offer}s its own, that is loaded instead, with those
+   * settings.
    *
    * @throws SimulatorUnavailableException if this machine cannot
    */
@@ -97,7 +105,8 @@ public final class CudaSimulator {
     }
     if (started == null) {
       try {
-        started = load(SimulatorBuild.build());
+        Path inherited = SimulatorBuild.inherited();
+        started = inherited == null ? load(SimulatorBuild.build(), true) : load(inherited, false);
       } catch (SimulatorUnavailableException e) {
         refusal = String.valueOf(e.getMessage());
         throw e;
@@ -106,14 +115,16 @@ public final class CudaSimulator {
     return started;
   }
 
-  private static CudaSimulator load(Path directory) {
+  private static CudaSimulator load(Path directory, boolean anew) {
     for (String library : SimulatorBuild.LIBRARIES) {
       System.load(directory.resolve(library).toString());
     }
     List<String> libraries = SimulatorBuild.LIBRARIES;
     String runtime = directory.resolve(libraries.get(libraries.size() - 1)).toString();
     Control control = Native.load(runtime, Control.class);
-    control.cudaSimReset("devices=1");
+    if (anew) {
+      control.cudaSimReset("devices=1");
+    }
     CudaLibraries.Found found = CudaLibraries.find();
     if (found.cuda() == null) {
       throw new SimulatorUnavailableException(found.reason());
@@ -123,7 +134,53 @@ public final class CudaSimulator {
       System.load(directory.resolve(library).toString());
     }
     Jpegs jpegs = Native.load(directory.resolve("libnvjpeg.so.13").toString(), Jpegs.class);
-    return new CudaSimulator(found.cuda(), control, jpegs);
+    return new CudaSimulator(directory, found.cuda(), control, jpegs);
+  }
+
+  /**
+   * Has processes that are started from now on, with the property {@link
+   * CudaLibraries#PATH_PROPERTY} of this one, find this simulator in the place of a driver and a
+   * runtime; each simulates a device of its own. Until {@link #withdraw}.
+   *
+   * @param settings as for {@link #reset}
+   */
+  public void offer(String settings) {
+    write(SimulatorBuild.SETTINGS, settings);
+    System.setProperty(CudaLibraries.PATH_PROPERTY, directory.toString());
+  }
+
+  /** Ends that, for processes that are not started yet. */
+  public void withdraw() {
+    System.clearProperty(CudaLibraries.PATH_PROPERTY);
+    try {
+      Files.deleteIfExists(directory.resolve(SimulatorBuild.SETTINGS));
+      Files.deleteIfExists(directory.resolve(SimulatorBuild.FAULT));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * As {@link #inject}, in the first of the processes that this one {@link #offer}ed it to that
+   * makes a call from now on, any call.
+   */
+  public void injectElsewhere(String call, long nth, int error, Fault fault) {
+    write(SimulatorBuild.FAULT, "%s %d %d %s".formatted(call, nth, error, fault.name()));
+  }
+
+  /** Returns whether a process has taken the fault that was injected elsewhere last. */
+  public boolean isInjectedElsewhere() {
+    return !Files.exists(directory.resolve(SimulatorBuild.FAULT));
+  }
+
+  /** There whole or not at all: another process may look at any time. */
+  private void write(String name, String text) {
+    try {
+      Path part = Files.writeString(directory.resolve(name + ".part"), text);
+      Files.move(part, directory.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Returns the runtime. */

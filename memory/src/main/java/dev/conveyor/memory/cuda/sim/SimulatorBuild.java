@@ -1,11 +1,13 @@
 package dev.conveyor.memory.cuda.sim;
 
+import dev.conveyor.memory.cuda.CudaLibraries;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Builds the simulated runtime. Thread-safe: no state. */
 final class SimulatorBuild {
@@ -16,7 +18,18 @@ final class SimulatorBuild {
   /** Loaded after the others, and found by their names from then on. */
   static final List<String> TOOLKIT = List.of("libnvrtc.so.13", "libnvjpeg.so.13");
 
+  /** Files beside the libraries that tell processes which find them what to do. */
+  static final String SETTINGS = "settings";
+
+  static final String FAULT = "fault";
+
   private SimulatorBuild() {}
+
+  /** Returns where the process that has started this one has built it; null if it has not. */
+  static @Nullable Path inherited() {
+    String given = System.getProperty(CudaLibraries.PATH_PROPERTY);
+    return given != null && Files.exists(Path.of(given, SETTINGS)) ? Path.of(given) : null;
+  }
 
   /**
    * Runs the build into a new directory, which goes when the JVM ends. Takes seconds.
@@ -42,6 +55,8 @@ final class SimulatorBuild {
       for (String library : TOOLKIT) {
         directory.resolve(library).toFile().deleteOnExit();
       }
+      directory.resolve(SETTINGS).toFile().deleteOnExit();
+      directory.resolve(FAULT).toFile().deleteOnExit();
       if (status != 0) {
         throw new SimulatorUnavailableException(
             "the simulated device needs gcc to be built: %s ended with %d: %s"

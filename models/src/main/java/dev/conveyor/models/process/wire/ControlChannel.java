@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Small framed messages over a local socket: magic number, type, length, payload; little-endian.
@@ -20,7 +21,7 @@ import java.util.List;
 public final class ControlChannel implements AutoCloseable {
 
   /** What both sides must agree on; raised with every change of a message. */
-  public static final int VERSION = 3;
+  public static final int VERSION = 4;
 
   /** No message is larger, magic number and all. */
   public static final int MAX_FRAME_BYTES = 256 * 1024;
@@ -66,6 +67,27 @@ public final class ControlChannel implements AutoCloseable {
     byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
     int length = Math.min(bytes.length, MAX_STRING_BYTES);
     out.putInt(length).put(bytes, 0, length);
+    return this;
+  }
+
+  /**
+   * Writes text whole.
+   *
+   * @throws ProtocolException if a message cannot hold it
+   */
+  public ControlChannel putText(String value) throws ProtocolException {
+    byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+    if (bytes.length > out.remaining() - Integer.BYTES) {
+      throw new ProtocolException("a text of " + bytes.length + " bytes");
+    }
+    out.putInt(bytes.length).put(bytes);
+    return this;
+  }
+
+  /** Writes who holds how many bytes. */
+  public ControlChannel putHolders(Map<String, Long> bytesByTag) {
+    out.putInt(bytesByTag.size());
+    bytesByTag.forEach((tag, bytes) -> putString(tag).putLong(bytes));
     return this;
   }
 

@@ -25,6 +25,10 @@ public final class ControlPage {
   private static final int TO_WORKER = 128;
 
   private static final int TO_SERVER = 256;
+  private static final int LANE_BYTES = 256;
+
+  /** What the page has room for. */
+  public static final int MOST_LANES = (BYTES - TO_WORKER) / LANE_BYTES;
 
   private final SharedFile file;
   private final ByteBuffer bytes;
@@ -51,14 +55,18 @@ public final class ControlPage {
     return (long) LONG.getVolatile(bytes, BEAT);
   }
 
-  /** Returns the server's end of the count of messages. */
-  public Doorbell serverBell() {
-    return new Doorbell(bytes, TO_SERVER, TO_WORKER);
+  /** Returns the server's end of the count of messages of a lane. */
+  public Doorbell serverBell(int lane) {
+    return new Doorbell(bytes, TO_SERVER + at(lane), TO_WORKER + at(lane));
   }
 
-  /** Returns the worker's end of the count of messages. */
-  public Doorbell workerBell() {
-    return new Doorbell(bytes, TO_WORKER, TO_SERVER);
+  /** Returns the worker's end of the count of messages of a lane. */
+  public Doorbell workerBell(int lane) {
+    return new Doorbell(bytes, TO_WORKER + at(lane), TO_SERVER + at(lane));
+  }
+
+  private static int at(int lane) {
+    return lane * LANE_BYTES;
   }
 
   /**

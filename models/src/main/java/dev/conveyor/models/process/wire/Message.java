@@ -8,6 +8,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * A received message. Not thread-safe: owned by the receiver, valid until it receives the next.
@@ -19,6 +21,7 @@ public final class Message {
 
   private static final int MAX_RANK = 32;
   private static final int MAX_LIST = 4096;
+  private static final int MAX_HOLDERS = 64;
 
   private final MessageType type;
   private final ByteBuffer payload;
@@ -96,6 +99,31 @@ public final class Message {
       specs.add(new TensorSpec(readString(), readType(), readShape()));
     }
     return specs;
+  }
+
+  /** Reads who holds how many bytes. */
+  public Map<String, Long> readHolders() throws ProtocolException {
+    Map<String, Long> holders = new TreeMap<>();
+    for (int left = readCount(MAX_HOLDERS); left > 0; left--) {
+      String tag = readString();
+      long bytes = readLong();
+      if (bytes < 0) {
+        throw new ProtocolException("a holder of " + bytes + " bytes");
+      }
+      holders.put(tag, bytes);
+    }
+    return holders;
+  }
+
+  /** Reads why something failed. */
+  public FailureKind readFailureKind() throws ProtocolException {
+    String name = readString();
+    for (FailureKind kind : FailureKind.values()) {
+      if (kind.name().equals(name)) {
+        return kind;
+      }
+    }
+    throw new ProtocolException("failure kind \"" + name + "\" is unknown");
   }
 
   /**

@@ -2,11 +2,17 @@ package dev.conveyor.models.process.wire;
 
 /** The messages between a server and a worker; the payload is said with each. */
 public enum MessageType {
-  /** Worker: protocol version (int), token (string). The first message. */
+  /**
+   * Worker: protocol version (int), token (string), number of the lane (int). The first message.
+   */
   HELLO(1),
-  /** Server: file, owner (strings), threads (int), budget in bytes (long), parameters. */
+  /**
+   * Server, on the first lane: file, owner (strings), threads (int), budget in bytes (long),
+   * parameters, whether it is for a GPU (int); and if it is: configuration (text), bytes of its
+   * ledger (long), whether waiting may use a core (int).
+   */
   LOAD(2),
-  /** Worker: reserved bytes (long), inputs, outputs (specs). */
+  /** Worker: reserved bytes (long), those of the GPU (holders), inputs, outputs (specs). */
   LOADED(3),
   /** Server: largest batch (int). Makes the executor. */
   PREPARE(4),
@@ -15,18 +21,21 @@ public enum MessageType {
    * slab from now on.
    */
   MAP(5),
-  /** Worker: reserved bytes (long). Done as told. */
+  /** Worker: reserved bytes (long), those of the GPU (holders). Done as told. */
   DONE(6),
   /**
    * Server: number (long), how long to wait awake for the next one in ns (long), batch size (int),
    * offset for outputs (long), inputs (blocks).
    */
   EXECUTE(7),
-  /** Worker: number (long), three durations in ns (longs), outputs (blocks). */
+  /**
+   * Worker: number (long), three durations in ns (longs), reserved bytes of the GPU (long), outputs
+   * (blocks).
+   */
   RESULT(8),
   /** Worker: bytes (long). The outputs need a slab of that size; a {@link #MAP} must follow. */
   GROW(9),
-  /** Worker: kind, message (strings). It goes on working. */
+  /** Worker: {@link FailureKind}, message (strings). It goes on working if it can. */
   FAILED(10);
 
   private final int number;

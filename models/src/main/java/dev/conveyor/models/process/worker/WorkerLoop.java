@@ -1,35 +1,30 @@
 package dev.conveyor.models.process.worker;
 
-import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
-import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
-import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.process.wire.ControlChannel;
+import dev.conveyor.models.process.wire.FailureKind;
 import dev.conveyor.models.process.wire.Message;
 import dev.conveyor.models.process.wire.MessageType;
 import dev.conveyor.models.process.wire.ProtocolException;
-import dev.conveyor.models.process.wire.SharedFile;
 import dev.conveyor.models.process.wire.TensorBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Does what the server says: loads one model, runs its batches. Thread-confined: everything happens
- * on the thread that {@link #run}s it.
+ * Does what the server says on one lane: runs batches of the worker's model, and, on the first one,
+ * loads it. Thread-confined: everything happens on the thread that {@link #run}s it.
  *
  * <p>A batch is one request here. Its inputs are read where the server gathered them; only outputs
  * are copied.
@@ -41,18 +36,16 @@ final class WorkerLoop {
   private record Request(int batchSize, List<Tensor> inputs) implements BatchRequest {}
 
   private final ControlChannel channel;
-  private final Backend backend;
-  private @Nullable MemoryBudget budget;
-  private @Nullable LoadedModel model;
+  private final WorkerModel model;
   private @Nullable ModelExecutor executor;
-  private @Nullable SharedFile slab;
+  private @Nullable WorkerSlab slab;
   private @Nullable BatchResult waiting;
   private long number;
   private long awakeNs;
 
-  WorkerLoop(ControlChannel channel, Backend backend) {
+  WorkerLoop(ControlChannel channel, WorkerModel model) {
     this.channel = channel;
-    this.backend = backend;
+    this.model = model;
   }
 
   /** Answers messages until the server closes the channel, which ends it by an exception. */
@@ -63,19 +56,30 @@ final class WorkerLoop {
         answer(message);
       } catch (RuntimeException | Error e) {
         // An Error (a linkage problem, a deep recursion) is no reason to end either.
-        ExecutionException.Kind kind = ExecutionException.Kind.RUN;
-        if (e instanceof ExecutionException failure) {
-          kind = failure.kind();
-        } else if (e instanceof OutOfMemoryError) {
-          kind = ExecutionException.Kind.OUT_OF_MEMORY;
-        }
-        channel
-            .begin(MessageType.FAILED)
-            .putString(kind.name())
-            .putString(e.getMessage() == null ? e.toString() : e.getMessage());
+        fail(e);
       }
       channel.send();
     }
+  }
+
+  private void fail(Throwable e) {
+    WorkerGpu gpu = model.gpu();
+    String lost = gpu == null ? null : gpu.lost();
+    FailureKind kind = FailureKind.RUN;
+    if (e instanceof DeviceUnusableException) {
+      kind = FailureKind.DEVICE_UNUSABLE;
+    } else if (lost != null) {
+      kind = FailureKind.DEVICE_LOST;
+    } else if (e instanceof ExecutionException failure) {
+      kind = FailureKind.of(failure.kind());
+    } else if (e instanceof OutOfMemoryError) {
+      kind = FailureKind.OUT_OF_MEMORY;
+    }
+    String message = e.getMessage() == null ? e.toString() : e.getMessage();
+    channel
+        .begin(MessageType.FAILED)
+        .putString(kind.name())
+        .putString(kind == FailureKind.DEVICE_LOST && lost != null ? lost : message);
   }
 
   private void answer(Message message) throws IOException {
@@ -90,28 +94,22 @@ final class WorkerLoop {
   }
 
   private void load(Message message) throws IOException {
-    Path file = Path.of(message.readString());
-    String owner = message.readString();
-    int threads = message.readInt();
-    budget = new MemoryBudget("the worker", Math.max(1, message.readLong()));
-    Map<String, String> parameters = new HashMap<>();
-    for (int left = message.readInt(); left > 0; left--) {
-      parameters.put(message.readString(), message.readString());
-    }
-    model = backend.load(file, new LoadOptions(owner, threads, budget, parameters));
+    LoadedModel loaded = model.load(message);
     channel
         .begin(MessageType.LOADED)
-        .putLong(budget.reservedBytes())
-        .putSpecs(model.inputs())
-        .putSpecs(model.outputs());
+        .putLong(model.heldBytes())
+        .putHolders(model.heldOnGpu())
+        .putSpecs(loaded.inputs())
+        .putSpecs(loaded.outputs());
   }
 
   private void prepare(int maxBatchSize) {
-    if (model == null || budget == null) {
-      throw new IllegalStateException("no model is loaded");
-    }
-    executor = model.newExecutor(maxBatchSize);
-    channel.begin(MessageType.DONE).putLong(budget.reservedBytes());
+    executor = model.model().newExecutor(maxBatchSize);
+    done();
+  }
+
+  private void done() {
+    channel.begin(MessageType.DONE).putLong(model.heldBytes()).putHolders(model.heldOnGpu());
   }
 
   /** Outputs that wait for room are out of date if there was none, and the batch was given up. */
@@ -119,7 +117,8 @@ final class WorkerLoop {
     if (slab != null) {
       slab.close();
     }
-    slab = SharedFile.open(path, bytes);
+    WorkerGpu gpu = model.gpu();
+    slab = new WorkerSlab(path, bytes, gpu == null ? null : gpu.cuda());
     BatchResult result = waiting;
     waiting = null;
     if (forOutputs && result != null) {
@@ -128,12 +127,12 @@ final class WorkerLoop {
       if (result != null) {
         result.discard();
       }
-      channel.begin(MessageType.DONE).putLong(0);
+      done();
     }
   }
 
   private void execute(Message message) throws IOException {
-    if (executor == null || model == null || slab == null) {
+    if (executor == null || slab == null) {
       throw new IllegalStateException("no executor is prepared");
     }
     number = message.readLong();
@@ -143,10 +142,12 @@ final class WorkerLoop {
     int count = message.readCount();
     List<Tensor> inputs = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
-      TensorSpec spec = model.inputs().get(i);
+      TensorSpec spec = model.model().inputs().get(i);
       TensorBlock block = message.readBlock(slab.sizeBytes());
       ByteBuffer data = slab.bytes().slice(block.offset(), block.bytes());
-      inputs.add(Tensor.of(spec.name(), spec.type(), block.shape(), data));
+      inputs.add(
+          Tensor.ofPinned(
+              spec.name(), spec.type(), block.shape(), data, slab.pinnedAddress(block.offset())));
     }
     respond(executor.execute(List.of(new Request(items, inputs))), outputsAt);
   }
@@ -169,6 +170,7 @@ final class WorkerLoop {
         .putLong(result.copyInNs())
         .putLong(result.computeNs())
         .putLong(result.copyOutNs())
+        .putLong(model.bytesOnGpu())
         .putInt(outputs.size());
     long at = outputsAt;
     for (Tensor output : outputs) {

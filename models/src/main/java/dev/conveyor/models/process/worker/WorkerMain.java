@@ -9,11 +9,14 @@ import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Main class of a worker process. Arguments: the server's socket, the page to count in, the class
- * of the backend.
+ * of the backend, whose worker it is, and how many batches it runs at once: so many lanes it has,
+ * each with a connection and a thread.
  *
  * <p>It ends when the server closes the socket or is gone: the server holds the other end of
  * standard input and never writes to it, so the end of that input is the end of the server, however
@@ -31,22 +34,46 @@ public final class WorkerMain {
     ControlPage page = ControlPage.open(Path.of(arguments[1]));
     daemon("heartbeat", () -> beat(page));
     daemon("server-watch", WorkerMain::awaitEndOfServer);
-    SocketChannel socket = SocketChannel.open(UnixDomainSocketAddress.of(arguments[0]));
-    ControlChannel channel = new ControlChannel(socket, page.workerBell());
-    channel
-        .begin(MessageType.HELLO)
-        .putInt(ControlChannel.VERSION)
-        .putString(String.valueOf(System.getenv(TOKEN)))
-        .send();
+    List<ControlChannel> lanes = new ArrayList<>();
+    for (int lane = 0; lane < Integer.parseInt(arguments[4]); lane++) {
+      lanes.add(connect(arguments[0], page, lane));
+    }
     Backend backend =
         Class.forName(arguments[2])
             .asSubclass(Backend.class)
             .getDeclaredConstructor()
             .newInstance();
+    WorkerModel model = new WorkerModel(backend);
+    for (int lane = 1; lane < lanes.size(); lane++) {
+      ControlChannel channel = lanes.get(lane);
+      daemon("lane-" + lane, () -> run(channel, model));
+    }
+    run(lanes.get(0), model);
+  }
+
+  /** One after the other: the server tells them apart by their order. */
+  private static ControlChannel connect(String address, ControlPage page, int lane)
+      throws IOException {
+    SocketChannel socket = SocketChannel.open(UnixDomainSocketAddress.of(address));
+    ControlChannel channel = new ControlChannel(socket, page.workerBell(lane));
+    channel
+        .begin(MessageType.HELLO)
+        .putInt(ControlChannel.VERSION)
+        .putString(String.valueOf(System.getenv(TOKEN)))
+        .putInt(lane)
+        .send();
+    return channel;
+  }
+
+  private static void run(ControlChannel channel, WorkerModel model) {
     try {
-      new WorkerLoop(channel, backend).run();
+      new WorkerLoop(channel, model).run();
     } catch (EOFException e) {
       end();
+    } catch (IOException | RuntimeException e) {
+      // Whichever lane it is: the server finds out why in the last line.
+      System.err.println(e);
+      Runtime.getRuntime().halt(1);
     }
   }
 

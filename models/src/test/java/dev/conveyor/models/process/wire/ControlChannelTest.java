@@ -30,8 +30,8 @@ final class ControlChannelTest {
     UnixDomainSocketAddress address = UnixDomainSocketAddress.of(dir.resolve("socket"));
     try (ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       listener.bind(address);
-      worker = new ControlChannel(SocketChannel.open(address), page.workerBell());
-      server = new ControlChannel(listener.accept(), page.serverBell());
+      worker = new ControlChannel(SocketChannel.open(address), page.workerBell(0));
+      server = new ControlChannel(listener.accept(), page.serverBell(0));
     }
   }
 
@@ -89,7 +89,7 @@ final class ControlChannelTest {
 
   @Test
   void shouldWaitForTheMessageWhenTheBellRangWithoutOne() throws IOException {
-    page.workerBell().ring();
+    page.workerBell(0).ring();
     CompletableFuture<Long> received =
         CompletableFuture.supplyAsync(
             () -> {
