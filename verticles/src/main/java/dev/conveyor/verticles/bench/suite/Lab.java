@@ -109,6 +109,12 @@ public final class Lab implements AutoCloseable {
 
   /** Returns a command that runs a main class on this JVM's class path with its options. */
   List<String> java(List<String> jvmOptions, String mainClass, List<String> arguments) {
+    return pinned(javaOnAllCores(jvmOptions, mainClass, arguments));
+  }
+
+  /** Returns the same command, kept to no cores. */
+  List<String> javaOnAllCores(
+      List<String> jvmOptions, String mainClass, List<String> arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
@@ -120,7 +126,7 @@ public final class Lab implements AutoCloseable {
     command.addAll(jvmOptions);
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), mainClass));
     command.addAll(arguments);
-    return pinned(command);
+    return command;
   }
 
   @Override

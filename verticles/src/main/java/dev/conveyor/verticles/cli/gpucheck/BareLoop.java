@@ -2,11 +2,14 @@ package dev.conveyor.verticles.cli.gpucheck;
 
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.DeviceBatch;
 import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceLayout;
 import dev.conveyor.models.device.DeviceModel;
 import dev.conveyor.models.device.EngineSite;
+import dev.conveyor.models.device.GpuBackend;
+import dev.conveyor.models.device.GpuLoadOptions;
 
 /** The computation of full batches back to back, with nothing copied: the most there can be. */
 final class BareLoop {
@@ -15,6 +18,16 @@ final class BareLoop {
   private static final int LEAST = 50;
 
   private BareLoop() {}
+
+  /** Loads a model and returns items per second of it, as below. */
+  static double perSecond(
+      CheckSite site, GpuBackend backend, ModelConfig config, Subject subject, double seconds) {
+    GpuLoadOptions options =
+        new GpuLoadOptions("check/1", site.cuda(), site.gpu().ordinal(), site.device(), config);
+    try (DeviceModel model = backend.load(subject.file(), options)) {
+      return perSecond(site, model, subject.maxBatchSize(), seconds);
+    }
+  }
 
   /** Returns items per second over at least {@code seconds}. */
   static double perSecond(CheckSite site, DeviceModel model, int batch, double seconds) {

@@ -35,6 +35,7 @@ final class Checks {
         new ResNetCheck("resnet50-fp16", "FP16", 1e-2),
         new ResNetCheck("resnet50-int8", "INT8", 1),
         new ServerCheck(),
+        new ThroughputCheck(),
         new LoadCheck());
   }
 

@@ -2,9 +2,7 @@ package dev.conveyor.verticles.cli.gpucheck;
 
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.config.ModelConfig;
-import dev.conveyor.models.device.DeviceModel;
 import dev.conveyor.models.device.GpuBackend;
-import dev.conveyor.models.device.GpuLoadOptions;
 import dev.conveyor.models.device.GpuModel;
 import dev.conveyor.models.device.PipelineTrace;
 import io.vertx.core.json.JsonArray;
@@ -110,14 +108,6 @@ final class ResNetCheck implements Check {
     return way;
   }
 
-  private double bare(CheckSite site, GpuBackend backend, ModelConfig config, Subject subject) {
-    GpuLoadOptions options =
-        new GpuLoadOptions("check/1", site.cuda(), site.gpu().ordinal(), site.device(), config);
-    try (DeviceModel engine = backend.load(subject.file(), options)) {
-      return BareLoop.perSecond(site, engine, subject.maxBatchSize(), seconds);
-    }
-  }
-
   /**
    * Measures.
    *
@@ -131,7 +121,7 @@ final class ResNetCheck implements Check {
       Subject subject)
       throws Exception {
     final List<float[]> expected = subject.onCpu();
-    double bare = bare(site, backend, config, subject);
+    double bare = BareLoop.perSecond(site, backend, config, subject, seconds);
     GpuModel model = ModelCheck.load(site, backend, subject, config);
     double worst;
     Throughput instance;
@@ -154,7 +144,8 @@ final class ResNetCheck implements Check {
     Path timeline = site.keep().resolve("timeline-" + name + ".json");
     Files.writeString(timeline, ChromeTrace.of(site.gpu().name(), trace).encode());
     double share = instance.perSecond() / bare;
-    double speedUp = exact == null ? 1 : bare / bare(site, backend, exact, subject);
+    double speedUp =
+        exact == null ? 1 : bare / BareLoop.perSecond(site, backend, exact, subject, seconds);
     double utilization = instance.utilization().orElse(Double.NaN);
     String figure =
         String.format(

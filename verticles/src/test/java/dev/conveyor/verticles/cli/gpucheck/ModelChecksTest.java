@@ -199,6 +199,18 @@ class ModelChecksTest {
   }
 
   @Test
+  void shouldCompareTheBareLoopWithAServer() throws Exception {
+    Finding finding = new ThroughputCheck(0.3).run(site, way("right"), subject());
+
+    double bare = finding.numbers().get("bare_images_per_second");
+    double served = finding.numbers().get("server_images_per_second");
+    assertThat(bare).isPositive();
+    assertThat(served).isPositive();
+    assertThat(finding.numbers().get("share_of_bare")).isEqualTo(served / bare);
+    assertThat(simulator.violations()).isEmpty();
+  }
+
+  @Test
   void shouldPutAServerUnderLoadOverHttp() throws Exception {
     Finding finding =
         new LoadCheck(0.3)
