@@ -12,10 +12,16 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Thread-safe: the builder calls from threads of its own. Phases lie within each other; a line
  * is said when a quarter more of one that lies in no other is done.
+ *
+ * <p>A phase belongs to the step of its parent that was under way when it began, and is at most
+ * that step, so that a build whose time goes into the phases of a single step is seen to get on.
+ * Steps may end out of order, and phases in one step one after another: what a phase has reached it
+ * never loses.
  */
 final class BuildProgress {
 
   private static final int PARTS = 4;
+  private static final int PERCENT = 100;
 
   private final Consumer<String> lines;
   private final BooleanSupplier unwanted;
@@ -35,11 +41,36 @@ final class BuildProgress {
   }
 
   private static final class Phase {
+    final String name;
+    final @Nullable Phase parent;
     final int steps;
+
+    /** Of the parent, when this began. */
+    final int parentDone;
+
+    int done;
+
+    /** Share of the step under way that is done in phases that lie in it. */
+    double within;
+
     int saidParts;
 
-    Phase(int steps) {
+    Phase(String name, @Nullable Phase parent, int steps) {
+      this.name = name;
+      this.parent = parent;
       this.steps = steps;
+      this.parentDone = parent == null ? 0 : parent.done;
+    }
+
+    double share() {
+      return steps <= 0 ? 0 : Math.min(1, (done + within) / steps);
+    }
+
+    void finish(int steps) {
+      if (steps > done) {
+        done = steps;
+        within = 0;
+      }
     }
   }
 
@@ -49,8 +80,12 @@ final class BuildProgress {
    * @param parent the phase that it lies in; null if in none
    */
   synchronized void begin(String phase, @Nullable String parent, int steps) {
-    if (parent == null) {
-      phases.put(phase, new Phase(steps));
+    Phase around = parent == null ? null : phases.get(parent);
+    if (parent != null && around == null) {
+      return; // Its parent is over, and so is what it is a part of.
+    }
+    phases.put(phase, new Phase(phase, around, steps));
+    if (around == null) {
       lines.accept("%s: %d steps".formatted(phase, steps));
     }
   }
@@ -61,21 +96,31 @@ final class BuildProgress {
     return !unwanted.getAsBoolean();
   }
 
-  private synchronized void tell(String phase, int done) {
-    Phase known = phases.get(phase);
-    if (known != null && known.steps > 0) {
-      int parts = (int) ((long) PARTS * done / known.steps);
-      if (parts > known.saidParts && parts < PARTS) {
-        known.saidParts = parts;
-        lines.accept("%s: %d of %d".formatted(phase, done, known.steps));
+  private synchronized void tell(String name, int done) {
+    Phase phase = phases.get(name);
+    if (phase == null) {
+      return;
+    }
+    phase.finish(done);
+    for (Phase around = phase.parent; around != null; around = phase.parent) {
+      if (around.done == phase.parentDone) {
+        around.within = Math.max(around.within, phase.share());
       }
+      phase = around;
+    }
+    int parts = (int) (PARTS * phase.share());
+    boolean isUnderWay = phases.containsValue(phase); // what lies in it may end later
+    if (isUnderWay && parts > phase.saidParts && parts < PARTS) {
+      phase.saidParts = parts;
+      lines.accept("%s: %d %%".formatted(phase.name, PERCENT * parts / PARTS));
     }
   }
 
   /** A phase is over, also if it was not completed. */
-  synchronized void end(String phase) {
-    if (phases.remove(phase) != null) {
-      lines.accept(phase + ": done");
+  synchronized void end(String name) {
+    Phase phase = phases.remove(name);
+    if (phase != null && phase.parent == null) {
+      lines.accept(name + ": done");
     }
   }
 }

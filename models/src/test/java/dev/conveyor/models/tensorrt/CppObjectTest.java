@@ -91,7 +91,7 @@ class CppObjectTest {
   void shouldHearOfProgressAndStopTheBuild() throws Exception {
     NativeLibrary library = compile();
     List<String> lines = new ArrayList<>();
-    BuildProgress progress = new BuildProgress(lines::add, () -> lines.contains("build: 3 of 4"));
+    BuildProgress progress = new BuildProgress(lines::add, () -> lines.contains("build: 75 %"));
     NativeProgress monitor = new NativeProgress(progress);
 
     try {
@@ -102,7 +102,7 @@ class CppObjectTest {
 
     assertThat(lines)
         .containsExactly(
-            "build: 4 steps", "build: 1 of 4", "build: 2 of 4", "build: 3 of 4", "build: done");
+            "build: 4 steps", "build: 25 %", "build: 50 %", "build: 75 %", "build: done");
   }
 
   private NativeLibrary compile() throws IOException, InterruptedException {
