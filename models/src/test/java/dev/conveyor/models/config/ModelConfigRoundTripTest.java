@@ -90,7 +90,9 @@ class ModelConfigRoundTripTest {
                             Arbitraries.of(ModelPriority.class))
                         .as(Parts::new),
                     Combinators.combine(
-                            Arbitraries.maps(ExtensionsArbitraries.names(), Arbitraries.strings().ofMaxLength(5))
+                            Arbitraries.maps(
+                                    ExtensionsArbitraries.names(),
+                                    Arbitraries.strings().ofMaxLength(5))
                                 .ofMaxSize(2),
                             ExtensionsArbitraries.extensions())
                         .as(Map::entry))
@@ -145,7 +147,8 @@ class ModelConfigRoundTripTest {
   private static Arbitrary<List<GpuAccelerator>> accelerators() {
     return Combinators.combine(
             Arbitraries.just("tensorrt"),
-            Arbitraries.maps(ExtensionsArbitraries.names(), Arbitraries.strings().ofMaxLength(5)).ofMaxSize(2))
+            Arbitraries.maps(ExtensionsArbitraries.names(), Arbitraries.strings().ofMaxLength(5))
+                .ofMaxSize(2))
         .as(GpuAccelerator::new)
         .list()
         .ofMaxSize(2);

@@ -49,8 +49,7 @@ final class GpuSuite implements Suite {
     rows.add(
         new SuiteRow(
             "GPU, the same, photos over HTTP: p99 at 70 % of that, Poisson, objective 15 ms",
-            Target.atMost(15, "ms"),
-            () -> checks.number("resnet50-http", "p99_ms_at_load", 1)));
+            Target.atMost(15, "ms"), () -> checks.number("resnet50-http", "p99_ms_at_load", 1)));
     return rows;
   }
 

@@ -113,8 +113,7 @@ public final class Lab implements AutoCloseable {
   }
 
   /** Returns the same command, kept to no cores. */
-  List<String> javaOnAllCores(
-      List<String> jvmOptions, String mainClass, List<String> arguments) {
+  List<String> javaOnAllCores(List<String> jvmOptions, String mainClass, List<String> arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {

@@ -74,8 +74,7 @@ final class ServerLoad {
       Lease lease = memory.acquire(input.sizeBytes());
       lease.buffer().put(0, input.data(), 0, input.sizeBytes());
       tensors.add(
-          Tensor.ofLease(
-              input.name(), input.type(), input.shape(), lease, 0, input.sizeBytes()));
+          Tensor.ofLease(input.name(), input.type(), input.shape(), lease, 0, input.sizeBytes()));
     }
     return tensors;
   }
