@@ -91,7 +91,13 @@ public final class DirectBench {
     Histogram all = LoadPoint.merged(parts);
     LaneResult lane =
         new LaneResult(
-            model.name(), model.items(), all.getTotalCount(), Map.of(), all, new Histogram(3));
+            model.name(),
+            model.items(),
+            all.getTotalCount(),
+            Map.of(),
+            all,
+            new Histogram(3),
+            new Histogram(3));
     return new LoadPoint(
         new LoadPattern.Direct(threads), windowNs, List.of(lane), cpu, OptionalDouble.empty());
   }

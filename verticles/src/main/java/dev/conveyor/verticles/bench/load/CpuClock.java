@@ -13,19 +13,22 @@ public interface CpuClock {
 
   /** Returns a clock of both, which can be read if both can. */
   default CpuClock plus(CpuClock other) {
-    return () -> {
-      OptionalDouble here = seconds();
-      OptionalDouble there = other.seconds();
-      return here.isPresent() && there.isPresent()
-          ? OptionalDouble.of(here.getAsDouble() + there.getAsDouble())
-          : OptionalDouble.empty();
-    };
+    return () -> sum(seconds(), other.seconds(), 1);
+  }
+
+  /** Returns a clock of what this one has and the other has not, which can be read if both can. */
+  default CpuClock minus(CpuClock other) {
+    return () -> sum(seconds(), other.seconds(), -1);
   }
 
   /** Returns the difference of two readings, if both are there. */
   static OptionalDouble between(OptionalDouble before, OptionalDouble after) {
-    return before.isPresent() && after.isPresent()
-        ? OptionalDouble.of(after.getAsDouble() - before.getAsDouble())
+    return sum(after, before, -1);
+  }
+
+  private static OptionalDouble sum(OptionalDouble one, OptionalDouble other, int sign) {
+    return one.isPresent() && other.isPresent()
+        ? OptionalDouble.of(one.getAsDouble() + sign * other.getAsDouble())
         : OptionalDouble.empty();
   }
 }

@@ -21,6 +21,7 @@ final class LaneRecorder {
   private final boolean byDueTime;
   private final Histogram latencyNs = new Histogram(MAX_LATENCY_NS, 3);
   private final Histogram lateNs = new Histogram(MAX_LATENCY_NS, 3);
+  private final Histogram failureNs = new Histogram(MAX_LATENCY_NS, 3);
   private final Map<String, Long> errors = new TreeMap<>();
   private boolean opened;
   private boolean closed;
@@ -59,8 +60,10 @@ final class LaneRecorder {
     }
   }
 
-  void failed(String message, long dueNs, long nowNs) {
+  /** Records that a request failed; {@code sentNs} is {@code nowNs} if it was never sent. */
+  void failed(String message, long dueNs, long sentNs, long nowNs) {
     if (inWindow(byDueTime ? dueNs : nowNs)) {
+      failureNs.recordValue(clamp(nowNs - sentNs));
       errors.merge(shorten(message), 1L, Long::sum);
     }
   }
@@ -73,7 +76,7 @@ final class LaneRecorder {
   }
 
   LaneResult result(String model, int items) {
-    return new LaneResult(model, items, answered, Map.copyOf(errors), latencyNs, lateNs);
+    return new LaneResult(model, items, answered, Map.copyOf(errors), latencyNs, lateNs, failureNs);
   }
 
   private boolean inWindow(long timeNs) {

@@ -11,6 +11,7 @@ import org.HdrHistogram.Histogram;
  * @param errors requests that failed, by message
  * @param latencyNs time from due to answered
  * @param lateNs time from due to sent: what the load generator itself added in an open loop
+ * @param failureNs time from sent to failed
  */
 public record LaneResult(
     String model,
@@ -18,7 +19,8 @@ public record LaneResult(
     long answered,
     Map<String, Long> errors,
     Histogram latencyNs,
-    Histogram lateNs) {
+    Histogram lateNs,
+    Histogram failureNs) {
 
   public long inferences() {
     return answered * items;

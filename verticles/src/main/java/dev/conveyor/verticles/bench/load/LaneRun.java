@@ -82,7 +82,7 @@ final class LaneRun {
   }
 
   private void answeredClosed(AsyncResult<Void> result, long sentNs) {
-    answered(result, sentNs);
+    answered(result, sentNs, sentNs);
     if (result.succeeded()) {
       sendNext();
     } else {
@@ -117,14 +117,14 @@ final class LaneRun {
     long nowNs = System.nanoTime();
     recorder.sent(dueNs, nowNs);
     if (inFlight >= MAX_IN_FLIGHT) {
-      recorder.failed("not sent: " + MAX_IN_FLIGHT + " requests in flight", dueNs, nowNs);
+      recorder.failed("not sent: " + MAX_IN_FLIGHT + " requests in flight", dueNs, nowNs, nowNs);
       return;
     }
     inFlight++;
-    lane.client().send(sent++).onComplete(result -> answered(result, dueNs));
+    lane.client().send(sent++).onComplete(result -> answered(result, dueNs, nowNs));
   }
 
-  private void answered(AsyncResult<Void> result, long dueNs) {
+  private void answered(AsyncResult<Void> result, long dueNs, long sentNs) {
     long nowNs = System.nanoTime();
     inFlight--;
     if (result.succeeded()) {
@@ -132,7 +132,8 @@ final class LaneRun {
     } else {
       Throwable cause = result.cause();
       String message = cause.getMessage();
-      recorder.failed(message == null ? cause.getClass().getSimpleName() : message, dueNs, nowNs);
+      recorder.failed(
+          message == null ? cause.getClass().getSimpleName() : message, dueNs, sentNs, nowNs);
     }
     if (stopped) {
       onDrained.run();

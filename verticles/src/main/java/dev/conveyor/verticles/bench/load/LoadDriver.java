@@ -42,6 +42,19 @@ public final class LoadDriver implements AutoCloseable {
     }
   }
 
+  /**
+   * Lets the client have the cores first, so that what it adds itself is little; where the JVM
+   * heeds priorities, which it does for root by the launcher's options.
+   */
+  @SuppressWarnings("ThreadPriorityCheck") // nothing but the figures depends on it
+  public void goFirst() {
+    for (int loop = 0; loop < VertxOptions.DEFAULT_EVENT_LOOP_POOL_SIZE; loop++) {
+      vertx
+          .getOrCreateContext() // of the loops by turns
+          .runOnContext(v -> Thread.currentThread().setPriority(Thread.MAX_PRIORITY));
+    }
+  }
+
   /** Asks for the inputs of a model. */
   public List<TensorSpec> inputs(String model) throws TimeoutException {
     Promise<List<TensorSpec>> specs = Promise.promise();

@@ -19,7 +19,8 @@ import org.HdrHistogram.Histogram;
 /**
  * What a model feels of the loads of another one: its 99th percentile while a large model is loaded
  * and unloaded over and over, over that of quiet windows right before and after, so that what the
- * machine does besides is in both.
+ * machine does besides is in both. As a control, the same beside a process that shares nothing with
+ * the server but the cores: no load can be expected to disturb less.
  *
  * <p>Not thread-safe: owned by the thread that runs the suite.
  */
@@ -31,6 +32,10 @@ final class LoadNeighbourRow {
 
   /** At low priority a load takes long on a busy machine; what was seen by then has to do. */
   private static final long PATIENCE_NS = TimeUnit.SECONDS.toNanos(40);
+
+  /** Of the priority at which models are loaded. */
+  private static final List<String> SPINNING =
+      List.of("nice", "-n", "19", "sh", "-c", "while :; do :; done");
 
   private final Lab lab;
 
@@ -58,6 +63,7 @@ final class LoadNeighbourRow {
         throw new CannotMeasureException("requests fail: " + warm.errors());
       }
       List<Histogram> quiet = new ArrayList<>();
+      List<Histogram> control = new ArrayList<>();
       List<Histogram> disturbed = new ArrayList<>();
       AtomicInteger loads = new AtomicInteger();
       Duration each = lab.duration().dividedBy(PAIRS);
@@ -65,6 +71,12 @@ final class LoadNeighbourRow {
       boolean inTime = true;
       for (int pair = 0; pair < PAIRS && inTime; pair++) {
         quiet.add(window(server, load, each).latencyNs());
+        Process spinning = Programs.start(lab.pinned(SPINNING), lab.scratch().resolve("spin.out"));
+        try {
+          control.add(window(server, load, each).latencyNs());
+        } finally {
+          spinning.destroyForcibly().waitFor();
+        }
         AtomicBoolean done = new AtomicBoolean();
         CompletableFuture<Void> loading =
             CompletableFuture.runAsync(() -> loadAndUnload(server, done, loads));
@@ -72,7 +84,11 @@ final class LoadNeighbourRow {
         done.set(true);
         inTime = ended(loading, giveUpNs);
       }
-      return judge(LoadPoint.merged(quiet), LoadPoint.merged(disturbed), loads.get());
+      return judge(
+          LoadPoint.merged(quiet),
+          LoadPoint.merged(control),
+          LoadPoint.merged(disturbed),
+          loads.get());
     }
   }
 
@@ -86,23 +102,28 @@ final class LoadNeighbourRow {
     }
   }
 
-  static Measured judge(Histogram quiet, Histogram disturbed, int loads) {
+  static Measured judge(Histogram quiet, Histogram control, Histogram disturbed, int loads) {
     if (loads == 0) {
       throw new CannotMeasureException("no load came to its end; measure for longer");
     }
     double before = quiet.getValueAtPercentile(99) / 1e6;
+    double beside = control.getValueAtPercentile(99) / 1e6;
     double during = disturbed.getValueAtPercentile(99) / 1e6;
     return new Measured(
         during / before,
         String.format(
             Locale.ROOT,
             "p99 %.2f ms over %d requests while %d loads were done, %.2f ms over %d requests"
-                + " without",
+                + " without; %.3f times as long (%.2f ms, %d requests) beside a process that does"
+                + " nothing but spin at the lowest priority: that is this machine's part",
             during,
             disturbed.getTotalCount(),
             loads,
             before,
-            quiet.getTotalCount()));
+            quiet.getTotalCount(),
+            beside / before,
+            beside,
+            control.getTotalCount()));
   }
 
   private static void loadAndUnload(ServerProcess server, AtomicBoolean done, AtomicInteger loads) {

@@ -47,7 +47,7 @@ class LaneRecorderTest {
 
     recorder.sent(5, 6);
     recorder.succeeded(5, 6);
-    recorder.failed("x", 5, 6);
+    recorder.failed("x", 5, 5, 6);
 
     LaneResult result = recorder.result("m", 1);
     assertThat(result.answered()).isZero();
@@ -59,10 +59,10 @@ class LaneRecorderTest {
   void shouldCountFailuresByFirstLineOfTheirMessage() {
     LaneRecorder recorder = window(false);
 
-    recorder.failed("queue full\nand more", OPEN, OPEN + 1);
-    recorder.failed("queue full", OPEN, OPEN + 1);
-    recorder.failed("x".repeat(500), OPEN, OPEN + 1);
-    recorder.failed("queue full", OPEN, CLOSE);
+    recorder.failed("queue full\nand more", OPEN, OPEN, OPEN + 1);
+    recorder.failed("queue full", OPEN, OPEN, OPEN + 1);
+    recorder.failed("x".repeat(500), OPEN, OPEN, OPEN + 1);
+    recorder.failed("queue full", OPEN, OPEN, CLOSE);
     recorder.unanswered("no answer", 4);
     recorder.unanswered("never", 0);
 
@@ -73,6 +73,18 @@ class LaneRecorderTest {
         .containsEntry("no answer", 4L)
         .hasSize(3);
     assertThat(result.failures()).isEqualTo(7);
+  }
+
+  @Test
+  void shouldTakeTheTimeOfAFailureFromWhenItsRequestWasSent() {
+    LaneRecorder recorder = window(true);
+
+    recorder.failed("refused", OPEN - 1, OPEN, OPEN + MS);
+    recorder.failed("refused", OPEN, OPEN + 5 * MS, OPEN + 7 * MS);
+
+    LaneResult result = recorder.result("m", 1);
+    assertThat(result.failureNs().getTotalCount()).isEqualTo(1);
+    assertThat(result.failureNs().getMaxValue()).isBetween(2 * MS - 10_000, 2 * MS + 10_000);
   }
 
   private static LaneRecorder window(boolean byDueTime) {

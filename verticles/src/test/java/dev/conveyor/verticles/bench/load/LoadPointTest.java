@@ -57,6 +57,7 @@ class LoadPointTest {
   }
 
   private static LaneResult lane(String model, int items, long answered, Map<String, Long> errors) {
-    return new LaneResult(model, items, answered, errors, new Histogram(3), new Histogram(3));
+    return new LaneResult(
+        model, items, answered, errors, new Histogram(3), new Histogram(3), new Histogram(3));
   }
 }

@@ -29,7 +29,8 @@ final class Points {
         Map<String, Long> errors = i == 0 && m == 0 ? Map.of("HTTP 429: queue full", 3L) : Map.of();
         Histogram late = new Histogram(3);
         late.recordValue(50_000);
-        lanes.add(new LaneResult(models.get(m), 1, answered, errors, latency, late));
+        lanes.add(
+            new LaneResult(models.get(m), 1, answered, errors, latency, late, new Histogram(3)));
       }
       points.add(
           new LoadPoint(
