@@ -54,19 +54,31 @@ public final class DevicePool implements AutoCloseable {
    * @throws CudaException if the device or the cap has no room
    * @throws dev.conveyor.memory.BudgetExceededException if the ledger has none
    */
-  public synchronized long allocate(long bytes, long stream) {
-    long before = cuda.takenBytes(pool);
-    long address = cuda.allocate(pool, bytes, stream);
-    try {
-      reservation.resize(cuda.takenBytes(pool));
-    } catch (RuntimeException e) {
-      // Taken for a moment only, and given back before anyone uses it.
-      cuda.free(address, stream);
-      cuda.awaitStream(stream);
-      cuda.trimPool(pool, before);
-      throw e;
+  public long allocate(long bytes, long stream) {
+    long before;
+    RuntimeException refusal;
+    synchronized (this) {
+      before = cuda.takenBytes(pool);
+      long address = cuda.allocate(pool, bytes, stream);
+      try {
+        reservation.resize(cuda.takenBytes(pool));
+        return address;
+      } catch (RuntimeException e) {
+        // Taken for a moment only, and given back before anyone uses it.
+        cuda.free(address, stream);
+        refusal = e;
+      }
     }
-    return address;
+    cuda.awaitStream(stream); // Not under the lock: what others allocate need not wait for it.
+    giveBackBeyond(before);
+    throw refusal;
+  }
+
+  private synchronized void giveBackBeyond(long bytes) {
+    if (open) {
+      cuda.trimPool(pool, bytes);
+      reservation.resize(Math.min(reservation.bytes(), cuda.takenBytes(pool)));
+    }
   }
 
   /** The memory goes back to the pool when the stream gets here. */

@@ -17,8 +17,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Cuts crops and normalises images on one device, on a stream of its own.
  *
- * <p>{@link #code} and {@link #isRefused} are thread-safe; everything else is guarded by the pool
- * whose memory it reads and writes, on a thread that has set the device.
+ * <p>{@link #code}, {@link #isRefused} and {@link #await} are thread-safe; for everything else the
+ * pool whose memory it reads and writes holds its lock, on a thread that has set the device.
  */
 final class DevicePixels {
 
@@ -47,7 +47,7 @@ final class DevicePixels {
   private final PixelKernel normalize =
       new PixelKernel("normalize.cu", "normalize", NORMALIZATION_BYTES);
   private volatile boolean isRefused;
-  private long stream;
+  private volatile long stream;
 
   DevicePixels(Cuda cuda, int device) {
     this.cuda = cuda;

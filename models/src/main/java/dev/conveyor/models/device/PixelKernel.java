@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * One kernel on one device, compiled and loaded when it is needed first.
  *
- * <p>{@link #code} is thread-safe; everything else is guarded by the pool that the kernel works in,
- * on a thread that has set the device.
+ * <p>{@link #code} is thread-safe; everything else is guarded by its {@link DevicePixels}, on a
+ * thread that has set the device.
  */
 final class PixelKernel {
 

@@ -43,7 +43,7 @@ public final class ResidentPool implements AutoCloseable {
   private final Cuda cuda;
   private final int device;
   private final MemoryBudget budget;
-  private final BufferPool pinned;
+  private final HostReads reads;
   private final Queue<ResidentBlock> closed = new ConcurrentLinkedQueue<>();
   private final AtomicInteger lent = new AtomicInteger();
   private final AtomicLong lends = new AtomicLong();
@@ -71,7 +71,7 @@ public final class ResidentPool implements AutoCloseable {
     this.cuda = cuda;
     this.device = device;
     this.budget = budget;
-    this.pinned = pinned;
+    this.reads = new HostReads(cuda, pinned);
     this.pixels = new DevicePixels(cuda, device);
   }
 
@@ -129,21 +129,26 @@ public final class ResidentPool implements AutoCloseable {
     }
   }
 
-  private synchronized @Nullable ResidentBytes work(
-      byte[] code, ResidentBytes from, PixelWork work, int bytes) {
-    long onStream = pixels.stream(work, code);
-    ResidentBlock block = onStream == 0 ? null : tryAllocate(bytes, onStream);
-    if (block == null) {
-      return null;
+  private @Nullable ResidentBytes work(byte[] code, ResidentBytes from, PixelWork work, int bytes) {
+    synchronized (pixels) { // Before the lock of the pool, which batches take too.
+      long onStream = pixels.stream(work, code);
+      ResidentBlock block = onStream == 0 ? null : tryAllocate(bytes, onStream);
+      if (block == null) {
+        return null;
+      }
+      try {
+        note(from.block(), block);
+        pixels.enqueue(from, work, code, block);
+        return ResidentBytes.in(block, 0, bytes);
+      } finally {
+        block.leave();
+      }
     }
-    try {
-      block.isMade = true;
-      from.block().lastMade = block;
-      pixels.enqueue(from, work, code, block);
-      return ResidentBytes.in(block, 0, bytes);
-    } finally {
-      block.leave();
-    }
+  }
+
+  private synchronized void note(ResidentBlock from, ResidentBlock made) {
+    made.isMade = true;
+    from.lastMade = made;
   }
 
   /**
@@ -152,27 +157,45 @@ public final class ResidentPool implements AutoCloseable {
    *
    * @throws CudaException if the device is lost
    */
-  synchronized @Nullable ResidentBlock tryAllocate(long bytes, long onStream) {
+  @Nullable ResidentBlock tryAllocate(long bytes, long onStream) {
+    ResidentBlock block = null;
+    boolean begun = false;
     try {
-      DevicePool pool = memory();
-      reclaim(pool);
-      if (skips > 0) {
-        skips--;
-        return null;
-      }
-      ResidentBlock block = allocate(pool, bytes, onStream);
-      lent.incrementAndGet();
-      lends.incrementAndGet();
+      DevicePool pool = beginAllocation();
+      begun = pool != null;
+      block = pool == null ? null : allocate(pool, bytes, onStream);
       return block;
     } catch (BudgetExceededException e) {
-      skips = SKIPS; // To be refused so has the host wait for the stream.
+      skipSome(); // To be refused so has the host wait for the stream.
       return null;
     } catch (CudaException e) {
       if (e.isSticky()) {
         throw e;
       }
       return null;
+    } finally {
+      if (block != null) {
+        lends.incrementAndGet();
+      } else if (begun) {
+        lent.decrementAndGet();
+      }
     }
+  }
+
+  /** Returns null if this one is skipped; else somebody has a block as good as lent. */
+  private synchronized @Nullable DevicePool beginAllocation() {
+    DevicePool pool = memory();
+    reclaim(pool);
+    if (skips > 0) {
+      skips--;
+      return null;
+    }
+    lent.incrementAndGet();
+    return pool;
+  }
+
+  private synchronized void skipSome() {
+    skips = SKIPS;
   }
 
   /** The event is behind the allocation at least: whoever frees it waits for that. */
@@ -212,8 +235,7 @@ public final class ResidentPool implements AutoCloseable {
   }
 
   /** Returns whether nobody wants any work any more, and what the last is done on is written. */
-  @GuardedBy("this")
-  private boolean workEnds() {
+  private synchronized boolean workEnds() {
     boolean end = lent.get() == 0; // So everything is in the list.
     for (ResidentBlock block : closed) {
       end &= block.lastMade == null || block.isMade || cuda.isComplete(block.written);
@@ -262,41 +284,9 @@ public final class ResidentPool implements AutoCloseable {
     lent.decrementAndGet();
   }
 
-  /**
-   * Copies to the host and waits for it. From any thread.
-   *
-   * @throws InferenceException if there is no memory for it, or the device is lost
-   */
+  /** As {@link HostReads#read}. */
   Lease toHost(ResidentBlock block, long address, int bytes) {
-    Lease lease = null;
-    try {
-      lease = pinned.acquire(bytes);
-      cuda.awaitEvent(block.written);
-      cuda.copyToHost(lease.address(), address, bytes, stream);
-      cuda.awaitStream(stream);
-      return lease;
-    } catch (BudgetExceededException e) {
-      throw new InferenceException(
-          ErrorCode.OUT_OF_MEMORY,
-          "a tensor on a GPU finds no room on the host: " + e.getMessage());
-    } catch (CudaException e) {
-      if (lease != null && isOver()) {
-        lease.close();
-      }
-      throw new InferenceException(
-          e.isOutOfMemory() ? ErrorCode.OUT_OF_MEMORY : ErrorCode.UNAVAILABLE,
-          "a tensor on a GPU cannot be read: " + e.getMessage());
-    }
-  }
-
-  /** Returns whether nothing writes to the host any more after a copy that failed. */
-  private boolean isOver() {
-    try {
-      cuda.awaitStream(stream);
-      return true;
-    } catch (CudaException e) {
-      return e.isSticky();
-    }
+    return reads.read(block, address, bytes, stream);
   }
 
   /** Returns how many blocks somebody holds. */
@@ -310,25 +300,38 @@ public final class ResidentPool implements AutoCloseable {
   }
 
   /** Gives back to the device what nobody holds. The calling thread is on the device afterwards. */
-  synchronized void trim() {
-    DevicePool pool = memory;
+  void trim() {
+    DevicePool pool = taken();
     if (pool == null) {
       return;
     }
     try {
       cuda.useDevice(device);
       if (workEnds()) {
-        pixels.await();
+        pixels.await(); // Without the lock, as all that waits for the device here.
       }
-      reclaim(pool);
+      reclaimFrom(pool);
       cuda.awaitStream(stream);
       pool.trim();
     } catch (CudaException e) {
       if (!e.isSticky()) {
         throw e;
       }
-      isLost = true; // And what was there with it.
+      loseAll();
     }
+  }
+
+  private synchronized @Nullable DevicePool taken() {
+    return memory;
+  }
+
+  private synchronized void reclaimFrom(DevicePool pool) {
+    reclaim(pool);
+  }
+
+  /** The device is lost, and what was there with it. */
+  private synchronized void loseAll() {
+    isLost = true;
   }
 
   /** Returns the bytes taken from the device. */
@@ -341,9 +344,15 @@ public final class ResidentPool implements AutoCloseable {
    * they are in.
    */
   @Override
-  public synchronized void close() {
-    DevicePool pool = memory;
+  public void close() {
     trim();
+    synchronized (pixels) {
+      closeTrimmed();
+    }
+  }
+
+  private synchronized void closeTrimmed() {
+    DevicePool pool = memory;
     if (pool == null || lent.get() > 0 || (!closed.isEmpty() && !isLost)) {
       return;
     }
