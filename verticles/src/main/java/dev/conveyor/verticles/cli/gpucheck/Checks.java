@@ -20,6 +20,7 @@ final class Checks {
         new GraphsCheck(),
         new ImagesCheck(),
         new CropsCheck(),
+        new DecodesCheck(),
         new ModelCheck("onnxruntime-fp32", 1e-4, site -> Way.onnxRuntime(false)),
         new ModelCheck("onnxruntime-tf32", 1e-2, site -> Way.onnxRuntime(true)),
         new LeakCheck("onnxruntime-memory", site -> Way.onnxRuntime(false)),

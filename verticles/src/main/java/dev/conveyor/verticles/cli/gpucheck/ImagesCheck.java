@@ -100,7 +100,8 @@ final class ImagesCheck implements Check {
         .with("host_images_per_second", all.perSecond((double) all.hostNs));
   }
 
-  private static byte[][] photos(Path directory) throws IOException {
+  /** Returns the JPEGs of a directory, in the order of their names. */
+  static byte[][] photos(Path directory) throws IOException {
     List<byte[]> photos = new ArrayList<>();
     try (Stream<Path> files = Files.list(directory)) {
       for (Path file : files.filter(f -> f.toString().endsWith(".jpg")).sorted().toList()) {

@@ -86,7 +86,7 @@ class GpuCheckCommandTest {
         check(
             "--simulated",
             "--only",
-            "environment,streams,pools,out-of-memory,copies,graphs,images,crops",
+            "environment,streams,pools,out-of-memory,copies,graphs,images,crops,decodes",
             "--home",
             "..",
             "--out",
@@ -94,11 +94,12 @@ class GpuCheckCommandTest {
 
     assertThat(status).as(said.toString()).isZero();
     assertThat(found())
-        .hasSize(8)
+        .hasSize(9)
         .allSatisfy((name, finding) -> assertThat(finding.outcome()).isEqualTo(Outcome.PASSED));
     assertThat(found().get("copies").numbers().get("overlapped_share")).isBetween(0.45, 0.75);
     assertThat(found().get("crops").numbers().get("worst_levels")).isEqualTo(0);
-    assertThat(said.toString()).contains("8 passed");
+    assertThat(found().get("decodes").numbers().get("worst_levels")).isEqualTo(0);
+    assertThat(said.toString()).contains("9 passed");
   }
 
   @Test
