@@ -174,16 +174,15 @@ final class ChaosServer implements AutoCloseable {
   }
 
   /** Loads or unloads a model; returns the status. */
-  int repository(String model, String action) throws IOException, InterruptedException {
-    return client
-        .send(
-            HttpRequest.newBuilder(
-                    uri(httpPort, "/v2/repository/models/%s/%s".formatted(model, action)))
-                .timeout(callLimit)
-                .POST(HttpRequest.BodyPublishers.ofString("{}"))
-                .build(),
-            HttpResponse.BodyHandlers.ofString())
-        .statusCode();
+  HttpResponse<String> repository(String model, String action)
+      throws IOException, InterruptedException {
+    return client.send(
+        HttpRequest.newBuilder(
+                uri(httpPort, "/v2/repository/models/%s/%s".formatted(model, action)))
+            .timeout(callLimit)
+            .POST(HttpRequest.BodyPublishers.ofString("{}"))
+            .build(),
+        HttpResponse.BodyHandlers.ofString());
   }
 
   /** Returns what the server takes for the time of the last inference: it reads the wall clock. */

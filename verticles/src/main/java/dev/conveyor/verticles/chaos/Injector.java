@@ -2,6 +2,7 @@ package dev.conveyor.verticles.chaos;
 
 import dev.conveyor.verticles.chaos.Traffic.Reply;
 import java.io.IOException;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +30,8 @@ final class Injector {
   private static final float HANG_MS = 30_000;
   private static final float BLOCK_MS = 500;
   private static final int RELOADS = 10;
+  private static final int COME_AGAIN = 503;
+  private static final long RELOAD_EVERY_MS = 200;
   private static final long CONTROL_MS = 500;
   private static final long JUMP_MS = 2500;
   private static final Duration JUMP = Duration.ofHours(1);
@@ -49,6 +52,7 @@ final class Injector {
   private final Outages outages;
   private final @Nullable FakeClock clock;
   private String victim = "";
+  private Duration loadsWithin = Duration.ZERO;
   private long actedNs;
 
   /**
@@ -70,6 +74,11 @@ final class Injector {
 
   String victim() {
     return victim;
+  }
+
+  /** Others break things, too: a load that is told to come again does so for this long. */
+  void loadWithin(Duration patience) {
+    loadsWithin = patience;
   }
 
   /** Returns when the last fault began, by {@link System#nanoTime}. */
@@ -238,7 +247,7 @@ final class Injector {
   private void fillDisk() throws IOException, InterruptedException {
     server.limitFiles("0:");
     try {
-      int unused = server.repository(victim, "load");
+      HttpResponse<String> unused = server.repository(victim, "load");
     } finally {
       server.limitFiles("unlimited:");
     }
@@ -251,9 +260,16 @@ final class Injector {
   }
 
   private void reload(int expected) throws IOException, InterruptedException {
-    int status = server.repository(victim, "load");
-    if (status != expected) {
-      throw new IOException("a reload gave HTTP %d, not %d".formatted(status, expected));
+    long endNs = System.nanoTime() + loadsWithin.toNanos();
+    HttpResponse<String> answer = server.repository(victim, "load");
+    while (answer.statusCode() == COME_AGAIN && endNs - System.nanoTime() > 0) {
+      TimeUnit.MILLISECONDS.sleep(RELOAD_EVERY_MS);
+      answer = server.repository(victim, "load");
+    }
+    if (answer.statusCode() != expected) {
+      throw new IOException(
+          "a reload of %s gave HTTP %d, not %d: %s"
+              .formatted(victim, answer.statusCode(), expected, answer.body()));
     }
   }
 }

@@ -126,6 +126,7 @@ final class Mix {
     Random random = new Random(lane.seed());
     Injector injector = injectors.get();
     injector.aim(lane.victim());
+    injector.loadWithin(plan.patience());
     Episode episode = new Episode(server, load, outages, injector, plan.patience());
     while (endNs - System.nanoTime() > 0) {
       Fault fault = lane.faults().get(random.nextInt(lane.faults().size()));
