@@ -2,7 +2,7 @@ package dev.conveyor.models.device;
 
 /**
  * Enqueues the computation of one model instance. Thread-confined: called by the thread that
- * submits batches, and closed by whoever closes the instance.
+ * submits batches, and closed by whoever closes the instance, but for {@link #cancel}.
  */
 public interface DeviceEngine extends AutoCloseable {
 
@@ -12,7 +12,9 @@ public interface DeviceEngine extends AutoCloseable {
    * @param items how many items of the batch are filled
    * @param batch where they are
    * @param stream the stream it must run on, or be waited for by
-   * @throws dev.conveyor.memory.cuda.CudaException if it cannot be enqueued
+   * @throws dev.conveyor.memory.cuda.CudaException if it cannot be enqueued. Whatever was enqueued
+   *     all the same is waited for by {@code stream}
+   * @throws dev.conveyor.models.backend.ExecutionException likewise, if it is known of which kind
    */
   void enqueue(int items, DeviceBatch batch, long stream);
 
@@ -25,6 +27,12 @@ public interface DeviceEngine extends AutoCloseable {
   default boolean isCapturable() {
     return false;
   }
+
+  /**
+   * Ends an {@link #enqueue} that is under way, as soon as it can and if it can; it then fails, and
+   * so do later ones. From any thread, also when it is closed.
+   */
+  default void cancel() {}
 
   /** Releases what it holds. Nothing it enqueued is still running. */
   @Override

@@ -46,6 +46,11 @@ final class Graphs {
     }
   }
 
+  /** Ends what the engine is at, from any thread. */
+  void cancel() {
+    engine.cancel();
+  }
+
   /** The batch is on its way already: only that the device is lost is a failure of it. */
   private void capture(Slot slot, long stream) {
     try {

@@ -8,14 +8,17 @@ import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
 import java.util.List;
+import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One instance on a GPU: a {@link PipelinedInstance} with its memory, and the lanes that submit to
  * it.
  *
- * <p>Thread-safe: lanes belong to threads of their own, and one at a time submits. Closed by the
- * last lane that leaves. An instance that was abandoned keeps its memory, in the ledger too.
+ * <p>Thread-safe: lanes belong to threads of their own, and one at a time submits. That may never
+ * come back, so whoever comes or leaves does not wait for it, and nobody does once the instance was
+ * abandoned. Closed by the last lane that leaves. An instance that was abandoned keeps its memory,
+ * in the ledger too.
  */
 final class LaneGroup implements PipelineListener {
 
@@ -30,6 +33,9 @@ final class LaneGroup implements PipelineListener {
   private final Runnable onAbandoned;
   private final Releases releases = new Releases();
 
+  /** Of the lane that submits. */
+  private final Semaphore turn = new Semaphore(1);
+
   @GuardedBy("this")
   private int taken;
 
@@ -40,7 +46,8 @@ final class LaneGroup implements PipelineListener {
    * Allocates everything that its batches need; on a thread that has set the device.
    *
    * @param decodes whether images are decoded on the device
-   * @param onAbandoned told before the last lane has left if what ran may still use the weights
+   * @param onAbandoned told, perhaps more than once, that what ran may use the weights for ever: as
+   *     soon as it is given up, since its lanes may never leave
    * @throws CudaException if the device has no room; nothing stays allocated
    * @throws dev.conveyor.memory.BudgetExceededException likewise
    */
@@ -119,17 +126,22 @@ final class LaneGroup implements PipelineListener {
     return place.gpu().device();
   }
 
-  synchronized void submit(LaneRun requests) {
+  void submit(LaneRun requests) {
+    turn.acquireUninterruptibly();
     try {
       instance.submit(requests);
     } catch (RuntimeException | Error e) {
       noteLostPipeline();
       throw e;
+    } finally {
+      turn.release();
     }
   }
 
   void abandon(String why) {
+    onAbandoned.run();
     instance.abandon(why);
+    turn.release(lanesAtMost); // Whoever waits for the one that hangs is refused now.
   }
 
   @Override

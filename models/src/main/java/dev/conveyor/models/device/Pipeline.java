@@ -244,6 +244,9 @@ public final class Pipeline implements AutoCloseable {
       if (failure instanceof CudaException e && e.isSticky()) {
         throw e;
       }
+      if (abandoned) {
+        return; // It may never end, and nothing of it is used again.
+      }
       stages.await();
     } catch (CudaException e) {
       lost = e.getMessage();
@@ -254,6 +257,9 @@ public final class Pipeline implements AutoCloseable {
     String message = String.valueOf(e instanceof Error ? e : e.getMessage());
     if (lost != null) {
       return new ExecutionException(Kind.INSTANCE_LOST, message);
+    }
+    if (e instanceof ExecutionException known) {
+      return known;
     }
     boolean outOfMemory =
         e instanceof OutOfMemoryError
@@ -359,11 +365,12 @@ public final class Pipeline implements AutoCloseable {
    * Gives up on a device that does not finish: every batch in flight fails as {@code
    * INSTANCE_LOST}, here. Nothing can take back what was enqueued, so whatever the device may still
    * read or write stays allocated until the process ends, and stays in the ledger. From any thread,
-   * also while another one waits.
+   * also while another one waits, or submits and does not come back.
    */
   public void abandon(String why) {
     abandoned = true;
     lost = why;
+    graphs.cancel();
     for (Slot slot = inFlight.peek(); slot != null; slot = inFlight.peek()) {
       boolean unused = tellLost(slot, why);
     }

@@ -93,7 +93,7 @@ final class OnnxExecutor implements ModelExecutor {
       throw new ExecutionException(
           ExecutionException.Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {
-      throw failed(e);
+      throw OnnxFailures.of(e);
     }
   }
 
@@ -237,15 +237,5 @@ final class OnnxExecutor implements ModelExecutor {
       slabs[i] = new Slab(options.budget(), options.owner() + "/slabs");
     }
     return slabs;
-  }
-
-  private static ExecutionException failed(RuntimeException e) {
-    String message = String.valueOf(e.getMessage());
-    boolean outOfMemory =
-        message.contains("bad_alloc")
-            || message.contains("Failed to allocate memory")
-            || message.contains("out of memory");
-    return new ExecutionException(
-        outOfMemory ? ExecutionException.Kind.OUT_OF_MEMORY : ExecutionException.Kind.RUN, message);
   }
 }

@@ -27,7 +27,7 @@ final class SwappingEngine implements DeviceEngine {
 
   private final SwappingModel model;
   private final EngineSite site;
-  private DeviceEngine now;
+  private volatile DeviceEngine now;
   private @Nullable DeviceEngine retired;
   private boolean settled;
   private int sinceSwap;
@@ -48,6 +48,11 @@ final class SwappingEngine implements DeviceEngine {
     }
     now.enqueue(items, batch, stream);
     retire();
+  }
+
+  @Override
+  public void cancel() {
+    now.cancel();
   }
 
   /** Not before the old one is closed: that takes calls of this, which graphs do without. */

@@ -6,11 +6,11 @@ import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 
 /** Starts the simulated device, or skips the test where there is no C compiler. */
-final class Simulators {
+public final class Simulators {
 
   private Simulators() {}
 
-  static CudaSimulator start(String settings) {
+  public static CudaSimulator start(String settings) {
     try {
       CudaSimulator simulator = CudaSimulator.start();
       simulator.reset(settings);

@@ -1,0 +1,214 @@
+package dev.conveyor.models.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import dev.conveyor.memory.BufferPool;
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Gpus;
+import dev.conveyor.memory.cuda.PinnedAllocator;
+import dev.conveyor.memory.cuda.sim.CudaSimulator;
+import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.ExecutionException;
+import dev.conveyor.models.backend.ExecutionException.Kind;
+import dev.conveyor.models.device.sim.SimulatedModel;
+import dev.conveyor.models.device.sim.SimulatedRequest;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** An engine that does not come back from enqueueing, as with an endless loop in a model. */
+@Timeout(60)
+class HangingSubmitTest {
+
+  private static final long MIB = 1 << 20;
+  private static final int LANES = 3;
+  private static final SimulatedModel MODEL = new SimulatedModel(16, 16, 4, LANES, 1_000);
+
+  private final MemoryBudget device = new MemoryBudget("gpu-0", 64 * MIB);
+  private final MemoryBudget host = new MemoryBudget("host", 64 * MIB);
+  private final ExecutorService threads = Executors.newFixedThreadPool(LANES);
+  private final CountDownLatch hangs = new CountDownLatch(1);
+  private final CountDownLatch cancelled = new CountDownLatch(1);
+  private final CountDownLatch abandoned = new CountDownLatch(1);
+  private GpuPlace place;
+  private BufferPool pinned;
+
+  /** What the engine does; if there is nothing else, it waits until it is cancelled. */
+  private volatile Runnable stuck =
+      () -> {
+        try {
+          cancelled.await();
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+        }
+        throw new IllegalStateException("terminated");
+      };
+
+  @BeforeEach
+  void start() {
+    CudaSimulator simulator = Simulators.start("real_time=1 copy_ns=1000");
+    pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
+    place =
+        new GpuPlace(
+            simulator.cuda(),
+            Gpus.find(0).usable().get(0),
+            device,
+            host,
+            pinned,
+            false,
+            (which, why) -> {});
+  }
+
+  @AfterEach
+  void stop() {
+    cancelled.countDown();
+    threads.shutdownNow();
+  }
+
+  private LaneGroup group() {
+    return new LaneGroup(
+        place, new Weights(), MODEL.layout(), LANES, 0, "lanes", false, abandoned::countDown);
+  }
+
+  private Future<Throwable> executeOn(Lane lane) {
+    List<SimulatedRequest> batch =
+        List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+    return threads.submit(
+        () -> {
+          place.use();
+          return catchThrowable(() -> lane.execute(batch));
+        });
+  }
+
+  @Test
+  void shouldLetLanesComeAndGoMeanwhile() throws Exception {
+    LaneGroup group = group();
+    Lane hanging = group.newLane();
+    Future<Throwable> execution = executeOn(hanging);
+    hangs.await();
+
+    Lane other = group.newLane();
+    assertThat(other).isNotNull();
+    other.close();
+
+    hanging.cancel();
+    assertThat(execution.get()).isInstanceOf(ExecutionException.class);
+  }
+
+  @Test
+  void shouldEndTheEngineThatHangsWhenItsExecutionIsCut() throws Exception {
+    Lane hanging = group().newLane();
+    Future<Throwable> execution = executeOn(hanging);
+    hangs.await();
+
+    hanging.cancel();
+
+    assertThat(execution.get())
+        .isInstanceOfSatisfying(
+            ExecutionException.class, e -> assertThat(e.kind()).isEqualTo(Kind.INSTANCE_LOST));
+    assertThat(place.lost()).as("the device is well").isNull();
+  }
+
+  @Test
+  void shouldLoseWhoWaitsForTheOneThatHangsAndKeepTheWeightsThoughItNeverLeaves() throws Exception {
+    LaneGroup group = group();
+    Lane hanging = group.newLane();
+    Lane waiting = group.newLane();
+    Deaf deaf = new Deaf();
+    stuck = deaf;
+    Future<Throwable> never = executeOn(hanging);
+    hangs.await();
+    Future<Throwable> execution = executeOn(waiting);
+
+    hanging.cancel();
+
+    assertThat(execution.get())
+        .isInstanceOfSatisfying(
+            ExecutionException.class, e -> assertThat(e.kind()).isEqualTo(Kind.INSTANCE_LOST));
+    assertThat(group.newLane()).as("nothing runs here any more").isNull();
+    abandoned.await();
+    waiting.close();
+    assertThat(never).isNotDone();
+    deaf.free.countDown();
+    assertThat(never.get()).isInstanceOf(ExecutionException.class);
+  }
+
+  @Test
+  void shouldTellWhatAnEngineKnowsOfItsFailure() {
+    ExecutionException noMemory = new ExecutionException(Kind.OUT_OF_MEMORY, "the arena is full");
+    stuck =
+        () -> {
+          throw noMemory;
+        };
+    try (Lane lane = group().newLane()) {
+      List<SimulatedRequest> batch =
+          List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+      assertThat(catchThrowable(() -> lane.execute(batch))).isSameAs(noMemory);
+    }
+    pinned.close();
+    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  /** Does not hear that it is cancelled, as a call of the driver. */
+  private static final class Deaf implements Runnable {
+
+    private final CountDownLatch free = new CountDownLatch(1);
+
+    @Override
+    public void run() {
+      try {
+        free.await();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private final class Weights implements DeviceModel {
+
+    @Override
+    public List<TensorSpec> inputs() {
+      return MODEL.layout().inputs();
+    }
+
+    @Override
+    public List<TensorSpec> outputs() {
+      return MODEL.layout().outputs();
+    }
+
+    @Override
+    public long reservedBytes() {
+      return 0;
+    }
+
+    @Override
+    public DeviceEngine newEngine(EngineSite site) {
+      return new DeviceEngine() {
+        @Override
+        public void enqueue(int items, DeviceBatch batch, long stream) {
+          hangs.countDown();
+          stuck.run();
+        }
+
+        @Override
+        public void cancel() {
+          cancelled.countDown();
+        }
+
+        @Override
+        public void close() {}
+      };
+    }
+
+    @Override
+    public void close() {}
+  }
+}
