@@ -206,7 +206,7 @@ EXPORT void cudaSimForgetFaults(void) {
  * w % in_words and every out_words further words. So all of the input counts, and nothing else.
  */
 EXPORT int cudaSimLaunch(void *stream, int items, uint64_t in, uint64_t in_item_bytes, uint64_t out,
-                         uint64_t out_item_bytes, uint64_t cost_ns) {
+                         uint64_t out_item_bytes, uint64_t cost_ns, uint64_t ready) {
   pthread_mutex_lock(&sim.lock);
   int was, hangs = 0, fails = 0, error;
   struct stream *s = get_handle(stream, HANDLE_STREAM, &was);
@@ -217,7 +217,7 @@ EXPORT int cudaSimLaunch(void *stream, int items, uint64_t in, uint64_t in_item_
   } else if (!(error = sim.devices[s->device].sticky)
              && !(error = injected("cudaSimLaunch", &hangs, &fails))) {
     struct op *op = new_op(OP_KERNEL, ENGINE_COMPUTE, cost_ns);
-    op->kernel = (struct kernel){in, out, in_item_bytes, out_item_bytes, items};
+    op->kernel = (struct kernel){in, out, in_item_bytes, out_item_bytes, items, ready};
     op->hangs = hangs;
     op->fails = fails;
     enqueue(s, op);

@@ -141,6 +141,13 @@ static unsigned char *hold(uint64_t from, size_t bytes, int device, const char *
   return copy;
 }
 
+/* A context that was made ready for another size computes on what it has, which is nothing of this. */
+static int is_ready(const struct kernel *kernel, int device) {
+  uint64_t items = (uint64_t)kernel->items;
+  unsigned char *ready = kernel->ready ? access_bytes(kernel->ready, sizeof items, device, "context") : NULL;
+  return !kernel->ready || (ready && !memcmp(ready, &items, sizeof items));
+}
+
 static void begin(struct stream *stream, struct op *op, uint64_t at) {
   op->running = 1;
   op->start_ns = at;
@@ -158,6 +165,9 @@ static void begin(struct stream *stream, struct op *op, uint64_t at) {
   if (op->kind == OP_KERNEL) {
     size_t bytes = op->kernel.in_item_bytes * (size_t)op->kernel.items;
     op->held = hold(op->kernel.in, bytes, stream->device, "kernel input");
+    if (op->held && !is_ready(&op->kernel, stream->device)) {
+      memset(op->held, 0xC5, bytes);
+    }
   } else if (op->kind == OP_LAUNCH) {
     begin_launch(op->launch, stream->device);
   } else if (op->kind == OP_COPY && op->reads_early && !op->held) {

@@ -76,6 +76,7 @@ struct kernel {
   uint64_t in, out;
   size_t in_item_bytes, out_item_bytes;
   int items;
+  uint64_t ready; /* where its context says how many items it was made ready for; 0 if it has none */
 };
 
 struct op {

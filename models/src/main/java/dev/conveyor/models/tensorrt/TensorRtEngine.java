@@ -2,12 +2,16 @@ package dev.conveyor.models.tensorrt;
 
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.ExecutionException;
+import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.device.Contexts;
 import dev.conveyor.models.device.DeviceBatch;
 import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceLayout;
 import dev.conveyor.models.device.EngineSite;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -18,11 +22,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One execution context. Thread-confined: the thread that submits.
+ * The execution contexts of one instance, and their scratch memory, which they share.
+ * Thread-confined: the thread that submits.
  *
  * <p>For CUDA graphs if it is asked for: when shapes change, TensorRT also works on the host, which
- * a graph does not repeat, so what is captured must follow an execution of as many items; see
- * "Capturing with CUDA graphs" in its developer guide.
+ * a graph does not repeat, so what is captured must follow an execution of as many items in the
+ * same context; see {@link Contexts}.
  */
 final class TensorRtEngine implements DeviceEngine {
 
@@ -30,8 +35,10 @@ final class TensorRtEngine implements DeviceEngine {
   private static final int LAYERS_TOLD = 10;
 
   private final String name;
-  private final IExecutionContext context;
+  private final Supplier<IExecutionContext> maker;
+  private final Contexts<Context> contexts;
   private final EngineSite site;
+  private final long scratchBytes;
   private final long scratch;
   private final List<BytePointer> inputNames = new ArrayList<>();
   private final List<BytePointer> outputNames = new ArrayList<>();
@@ -41,38 +48,42 @@ final class TensorRtEngine implements DeviceEngine {
   private final LayerTimes times = new LayerTimes();
   private final boolean graphs;
   private final @Nullable NativeProfiler profiler;
-  private int shapedFor;
 
   /**
    * Takes scratch memory from the site's pool.
    *
-   * @param context closed with this
+   * @param contexts makes an execution context that has no memory of its own; closed with this
    * @param declared inputs of the engine with their dynamic dimensions
    */
   TensorRtEngine(
       String name,
-      IExecutionContext context,
+      Supplier<IExecutionContext> contexts,
       EngineSite site,
       List<TensorSpec> declared,
       long scratchBytes,
       EngineOptions options) {
     this.name = name;
     this.graphs = options.graphs();
-    this.context = context;
+    this.maker = contexts;
+    this.contexts = new Contexts<>(graphs, () -> new Context(), Context::close);
     this.site = site;
+    this.scratchBytes = scratchBytes;
     DeviceLayout layout = site.layout();
     layout.inputs().forEach(input -> inputNames.add(new BytePointer(input.name())));
     layout.outputs().forEach(output -> outputNames.add(new BytePointer(output.name())));
     this.inputDims = dims(layout, declared);
     this.scratch = scratchBytes == 0 ? 0 : site.pool().allocate(scratchBytes, site.stream());
     site.cuda().awaitStream(site.stream());
-    context.setDeviceMemoryV2(address.at(scratch), scratchBytes);
-    if (options.layerTimes()) {
-      this.profiler = new NativeProfiler(times);
-      context.setProfiler(profiler.handle());
-    } else {
-      this.profiler = null;
-    }
+    this.profiler = options.layerTimes() ? new NativeProfiler(times) : null;
+  }
+
+  /**
+   * Makes the first context.
+   *
+   * @throws ModelLoadException if there can be none
+   */
+  void prepare() {
+    contexts.prepare();
   }
 
   /** For every batch size beforehand, so that a batch makes none. Empty for what is fixed. */
@@ -96,31 +107,18 @@ final class TensorRtEngine implements DeviceEngine {
 
   @Override
   public void enqueue(int items, DeviceBatch batch, long on) {
-    if (items != shapedFor) {
-      shape(items);
+    try {
+      contexts.of(items, batch).enqueue(items, batch, on);
+    } catch (ModelLoadException e) {
+      // Another context cannot be had, whatever the inputs are.
+      throw new ExecutionException(
+          ExecutionException.Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
     }
-    for (int i = 0; i < inputNames.size(); i++) {
-      require(context.setTensorAddress(inputNames.get(i), address.at(batch.input(i))));
-    }
-    for (int o = 0; o < outputNames.size(); o++) {
-      require(context.setTensorAddress(outputNames.get(o), address.at(batch.output(o))));
-    }
-    require(context.enqueueV3(stream.at(on)));
   }
 
   @Override
   public boolean isCapturable() {
     return graphs;
-  }
-
-  private void shape(int items) {
-    shapedFor = 0;
-    for (int i = 0; i < inputDims.length; i++) {
-      if (inputDims[i].length > 0) {
-        require(context.setInputShape(inputNames.get(i), inputDims[i][items]));
-      }
-    }
-    shapedFor = items;
   }
 
   private void require(boolean accepted) {
@@ -136,10 +134,51 @@ final class TensorRtEngine implements DeviceEngine {
           .limit(LAYERS_TOLD)
           .forEach(l -> log.info("{}: {} ms {} ({} runs)", name, l.meanMs(), l.name(), l.runs()));
     }
-    CppObject.delete(context.address());
+    contexts.close();
     if (scratch != 0) {
       site.pool().free(scratch, site.stream());
       site.cuda().awaitStream(site.stream());
+    }
+  }
+
+  /** One at a time computes, so that they need no more scratch memory than one. */
+  private final class Context {
+
+    private final IExecutionContext context = maker.get();
+    private int shapedFor;
+
+    Context() {
+      context.setDeviceMemoryV2(address.at(scratch), scratchBytes);
+      if (profiler != null) {
+        context.setProfiler(profiler.handle());
+      }
+    }
+
+    void enqueue(int items, DeviceBatch batch, long on) {
+      if (items != shapedFor) {
+        shape(items);
+      }
+      for (int i = 0; i < inputNames.size(); i++) {
+        require(context.setTensorAddress(inputNames.get(i), address.at(batch.input(i))));
+      }
+      for (int o = 0; o < outputNames.size(); o++) {
+        require(context.setTensorAddress(outputNames.get(o), address.at(batch.output(o))));
+      }
+      require(context.enqueueV3(stream.at(on)));
+    }
+
+    private void shape(int items) {
+      shapedFor = 0;
+      for (int i = 0; i < inputDims.length; i++) {
+        if (inputDims[i].length > 0) {
+          require(context.setInputShape(inputNames.get(i), inputDims[i][items]));
+        }
+      }
+      shapedFor = items;
+    }
+
+    void close() {
+      CppObject.delete(context.address());
     }
   }
 

@@ -99,19 +99,26 @@ final class TensorRtModel implements DeviceModel {
 
   @Override
   public DeviceEngine newEngine(EngineSite site) {
+    TensorRtEngine made =
+        new TensorRtEngine(
+            name, this::newContext, site, inputs, engine.getDeviceMemorySizeV2(), options);
+    try {
+      made.prepare();
+      return made;
+    } catch (RuntimeException e) {
+      made.close();
+      throw e;
+    }
+  }
+
+  private IExecutionContext newContext() {
     IExecutionContext context =
         engine.createExecutionContext(ExecutionContextAllocationStrategy.kUSER_MANAGED);
     if (context == null || context.isNull()) {
       throw new ModelLoadException(
           name + ": TensorRT makes no execution context: " + TensorRt.lastError());
     }
-    try {
-      return new TensorRtEngine(
-          name, context, site, inputs, engine.getDeviceMemorySizeV2(), options);
-    } catch (RuntimeException e) {
-      CppObject.delete(context.address());
-      throw e;
-    }
+    return context;
   }
 
   @Override

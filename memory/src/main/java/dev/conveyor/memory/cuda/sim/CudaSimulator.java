@@ -255,10 +255,19 @@ public final class CudaSimulator {
    * Enqueues the test kernel: for each item, word {@code w} of the output is word {@code w mod n}
    * of its n input words, rotated left by 7, plus {@code w}; see {@link TestKernel}.
    *
+   * @param ready where on the device its context says, in 64 bits, for how many items it was made
+   *     ready; for others it computes nothing right. 0 if it has none
    * @return a CUDA status
    */
   static native int cudaSimLaunch(
-      long stream, int items, long in, long inItemBytes, long out, long outItemBytes, long costNs);
+      long stream,
+      int items,
+      long in,
+      long inItemBytes,
+      long out,
+      long outItemBytes,
+      long costNs,
+      long ready);
 
   /** Decodes a JPEG for the simulated nvJPEG; on the thread that asks for it. */
   public interface JpegFunction extends Callback {

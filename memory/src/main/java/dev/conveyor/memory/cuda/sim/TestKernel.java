@@ -19,8 +19,27 @@ public final class TestKernel {
    */
   public static void launch(
       long stream, int items, long in, long inItemBytes, long out, long outItemBytes, long costNs) {
+    launch(stream, items, in, inItemBytes, out, outItemBytes, costNs, 0);
+  }
+
+  /**
+   * As the other, in an execution context.
+   *
+   * @param ready where on the device the context says, in 64 bits, for how many items it was made
+   *     ready: if they are not as many when the kernel begins, what comes out is wrong
+   */
+  public static void launch(
+      long stream,
+      int items,
+      long in,
+      long inItemBytes,
+      long out,
+      long outItemBytes,
+      long costNs,
+      long ready) {
     int status =
-        CudaSimulator.cudaSimLaunch(stream, items, in, inItemBytes, out, outItemBytes, costNs);
+        CudaSimulator.cudaSimLaunch(
+            stream, items, in, inItemBytes, out, outItemBytes, costNs, ready);
     if (status != 0) {
       throw new CudaException("cudaSimLaunch", status, "injected");
     }
