@@ -45,6 +45,9 @@ final class EngineBuilder {
 
   private static final int WARNINGS = 2;
 
+  /** Engines are kept in arrays, behind a header. */
+  private static final long LARGEST_BYTES = Integer.MAX_VALUE - 1024L;
+
   private final Path onnx;
   private final EngineOptions options;
   private final BatchProfile profile;
@@ -230,12 +233,26 @@ final class EngineBuilder {
     }
   }
 
-  private static byte[] bytes(IHostMemory memory) {
-    byte[] bytes = new byte[Math.toIntExact(memory.size())];
+  private byte[] bytes(IHostMemory memory) {
+    byte[] bytes = new byte[length(onnx, memory.size())];
     try (BytePointer data = new BytePointer(memory.data())) {
       data.capacity(bytes.length).get(bytes);
     }
     return bytes;
+  }
+
+  /**
+   * Returns the size of an engine.
+   *
+   * @throws ModelLoadException if no array holds as much
+   */
+  static int length(Path file, long bytes) {
+    if (bytes > LARGEST_BYTES) {
+      throw new ModelLoadException(
+          "%s: its engine has %d bytes; above %d none is served"
+              .formatted(file, bytes, LARGEST_BYTES));
+    }
+    return (int) bytes;
   }
 
   private static String errors(IParser parser) {

@@ -4,6 +4,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceLayout;
@@ -22,9 +23,9 @@ import org.slf4j.LoggerFactory;
  * is there, each engine changes over between two batches: every batch is computed by one of them,
  * whole.
  *
- * <p>Thread-safe. If the better form fails, what serves goes on serving. Closing while it is being
- * made does not wait: whoever makes it is told to stop, and what is made all the same is closed as
- * soon as it is there.
+ * <p>Thread-safe. If the better form fails, or takes or gives anything else than the first, what
+ * serves goes on serving. Closing while it is being made does not wait: whoever makes it is told to
+ * stop, and what is made all the same is closed as soon as it is there.
  */
 final class SwappingModel implements DeviceModel {
 
@@ -71,13 +72,20 @@ final class SwappingModel implements DeviceModel {
     DeviceModel made;
     try {
       made = maker.apply(this::isClosed);
-    } catch (RuntimeException | LinkageError e) {
+    } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
       if (isClosed()) {
         log.info("{}: unloaded before its engine was built", owner);
         return;
       }
       log.warn(
           "{}: stays with what serves it, the engine cannot be built: {}", owner, e.toString());
+      return;
+    }
+    String difference =
+        EngineTensors.difference(new Declared(first.inputs(), first.outputs()), made);
+    if (difference != null) {
+      made.close();
+      log.warn("{}: stays with what serves it: {}", owner, difference);
       return;
     }
     boolean late;

@@ -4,6 +4,7 @@ import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.MemoryBudget.Reservation;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.GpuAccelerator;
@@ -26,6 +27,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -88,7 +90,8 @@ public final class TensorRtBackend implements GpuBackend {
         return open(file, Files.readAllBytes(file), options, engine);
       }
       return built(file, options, engine);
-    } catch (IOException | OptimizeException e) {
+    } catch (IOException | OptimizeException | OutOfMemoryError e) {
+      // Engines are on the heap on their way to the device.
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     }
   }
@@ -112,18 +115,20 @@ public final class TensorRtBackend implements GpuBackend {
     EngineCache cache = new EngineCache(directory);
     if (engine.cached()) {
       Optional<byte[]> known = cache.read(key);
-      if (known.isPresent()) {
-        try {
-          return open(file, known.get(), options, engine);
-        } catch (ModelLoadException e) {
-          log.warn("{}; it is built again", e.getMessage());
-        }
+      DeviceModel opened = known.isPresent() ? reopen(file, known.get(), options, engine) : null;
+      if (opened != null) {
+        return fitting(file, opened);
       }
     }
     GpuBackends.Choice others = engine.background() ? others(file, options) : none();
     if (others.usable().isEmpty()) {
-      return open(
-          file, build(file, options, engine, profile, cache, key, () -> false), options, engine);
+      return fitting(
+          file,
+          open(
+              file,
+              build(file, options, engine, profile, cache, key, () -> false),
+              options,
+              engine));
     }
     DeviceModel first = others.usable().get(0).load(file, options);
     return new SwappingModel(
@@ -136,6 +141,32 @@ public final class TensorRtBackend implements GpuBackend {
               file, build(file, options, engine, profile, cache, key, unwanted), options, engine);
         },
         builds);
+  }
+
+  /** Returns an engine that was kept; null if TensorRT refuses it. */
+  private static @Nullable DeviceModel reopen(
+      Path file, byte[] plan, GpuLoadOptions options, EngineOptions engine) {
+    try {
+      return open(file, plan, options, engine);
+    } catch (ModelLoadException e) {
+      log.warn("{}; it is built again", e.getMessage());
+      return null;
+    }
+  }
+
+  /**
+   * Returns an engine that takes and gives what its file says.
+   *
+   * @throws ModelLoadException if it does not, so that another backend can; it is closed
+   */
+  private static DeviceModel fitting(Path file, DeviceModel made) {
+    Declared declared = new OnnxBackend().declared(file).orElse(null);
+    String difference = declared == null ? null : EngineTensors.difference(declared, made);
+    if (difference != null) {
+      made.close();
+      throw new ModelLoadException(file + ": " + difference);
+    }
+    return made;
   }
 
   /**

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.memory.cuda.CudaException;
+import dev.conveyor.models.DataType;
+import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.device.DeviceBatch;
 import dev.conveyor.models.device.DeviceEngine;
@@ -108,6 +110,20 @@ class SwappingModelTest {
     run(engine, 2);
 
     assertThat(events).containsExactly("+slow", "slow", "slow");
+  }
+
+  /** TensorRT makes floats of doubles, and what serves goes on reading and writing doubles. */
+  @Test
+  void shouldStayWithWhatServesWhenTheNewTakesOtherTypes() {
+    slow.outputs = List.of(new TensorSpec("out", DataType.FP64, Shape.of(-1, 2)));
+    fast.outputs = List.of(new TensorSpec("out", DataType.FP32, Shape.of(-1, 2)));
+    SwappingModel model = model(() -> fast);
+    DeviceEngine engine = model.newEngine(site);
+    builds.get(0).run();
+
+    run(engine, 2);
+
+    assertThat(events).containsExactly("+slow", "close fast", "slow", "slow");
   }
 
   @Test
@@ -228,6 +244,7 @@ class SwappingModelTest {
   private final class FakeModel implements DeviceModel {
     private final String name;
     private CudaException failure;
+    private List<TensorSpec> outputs = List.of();
 
     FakeModel(String name) {
       this.name = name;
@@ -240,7 +257,7 @@ class SwappingModelTest {
 
     @Override
     public List<TensorSpec> outputs() {
-      return List.of();
+      return outputs;
     }
 
     @Override
