@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
  * held for a few list operations is enough, because only large inputs take a lease.
  *
  * <p>Invariant: {@code leasedBytes + idleBytes <= maxBytes}. When a class has no idle block and the
- * cap is near, idle blocks of the other classes are freed first. At the cap {@link #tryAcquire}
- * returns empty: the caller refuses the request.
+ * cap is near, idle blocks of the other classes are freed first, by whoever needs the room; blocks
+ * are allocated and freed outside of the lock. At the cap {@link #tryAcquire} returns empty: the
+ * caller refuses the request.
  *
  * <p>Before it comes to that, whoever has not begun yet can wait: {@link #awaitRoom} above 80 % of
  * the cap, until it is half empty, or above half of it for one model ({@link PoolShare}). Who has
@@ -271,14 +272,15 @@ public final class BufferPool implements AutoCloseable {
     idle[sizeClass(block.sizeBytes())].push(block);
   }
 
-  synchronized boolean takeHeap(long bytes) {
-    if (bytes > maxBytes - leasedBytes) {
+  boolean takeHeap(long bytes) {
+    List<Block> surplus;
+    synchronized (this) {
+      surplus = reserve(bytes);
+    }
+    if (surplus == null) {
       return false;
     }
-    if (bytes > maxBytes - leasedBytes - idleBytes) {
-      long unused = free(takeIdle()); // first, or the cap would not hold
-    }
-    leasedBytes += bytes;
+    long unused = free(surplus);
     return true;
   }
 
@@ -289,28 +291,48 @@ public final class BufferPool implements AutoCloseable {
     wakeWaiters();
   }
 
-  private synchronized @Nullable Block take(int sizeClass) {
-    if (closed) {
-      throw new IllegalStateException("the buffer pool is closed");
-    }
-    Block block = idle[sizeClass].poll();
-    if (block != null) {
-      idleBytes -= block.sizeBytes();
-      leasedBytes += block.sizeBytes();
-      lends++;
-      return block;
-    }
+  private @Nullable Block take(int sizeClass) {
     long bytes = blockBytes(sizeClass);
+    List<Block> surplus;
+    synchronized (this) {
+      if (closed) {
+        throw new IllegalStateException("the buffer pool is closed");
+      }
+      Block block = idle[sizeClass].poll();
+      if (block != null) {
+        idleBytes -= block.sizeBytes();
+        leasedBytes += block.sizeBytes();
+        lends++;
+        return block;
+      }
+      surplus = reserve(bytes);
+      if (surplus == null) {
+        return null;
+      }
+      lends++;
+    }
+    // Outside of the lock: memory that is pinned may take a device's time, and others go on.
+    try {
+      long unused = free(surplus);
+      return allocator.allocate(bytes);
+    } catch (RuntimeException | Error e) {
+      giveBackHeap(bytes);
+      throw e;
+    }
+  }
+
+  /**
+   * Counts bytes as leased. Returns the blocks that must be freed first, which are nobody's any
+   * more; null if it would exceed the cap.
+   */
+  @GuardedBy("this")
+  private @Nullable List<Block> reserve(long bytes) {
     if (bytes > maxBytes - leasedBytes) {
       return null;
     }
-    if (bytes > maxBytes - leasedBytes - idleBytes) {
-      long unused = free(takeIdle()); // likewise
-    }
-    block = allocator.allocate(bytes);
+    List<Block> surplus = bytes > maxBytes - leasedBytes - idleBytes ? takeIdle() : List.of();
     leasedBytes += bytes;
-    lends++;
-    return block;
+    return surplus;
   }
 
   private static long blockBytes(int sizeClass) {

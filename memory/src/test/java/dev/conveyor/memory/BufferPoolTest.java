@@ -55,6 +55,39 @@ final class BufferPoolTest {
     assertThat(locked).containsExactly(false, false, false);
   }
 
+  /** To pin memory takes milliseconds, in which event loops take leases, too. */
+  @Test
+  void shouldAllocateAndFreeForOthersOutsideOfItsLock() {
+    List<Boolean> locked = new ArrayList<>();
+    BufferPool[] self = new BufferPool[1];
+    Runnable watch = () -> locked.add(self[0] != null && Thread.holdsLock(self[0]));
+    BlockAllocator allocator =
+        bytes -> {
+          watch.run();
+          return new WatchedBlock(bytes, watch);
+        };
+    try (BufferPool pool = new BufferPool(allocator, 16 * KIB)) {
+      self[0] = pool;
+      pool.acquire(8 * KIB).close();
+      pool.acquire(16 * KIB).close();
+      pool.tryAcquireHeap((int) (8 * KIB)).orElseThrow().close();
+      assertThat(pool.leasedBytes() + pool.idleBytes()).isZero();
+    }
+    assertThat(locked).hasSize(4).containsOnly(false);
+  }
+
+  @Test
+  void shouldTakeNothingWhereTheSystemHasNone() {
+    BlockAllocator none =
+        bytes -> {
+          throw new OutOfMemoryError("no memory");
+        };
+    try (BufferPool pool = new BufferPool(none, 16 * KIB)) {
+      assertThatThrownBy(() -> pool.acquire(8 * KIB)).isInstanceOf(OutOfMemoryError.class);
+      assertThat(pool.leasedBytes()).isZero();
+    }
+  }
+
   private record WatchedBlock(Block block, Runnable onClose) implements Block {
 
     WatchedBlock(long bytes, Runnable onClose) {
