@@ -91,8 +91,10 @@ public final class MemoryBudget {
     return reservedBytes;
   }
 
+  /** Returns how much fits: here, and where this is a part, in the whole. */
   public synchronized long availableBytes() {
-    return capacityBytes - reservedBytes;
+    long here = capacityBytes - reservedBytes;
+    return whole == null ? here : Math.min(here, whole.availableBytes());
   }
 
   /** Returns a copy of the ledger: owner tag to bytes, in the order of the tags. */

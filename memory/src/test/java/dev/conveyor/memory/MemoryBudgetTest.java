@@ -89,7 +89,9 @@ final class MemoryBudgetTest {
             "a/slabs needs 1 bytes on model 'a' on CPU, 0 of 30 are free; held: a/weights=30");
     inside.close();
 
+    assertThat(part.availableBytes()).isEqualTo(30);
     MemoryBudget.Reservation others = budget.reserve("b", 90);
+    assertThat(part.availableBytes()).isEqualTo(10);
     assertThatThrownBy(() -> part.reserve("a/weights", 20))
         .hasMessage("a/weights needs 20 bytes on CPU, 10 of 100 are free; held: b=90");
     assertThat(part.reservedBytes()).isZero();

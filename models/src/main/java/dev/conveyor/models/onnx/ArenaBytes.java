@@ -19,9 +19,21 @@ final class ArenaBytes {
   private ArenaBytes() {}
 
   /** Returns the bytes of the session's arena now; 0 if it has none. Takes microseconds. */
-  static long of(Session session) {
-    try (MemoryInfo cpu = MemoryInfo.CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-        Allocator arena = new Allocator(session, cpu.asOrtMemoryInfo());
+  static long onHost(Session session) {
+    try (MemoryInfo cpu = MemoryInfo.CreateCpu(OrtArenaAllocator, OrtMemTypeDefault)) {
+      return of(session, cpu);
+    }
+  }
+
+  /** As {@link #onHost}, for the session's arena on a GPU. */
+  static long onDevice(Session session, int device) {
+    try (MemoryInfo gpu = DeviceBinding.gpuMemory(device)) {
+      return of(session, gpu);
+    }
+  }
+
+  private static long of(Session session, MemoryInfo memory) {
+    try (Allocator arena = new Allocator(session, memory.asOrtMemoryInfo());
         KeyValuePairs stats = arena.GetStats()) {
       String total = stats.GetValue(TOTAL);
       return total == null || total.isEmpty() ? 0 : Long.parseLong(total);

@@ -44,7 +44,7 @@ final class LoadedBytes {
         long others = Math.max(0, budget.reservedBytes() - othersBefore);
         grown = after.getAsLong() - before.getAsLong() - others;
       }
-      long floor = Math.max(atLeast, ArenaBytes.of(session));
+      long floor = Math.max(atLeast, ArenaBytes.onHost(session));
       return new Measured(session, grown >= SIGNIFICANT_BYTES ? Math.max(floor, grown) : floor);
     }
   }

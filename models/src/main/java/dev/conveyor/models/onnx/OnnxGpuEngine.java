@@ -24,12 +24,16 @@ final class OnnxGpuEngine implements DeviceEngine {
   private final SessionTurn turn;
   private final MemoryInfo memory;
   private final EnqueuedRuns runs = new EnqueuedRuns();
+  private final Workspace workspace;
+  private int largestRun;
+  private boolean shrinks;
 
   /** By batch size and address of the first input, which tells the slots apart. */
   private final Map<Long, Map<Integer, DeviceBinding>> bindings = new HashMap<>();
 
-  OnnxGpuEngine(Session session, long sessionStream, EngineSite site) {
+  OnnxGpuEngine(Session session, long sessionStream, EngineSite site, Workspace workspace) {
     this.session = session;
+    this.workspace = workspace;
     this.site = site;
     this.memory = DeviceBinding.gpuMemory(site.device());
     this.turn = new SessionTurn(site.cuda(), session, sessionStream);
@@ -45,10 +49,23 @@ final class OnnxGpuEngine implements DeviceEngine {
                   items, n -> new DeviceBinding(session, memory, site.layout(), n, batch));
       RunOptions options = runs.next();
       turn.take(stream, () -> binding.run(options));
+      account(items);
     } catch (CudaException | ExecutionException e) {
       throw e;
     } catch (RuntimeException e) {
       throw OnnxFailures.of(e);
+    }
+  }
+
+  /** What a run needs is taken as it is enqueued; only the largest so far can have taken more. */
+  private void account(int items) {
+    if (items > largestRun) {
+      largestRun = items;
+      workspace.measure();
+    }
+    if (workspace.shrinks() && !shrinks) {
+      shrinks = true;
+      runs.shrinkArena(site.device());
     }
   }
 

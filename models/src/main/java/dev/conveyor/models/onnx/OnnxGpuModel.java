@@ -22,9 +22,10 @@ import org.bytedeco.onnxruntime.SessionOptions;
 /**
  * One session on one GPU. Thread-safe: one engine at a time enqueues a run.
  *
- * <p>The arena of the session holds weights and workspace together; what it has taken from the
- * device by the time that the session is open is reserved, and its limit is what the ledger had
- * left then.
+ * <p>The arena of the session holds weights and workspace together. What it has taken from the
+ * device by the time that the session is open is reserved then, and what it grows by later when a
+ * larger batch was run; see {@link Workspace}. Its limit is what the ledger had left at the
+ * beginning.
  */
 final class OnnxGpuModel implements DeviceModel {
 
@@ -33,6 +34,7 @@ final class OnnxGpuModel implements DeviceModel {
   private final long stream;
   private final Session session;
   private final Reservation reservation;
+  private final Workspace workspace;
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
 
@@ -48,6 +50,11 @@ final class OnnxGpuModel implements DeviceModel {
       try {
         this.inputs = OnnxModel.specs(file, session.GetInputNames(), session::GetInputTypeInfo);
         this.outputs = OnnxModel.specs(file, session.GetOutputNames(), session::GetOutputTypeInfo);
+        this.workspace =
+            new Workspace(
+                options.owner(),
+                options.budget(),
+                () -> ArenaBytes.onDevice(session, options.device()));
       } catch (RuntimeException | Error e) {
         session.close();
         throw e;
@@ -89,17 +96,23 @@ final class OnnxGpuModel implements DeviceModel {
 
   @Override
   public long reservedBytes() {
-    return reservation.bytes();
+    return reservation.bytes() + workspace.bytes();
   }
 
   @Override
   public DeviceEngine newEngine(EngineSite site) {
-    return new OnnxGpuEngine(session, stream, site);
+    return new OnnxGpuEngine(session, stream, site, workspace);
   }
 
   @Override
   public void close() {
-    LoadMeter.unload(device, reservation, session::close);
+    LoadMeter.unload(
+        device,
+        reservation,
+        () -> {
+          workspace.close();
+          session.close();
+        });
     try {
       cuda.destroyStream(stream);
     } catch (CudaException e) {

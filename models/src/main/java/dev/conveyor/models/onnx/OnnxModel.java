@@ -47,7 +47,8 @@ final class OnnxModel implements LoadedModel {
       session.close();
       throw e;
     }
-    this.workspace = new Workspace(options, () -> ArenaBytes.of(session));
+    this.workspace =
+        new Workspace(options.owner(), options.budget(), () -> ArenaBytes.onHost(session));
   }
 
   @Override

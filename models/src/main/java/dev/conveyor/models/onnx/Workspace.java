@@ -1,8 +1,8 @@
 package dev.conveyor.models.onnx;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.MemoryBudget.Reservation;
-import dev.conveyor.models.backend.LoadOptions;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,13 +35,14 @@ final class Workspace implements AutoCloseable {
   /**
    * Begins at what the arena holds now.
    *
+   * @param owner of the model, in the ledger
    * @param arenaBytes of the session; not called after {@link #close}
    */
-  Workspace(LoadOptions options, LongSupplier arenaBytes) {
-    this.owner = options.owner();
+  Workspace(String owner, MemoryBudget budget, LongSupplier arenaBytes) {
+    this.owner = owner;
     this.arenaBytes = arenaBytes;
     this.withoutRuns = arenaBytes.getAsLong();
-    this.reservation = options.budget().reserve(owner + "/workspace", 0);
+    this.reservation = budget.reserve(owner + "/workspace", 0);
   }
 
   /** Looks how far the arena has grown. For after runs that may have needed more than before. */

@@ -34,6 +34,17 @@ class EnqueuedRunsTest {
   }
 
   @Test
+  void shouldShrinkTheArenaAfterEveryRun() {
+    try (EnqueuedRuns runs = new EnqueuedRuns()) {
+      runs.shrinkArena(1);
+      for (int i = 0; i < EnqueuedRuns.SYNCHRONISED_EVERY; i++) {
+        assertThat(runs.next().GetConfigEntry("memory.enable_memory_arena_shrinkage"))
+            .isEqualTo("gpu:1");
+      }
+    }
+  }
+
+  @Test
   void shouldEndRunsThatAreCancelledAndNoOthers() {
     OnnxFiles.Value in = new OnnxFiles.Value("in", OnnxFiles.FLOAT, List.of(1));
     OnnxFiles.Value out = new OnnxFiles.Value("out", OnnxFiles.FLOAT, List.of(1));

@@ -3,7 +3,6 @@ package dev.conveyor.models.onnx;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.models.backend.LoadOptions;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -12,8 +11,7 @@ final class WorkspaceTest {
 
   private final MemoryBudget budget = new MemoryBudget("CPU", 100);
   private final AtomicLong arena = new AtomicLong(30);
-  private final Workspace workspace =
-      new Workspace(new LoadOptions("m/1", 1, budget, Map.of()), arena::get);
+  private final Workspace workspace = new Workspace("m/1", budget, arena::get);
 
   @Test
   void shouldHoldWhatTheArenaGrewByAndNoMore() {
