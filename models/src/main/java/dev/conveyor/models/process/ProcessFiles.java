@@ -40,6 +40,18 @@ final class ProcessFiles {
     return ends ? (int) number(fields[fields.length - 1]) & (CORE_DUMPED - 1) : 0;
   }
 
+  /**
+   * Has the system end this process before any other where its memory runs out. May always be
+   * asked: it is only less that takes privileges.
+   */
+  static void offerToOomKiller(long pid) {
+    try {
+      Files.writeString(PROC.resolve(pid + "/oom_score_adj"), "1000");
+    } catch (IOException e) {
+      // It has ended, or this system has no such file.
+    }
+  }
+
   /** Returns when a process started, in clock ticks since the machine did. */
   static long startTicks(long pid) {
     String stat = read(pid, "stat");

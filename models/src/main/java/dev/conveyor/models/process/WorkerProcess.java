@@ -89,6 +89,7 @@ final class WorkerProcess implements AutoCloseable {
           WorkerCommand.of(mainClass, backend, limits, socket, pagePath, errors, owner, lanes);
       builder.environment().put(TOKEN, token);
       Process process = builder.start();
+      ProcessFiles.offerToOomKiller(process.pid());
       Path note = directory.noteWorker(process.pid());
       WorkerProcess worker =
           new WorkerProcess(process, page, listener, socket, note, errors, token);

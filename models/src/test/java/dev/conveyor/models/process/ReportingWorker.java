@@ -38,6 +38,8 @@ public final class ReportingWorker {
   static String report() throws Exception {
     return Files.readString(Path.of("/proc/self/limits"))
         + Files.readString(Path.of("/proc/self/status"))
+        + "oom_score_adj="
+        + Files.readString(Path.of("/proc/self/oom_score_adj"))
         + "CUDA_VISIBLE_DEVICES="
         + System.getenv("CUDA_VISIBLE_DEVICES")
         + "\n";

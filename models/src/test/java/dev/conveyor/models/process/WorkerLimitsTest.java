@@ -36,6 +36,13 @@ final class WorkerLimitsTest {
     assertThat(line(report, DEVICES)).isEqualTo("GPU-1011");
   }
 
+  /** A server that is larger than a child which takes all memory must not go in its place. */
+  @Test
+  void shouldGoBeforeTheServerWhereTheMachinesMemoryRunsOut() throws Exception {
+    assertThat(line(report(ProcessLimits.NONE), "oom_score_adj=")).isEqualTo("1000");
+    assertThat(line(ReportingWorker.report(), "oom_score_adj=")).isNotEqualTo("1000");
+  }
+
   @Test
   void shouldHaveWhatTheServerHasWithoutLimitsButNoDevice() throws Exception {
     String own = ReportingWorker.report();
