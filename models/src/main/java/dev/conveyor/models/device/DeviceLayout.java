@@ -7,7 +7,8 @@ import java.util.List;
 
 /**
  * Where the tensors of one batch lie: inputs and outputs behind each other in one slab of the
- * device, and the outputs behind each other in one block of the host. Immutable.
+ * device, with room for the largest batch, and the outputs of as many items as there are behind
+ * each other in one block of the host. Immutable.
  *
  * <p>Sizes are known beforehand, because every dimension but the first is: models with other
  * dynamic dimensions cannot run so.
@@ -108,6 +109,20 @@ public final class DeviceLayout {
   /** Returns the bytes of all outputs of the largest batch. */
   public long outputBytes() {
     return outputBytes;
+  }
+
+  /** Returns the bytes of all outputs of a batch of so many items on the host. */
+  long hostBytes(int items) {
+    return hostOffset(outputs.size(), items);
+  }
+
+  /** Returns where an output of a batch of so many items begins on the host. */
+  long hostOffset(int index, int items) {
+    long at = 0;
+    for (int o = 0; o < index; o++) {
+      at = aligned(at + outputItemBytes[o] * items);
+    }
+    return at;
   }
 
   public long inputItemBytes(int index) {

@@ -7,7 +7,9 @@ import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.ModelConfigCompleter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Each executor is a lane of an instance: the first executors share one instance, as many as it
  * may have batches in flight, the next ones another. So an instance of {@code instance_group} is
- * several executors here.
+ * several executors here. The first instance is made as the model is loaded.
  */
 public final class GpuModel implements LoadedModel {
 
@@ -81,19 +83,16 @@ public final class GpuModel implements LoadedModel {
         place.use();
         place.trimSteps(); // What is only kept for later must not be in the way.
         DeviceModel loaded = backend.load(file, options);
-        String misfit = misfit(loaded, options.config().maxBatchSize());
-        if (misfit == null) {
-          return new GpuModel(file, place, loaded, options.owner(), priority, decodes);
-        }
-        loaded.close();
-        reasons.add(backend.name() + ": " + misfit);
+        GpuModel model = new GpuModel(file, place, loaded, options.owner(), priority, decodes);
+        model.prepare(options.config());
+        return model;
       } catch (CudaException e) {
         if (e.isSticky()) {
           place.markLost(String.valueOf(e.getMessage()));
           throw place.refusal(file, String.valueOf(e.getMessage()));
         }
         reasons.add(backend.name() + ": " + e.getMessage());
-      } catch (ModelLoadException | BudgetExceededException e) {
+      } catch (ModelLoadException | BudgetExceededException | IllegalArgumentException e) {
         reasons.add(backend.name() + ": " + e.getMessage());
       }
     }
@@ -102,18 +101,42 @@ public final class GpuModel implements LoadedModel {
   }
 
   /**
-   * Returns why there can be no slabs for the model's tensors; null if there can be.
-   *
-   * @param maxBatchSize as configured; a model that is not has a batch if it can
+   * Makes the first instance: a model whose weights fit and whose slabs do not has no room here.
+   * Closes it all if that fails.
    */
-  private static @Nullable String misfit(DeviceModel model, int maxBatchSize) {
+  private void prepare(ModelConfig config) {
+    int maxBatchSize;
     try {
-      int most = maxBatchSize == ModelConfig.UNSET ? 1 : maxBatchSize;
-      DeviceLayout unused = new DeviceLayout(model.inputs(), model.outputs(), most);
-      return null;
-    } catch (IllegalArgumentException e) {
-      return e.getMessage();
+      maxBatchSize =
+          ModelConfigCompleter.complete(config, inputs(), outputs()).config().maxBatchSize();
+    } catch (ConfigException e) {
+      return; // Whoever loads it completes the configuration, too, and knows its file.
     }
+    try {
+      synchronized (this) {
+        filling = newGroup(maxBatchSize);
+      }
+    } catch (RuntimeException | Error e) {
+      try {
+        model.close();
+      } catch (RuntimeException alsoFailed) {
+        e.addSuppressed(alsoFailed);
+      }
+      throw e;
+    }
+  }
+
+  private LaneGroup newGroup(int maxBatchSize) {
+    DeviceLayout layout = new DeviceLayout(inputs(), outputs(), maxBatchSize);
+    long outputBytes = layout.hostBytes(layout.maxItems());
+    if (outputBytes > place.pinned().maxBytes()) {
+      throw new ModelLoadException(
+          "a batch of %d has %d bytes of outputs, and at most %d are pinned for all batches; take a smaller max_batch_size"
+              .formatted(layout.maxItems(), outputBytes, place.pinned().maxBytes()));
+    }
+    place.trimSteps(); // What is only kept for later must not be in the way.
+    return new LaneGroup(
+        place, model, layout, LANES, priority, owner, decodes, () -> abandoned = true);
   }
 
   @Override
@@ -145,15 +168,12 @@ public final class GpuModel implements LoadedModel {
     try {
       place.use();
       LaneGroup group = filling;
-      Lane lane = group == null ? null : group.newLane();
+      Lane lane = group == null ? null : group.newLane(maxBatchSize);
       if (lane == null) {
-        DeviceLayout layout = new DeviceLayout(inputs(), outputs(), maxBatchSize);
-        place.trimSteps();
-        group =
-            new LaneGroup(
-                place, model, layout, LANES, priority, owner, decodes, () -> abandoned = true);
+        closeUnused();
+        group = newGroup(maxBatchSize);
         filling = group;
-        lane = group.newLane();
+        lane = group.newLane(maxBatchSize);
       }
       if (lane == null) {
         throw place.refusal(file, "the instance was lost as it was made");
@@ -183,6 +203,19 @@ public final class GpuModel implements LoadedModel {
         throw e;
       }
     }
-    model.close();
+    try {
+      closeUnused();
+    } finally {
+      model.close();
+    }
+  }
+
+  /** An instance that was made and that no executor was asked of has nobody else to close it. */
+  private synchronized void closeUnused() {
+    LaneGroup group = filling;
+    filling = null;
+    if (group != null) {
+      group.closeUnused();
+    }
   }
 }

@@ -27,6 +27,7 @@ final class LaneGroup implements PipelineListener {
 
   private final GpuPlace place;
   private final int lanesAtMost;
+  private final int maxItems;
   private final DevicePool pool;
   private final Pipeline pipeline;
   private final PipelinedInstance instance;
@@ -41,6 +42,9 @@ final class LaneGroup implements PipelineListener {
 
   @GuardedBy("this")
   private int left;
+
+  @GuardedBy("this")
+  private boolean closed;
 
   /**
    * Allocates everything that its batches need; on a thread that has set the device.
@@ -63,6 +67,7 @@ final class LaneGroup implements PipelineListener {
     this.onAbandoned = onAbandoned;
     this.place = place;
     this.lanesAtMost = lanes;
+    this.maxItems = layout.maxItems();
     Cuda cuda = place.cuda();
     releases.add(place::trimSteps);
     try {
@@ -113,9 +118,15 @@ final class LaneGroup implements PipelineListener {
     }
   }
 
-  /** Returns a lane of it, or null if all are taken or it can run nothing any more. */
-  synchronized @Nullable Lane newLane() {
-    if (taken == lanesAtMost || pipeline.lost() != null || (taken > 0 && left == taken)) {
+  /**
+   * Returns a lane of it, or null if all are taken, it is made for other batches, or it can run
+   * nothing any more.
+   */
+  synchronized @Nullable Lane newLane(int maxBatchSize) {
+    if (closed
+        || Math.max(1, maxBatchSize) != maxItems
+        || taken == lanesAtMost
+        || pipeline.lost() != null) {
       return null;
     }
     taken++;
@@ -173,12 +184,25 @@ final class LaneGroup implements PipelineListener {
   synchronized void leave() {
     left++;
     if (left == taken) {
-      instance.close();
-      if (pipeline.isAbandoned()) {
-        onAbandoned.run();
-      } else {
-        releases.close();
-      }
+      close();
+    }
+  }
+
+  /** Gives everything back if no lane was taken; none is from now on. */
+  synchronized void closeUnused() {
+    if (taken == 0 && !closed) {
+      close();
+    }
+  }
+
+  @GuardedBy("this")
+  private void close() {
+    closed = true;
+    instance.close();
+    if (pipeline.isAbandoned()) {
+      onAbandoned.run();
+    } else {
+      releases.close();
     }
   }
 }

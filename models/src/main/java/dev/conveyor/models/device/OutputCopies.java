@@ -62,7 +62,7 @@ final class OutputCopies {
       slot.residentAt = null;
     }
     if (anyOnHost(slot)) {
-      slot.outputs = pinned.acquire(layout.outputBytes());
+      slot.outputs = pinned.acquire(layout.hostBytes(slot.items));
     }
   }
 
@@ -165,7 +165,7 @@ final class OutputCopies {
   private void copyToHost(Slot slot, Lease host, int output, int from, int to, long stream) {
     long itemBytes = layout.outputItemBytes(output);
     cuda.copyToHost(
-        host.address() + layout.outputOffset(output) + from * itemBytes,
+        host.address() + layout.hostOffset(output, slot.items) + from * itemBytes,
         slot.output(output) + from * itemBytes,
         (to - from) * itemBytes,
         stream);

@@ -64,7 +64,7 @@ final class Outputs {
         spec.type(),
         layout.outputShape(output, size),
         Objects.requireNonNull(slot.outputs).share(),
-        Math.toIntExact(layout.outputOffset(output) + first * itemBytes),
+        Math.toIntExact(layout.hostOffset(output, slot.items) + first * itemBytes),
         bytes);
   }
 }

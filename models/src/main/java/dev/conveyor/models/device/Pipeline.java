@@ -370,7 +370,7 @@ public final class Pipeline implements AutoCloseable {
   public void abandon(String why) {
     abandoned = true;
     lost = why;
-    graphs.cancel();
+    stages.cancel();
     for (Slot slot = inFlight.peek(); slot != null; slot = inFlight.peek()) {
       boolean unused = tellLost(slot, why);
     }

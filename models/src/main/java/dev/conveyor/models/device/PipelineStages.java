@@ -109,6 +109,11 @@ final class PipelineStages {
     outputs.aside(slot, copyOut);
   }
 
+  /** Ends what the engine is at, if it can be ended. From any thread. */
+  void cancel() {
+    graphs.cancel();
+  }
+
   /**
    * Waits until nothing of what was enqueued runs. From any thread.
    *

@@ -137,7 +137,7 @@ class DeviceImagesFaultsTest {
               "faults",
               true,
               () -> {});
-      try (Lane lane = group.newLane()) {
+      try (Lane lane = group.newLane(2)) {
         for (int i = 0; i < RUNS; i++) {
           run(lane, new ImageTensors(new ImagePreprocessor(CONFIG, 1_000_000), pinned), answers);
         }

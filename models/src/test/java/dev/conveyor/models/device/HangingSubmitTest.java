@@ -91,11 +91,11 @@ class HangingSubmitTest {
   @Test
   void shouldLetLanesComeAndGoMeanwhile() throws Exception {
     LaneGroup group = group();
-    Lane hanging = group.newLane();
+    Lane hanging = group.newLane(MODEL.maxBatchSize());
     Future<Throwable> execution = executeOn(hanging);
     hangs.await();
 
-    Lane other = group.newLane();
+    Lane other = group.newLane(MODEL.maxBatchSize());
     assertThat(other).isNotNull();
     other.close();
 
@@ -105,7 +105,7 @@ class HangingSubmitTest {
 
   @Test
   void shouldEndTheEngineThatHangsWhenItsExecutionIsCut() throws Exception {
-    Lane hanging = group().newLane();
+    Lane hanging = group().newLane(MODEL.maxBatchSize());
     Future<Throwable> execution = executeOn(hanging);
     hangs.await();
 
@@ -120,8 +120,8 @@ class HangingSubmitTest {
   @Test
   void shouldLoseWhoWaitsForTheOneThatHangsAndKeepTheWeightsThoughItNeverLeaves() throws Exception {
     LaneGroup group = group();
-    Lane hanging = group.newLane();
-    Lane waiting = group.newLane();
+    Lane hanging = group.newLane(MODEL.maxBatchSize());
+    Lane waiting = group.newLane(MODEL.maxBatchSize());
     Deaf deaf = new Deaf();
     stuck = deaf;
     Future<Throwable> never = executeOn(hanging);
@@ -133,7 +133,7 @@ class HangingSubmitTest {
     assertThat(execution.get())
         .isInstanceOfSatisfying(
             ExecutionException.class, e -> assertThat(e.kind()).isEqualTo(Kind.INSTANCE_LOST));
-    assertThat(group.newLane()).as("nothing runs here any more").isNull();
+    assertThat(group.newLane(MODEL.maxBatchSize())).as("nothing runs here any more").isNull();
     abandoned.await();
     waiting.close();
     assertThat(never).isNotDone();
@@ -148,7 +148,7 @@ class HangingSubmitTest {
         () -> {
           throw noMemory;
         };
-    try (Lane lane = group().newLane()) {
+    try (Lane lane = group().newLane(MODEL.maxBatchSize())) {
       List<SimulatedRequest> batch =
           List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
       assertThat(catchThrowable(() -> lane.execute(batch))).isSameAs(noMemory);

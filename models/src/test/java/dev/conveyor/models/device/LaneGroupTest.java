@@ -55,7 +55,7 @@ class LaneGroupTest {
     try {
       List<Future<Integer>> answered = new ArrayList<>();
       for (int i = 0; i < LANES; i++) {
-        ModelExecutor lane = group.newLane();
+        ModelExecutor lane = group.newLane(MODEL.maxBatchSize());
         answered.add(threads.submit(() -> run(place, lane, batch)));
       }
       for (Future<Integer> lane : answered) {
@@ -93,7 +93,7 @@ class LaneGroupTest {
             throw new OutOfMemoryError("Java heap space");
           }
         };
-    try (ModelExecutor lane = group.newLane()) {
+    try (ModelExecutor lane = group.newLane(MODEL.maxBatchSize())) {
       assertThatThrownBy(() -> lane.execute(tooMuch)).isInstanceOf(OutOfMemoryError.class);
       lane.cancel();
       List<Tensor> outputs = lane.execute(batch).outputs().get(0);

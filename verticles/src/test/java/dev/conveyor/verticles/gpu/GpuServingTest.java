@@ -23,6 +23,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A whole server on a simulated GPU. */
 final class GpuServingTest {
@@ -222,14 +224,16 @@ final class GpuServingTest {
     assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
-  @Test
-  void shouldTakeTheCpuWhenTheGpuHasNoRoom() {
+  /** For the weights; and for these, but not for the slabs of an instance. */
+  @ParameterizedTest
+  @ValueSource(ints = {1 << 20, 5 << 20})
+  void shouldTakeTheCpuWhenTheGpuHasNoRoom(int budgetBytes) {
     model("large", "KIND_AUTO", true);
     JsonObject small =
         new JsonObject()
             .put(
                 "devices",
-                new JsonObject().put("gpu", new JsonObject().put("memory_budget_bytes", 1 << 20)));
+                new JsonObject().put("gpu", new JsonObject().put("memory_budget_bytes", budgetBytes)));
     int[] words = words(3);
     try (TestServer server = TestServer.start(models, small)) {
       assertThat(data(server.http().infer("large", head(words)))).isEqualTo(words);
