@@ -233,7 +233,8 @@ final class GpuServingTest {
         new JsonObject()
             .put(
                 "devices",
-                new JsonObject().put("gpu", new JsonObject().put("memory_budget_bytes", budgetBytes)));
+                new JsonObject()
+                    .put("gpu", new JsonObject().put("memory_budget_bytes", budgetBytes)));
     int[] words = words(3);
     try (TestServer server = TestServer.start(models, small)) {
       assertThat(data(server.http().infer("large", head(words)))).isEqualTo(words);
