@@ -1,5 +1,7 @@
 package dev.conveyor.models.backend;
 
+import org.jspecify.annotations.Nullable;
+
 /** A model that cannot be loaded; the message names the file, what was found and why. */
 public final class ModelLoadException extends RuntimeException {
 
@@ -7,7 +9,7 @@ public final class ModelLoadException extends RuntimeException {
     super(message);
   }
 
-  public ModelLoadException(String message, Throwable cause) {
+  public ModelLoadException(String message, @Nullable Throwable cause) {
     super(message, cause);
   }
 }

@@ -78,6 +78,7 @@ public final class GpuModel implements LoadedModel {
       int priority,
       boolean decodes) {
     List<String> reasons = new ArrayList<>();
+    @Nullable RuntimeException last = null;
     for (GpuBackend backend : backends) {
       try {
         place.use();
@@ -94,10 +95,11 @@ public final class GpuModel implements LoadedModel {
         reasons.add(backend.name() + ": " + e.getMessage());
       } catch (ModelLoadException | BudgetExceededException | IllegalArgumentException e) {
         reasons.add(backend.name() + ": " + e.getMessage());
+        last = e;
       }
     }
     throw new ModelLoadException(
-        "%s on %s: %s".formatted(file, place.gpu().device(), String.join("; ", reasons)));
+        "%s on %s: %s".formatted(file, place.gpu().device(), String.join("; ", reasons)), last);
   }
 
   /**

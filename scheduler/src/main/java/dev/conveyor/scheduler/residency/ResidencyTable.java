@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -160,7 +161,7 @@ public final class ResidencyTable {
   /** The model takes no more requests and will be gone when those under way are answered. */
   public void onLeaving(String model) {
     Entry entry = entry(model);
-    policy.onEvicted(model, value(model, entry));
+    policy.onEvicted(model, value(model, entry.bytes));
     entry.state = State.LEAVING;
   }
 
@@ -244,6 +245,22 @@ public final class ResidencyTable {
    */
   public Room room(
       String model, long neededBytes, long freeBytes, Predicate<String> busy, long nowNs) {
+    return room(model, neededBytes, freeBytes, name -> entry(name).bytes, busy, nowNs);
+  }
+
+  /**
+   * Finds room for a model on one of several devices.
+   *
+   * @param held what a model holds there
+   * @param busy whether a model has requests under way
+   */
+  public Room room(
+      String model,
+      long neededBytes,
+      long freeBytes,
+      ToLongFunction<String> held,
+      Predicate<String> busy,
+      long nowNs) {
     List<String> victims = new ArrayList<>();
     Map<String, Double> values = new HashMap<>();
     long evictable = 0;
@@ -260,10 +277,10 @@ public final class ResidencyTable {
           entry.state == State.RESIDENT ? staysNs(name, entry, busy, nowNs) : BUSY_RETRY_NS;
       if (staysNs <= 0) {
         victims.add(name);
-        values.put(name, value(name, entry));
-        evictable += entry.bytes;
+        values.put(name, value(name, held.applyAsLong(name)));
+        evictable += held.applyAsLong(name);
       } else {
-        later += entry.state == State.LOADING ? 0 : entry.bytes;
+        later += entry.state == State.LOADING ? 0 : held.applyAsLong(name);
         if (staysNs < soonestNs) {
           soonestNs = staysNs;
           keeper = name;
@@ -279,7 +296,7 @@ public final class ResidencyTable {
           : new Room.Later(soonestNs, reason + ", some are in use, such as '" + keeper + "'");
     }
     victims.sort(Comparator.<String>comparingDouble(values::get).thenComparing(name -> name));
-    return new Room.Evict(spared(victims, neededBytes - freeBytes));
+    return new Room.Evict(spared(victims, neededBytes - freeBytes, held));
   }
 
   /** Returns every model, by name. */
@@ -293,15 +310,16 @@ public final class ResidencyTable {
   }
 
   /** Takes the least valuable until it is enough, then drops those that need not have been. */
-  private List<String> spared(List<String> victims, long missingBytes) {
+  private static List<String> spared(
+      List<String> victims, long missingBytes, ToLongFunction<String> held) {
     List<String> taken = new ArrayList<>();
     long missing = missingBytes;
     for (int i = 0; i < victims.size() && missing > 0; i++) {
       taken.add(victims.get(i));
-      missing -= entry(victims.get(i)).bytes;
+      missing -= held.applyAsLong(victims.get(i));
     }
     for (int i = taken.size() - 1; i >= 0; i--) {
-      long bytes = entry(taken.get(i)).bytes;
+      long bytes = held.applyAsLong(taken.get(i));
       if (missing + bytes <= 0) {
         missing += bytes;
         taken.remove(i);
@@ -315,8 +333,8 @@ public final class ResidencyTable {
     return youngNs > 0 ? youngNs : busy.test(name) ? BUSY_RETRY_NS : 0;
   }
 
-  private double value(String name, Entry entry) {
-    return policy.value(name, loadNs(name) / (double) Math.max(1, entry.bytes));
+  private double value(String name, long bytes) {
+    return policy.value(name, loadNs(name) / (double) Math.max(1, bytes));
   }
 
   private Entry entry(String model) {

@@ -8,6 +8,7 @@ import io.vertx.core.Future;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -81,16 +82,16 @@ final class BringUp {
   }
 
   /**
-   * Returns whether others could make room. They cannot for a model that is larger than its own
-   * limit, nor on a GPU, whose models are not evicted.
+   * Returns the ledger that had no room, if others could make some; they cannot for a model that is
+   * larger than its own limit.
    */
-  private boolean isOutOfBudget(Throwable failure) {
+  private Optional<String> fullLedger(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof BudgetExceededException e && residents.isLedger(e.ledger())) {
-        return true;
+        return Optional.of(e.ledger());
       }
     }
-    return false;
+    return Optional.empty();
   }
 
   private <T> Future<T> inTurn(Supplier<Future<T>> load) {
@@ -111,10 +112,11 @@ final class BringUp {
         .compose(v -> comeUp(name, configJson, present, true, takeOver))
         .recover(
             failure -> {
-              if (!isOutOfBudget(failure) || attempt == MAX_ATTEMPTS || !residents.contains(name)) {
+              Optional<String> full = fullLedger(failure);
+              if (full.isEmpty() || attempt == MAX_ATTEMPTS || !residents.contains(name)) {
                 return Future.failedFuture(failure);
               }
-              residents.expectMore(name);
+              residents.expectMore(name, full.get());
               return withRoom(name, configJson, present, expectedBytes, takeOver, attempt + 1);
             });
   }

@@ -100,7 +100,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
             trim);
     this.deployed = new Deployed(deployer);
     this.results = new LoadResults(catalog, events, log);
-    this.residents = new Residents(vertx, sites.cpu().ledger(), changes::isBusy, this::evict);
+    this.residents = new Residents(vertx, sites, changes::isBusy, this::evict);
     this.bringUp =
         new BringUp(
             new TimedLoads(vertx, loadLimits.atOnce(), loadLimits.timeout().toMillis()),

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
@@ -39,7 +40,12 @@ final class Residents {
   private static final long LONGEST_NAP_MS = 100;
 
   private final Vertx vertx;
+  private final Sites sites;
   private final MemoryBudget budget;
+
+  /** By model and GPU: what it held there last, or is expected to need. */
+  private final Map<String, Map<String, Long>> onGpus = new HashMap<>();
+
   private final ResidencyTable table = new ResidencyTable(new RequestForecast());
   private final Map<String, List<ServedModel>> versions = new HashMap<>();
   private final Predicate<String> changing;
@@ -55,11 +61,12 @@ final class Residents {
    */
   Residents(
       Vertx vertx,
-      MemoryBudget budget,
+      Sites sites,
       Predicate<String> changing,
       BiFunction<String, String, Future<Void>> evict) {
     this.vertx = vertx;
-    this.budget = budget;
+    this.sites = sites;
+    this.budget = sites.cpu().ledger();
     this.changing = changing;
     this.evict = evict;
   }
@@ -73,6 +80,7 @@ final class Residents {
   /** Lets go of a model that is pinned now or not served any more. */
   void remove(String name) {
     versions.remove(name);
+    onGpus.remove(name);
     table.remove(name);
   }
 
@@ -119,7 +127,13 @@ final class Residents {
     long now = System.nanoTime();
     table.register(name, 0);
     table.onQueued(name, now);
-    table.onLoaded(name, heldBytes(name), tookNs, now);
+    table.onLoaded(name, Sites.heldBytes(budget, name + "/"), tookNs, now);
+    for (Sites.Site gpu : sites.gpus()) {
+      long held = Sites.heldBytes(gpu.ledger(), name + "/");
+      if (held > 0) {
+        onGpus.computeIfAbsent(name, n -> new HashMap<>()).put(gpu.device(), held);
+      }
+    }
   }
 
   /**
@@ -143,48 +157,73 @@ final class Residents {
     }
   }
 
-  /** Returns whether a ledger, by its name, is the one that evictions make room in. */
+  /** Returns whether a ledger, by its name, is one that evictions make room in. */
   boolean isLedger(String name) {
-    return budget.device().equals(name);
+    return sites.isCpu(name) || sites.gpus().stream().anyMatch(gpu -> gpu.device().equals(name));
   }
 
   long expectedBytes(String name) {
     return table.expectedBytes(name);
   }
 
-  /** A load found out that it needs more than was expected: the next try makes more room. */
-  void expectMore(String name) {
-    long more = Math.max(table.expectedBytes(name) * 3 / 2, 1);
-    table.register(name, Math.min(more, budget.capacityBytes()));
+  /**
+   * A load found out that it needs more than was expected: the next try makes more room.
+   *
+   * @param ledger name of the one that refused it
+   */
+  void expectMore(String name, String ledger) {
+    if (sites.isCpu(ledger)) {
+      long more = Math.max(table.expectedBytes(name) * 3 / 2, 1);
+      table.register(name, Math.min(more, budget.capacityBytes()));
+    } else {
+      MemoryBudget gpu = sites.of(ledger).ledger();
+      Map<String, Long> needs = onGpus.computeIfAbsent(name, n -> new HashMap<>());
+      long known = Math.max(needs.getOrDefault(ledger, 0L), gpu.availableBytes());
+      needs.put(ledger, Math.min(known * 3 / 2 + 1, gpu.capacityBytes()));
+    }
   }
 
   /**
-   * Evicts until a model fits.
+   * Evicts until a model fits, on the host and on the GPUs that it is known to need room on. Where
+   * a GPU has none the load tells: it may take the CPU.
    *
-   * @param atLeastBytes what it needs if nothing better is known
+   * @param atLeastBytes what it needs on the host if nothing better is known
    */
   Future<Void> makeRoom(String name, long atLeastBytes) {
+    Future<Void> room =
+        makeRoom(name, budget, () -> Math.max(atLeastBytes, table.expectedBytes(name)));
+    for (Map.Entry<String, Long> gpu : Map.copyOf(onGpus.getOrDefault(name, Map.of())).entrySet()) {
+      MemoryBudget ledger = sites.of(gpu.getKey()).ledger();
+      room = room.compose(v -> makeRoom(name, ledger, gpu::getValue).otherwiseEmpty());
+    }
+    return room;
+  }
+
+  private Future<Void> makeRoom(String name, MemoryBudget ledger, LongSupplier need) {
     Promise<Void> room = Promise.promise();
-    makeRoom(name, atLeastBytes, System.nanoTime() + MAX_WAIT_FOR_ROOM_NS, room);
+    makeRoom(name, ledger, need, System.nanoTime() + MAX_WAIT_FOR_ROOM_NS, room);
     return room.future();
   }
 
-  private void makeRoom(String name, long atLeastBytes, long giveUpNs, Promise<Void> done) {
+  private void makeRoom(
+      String name, MemoryBudget ledger, LongSupplier need, long giveUpNs, Promise<Void> done) {
     takeNotes();
     long now = System.nanoTime();
-    long needed = Math.max(atLeastBytes, table.expectedBytes(name));
-    Room room = table.room(name, needed, budget.availableBytes(), this::isBusy, now);
+    long needed = need.getAsLong();
+    Room room =
+        table.room(
+            name, needed, ledger.availableBytes(), other -> held(other, ledger), this::isBusy, now);
     if (room instanceof Room.Evict plan && plan.victims().isEmpty()) {
       done.complete();
     } else if (room instanceof Room.Evict plan) {
       String reason = "'%s' needs %d bytes".formatted(name, needed);
       List<Future<Void>> leaving =
           plan.victims().stream().map(victim -> evict.apply(victim, reason)).toList();
-      Future.join(leaving).onComplete(gone -> makeRoom(name, atLeastBytes, giveUpNs, done));
+      Future.join(leaving).onComplete(gone -> makeRoom(name, ledger, need, giveUpNs, done));
     } else if (room instanceof Room.Later later && giveUpNs - now > 0) {
       long napMs = TimeUnit.NANOSECONDS.toMillis(later.afterNs()) + 1;
       vertx.setTimer(
-          Math.min(napMs, LONGEST_NAP_MS), id -> makeRoom(name, atLeastBytes, giveUpNs, done));
+          Math.min(napMs, LONGEST_NAP_MS), id -> makeRoom(name, ledger, need, giveUpNs, done));
     } else {
       String reason =
           room instanceof Room.Later later ? later.reason() : ((Room.Never) room).reason();
@@ -194,11 +233,15 @@ final class Residents {
               "Model '%s' does not fit into the memory of %s: it %s, the budget is %d; held: %s"
                   .formatted(
                       name,
-                      budget.device(),
+                      ledger.device(),
                       reason,
-                      budget.capacityBytes(),
-                      budget.largestHolders())));
+                      ledger.capacityBytes(),
+                      ledger.largestHolders())));
     }
+  }
+
+  private long held(String name, MemoryBudget ledger) {
+    return ledger == budget ? table.expectedBytes(name) : Sites.heldBytes(ledger, name + "/");
   }
 
   /** Returns every evictable model. */
@@ -245,14 +288,6 @@ final class Residents {
     List<ModelUsage> usages = new ArrayList<>();
     versions.forEach(version -> usages.add(version.usage()));
     return usages;
-  }
-
-  private long heldBytes(String name) {
-    long bytes = 0;
-    for (Map.Entry<String, Long> holder : budget.holders().entrySet()) {
-      bytes += holder.getKey().startsWith(name + "/") ? holder.getValue() : 0;
-    }
-    return bytes;
   }
 
   /** Returns the mean time of a run so far; 0 if there was none. */
