@@ -37,9 +37,6 @@ public final class Scheduler {
   /** What {@link #wakeUpInNs} returns if only an event can change anything. */
   public static final long NEVER = Batcher.NEVER;
 
-  /** Charged for a batch of a model that has never run, until its true cost is known. */
-  private static final long UNKNOWN_COST_NS = 1_000_000;
-
   private static final int LOGGED_DECISIONS = 4096;
 
   private final DeviceTable devices;
@@ -49,6 +46,7 @@ public final class Scheduler {
   private final DecisionLog log = new DecisionLog(LOGGED_DECISIONS);
   private final Agenda agenda = new Agenda(log);
   private final Intake intake = new Intake(models, loads, agenda);
+  private final Dispatch dispatch = new Dispatch(loads, agenda, log);
   private final Instances instances;
   private final Hedges hedges = new Hedges(models);
   private final Executions executions = new Executions(models);
@@ -201,64 +199,15 @@ public final class Scheduler {
       agenda.logDropped(model, nowNs);
       if (batch != null) {
         nextBatchId++;
-        Assignment assignment = assign(next, batch, nowNs);
+        Assignment assignment = dispatch.batch(next, batch, nowNs);
         agenda.refresh(model, nowNs, intake.rejected());
         return assignment;
       }
       agenda.refresh(model, nowNs, intake.rejected());
       next = devices.choose(nowNs);
     }
-    return pollHedge(nowNs);
-  }
-
-  private @Nullable Assignment pollHedge(long nowNs) {
     Hedges.Hedge hedge = hedges.next(nowNs);
-    if (hedge == null) {
-      return null;
-    }
-    int items = hedge.requests().stream().mapToInt(InferenceRequest::batchSize).sum();
-    Batch batch = new Batch(nextBatchId++, hedge.requests(), items, nowNs);
-    Assignment assignment = start(hedge.placement(), batch, hedge.slow(), nowNs);
-    ModelState model = assignment.state.placement.model;
-    model.running++;
-    loads.touch(model);
-    agenda.touch(model);
-    return assignment;
-  }
-
-  private Assignment assign(Placement placement, Batch cut, long nowNs) {
-    ModelState model = placement.model;
-    Batch batch = model.plan.preservesOrdering() ? model.order.place(cut) : cut;
-    placement.device.shortBatches.began(placement, nowNs);
-    Assignment assignment = start(placement, batch, null, nowNs);
-    model.admission.onBatch(batch, nowNs);
-    loads.touch(model);
-    model.dispatched(batch.requests().size(), nowNs);
-    log.runs(
-        model.plan,
-        placement.device.spec.name(),
-        batch,
-        (long) (assignment.state.chargedNs / assignment.state.units),
-        model.batcher,
-        nowNs);
-    return assignment;
-  }
-
-  /** Puts a batch on the next free instance of a place. */
-  private static Assignment start(
-      Placement placement, Batch batch, @Nullable Assignment hedgeOf, long nowNs) {
-    DeviceState device = placement.device;
-    InstanceState instance = placement.free.removeLast();
-    long predictedNs =
-        placement.profile.isKnown() ? placement.profile.predictNs(batch.items()) : UNKNOWN_COST_NS;
-    Assignment assignment = new Assignment(instance, batch, hedgeOf);
-    instance.running = assignment;
-    instance.chargedNs = (double) predictedNs * instance.units;
-    device.runQueue.dispatch(placement.entry, instance.chargedNs);
-    device.take(instance.units, nowNs);
-    instance.started(nowNs);
-    device.started(instance);
-    return assignment;
+    return hedge == null ? null : dispatch.hedge(hedge, nextBatchId++, nowNs);
   }
 
   /** Returns how many threads of CPUs batches keep busy. */

@@ -3,7 +3,6 @@ package dev.conveyor.verticles;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuBackends;
@@ -55,7 +54,6 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.ServiceLoader;
 
 /**
  * Puts a server together and takes it down again: scheduler, supervisor, front ends.
@@ -200,7 +198,7 @@ public final class ConveyorServer {
   }
 
   private ModelSupervisor supervisor(SupervisorEvents events) {
-    ProcessLoads processes = new ProcessLoads(backend(), workers);
+    ProcessLoads processes = ProcessLoads.find(workers);
     Sites sites = new Sites(budget, gpus.all());
     ModelLoader loader =
         new ModelLoader(
@@ -392,11 +390,5 @@ public final class ConveyorServer {
 
   private int maxMessageBytes() {
     return Math.toIntExact(config.limits().maxMessageBytes());
-  }
-
-  private static Backend backend() {
-    return ServiceLoader.load(Backend.class)
-        .findFirst()
-        .orElseThrow(() -> new IllegalStateException("no backend on the class path"));
   }
 }

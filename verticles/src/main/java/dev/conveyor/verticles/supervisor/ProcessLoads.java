@@ -13,6 +13,7 @@ import dev.conveyor.models.process.ProcessLimits;
 import dev.conveyor.models.process.Workers;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,15 +25,23 @@ public final class ProcessLoads {
   private final Backend backend;
   private final Workers workers;
 
-  /**
-   * Creates it for one backend.
-   *
-   * @param backend of a class with a public constructor without parameters, which worker processes
-   *     call
-   */
-  public ProcessLoads(Backend backend, Workers workers) {
+  /** The backend's class has a constructor without parameters, which worker processes call. */
+  private ProcessLoads(Backend backend, Workers workers) {
     this.backend = backend;
     this.workers = workers;
+  }
+
+  /**
+   * Creates it for the backend on the class path, found by {@link ServiceLoader}.
+   *
+   * @throws IllegalStateException if there is none
+   */
+  public static ProcessLoads find(Workers workers) {
+    Backend backend =
+        ServiceLoader.load(Backend.class)
+            .findFirst()
+            .orElseThrow(() -> new IllegalStateException("no backend on the class path"));
+    return new ProcessLoads(backend, workers);
   }
 
   /**
