@@ -36,6 +36,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
   private final SimulatedModel model;
   private final BufferPool pinned;
   private final SimulatedInstance instance;
+  private final Pipeline pipeline;
   private final List<SimulatedRequest> requests = new ArrayList<>();
   private final Semaphore ended = new Semaphore(0);
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -52,7 +53,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
    */
   record Cost(double cpuNs, double submitNs, double heapBytes, double calls) {}
 
-  /** Loads the model; the simulator must have been reset. */
+  /** Loads the model, on the thread that is to submit; the simulator must have been reset. */
   DeviceLoad(CudaSimulator simulator, SimulatedModel model) {
     this.simulator = simulator;
     this.model = model;
@@ -68,6 +69,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
             host,
             pinned,
             this);
+    this.pipeline = instance.pipeline();
     SplittableRandom random = new SplittableRandom(1);
     for (int i = 0; i < model.maxBatchSize(); i++) {
       requests.add(SimulatedRequest.leased(model, 1, pinned, random));
@@ -99,23 +101,27 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
     }
   }
 
-  /** Waits only when every slot is in flight. */
   void runOnOneThread(int batches) {
-    Pipeline pipeline = instance.pipeline();
     for (int i = 0; i < batches; i++) {
-      if (pipeline.freeSlots() == 0) {
-        boolean unused = pipeline.await();
-      }
-      pipeline.submit(requests);
+      runOne();
     }
     while (pipeline.await()) {
       refuseFailed();
     }
   }
 
+  /** Submits a batch; if every slot is in flight, it takes the outputs of the oldest before. */
+  void runOne() {
+    if (pipeline.freeSlots() == 0) {
+      boolean unused = pipeline.await();
+      refuseFailed();
+    }
+    pipeline.submit(requests);
+  }
+
   void runOnTwoThreads(int batches) throws InterruptedException {
     PipelinedInstance running =
-        new PipelinedInstance("device-waiter", simulator.cuda(), 0, instance.pipeline(), false);
+        new PipelinedInstance("device-waiter", simulator.cuda(), 0, pipeline, false);
     submit(running, batches, model.slots());
     ended.acquire(model.slots());
     running.close();
@@ -125,7 +131,7 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
   /** Returns the median of windows of so many batches, after as many to warm up. */
   Cost costOnTwoThreads(int windows, int batches) throws InterruptedException {
     PipelinedInstance running =
-        new PipelinedInstance("device-waiter", simulator.cuda(), 0, instance.pipeline(), false);
+        new PipelinedInstance("device-waiter", simulator.cuda(), 0, pipeline, false);
     submit(running, windows * batches, model.slots());
     List<Cost> costs = new ArrayList<>();
     for (int i = 0; i < windows; i++) {
@@ -170,8 +176,8 @@ final class DeviceLoad implements AutoCloseable, PipelineListener {
 
   @Override
   public void close() {
+    instance.close(); // What is in flight still needs its requests.
     requests.forEach(SimulatedRequest::close);
-    instance.close();
     pinned.close();
   }
 }

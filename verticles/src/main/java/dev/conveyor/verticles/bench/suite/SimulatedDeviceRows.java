@@ -27,8 +27,7 @@ final class SimulatedDeviceRows {
   private static final String EVEN_SPEED = "to_device_mb_s=328 to_host_mb_s=328 call_ns=2000";
 
   /** A batch of 8 images of 3x224x224 floats, and 1,000 scores for each. */
-  private static final SimulatedModel IMAGES =
-      new SimulatedModel(3 * 224 * 224, 1000, 8, SLOTS, 300_000);
+  static final SimulatedModel IMAGES = new SimulatedModel(3 * 224 * 224, 1000, 8, SLOTS, 300_000);
 
   private SimulatedDeviceRows() {}
 
@@ -71,7 +70,7 @@ final class SimulatedDeviceRows {
             notStaying.bytesBetween()));
   }
 
-  private static CudaSimulator simulator() {
+  static CudaSimulator simulator() {
     try {
       return CudaSimulator.start();
     } catch (SimulatorUnavailableException e) {
