@@ -232,7 +232,7 @@ final class Crew {
     return news;
   }
 
-  /** Notes a thread that does not come back from starting an instance. */
+  /** Notes a thread that does not come back from starting an instance or running a batch. */
   void hangs(Slot slot) {
     slot.hung++;
   }

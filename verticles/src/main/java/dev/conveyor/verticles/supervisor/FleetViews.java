@@ -190,7 +190,9 @@ final class FleetViews {
     InstancePlan plan = crew.version.plan();
     int each = crew.version.source().map(DeviceLoads.Source::count).orElse(1);
     int room = plan.max() - crew.slots() / plan.lanes();
-    return plan.isElastic() ? now + Math.max(0, room) / each : Integer.MAX_VALUE;
+    return crew.version.served().config().extensions().instances().isFixed()
+        ? Integer.MAX_VALUE
+        : now + Math.max(0, room) / each;
   }
 
   private static long arrivedRequests(SchedulerSnapshot.Model model, ModelStats stats) {

@@ -48,10 +48,6 @@ final class InstanceKeeper {
 
   private static final long LOOK_AGAIN_MS = 1000;
 
-  /** An instance may have to end a long batch first. */
-  private static final DeliveryOptions PATIENT =
-      new DeliveryOptions().setLocalOnly(true).setSendTimeout(10 * 60_000L);
-
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
@@ -60,6 +56,7 @@ final class InstanceKeeper {
   private final CostSeeds costs;
   private final long startLimitMs;
   private final Map<String, Crew> crews = new HashMap<>();
+  private final Departures departures;
   private final List<MessageConsumer<?>> consumers;
 
   /**
@@ -74,6 +71,7 @@ final class InstanceKeeper {
     this.log = log;
     this.costs = costs;
     this.startLimitMs = startLimitMs;
+    this.departures = new Departures(vertx);
     this.consumers =
         List.of(
             vertx.eventBus().<InstanceLost>localConsumer(Addresses.LOST, this::onLost),
@@ -122,7 +120,10 @@ final class InstanceKeeper {
                     .formatted(MOST_HUNG)));
   }
 
-  /** Takes instances on a device down, after the batches that they run: those that came last. */
+  /**
+   * Takes instances on a device down, after the batches that they run: those that came last. Nobody
+   * waits for one that hangs.
+   */
   Future<Void> shrink(Crew crew, String device, int instances) {
     return takeDown(
         crew, crew.membersOn(device).stream().limit(instances).map(Crew.Member::slot).toList());
@@ -134,24 +135,10 @@ final class InstanceKeeper {
     List<Future<Void>> leaving = new ArrayList<>();
     for (Crew.Member member : crew.members()) {
       if (slots.contains(member.slot())) {
-        leaving.add(takeDown(crew, member));
+        leaving.add(departures.begin(crew, member));
       }
     }
     return leaving.isEmpty() ? Future.succeededFuture() : Future.join(leaving).mapEmpty();
-  }
-
-  private Future<Void> takeDown(Crew crew, Crew.Member member) {
-    Crew.Member unused = crew.lose(member.index());
-    crew.board().remove(member.index());
-    String key = crew.version.served().key();
-    Future<Void> stopped =
-        vertx
-            .eventBus()
-            .request(
-                Addresses.CONTROL, new SchedulerCommand.InstanceGone(key, member.index()), PATIENT)
-            .transform(gone -> vertx.undeploy(member.deploymentId()));
-    crew.leaving(member, stopped, false);
-    return stopped;
   }
 
   /** Stops every instance that works. Those that hang are in {@link Crew#allLeft}. */
@@ -271,6 +258,10 @@ final class InstanceKeeper {
           Crew.Member member = crew == null ? null : crew.lose(lost.index());
           if (crew != null && member != null) {
             retire(crew, member, lost);
+          } else if (crew != null && lost.cause() == InstanceLost.Cause.HUNG) {
+            departures
+                .hangs(crew, lost.index(), lost.detail())
+                .ifPresent(going -> decided(crew, Decision.EXECUTION_CUT, "hung", detail(lost)));
           }
           message.reply(null);
         });
@@ -280,7 +271,7 @@ final class InstanceKeeper {
     boolean hung = lost.cause() == InstanceLost.Cause.HUNG;
     String lossCause = hung ? "" : member.instance().lossCause();
     String reason = lossCause.isEmpty() ? lost.cause().name().toLowerCase(Locale.ROOT) : lossCause;
-    String detail = "instance %d: %s".formatted(member.index(), lost.detail());
+    String detail = detail(lost);
     if (hung) {
       decided(crew, Decision.EXECUTION_CUT, reason, detail);
     }
@@ -307,6 +298,10 @@ final class InstanceKeeper {
           });
     }
     replaceLater(crew, member, lost.detail(), reason);
+  }
+
+  private static String detail(InstanceLost lost) {
+    return "instance %d: %s".formatted(lost.index(), lost.detail());
   }
 
   /**

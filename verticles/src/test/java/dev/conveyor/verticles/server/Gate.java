@@ -35,7 +35,12 @@ public final class Gate implements AutoCloseable {
 
   /** Holds the next execution, and lets those pass that come meanwhile. */
   public static Gate holdOne(String name) {
-    return put(new Gate(name, 1));
+    return hold(name, 1);
+  }
+
+  /** Holds the next so many executions, and lets those pass that come meanwhile. */
+  public static Gate hold(String name, int executions) {
+    return put(new Gate(name, executions));
   }
 
   private static Gate put(Gate gate) {

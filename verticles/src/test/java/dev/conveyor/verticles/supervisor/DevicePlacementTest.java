@@ -55,8 +55,11 @@ final class DevicePlacementTest {
   }
 
   private void model(String name) {
-    JsonObject auto = new JsonObject().put("kind", "KIND_AUTO");
-    SimulatedGpus.model(models, name, auto, new JsonObject());
+    model(name, new JsonObject());
+  }
+
+  private void model(String name, JsonObject conveyor) {
+    SimulatedGpus.model(models, name, new JsonObject().put("kind", "KIND_AUTO"), conveyor);
   }
 
   /** Starts a server whose GPUs have so much memory for models; 0 for what there is. */
@@ -301,6 +304,20 @@ final class DevicePlacementTest {
       burst(server, "a");
       looks(server, 30);
       assertThat(devices(server, "a")).containsExactly("GPU0");
+      assertThat(decisions(server)).isEmpty();
+    }
+    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+  }
+
+  @Test
+  void shouldKeepAModelOnOneGpuThatMayHaveOneInstance() throws Exception {
+    model("a", new JsonObject().put("max_count", 1));
+    try (TestServer server = start(0)) {
+      Set<String> first = devices(server, "a");
+      assertThat(first).hasSize(1);
+      burst(server, "a");
+      looks(server, 30);
+      assertThat(devices(server, "a")).isEqualTo(first);
       assertThat(decisions(server)).isEmpty();
     }
     assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();

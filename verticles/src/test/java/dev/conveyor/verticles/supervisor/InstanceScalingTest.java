@@ -3,6 +3,7 @@ package dev.conveyor.verticles.supervisor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.verticles.chaos.Poison;
+import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
@@ -17,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Instances that come and go with the load, which the test makes, in windows that it ends. */
@@ -122,6 +124,46 @@ final class InstanceScalingTest {
       awaitInstances(server, 1);
       server.assertIdle();
     }
+  }
+
+  @Test
+  @Timeout(120)
+  void shouldNotWaitForAnInstanceThatHangsWhileItIsTakenDown() throws Exception {
+    String two =
+        """
+        {"max_batch_size": 1, "parameters": {"test_gate": {"string_value": "elastic"}},
+         "instance_group": [{"kind": "KIND_CPU", "count": 2}],
+         "conveyor": {"min_count": 1, "max_count": 2}}""";
+    TestModels models = new TestModels(dir).identity("elastic", 4).config("elastic", two);
+    try (TestServer server = TestServer.start(models, cores(4))) {
+      InstanceScaling scaling = scaling(server);
+      awaitInstances(server, 2);
+      TestServer.await(scaling.look(0));
+      TestServer.await(scaling.look(5 * SECOND));
+      List<CompletableFuture<Answer>> answers = new ArrayList<>();
+      try (Gate gate = Gate.hold("elastic", 2)) {
+        for (int i = 0; i < 2; i++) {
+          answers.add(server.http().inferAsync("elastic", Requests.row(i, 2, 3, 4), new byte[0]));
+          gate.awaitArrival();
+        }
+        CompletableFuture<Void> step =
+            scaling.look(70 * SECOND).toCompletionStage().toCompletableFuture();
+        for (CompletableFuture<Answer> answer : answers) {
+          assertThat(answer.get(60, TimeUnit.SECONDS).status()).as("run elsewhere").isEqualTo(200);
+        }
+        step.get(20, TimeUnit.SECONDS);
+        assertThat(board(server)).contains("HUNG");
+        awaitInstances(server, 1);
+      }
+      while (board(server).contains("HUNG")) {
+        Thread.onSpinWait();
+      }
+      server.assertIdle();
+    }
+  }
+
+  private static String board(TestServer server) {
+    return server.http().get("/v2/models/elastic/instances").text();
   }
 
   @Test

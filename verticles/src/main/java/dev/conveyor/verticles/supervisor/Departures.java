@@ -1,0 +1,95 @@
+package dev.conveyor.verticles.supervisor;
+
+import dev.conveyor.scheduler.Addresses;
+import dev.conveyor.scheduler.SchedulerCommand;
+import dev.conveyor.verticles.InstanceBoard.State;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.eventbus.DeliveryOptions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The instances that are taken down while their model serves on: they get no more batches, end the
+ * one that they run, and stop.
+ *
+ * <p>Thread-confined to the supervisor's context. Nobody waits for one whose batch hangs: the
+ * changes of its model go on, and its crew knows that a thread of it is left.
+ */
+final class Departures {
+
+  /** An instance may have to end a long batch first. */
+  private static final DeliveryOptions PATIENT =
+      new DeliveryOptions().setLocalOnly(true).setSendTimeout(10 * 60_000L);
+
+  /**
+   * One that has begun.
+   *
+   * @param over completes when nobody is to wait any more
+   */
+  private record Departure(
+      Crew crew, Crew.Member member, Future<Void> stopped, Promise<Void> over) {}
+
+  private final Vertx vertx;
+  private final List<Departure> departures = new ArrayList<>();
+
+  Departures(Vertx vertx) {
+    this.vertx = vertx;
+  }
+
+  /** Takes an instance out of its crew; completes when it has stopped, or hangs. */
+  Future<Void> begin(Crew crew, Crew.Member member) {
+    Crew.Member unused = crew.lose(member.index());
+    crew.board().remove(member.index());
+    String key = crew.version.served().key();
+    Future<Void> stopped =
+        vertx
+            .eventBus()
+            .request(
+                Addresses.CONTROL, new SchedulerCommand.InstanceGone(key, member.index()), PATIENT)
+            .transform(gone -> vertx.undeploy(member.deploymentId()));
+    crew.leaving(member, stopped, false);
+    Departure departure = new Departure(crew, member, stopped, Promise.promise());
+    departures.add(departure);
+    stopped.onComplete(
+        done -> {
+          departures.remove(departure);
+          if (done.succeeded()) {
+            departure.over.tryComplete();
+          } else {
+            departure.over.tryFail(done.cause());
+          }
+        });
+    return departure.over.future();
+  }
+
+  /**
+   * Asks the execution of an instance to end that hangs.
+   *
+   * @return empty if that instance is not being taken down
+   */
+  Optional<Crew.Member> hangs(Crew crew, int index, String detail) {
+    Optional<Departure> found =
+        departures.stream()
+            .filter(each -> each.crew == crew && each.member.index() == index)
+            .findFirst();
+    found.ifPresent(departure -> hangs(departure, detail));
+    return found.map(Departure::member);
+  }
+
+  private static void hangs(Departure departure, String detail) {
+    Crew crew = departure.crew;
+    Crew.Member member = departure.member;
+    crew.hangs(member.slot());
+    crew.note(member.index(), member.slot(), State.HUNG, detail);
+    departure.stopped.onComplete(
+        done -> {
+          crew.cameBack(member.slot());
+          crew.board().remove(member.index());
+        });
+    member.instance().cancel();
+    departure.over.tryComplete();
+  }
+}
