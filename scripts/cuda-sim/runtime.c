@@ -54,7 +54,8 @@ EXPORT int cudaSetDevice(int device) {
   pthread_mutex_lock(&sim.lock);
   int known = device >= 0 && device < sim.config.devices;
   current_device = known ? device : current_device;
-  return leave(known ? SUCCESS : INVALID_DEVICE);
+  /* It may return errors of what ran before, as documented; those that lose the device, always. */
+  return leave(known ? sim.devices[device].sticky : INVALID_DEVICE);
 }
 
 EXPORT int cudaGetDevice(int *device) {

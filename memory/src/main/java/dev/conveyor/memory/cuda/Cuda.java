@@ -19,6 +19,20 @@ public interface Cuda {
   /** Makes {@code device} the one that the calling thread creates streams and events on. */
   void useDevice(int device);
 
+  /**
+   * As {@link #useDevice}, for who gives back what is there: also on a device that is lost, whose
+   * every call fails.
+   */
+  default void useDeviceEvenIfLost(int device) {
+    try {
+      useDevice(device);
+    } catch (CudaException e) {
+      if (!e.isSticky()) {
+        throw e;
+      }
+    }
+  }
+
   /** Returns the CUDA version that the driver supports, 1000 * major + 10 * minor. */
   int driverVersion();
 

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +45,7 @@ final class DeviceDecodes implements AutoCloseable {
   private final MemoryBudget budget;
   private final ResidentPool residents;
   private final BlockAllocator pinned;
+  private final Consumer<String> onLost;
   private final BlockingQueue<DecodeLane> free = new ArrayBlockingQueue<>(MOST_LANES);
   private volatile boolean isTried;
   private volatile boolean isRefused;
@@ -60,14 +62,21 @@ final class DeviceDecodes implements AutoCloseable {
    * @param budget ledger of the device
    * @param residents memory for what images become
    * @param pinned allocates memory that encoded images are copied to
+   * @param onLost told, on any thread and perhaps again, that the device is lost, and why
    */
   DeviceDecodes(
-      Cuda cuda, int device, MemoryBudget budget, ResidentPool residents, BlockAllocator pinned) {
+      Cuda cuda,
+      int device,
+      MemoryBudget budget,
+      ResidentPool residents,
+      BlockAllocator pinned,
+      Consumer<String> onLost) {
     this.cuda = cuda;
     this.device = device;
     this.budget = budget;
     this.residents = residents;
     this.pinned = pinned;
+    this.onLost = onLost;
   }
 
   /** Returns whether it was found out that the device, or this machine, does not do it. */
@@ -93,6 +102,7 @@ final class DeviceDecodes implements AutoCloseable {
       return null;
     } catch (CudaException e) {
       if (e.isSticky()) {
+        onLost.accept(String.valueOf(e.getMessage()));
         throw new InferenceException(
             ErrorCode.UNAVAILABLE, "images cannot be decoded on a GPU: " + e.getMessage());
       }
@@ -187,7 +197,7 @@ final class DeviceDecodes implements AutoCloseable {
     if (memory == null) {
       return;
     }
-    cuda.useDevice(device);
+    cuda.useDeviceEvenIfLost(device);
     List<DecodeLane> there = new ArrayList<>();
     int unused = free.drainTo(there);
     if (there.size() < lanes || !areOver(there)) {
@@ -203,7 +213,7 @@ final class DeviceDecodes implements AutoCloseable {
     }
   }
 
-  private static boolean areOver(List<DecodeLane> lanes) {
+  private boolean areOver(List<DecodeLane> lanes) {
     try {
       boolean all = true;
       for (DecodeLane lane : lanes) {
@@ -211,6 +221,9 @@ final class DeviceDecodes implements AutoCloseable {
       }
       return all;
     } catch (CudaException e) {
+      if (e.isSticky()) {
+        onLost.accept(String.valueOf(e.getMessage()));
+      }
       return e.isSticky();
     }
   }

@@ -198,13 +198,7 @@ public final class GpuModel implements LoadedModel {
     if (abandoned) {
       return;
     }
-    try {
-      place.use();
-    } catch (CudaException e) {
-      if (!e.isSticky()) {
-        throw e;
-      }
-    }
+    place.cuda().useDeviceEvenIfLost(place.gpu().ordinal());
     try {
       closeUnused();
     } finally {

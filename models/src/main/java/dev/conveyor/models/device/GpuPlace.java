@@ -64,16 +64,17 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
     this.budget = budget;
     this.hostBudget = hostBudget;
     this.pinned = pinned;
-    this.residents = new ResidentPool(cuda, gpu.ordinal(), budget, pinned);
+    this.spins = spins;
+    this.onLost = onLost;
+    this.residents = new ResidentPool(cuda, gpu.ordinal(), budget, pinned, this::markLost);
     this.decodes =
         new DeviceDecodes(
             cuda,
             gpu.ordinal(),
             budget,
             residents,
-            new PinnedAllocator(cuda, hostBudget, budget.device() + DeviceDecodes.KIND));
-    this.spins = spins;
-    this.onLost = onLost;
+            new PinnedAllocator(cuda, hostBudget, budget.device() + DeviceDecodes.KIND),
+            this::markLost);
   }
 
   public Cuda cuda() {

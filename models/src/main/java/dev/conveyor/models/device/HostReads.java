@@ -7,13 +7,15 @@ import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import java.util.function.Consumer;
 
 /**
  * Copies what was left on a device to the host, for who reads it there after all. Thread-safe.
  *
  * @param pinned lends the memory
+ * @param onLost told, on any thread and perhaps again, that the device is lost, and why
  */
-record HostReads(Cuda cuda, BufferPool pinned) {
+record HostReads(Cuda cuda, BufferPool pinned, Consumer<String> onLost) {
 
   /**
    * Copies to the host and waits for it. From any thread.
@@ -36,6 +38,9 @@ record HostReads(Cuda cuda, BufferPool pinned) {
     } catch (CudaException e) {
       if (lease != null && isOver(stream)) {
         lease.close();
+      }
+      if (e.isSticky()) {
+        onLost.accept(String.valueOf(e.getMessage()));
       }
       throw new InferenceException(
           e.isOutOfMemory() ? ErrorCode.OUT_OF_MEMORY : ErrorCode.UNAVAILABLE,

@@ -15,6 +15,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +49,7 @@ public final class ResidentPool implements AutoCloseable {
   private final AtomicInteger lent = new AtomicInteger();
   private final AtomicLong lends = new AtomicLong();
   private final DevicePixels pixels;
+  private final Consumer<String> onLost;
 
   @GuardedBy("this")
   private @Nullable DevicePool memory;
@@ -66,12 +68,15 @@ public final class ResidentPool implements AutoCloseable {
    *
    * @param budget ledger of the device
    * @param pinned lends memory to what is read on the host after all
+   * @param onLost told, on any thread and perhaps again, that the device is lost, and why
    */
-  public ResidentPool(Cuda cuda, int device, MemoryBudget budget, BufferPool pinned) {
+  public ResidentPool(
+      Cuda cuda, int device, MemoryBudget budget, BufferPool pinned, Consumer<String> onLost) {
     this.cuda = cuda;
     this.device = device;
     this.budget = budget;
-    this.reads = new HostReads(cuda, pinned);
+    this.onLost = onLost;
+    this.reads = new HostReads(cuda, pinned, onLost);
     this.pixels = new DevicePixels(cuda, device);
   }
 
@@ -122,6 +127,7 @@ public final class ResidentPool implements AutoCloseable {
       return work(code, from, work, (int) bytes);
     } catch (CudaException e) {
       if (e.isSticky()) {
+        onLost.accept(String.valueOf(e.getMessage()));
         throw new InferenceException(
             ErrorCode.UNAVAILABLE, "pixels cannot be worked on on a GPU: " + e.getMessage());
       }
@@ -318,6 +324,7 @@ public final class ResidentPool implements AutoCloseable {
         throw e;
       }
       loseAll();
+      onLost.accept(String.valueOf(e.getMessage()));
     }
   }
 

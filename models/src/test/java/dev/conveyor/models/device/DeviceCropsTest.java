@@ -70,7 +70,7 @@ class DeviceCropsTest {
   }
 
   private void poolOn(Cuda cuda) {
-    residents = new ResidentPool(cuda, 0, device, pinned);
+    residents = new ResidentPool(cuda, 0, device, pinned, reason -> {});
   }
 
   private void assertNothingLeft() {

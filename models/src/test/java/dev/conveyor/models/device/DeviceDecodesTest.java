@@ -375,10 +375,62 @@ class DeviceDecodesTest {
     assertThatThrownBy(() -> decode(Map.of(), jpeg()))
         .isInstanceOf(InferenceException.class)
         .hasMessageContaining("719");
+    assertLostAndNothingHeld();
+  }
+
+  private void assertLostAndNothingHeld() {
+    assertThat(place.lost()).contains("719");
+    assertThat(place.decodesImages() || place.worksOnPixels()).isFalse();
     place.close();
     pinned.close();
     assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
     assertThat(simulator.violations()).isEmpty();
+  }
+
+  private void lose() {
+    simulator.inject("cudaMemGetInfo", 0, 719, Fault.STICKY);
+    assertThatThrownBy(() -> simulator.cuda().freeBytes()).hasMessageContaining("719");
+  }
+
+  @Test
+  void shouldTellOfADeviceThatWasLostBetweenTwoRequests() {
+    decode(Map.of(), jpeg()).close();
+    lose();
+    assertThatThrownBy(() -> decode(Map.of(), jpeg()))
+        .isInstanceOf(InferenceException.class)
+        .hasMessageContaining("719");
+    assertLostAndNothingHeld();
+  }
+
+  @Test
+  void shouldTellOfADeviceThatIsLostToWhatIsDoneWithPixels() {
+    Tensor pixels = decode(Map.of(), jpeg());
+    lose();
+    Map<String, String> size = Map.of("width", "9", "height", "7");
+    assertThatThrownBy(() -> run(there(), "resize", size, pixels))
+        .isInstanceOf(InferenceException.class)
+        .hasMessageContaining("719");
+    pixels.close();
+    assertLostAndNothingHeld();
+  }
+
+  @Test
+  void shouldTellOfADeviceThatIsLostToWhoReadsOnTheHost() {
+    Tensor pixels = decode(Map.of(), jpeg());
+    lose();
+    assertThatThrownBy(pixels::data)
+        .isInstanceOf(InferenceException.class)
+        .hasMessageContaining("719");
+    pixels.close();
+    assertLostAndNothingHeld();
+  }
+
+  @Test
+  void shouldTellOfADeviceThatIsLostWhenItsMemoryIsGivenBack() {
+    decode(Map.of(), jpeg()).close();
+    lose();
+    place.trimSteps();
+    assertLostAndNothingHeld();
   }
 
   @Test

@@ -78,7 +78,7 @@ abstract class ResidentCase {
     otherDevice = new MemoryBudget("gpu-1", 64 * MIB);
     host = new MemoryBudget("host", 64 * MIB);
     pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    residents = new ResidentPool(simulator.cuda(), 0, device, pinned);
+    residents = new ResidentPool(simulator.cuda(), 0, device, pinned, reason -> {});
     tally = new Tally();
     given = new Given();
   }

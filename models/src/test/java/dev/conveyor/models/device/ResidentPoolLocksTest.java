@@ -38,7 +38,7 @@ class ResidentPoolLocksTest {
     device = new MemoryBudget("GPU0", 64 * MIB);
     MemoryBudget host = new MemoryBudget("host", 64 * MIB);
     pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    residents = new ResidentPool(watched(simulator.cuda()), 0, device, pinned);
+    residents = new ResidentPool(watched(simulator.cuda()), 0, device, pinned, reason -> {});
     stream = simulator.cuda().newStream(0);
   }
 

@@ -79,7 +79,12 @@ class ResidentTensorsTest extends ResidentCase {
     for (int seed = 1; seed <= 8; seed++) {
       begin("latency_ns=1000000 seed=" + seed);
       residents =
-          new ResidentPool(DroppedCall.in(simulator.cuda(), "isComplete", 1, 0), 0, device, pinned);
+          new ResidentPool(
+              DroppedCall.in(simulator.cuda(), "isComplete", 1, 0),
+              0,
+              device,
+              pinned,
+              reason -> {});
       giveUpAtOnce();
       violations.add(simulator.violations());
     }
@@ -196,7 +201,7 @@ class ResidentTensorsTest extends ResidentCase {
                   }
                   return called.invoke(cuda, args);
                 });
-    residents = new ResidentPool(slow, 0, device, pinned);
+    residents = new ResidentPool(slow, 0, device, pinned, reason -> {});
     try (SimulatedInstance first = load(cuda, FIRST, given)) {
       List<SimulatedRequest> requests = staying(2);
       runFirst(first, requests);
@@ -213,7 +218,8 @@ class ResidentTensorsTest extends ResidentCase {
     try (SimulatedInstance first = load(simulator.cuda(), FIRST, given)) {
       List<SimulatedRequest> requests = staying(2);
       runFirst(first, requests);
-      ResidentPool others = new ResidentPool(simulator.cuda(), 1, otherDevice, pinned);
+      ResidentPool others =
+          new ResidentPool(simulator.cuda(), 1, otherDevice, pinned, reason -> {});
       try (SimulatedInstance second =
           new SimulatedInstance(
               simulator.cuda(), 1, SECOND, otherDevice, host, pinned, tally, others)) {

@@ -58,7 +58,7 @@ final class DeviceSequence {
     ledgers.add(new MemoryBudget("gpu-1", 4 * MIB));
     pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), MIB);
     for (int d = 0; d < DEVICES; d++) {
-      residents.add(new ResidentPool(simulator.cuda(), d, ledgers.get(d), pinned));
+      residents.add(new ResidentPool(simulator.cuda(), d, ledgers.get(d), pinned, reason -> {}));
     }
     between = new Between(random);
   }

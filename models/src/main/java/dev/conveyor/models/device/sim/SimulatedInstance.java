@@ -85,14 +85,14 @@ public final class SimulatedInstance implements AutoCloseable {
 
   /** Returns its pipeline, for a thread that then works on its device. */
   public Pipeline pipeline() {
-    cuda.useDevice(device);
+    cuda.useDeviceEvenIfLost(device);
     return pipeline;
   }
 
   /** Unloads it; an abandoned one keeps its memory, which is in the ledger still. */
   @Override
   public void close() {
-    cuda.useDevice(device);
+    cuda.useDeviceEvenIfLost(device);
     pipeline.close();
     if (!pipeline.isAbandoned()) {
       memory.close();

@@ -53,7 +53,8 @@ final class ResidentLoad {
     SplittableRandom random = new SplittableRandom(1);
     try (BufferPool pinned =
             new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), LEDGER_BYTES);
-        ResidentPool residents = new ResidentPool(simulator.cuda(), 0, device, pinned);
+        ResidentPool residents =
+            new ResidentPool(simulator.cuda(), 0, device, pinned, reason -> {});
         SimulatedInstance first =
             new SimulatedInstance(
                 simulator.cuda(), 0, FIRST, device, host, pinned, chain, residents);
