@@ -29,8 +29,14 @@ import org.jspecify.annotations.Nullable;
  */
 final class ChaosServer implements AutoCloseable {
 
-  private static final String CLASSES = "-XX:SharedArchiveFile=";
-  private static final String CLASSES_LOG = "-Xlog:cds";
+  /** What the launcher gives a server beyond what this command itself needs. */
+  private static final List<String> INHERITED =
+      List.of(
+          "-XX:SharedArchiveFile=",
+          "-Xlog:cds",
+          "-XX:ThreadPriorityPolicy=",
+          "-XX:CompilerThreadPriority=");
+
   private static final long READY_LIMIT_NS = TimeUnit.MINUTES.toNanos(3);
   private static final long WORKER_BYTES = 512L << 20;
   private static final int WORKER_SILENCE_MS = 1000;
@@ -115,7 +121,7 @@ final class ChaosServer implements AutoCloseable {
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "-D" + EventRelay.PORT + "=" + events));
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(option -> option.startsWith(CLASSES) || option.startsWith(CLASSES_LOG))
+        .filter(option -> INHERITED.stream().anyMatch(option::startsWith))
         .forEach(command::add);
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.addAll(List.of(FaultyMain.class.getName(), "serve", config.toString()));
