@@ -63,4 +63,16 @@ final class Instances {
     agenda.touch(model);
     intake.handOverIfStranded(model, nowNs);
   }
+
+  /** Rejects everything until an instance reports: see {@link Scheduler#giveUp}. */
+  void giveUp(String key, String reason, long retryAtNs, long nowNs) {
+    ModelState model = models.find(key);
+    if (model != null && model.activeInstances() == 0) {
+      model.lostReason = reason;
+      model.retryAtNs = retryAtNs;
+      loads.touch(model);
+      agenda.touch(model);
+      model.batcher.rejectAll(Refusals.lost(model, reason, nowNs), intake.rejected());
+    }
+  }
 }

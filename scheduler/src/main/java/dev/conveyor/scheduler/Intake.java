@@ -86,7 +86,7 @@ final class Intake {
     if (leaves(model, request)) {
       return Refusals.notReady(model.plan, "unloading");
     } else if (lost != null) {
-      return Refusals.notReady(model.plan, lost);
+      return Refusals.lost(model, lost, nowNs);
     }
     InferenceException refusal = model.admission.check(request, nowNs);
     if (refusal != null) {

@@ -118,7 +118,7 @@ final class LostBatches {
             local)
         .onFailure(
             nobody -> {
-              scheduler.giveUp(instance.key(), "its instances were lost");
+              scheduler.giveUp(instance.key(), "its instances were lost", nowNs, nowNs);
               dispatchSoon.run();
             });
     for (InferenceRequest request : assignment.batch().requests()) {

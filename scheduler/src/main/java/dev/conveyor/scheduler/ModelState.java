@@ -59,6 +59,9 @@ final class ModelState {
   /** Why nothing will run until another instance reports; null if something may. */
   @Nullable String lostReason;
 
+  /** When another instance begins to come up, while there is such a reason. */
+  long retryAtNs;
+
   /** How many requests of lost instances may run again. */
   final RetryBudget retries = new RetryBudget();
 

@@ -24,6 +24,16 @@ final class Refusals {
         ErrorCode.UNAVAILABLE, "Model '" + plan.name() + "' is not ready: " + reason);
   }
 
+  /** Refuses what a model without an instance cannot run, and says when the next one may be up. */
+  static InferenceException lost(ModelState model, String reason, long nowNs) {
+    long waitNs = model.retryAtNs - nowNs;
+    return new InferenceException(
+        ErrorCode.UNAVAILABLE,
+        "Model '" + model.plan.name() + "' is not ready: " + reason,
+        null,
+        waitNs > 0 ? waitNs : InferenceException.UNKNOWN);
+  }
+
   static InferenceException overloaded(ModelPlan plan, long targetNs) {
     return new InferenceException(
         ErrorCode.OVERLOADED,

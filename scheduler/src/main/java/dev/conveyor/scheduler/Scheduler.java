@@ -298,15 +298,10 @@ public final class Scheduler {
    * instance reports. Does nothing for a model that has one.
    *
    * @param reason what clients are told
+   * @param retryAtNs when to come again, which they are told too unless it has passed
    */
-  public void giveUp(String key, String reason) {
-    ModelState model = models.find(key);
-    if (model != null && model.activeInstances() == 0) {
-      model.lostReason = reason;
-      loads.touch(model);
-      agenda.touch(model);
-      model.batcher.rejectAll(Refusals.notReady(model.plan, reason), intake.rejected());
-    }
+  public void giveUp(String key, String reason, long retryAtNs, long nowNs) {
+    instances.giveUp(key, reason, retryAtNs, nowNs);
   }
 
   /** Returns what runs now, and what of it takes too long. */

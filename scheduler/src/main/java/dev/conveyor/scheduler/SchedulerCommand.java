@@ -52,8 +52,11 @@ public sealed interface SchedulerCommand {
   /**
    * No instance of a model is left and none is to be expected soon: rejects what waits and what
    * comes, with this reason, until an instance reports. Ignored while there is one.
+   *
+   * @param retryAtNs when another instance begins to come up, by {@link System#nanoTime}; a time
+   *     that has passed tells clients nothing
    */
-  record GiveUp(String key, String reason) implements SchedulerCommand {}
+  record GiveUp(String key, String reason, long retryAtNs) implements SchedulerCommand {}
 
   /**
    * Keeps a decision that was taken elsewhere among the scheduler's own; it changes nothing.

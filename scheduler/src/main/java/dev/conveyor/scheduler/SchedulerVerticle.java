@@ -215,7 +215,7 @@ public final class SchedulerVerticle extends VerticleBase {
       scheduler.addInstance(ready.instance(), clock.nanoTime());
       message.reply(null);
     } else if (command instanceof GiveUp giveUp) {
-      scheduler.giveUp(giveUp.key(), giveUp.reason());
+      scheduler.giveUp(giveUp.key(), giveUp.reason(), giveUp.retryAtNs(), clock.nanoTime());
       message.reply(null);
     } else if (command instanceof Note note) {
       long nowNs = clock.nanoTime();

@@ -6,6 +6,7 @@ import static dev.conveyor.scheduler.TestRequests.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.scheduler.isolation.Stalls;
@@ -36,15 +37,26 @@ final class SchedulerLossTest extends SchedulerCase {
     assertThat(scheduler.onLost(lost, T0 + MS)).as("once").isFalse();
     assertThat(submit("m")).as("waits for another instance").isNull();
     assertThat(rejectedCodes()).isEmpty();
-    scheduler.giveUp("m/1", "none is left");
+    scheduler.giveUp("m/1", "none is left", T0 + 5 * MS, T0 + MS);
 
-    assertThat(rejectedCodes()).containsExactly(ErrorCode.UNAVAILABLE, ErrorCode.UNAVAILABLE);
+    assertThat(scheduler.takeRejected())
+        .hasSize(2)
+        .allMatch(left -> left.failure().code() == ErrorCode.UNAVAILABLE)
+        .allMatch(left -> left.failure().retryAfterNs() == 4 * MS);
     assertThat(submit("m")).hasMessageContaining("none is left");
+    assertThat(retryAfterNs(T0 + 2 * MS)).isEqualTo(3 * MS);
+    assertThat(retryAfterNs(T0 + 5 * MS))
+        .as("it comes up, and nobody knows how long that takes")
+        .isEqualTo(InferenceException.UNKNOWN);
     assertThat(scheduler.hasInstance("m/1", 0)).isFalse();
     assertThat(used("cpu")).isZero();
     scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 4), T0);
     assertThat(submit("m")).isNull();
     assertThat(scheduler.poll(T0)).isNotNull();
+  }
+
+  private long retryAfterNs(long nowNs) {
+    return scheduler.submit(request().build(), nowNs).retryAfterNs();
   }
 
   @Test

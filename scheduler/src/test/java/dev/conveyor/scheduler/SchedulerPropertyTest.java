@@ -134,7 +134,7 @@ final class SchedulerPropertyTest {
       if (random.nextInt(8) == 0) {
         boolean unused = scheduler.onLost(ended, nowNs);
         if (random.nextBoolean()) {
-          scheduler.giveUp(ended.instance().key(), "lost");
+          scheduler.giveUp(ended.instance().key(), "lost", nowNs, nowNs);
         }
       } else {
         long busyNs = random.nextInt((int) MS);

@@ -40,6 +40,9 @@ final class Crew {
     /** There should be an instance. */
     private boolean wanted = true;
 
+    /** When the latest replacement begins to come up. */
+    private long replacedAtNs = System.nanoTime();
+
     private Slot(int number, String device) {
       this.number = number;
       this.device = device;
@@ -47,6 +50,11 @@ final class Crew {
 
     int hung() {
       return hung;
+    }
+
+    /** Notes when what was lost here is replaced. */
+    void replaceAt(long atNs) {
+      replacedAtNs = atNs;
     }
   }
 
@@ -114,6 +122,16 @@ final class Crew {
   /** Returns how many instances there should be: those that work, and those that will again. */
   int slots() {
     return (int) slots.stream().filter(s -> s.wanted).count();
+  }
+
+  /** Returns when the first of those that were lost is replaced, which may have passed. */
+  long firstReplacementNs(long nowNs) {
+    return nowNs
+        + slots.stream()
+            .filter(s -> s.wanted)
+            .mapToLong(s -> s.replacedAtNs - nowNs)
+            .min()
+            .orElse(0);
   }
 
   /** Returns how many of them are on a device. */

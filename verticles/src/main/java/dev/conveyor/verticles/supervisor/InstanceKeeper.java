@@ -312,8 +312,9 @@ final class InstanceKeeper {
    */
   private void replaceLater(Crew crew, Crew.Member lost, String detail, String reason) {
     crew.lossReason(detail);
-    long waitNs =
-        lost.slot().backoff.onFailure(System.nanoTime(), ThreadLocalRandom.current().nextDouble());
+    long nowNs = System.nanoTime();
+    long waitNs = lost.slot().backoff.onFailure(nowNs, ThreadLocalRandom.current().nextDouble());
+    lost.slot().replaceAt(nowNs + waitNs);
     if (waitNs > PATIENCE_MS * 1_000_000 || lost.slot().hung() >= MOST_HUNG) {
       giveUpIfEmpty(crew);
     }
@@ -358,9 +359,12 @@ final class InstanceKeeper {
 
   private void giveUpIfEmpty(Crew crew) {
     String reason = crew.lossReason();
-    if (!crew.hasMembers() && !crew.isDisbanded() && crew.giveUp(reason)) {
-      decided(crew, Decision.MODEL_UNAVAILABLE, "no_instance", reason);
-      control(new SchedulerCommand.GiveUp(crew.version.served().key(), reason));
+    if (!crew.hasMembers() && !crew.isDisbanded()) {
+      if (crew.giveUp(reason)) {
+        decided(crew, Decision.MODEL_UNAVAILABLE, "no_instance", reason);
+      }
+      long retryAtNs = crew.firstReplacementNs(System.nanoTime());
+      control(new SchedulerCommand.GiveUp(crew.version.served().key(), reason, retryAtNs));
     }
   }
 
