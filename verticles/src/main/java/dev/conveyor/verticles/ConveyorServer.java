@@ -179,6 +179,7 @@ public final class ConveyorServer {
                 GrpcOptions.DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
                 config.limits().maxConnections(),
                 config.limits().bodyTimeout().toMillis(),
+                GrpcOptions.DEFAULT_IDLE_MILLIS,
                 config.shutdownGrace().toMillis()),
             pinning,
             door,

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.grpc;
 
 import dev.conveyor.memory.BufferPool;
+import dev.conveyor.verticles.ConnectionWatch;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.Listening;
@@ -95,7 +96,8 @@ public final class GrpcFrontEnd extends VerticleBase {
     server = http;
     http.connectionHandler(this::onConnection)
         .requestHandler(request -> handle(grpc, inferences, request));
-    return Listening.at("grpc", options.host(), options.port(), http.listen());
+    return Listening.at("grpc", options.host(), options.port(), http.listen())
+        .compose(listening -> ConnectionWatch.knock(vertx, options.host(), http.actualPort()));
   }
 
   @Override
@@ -120,6 +122,9 @@ public final class GrpcFrontEnd extends VerticleBase {
   }
 
   private void onConnection(HttpConnection connection) {
+    if (ConnectionWatch.install(connection, options.bodyTimeoutMillis(), options.idleMillis())) {
+      return;
+    }
     connections++;
     connection.closeHandler(v -> connections--);
     if (connections > options.maxConnections()) {

@@ -9,7 +9,9 @@ package dev.conveyor.verticles.grpc;
  *     read
  * @param maxConnections open at a time, on each event loop; more are closed at once
  * @param bodyTimeoutMillis longest time that a message may take to arrive, and that of a ModelInfer
- *     call from its beginning
+ *     call from its beginning, and the headers of a connection's first call
+ * @param idleMillis how long a connection may be without a call; it is closed after twice as long
+ *     at most
  * @param shutdownGraceMillis how long calls under way may take once the server stops
  */
 public record GrpcOptions(
@@ -19,11 +21,13 @@ public record GrpcOptions(
     int maxInFlightPerStream,
     int maxConnections,
     long bodyTimeoutMillis,
+    long idleMillis,
     long shutdownGraceMillis) {
 
   public static final int DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
   public static final int DEFAULT_MAX_IN_FLIGHT_PER_STREAM = 64;
   public static final long DEFAULT_BODY_TIMEOUT_MILLIS = 60_000;
+  public static final long DEFAULT_IDLE_MILLIS = 300_000;
   public static final int DEFAULT_MAX_CONNECTIONS = 4096;
   public static final long DEFAULT_SHUTDOWN_GRACE_MILLIS = 10_000;
 
@@ -45,6 +49,9 @@ public record GrpcOptions(
       throw new IllegalArgumentException(
           "bodyTimeoutMillis must be >= 1, was " + bodyTimeoutMillis);
     }
+    if (idleMillis < 1) {
+      throw new IllegalArgumentException("idleMillis must be >= 1, was " + idleMillis);
+    }
     if (shutdownGraceMillis < 0) {
       throw new IllegalArgumentException(
           "shutdownGraceMillis must be >= 0, was " + shutdownGraceMillis);
@@ -60,6 +67,7 @@ public record GrpcOptions(
         DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
         DEFAULT_MAX_CONNECTIONS,
         DEFAULT_BODY_TIMEOUT_MILLIS,
+        DEFAULT_IDLE_MILLIS,
         DEFAULT_SHUTDOWN_GRACE_MILLIS);
   }
 
@@ -71,6 +79,7 @@ public record GrpcOptions(
         maxInFlightPerStream,
         maxConnections,
         bodyTimeoutMillis,
+        idleMillis,
         shutdownGraceMillis);
   }
 }

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.verticles.BodyWatch;
+import dev.conveyor.verticles.ConnectionWatch;
 import dev.conveyor.verticles.Listening;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
@@ -89,7 +90,8 @@ public final class HttpFrontEnd extends VerticleBase {
             .connectionHandler(this::onConnection)
             .requestHandler(this::handle);
     return Listening.at(
-        "http", options.host(), options.port(), server.listen(options.port(), options.host()));
+            "http", options.host(), options.port(), server.listen(options.port(), options.host()))
+        .compose(listening -> ConnectionWatch.knock(vertx, options.host(), actualPort()));
   }
 
   @Override
@@ -109,6 +111,10 @@ public final class HttpFrontEnd extends VerticleBase {
 
   @SuppressWarnings("NullAway") // set by start(), which precedes every connection
   private void onConnection(HttpConnection connection) {
+    long idleMs = TimeUnit.SECONDS.toMillis(options.idleTimeoutSeconds());
+    if (ConnectionWatch.install(connection, options.bodyTimeoutMs(), idleMs)) {
+      return;
+    }
     connections++;
     connection.closeHandler(v -> connections--);
     if (connections > options.maxConnections()) {

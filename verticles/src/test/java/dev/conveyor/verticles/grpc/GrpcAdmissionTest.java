@@ -113,7 +113,7 @@ class GrpcAdmissionTest {
   @Test
   void shouldBoundConnectionsAndThePatienceWithCallsThatSendNothing() {
     GrpcOptions strict =
-        new GrpcOptions("127.0.0.1", 0, GrpcFixture.MAX_MESSAGE_BYTES, 4, 1, 100, 1000);
+        new GrpcOptions("127.0.0.1", 0, GrpcFixture.MAX_MESSAGE_BYTES, 4, 1, 1000, 60_000, 1000);
     try (GrpcFixture small = new GrpcFixture(strict)) {
       HttpClient http =
           small.vertx.createHttpClient(

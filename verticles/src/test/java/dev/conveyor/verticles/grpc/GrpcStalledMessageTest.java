@@ -24,12 +24,13 @@ import org.junit.jupiter.api.Test;
 class GrpcStalledMessageTest {
 
   private static final String SERVICE = "/inference.GRPCInferenceService/";
-  private static final int PATIENCE_MS = 300;
+  private static final int PATIENCE_MS = 600;
   private static final int PREFIX_BYTES = 5;
 
   private final GrpcFixture server =
       new GrpcFixture(
-          new GrpcOptions("127.0.0.1", 0, GrpcFixture.MAX_MESSAGE_BYTES, 4, 16, PATIENCE_MS, 100));
+          new GrpcOptions(
+              "127.0.0.1", 0, GrpcFixture.MAX_MESSAGE_BYTES, 4, 16, PATIENCE_MS, 60_000, 100));
   private final HttpClient http =
       server.vertx.createHttpClient(
           new HttpClientOptions()
@@ -96,7 +97,7 @@ class GrpcStalledMessageTest {
 
     HttpClientResponse end = await(stalled.over);
     assertThat(status(end)).isEqualTo(GrpcStatus.DEADLINE_EXCEEDED);
-    assertThat(text(end)).isEqualTo("a message was not complete 300 ms after it began");
+    assertThat(text(end)).isEqualTo("a message was not complete 600 ms after it began");
     assertThat(stalled.answer().getInferResponse().getId()).isEqualTo("first");
     // It has waited for as long.
     resting.send(message("second"));
@@ -132,7 +133,7 @@ class GrpcStalledMessageTest {
 
     HttpClientResponse end = await(infer.over);
     assertThat(status(end)).isEqualTo(GrpcStatus.DEADLINE_EXCEEDED);
-    assertThat(text(end)).isEqualTo("the request message did not arrive within 300 ms");
+    assertThat(text(end)).isEqualTo("the request message did not arrive within 600 ms");
     assertThat(await(live.over.mapEmpty().otherwise(failure -> failure)))
         .isInstanceOf(StreamResetException.class);
   }

@@ -362,6 +362,27 @@ final class DoorTest {
   }
 
   @Test
+  void shouldLoseItsPatienceWithAFirstHeadThatComesByteByByte() throws Exception {
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
+      long untilNs = System.nanoTime() + 15 * SECOND_NS;
+      while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
+        client.offer("x");
+        Thread.onSpinWait();
+      }
+      assertThat(closed).as("within 700 ms, however many bytes come").isDone();
+    }
+  }
+
+  @Test
+  void shouldLoseItsPatienceWithAConnectionThatSendsNothing() throws IOException {
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      client.awaitClose();
+    }
+  }
+
+  @Test
   void shouldHavePatienceWithAConnectionThatWasUpgradedToHttp2() {
     Context context = server.vertx().getOrCreateContext();
     HttpClient client =
