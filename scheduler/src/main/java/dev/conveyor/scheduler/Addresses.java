@@ -24,6 +24,9 @@ public final class Addresses {
   /** Every {@link RetryDecision} of the scheduler is published here. */
   public static final String RETRIES = "conveyor.scheduler.retries";
 
+  /** Every {@link RoomLent} of the scheduler is published here. */
+  public static final String LENT = "conveyor.scheduler.lent";
+
   /** Every {@link HedgeDecision} of the scheduler is published here. */
   public static final String HEDGES = "conveyor.scheduler.hedges";
 

@@ -52,13 +52,17 @@ final class Executions {
    * until they end or are cut.
    *
    * @param stalls what was before the end of the last one does not count
+   * @return those whose room was not lent before
    */
-  void lendOverdue(long nowNs, Stalls stalls) {
+  List<Assignment> lendOverdue(long nowNs, Stalls stalls) {
+    List<Assignment> lent = new ArrayList<>(0);
     for (Assignment running : running()) {
-      if (untilLentNs(running, nowNs, stalls) <= 0) {
+      if (!running.state.isLent() && untilLentNs(running, nowNs, stalls) <= 0) {
         running.state.lend(nowNs);
+        lent.add(running);
       }
     }
+    return lent;
   }
 
   /**

@@ -39,6 +39,7 @@ public final class LocalCodec<T> implements MessageCodec<T, T> {
     register(vertx, SchedulerCommand.AnswerAll.class);
     register(vertx, InstanceLost.class);
     register(vertx, RetryDecision.class);
+    register(vertx, RoomLent.class);
     register(vertx, HedgeDecision.class);
   }
 

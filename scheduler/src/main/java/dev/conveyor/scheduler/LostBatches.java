@@ -85,7 +85,12 @@ final class LostBatches {
     }
     Executions executions = scheduler.executions();
     Stalls stalls = watch.look(nowNs);
-    executions.lendOverdue(nowNs, stalls);
+    for (Assignment lent : executions.lendOverdue(nowNs, stalls)) {
+      InstanceRef instance = lent.instance();
+      long ageNs = lent.batch().clock().ageNs(nowNs);
+      bus.get()
+          .publish(Addresses.LENT, new RoomLent(instance.key(), instance.index(), ageNs), local);
+    }
     for (Assignment overdue : executions.overdue(nowNs, stalls, unknownLimitNs)) {
       long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
       giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");

@@ -38,9 +38,9 @@ final class LentRoomTest {
     assertThat(used(nowNs + PATIENCE_NS)).as("is patient").isEqualTo(1);
     lendOverdue(nowNs + PATIENCE_NS, nowNs + 1);
     assertThat(used(nowNs + PATIENCE_NS)).as("what was before a stall does not count").isEqualTo(1);
-    lendOverdue(nowNs + PATIENCE_NS, T0);
+    assertThat(lendOverdue(nowNs + PATIENCE_NS, T0)).containsExactly(stuck);
     assertThat(used(nowNs + PATIENCE_NS)).isZero();
-    lendOverdue(nowNs + PATIENCE_NS, T0);
+    assertThat(lendOverdue(nowNs + PATIENCE_NS, T0)).as("told once").isEmpty();
     assertThat(used(nowNs + PATIENCE_NS)).as("once").isZero();
 
     nowNs += PATIENCE_NS;
@@ -61,8 +61,8 @@ final class LentRoomTest {
     assertThat(used(nowNs + 2 * MS)).isZero();
   }
 
-  private void lendOverdue(long nowNs, long stallEndNs) {
-    scheduler.executions().lendOverdue(nowNs, new Stalls(stallEndNs));
+  private List<Assignment> lendOverdue(long nowNs, long stallEndNs) {
+    return scheduler.executions().lendOverdue(nowNs, new Stalls(stallEndNs));
   }
 
   private void add(String name) {

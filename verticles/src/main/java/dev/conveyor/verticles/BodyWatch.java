@@ -1,6 +1,7 @@
 package dev.conveyor.verticles;
 
 import dev.conveyor.scheduler.NanoClock;
+import dev.conveyor.verticles.isolation.IsolationJournal;
 import io.vertx.core.Vertx;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,7 @@ public final class BodyWatch {
   }
 
   private final Vertx vertx;
+  private final String what;
   private final NanoClock clock;
   private final long timeoutMs;
   private final long sweepMs;
@@ -36,7 +38,13 @@ public final class BodyWatch {
   private @Nullable Entry last;
   private boolean armed;
 
-  public BodyWatch(Vertx vertx, NanoClock clock, long timeoutMs) {
+  /**
+   * Creates a watch.
+   *
+   * @param what is to come, in one word, for those who are told of clients that are too slow
+   */
+  public BodyWatch(Vertx vertx, NanoClock clock, long timeoutMs, String what) {
+    this.what = what;
     this.vertx = vertx;
     this.clock = clock;
     this.timeoutMs = timeoutMs;
@@ -95,6 +103,7 @@ public final class BodyWatch {
     for (Entry oldest = first; oldest != null && nowNs - oldest.dueNs >= 0; oldest = first) {
       end(oldest);
       oldest.tooLate.run();
+      IsolationJournal.tell(vertx.eventBus(), what);
     }
     if (first != null) {
       arm();

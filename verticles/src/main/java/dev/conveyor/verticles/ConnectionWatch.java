@@ -1,5 +1,6 @@
 package dev.conveyor.verticles;
 
+import dev.conveyor.verticles.isolation.IsolationJournal;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler.Sharable;
 import io.netty.channel.ChannelHandlerContext;
@@ -11,6 +12,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.impl.Http1xServerConnection;
 import io.vertx.core.net.NetClient;
@@ -43,17 +45,20 @@ public final class ConnectionWatch extends ChannelInboundHandlerAdapter {
       Buffer.buffer("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
           .appendBytes(new byte[] {0, 0, 0, 4, 0, 0, 0, 0, 0});
 
+  private final EventBus bus;
   private final long firstMs;
   private final long idleMs;
 
   /**
    * Creates the watch of one listening socket.
    *
+   * @param bus where it is told of what is closed
    * @param firstMs how long the head of the first request may take, from when it was connected
    * @param idleMs how long a connection over HTTP/2 may be without a call after that, at least; at
    *     most twice as long
    */
-  ConnectionWatch(long firstMs, long idleMs) {
+  ConnectionWatch(EventBus bus, long firstMs, long idleMs) {
+    this.bus = bus;
     this.firstMs = firstMs;
     this.idleMs = idleMs;
   }
@@ -62,13 +67,14 @@ public final class ConnectionWatch extends ChannelInboundHandlerAdapter {
    * Watches the connections that come by the same socket as this one, which is closed: it is there
    * for that only, see {@link #knock}. Returns false if they are watched already.
    */
-  public static synchronized boolean install(HttpConnection connection, long firstMs, long idleMs) {
+  public static synchronized boolean install(
+      EventBus bus, HttpConnection connection, long firstMs, long idleMs) {
     Channel channel = connection instanceof ConnectionBase base ? base.channel() : null;
     Channel listener = channel == null ? null : channel.parent();
     if (listener == null || listener.pipeline().get(NAME) != null) {
       return false;
     }
-    listener.pipeline().addFirst(NAME, new ConnectionWatch(firstMs, idleMs));
+    listener.pipeline().addFirst(NAME, new ConnectionWatch(bus, firstMs, idleMs));
     var unused = connection.close();
     return true;
   }
@@ -130,8 +136,9 @@ public final class ConnectionWatch extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private static void close(Channel connection) {
+  private void close(Channel connection) {
     var unused = connection.close();
+    IsolationJournal.tell(bus, "no_request");
   }
 
   /** Returns true if there was a request, or is at least the whole head of one. */

@@ -216,6 +216,7 @@ public final class ConveyorServer {
                 machine.cores(),
                 config.devices().gpu().placement() == ServerConfig.Placement.PLANNED),
             images::of);
+    journal.onLeftovers(workers.removedLeftovers() + loader.removedLeftovers());
     return new ModelSupervisor(
         vertx,
         vertx.getOrCreateContext(),

@@ -20,6 +20,7 @@ public final class Workers implements AutoCloseable {
   private final Path parent;
   private final String mainClass;
   private final long loadLimitMs;
+  private final int removedLeftovers;
 
   @GuardedBy("this")
   private @Nullable RuntimeDirectory directory;
@@ -49,7 +50,12 @@ public final class Workers implements AutoCloseable {
     this.parent = parent;
     this.mainClass = mainClass;
     this.loadLimitMs = loadLimit.toMillis();
-    RuntimeDirectory.clean(parent);
+    this.removedLeftovers = RuntimeDirectory.clean(parent);
+  }
+
+  /** Returns how many directories of crashed servers were removed. */
+  public int removedLeftovers() {
+    return removedLeftovers;
   }
 
   /**

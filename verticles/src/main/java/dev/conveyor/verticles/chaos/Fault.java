@@ -122,7 +122,8 @@ public enum Fault {
     } else if (this == HANG) {
       return Decision.EXECUTION_CUT.label().equals(event.getString("decision"));
     } else if (place != Place.CHILD) {
-      return true;
+      // To be slow is no fault, on a busy machine least of all.
+      return !Decision.ROOM_LENT.label().equals(event.getString("decision"));
     }
     boolean lost = Decision.INSTANCE_QUARANTINED.label().equals(event.getString("decision"));
     return lost && (this != CHILD_MEMORY || "over_memory".equals(event.getString("reason")));

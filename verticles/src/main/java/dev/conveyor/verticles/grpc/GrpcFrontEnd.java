@@ -122,7 +122,8 @@ public final class GrpcFrontEnd extends VerticleBase {
   }
 
   private void onConnection(HttpConnection connection) {
-    if (ConnectionWatch.install(connection, options.bodyTimeoutMillis(), options.idleMillis())) {
+    if (ConnectionWatch.install(
+        vertx.eventBus(), connection, options.bodyTimeoutMillis(), options.idleMillis())) {
       return;
     }
     connections++;

@@ -67,7 +67,8 @@ final class InferRoute {
     this.gateway = gateway;
     this.door = door;
     this.memory = memory;
-    this.watch = new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMillis());
+    this.watch =
+        new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMillis(), "grpc_message");
     this.catalog = catalog;
     this.options = options;
     this.decoder = new MessageDecoder<>(ModelInferRequest.parser(), options.maxMessageBytes());

@@ -62,7 +62,7 @@ public final class HttpFrontEnd extends VerticleBase {
   @Override
   public Future<?> start() {
     infer = new InferHandler(vertx, services, options.maxMessageBytes(), options.bodyTimeoutMs());
-    heads = new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs());
+    heads = new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs(), "http_head");
     refused =
         new RefusedLane(
             NanoClock.SYSTEM,
@@ -112,7 +112,7 @@ public final class HttpFrontEnd extends VerticleBase {
   @SuppressWarnings("NullAway") // set by start(), which precedes every connection
   private void onConnection(HttpConnection connection) {
     long idleMs = TimeUnit.SECONDS.toMillis(options.idleTimeoutSeconds());
-    if (ConnectionWatch.install(connection, options.bodyTimeoutMs(), idleMs)) {
+    if (ConnectionWatch.install(vertx.eventBus(), connection, options.bodyTimeoutMs(), idleMs)) {
       return;
     }
     connections++;

@@ -80,7 +80,7 @@ final class InferHandler {
             vertx,
             services.requestMemory(),
             maxMessageBytes,
-            new BodyWatch(vertx, NanoClock.SYSTEM, bodyTimeoutMs));
+            new BodyWatch(vertx, NanoClock.SYSTEM, bodyTimeoutMs, "http_body"));
     this.early = new EarlyAnswer(vertx);
   }
 

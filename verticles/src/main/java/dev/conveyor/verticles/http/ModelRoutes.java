@@ -79,7 +79,7 @@ final class ModelRoutes {
         vertx,
         services.requestMemory(),
         options.maxMessageBytes(),
-        new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs()));
+        new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs(), "http_body"));
   }
 
   private void mountModel(Router router, String path) {

@@ -37,7 +37,7 @@ final class StreamHandler {
     this.services = services;
     this.maxFrameBytes = options.maxMessageBytes();
     this.early = new EarlyAnswer(vertx);
-    this.watch = new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs());
+    this.watch = new BodyWatch(vertx, NanoClock.SYSTEM, options.bodyTimeoutMs(), "http_frame");
     long idleMs = TimeUnit.SECONDS.toMillis(options.idleTimeoutSeconds());
     // Twice before a connection without traffic is closed, and often enough for proxies.
     this.keepAliveMs = Math.min(MOST_KEEP_ALIVE_MS, Math.max(1, idleMs / 3));

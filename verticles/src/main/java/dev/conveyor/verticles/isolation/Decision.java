@@ -20,6 +20,8 @@ public enum Decision {
   INSTANCE_QUARANTINED,
   /** Another instance took the place of one. */
   INSTANCE_REPLACED,
+  /** An execution takes long: others may run in its room meanwhile. */
+  ROOM_LENT,
   /** An execution took too long and was given up. */
   EXECUTION_CUT,
   /** A request whose instance was lost runs again on another one. */
@@ -35,7 +37,11 @@ public enum Decision {
   /** No instance of a model is left and none could be brought up. */
   MODEL_UNAVAILABLE,
   /** A model was not loaded; what served before still does. */
-  LOAD_REFUSED;
+  LOAD_REFUSED,
+  /** A client took too long to send what it had begun, or never began. */
+  CLIENT_CUT,
+  /** What servers that crashed had left behind was removed. */
+  LEFTOVERS_REMOVED;
 
   /** Returns the name in metrics and events. */
   public String label() {

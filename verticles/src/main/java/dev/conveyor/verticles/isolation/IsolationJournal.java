@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.isolation;
 
+import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.json.JsonObject;
 import java.util.Comparator;
@@ -20,6 +21,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class IsolationJournal implements IsolationLog {
 
+  /** Where it is told, in one word, of what a client was too slow with: see {@link #tell}. */
+  private static final String SLOW_CLIENTS = "conveyor.isolation.slow-clients";
+
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
   private static final Logger LOG = LoggerFactory.getLogger(IsolationJournal.class);
 
   /** What is counted together. */
@@ -40,6 +45,31 @@ public final class IsolationJournal implements IsolationLog {
   public IsolationJournal(EventBus bus, String address) {
     this.bus = bus;
     this.address = address;
+    bus.<String>localConsumer(
+        SLOW_CLIENTS,
+        message ->
+            decided("", "", Decision.CLIENT_CUT, message.body(), "it took longer than it may"));
+  }
+
+  /**
+   * Tells the journal of the server that a client was given up. From any thread.
+   *
+   * @param what it was too slow with, in one word
+   */
+  public static void tell(EventBus bus, String what) {
+    bus.publish(SLOW_CLIENTS, what, LOCAL);
+  }
+
+  /** Takes note of how many directories of crashed servers were removed. */
+  public void onLeftovers(int directories) {
+    if (directories > 0) {
+      decided(
+          "",
+          "",
+          Decision.LEFTOVERS_REMOVED,
+          "server_crashed",
+          directories + " directories of servers that are gone");
+    }
   }
 
   @Override

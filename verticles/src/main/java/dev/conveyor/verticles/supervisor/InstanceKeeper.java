@@ -6,6 +6,7 @@ import dev.conveyor.scheduler.HedgeDecision;
 import dev.conveyor.scheduler.InstanceLost;
 import dev.conveyor.scheduler.InstanceRef;
 import dev.conveyor.scheduler.RetryDecision;
+import dev.conveyor.scheduler.RoomLent;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.isolation.CircuitBreaker;
 import dev.conveyor.verticles.InstanceBoard.State;
@@ -76,6 +77,7 @@ final class InstanceKeeper {
         List.of(
             vertx.eventBus().<InstanceLost>localConsumer(Addresses.LOST, this::onLost),
             vertx.eventBus().<RetryDecision>localConsumer(Addresses.RETRIES, this::onRetry),
+            vertx.eventBus().<RoomLent>localConsumer(Addresses.LENT, this::onLent),
             vertx.eventBus().<HedgeDecision>localConsumer(Addresses.HEDGES, this::onHedge));
   }
 
@@ -235,6 +237,19 @@ final class InstanceKeeper {
       } else {
         decided(crew, Decision.RETRY_REFUSED, refusal, "its instance was lost");
       }
+    }
+  }
+
+  private void onLent(Message<RoomLent> message) {
+    RoomLent lent = message.body();
+    Crew crew = crews.get(lent.key());
+    if (crew != null) {
+      decided(
+          crew,
+          Decision.ROOM_LENT,
+          "slow",
+          "instance %d: an execution runs for %d ms"
+              .formatted(lent.index(), lent.ageNs() / 1_000_000));
     }
   }
 

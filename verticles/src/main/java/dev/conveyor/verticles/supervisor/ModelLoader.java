@@ -189,6 +189,11 @@ public final class ModelLoader {
     return repository.list().contains(name);
   }
 
+  /** Returns how many directories of crashed servers were removed. */
+  public int removedLeftovers() {
+    return overrides.removedLeftovers();
+  }
+
   /** Returns the models that are not loaded from the repository. */
   Overrides overrides() {
     return overrides;

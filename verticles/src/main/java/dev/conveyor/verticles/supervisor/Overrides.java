@@ -34,6 +34,7 @@ final class Overrides implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Overrides.class);
 
   private final Path parent;
+  private final int removedLeftovers;
   private final Map<String, ModelRepository> used = new ConcurrentHashMap<>();
 
   @GuardedBy("this")
@@ -46,7 +47,12 @@ final class Overrides implements AutoCloseable {
 
   Overrides(Path parent) {
     this.parent = parent;
-    RuntimeDirectory.clean(parent);
+    this.removedLeftovers = RuntimeDirectory.clean(parent);
+  }
+
+  /** Returns how many directories of crashed servers were removed. */
+  int removedLeftovers() {
+    return removedLeftovers;
   }
 
   private synchronized Path newDirectory() throws IOException {

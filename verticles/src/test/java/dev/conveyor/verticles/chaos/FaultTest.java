@@ -31,6 +31,7 @@ final class FaultTest {
     assertThat(Fault.POISON.isDetectedBy(event("batch_split", "execution_failed"), "other"))
         .isFalse();
     assertThat(isDetected(Fault.POISON, "batch_split", "execution_failed")).isTrue();
+    assertThat(isDetected(Fault.POISON, "room_lent", "slow")).isFalse();
     assertThat(Fault.POISON.isDetectedBy(new JsonObject().put("event", "model_ready"), "m"))
         .isFalse();
   }

@@ -380,6 +380,12 @@ final class DoorTest {
     try (RawConnection client = new RawConnection(server.httpPort())) {
       client.awaitClose();
     }
+    HttpCalls metrics = new HttpCalls(server.server().metricsPort());
+    long untilNs = System.nanoTime() + 15 * SECOND_NS;
+    String told = "decision=\"client_cut\",reason=\"no_request\"";
+    while (!metrics.get("/metrics").text().contains(told)) {
+      assertThat(System.nanoTime() - untilNs).as("it is counted").isNegative();
+    }
   }
 
   @Test
