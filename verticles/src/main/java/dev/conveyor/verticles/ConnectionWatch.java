@@ -64,25 +64,26 @@ public final class ConnectionWatch extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Watches the connections that come by the same socket as this one, which is closed: it is there
-   * for that only, see {@link #knock}. Returns false if they are watched already.
+   * Watches this connection and those that will come by the same socket, unless that is done
+   * already; see {@link #knock}.
    */
-  public static synchronized boolean install(
+  public static synchronized void install(
       EventBus bus, HttpConnection connection, long firstMs, long idleMs) {
-    Channel channel = connection instanceof ConnectionBase base ? base.channel() : null;
-    Channel listener = channel == null ? null : channel.parent();
-    if (listener == null || listener.pipeline().get(NAME) != null) {
-      return false;
+    if (!(connection instanceof ConnectionBase accepted)) {
+      return;
     }
-    listener.pipeline().addFirst(NAME, new ConnectionWatch(bus, firstMs, idleMs));
-    var unused = connection.close();
-    return true;
+    Channel listener = accepted.channel().parent();
+    if (listener != null && listener.pipeline().get(NAME) == null) {
+      ConnectionWatch watch = new ConnectionWatch(bus, firstMs, idleMs);
+      listener.pipeline().addFirst(NAME, watch);
+      watch.lookIn(accepted.channel(), firstMs, 0);
+    }
   }
 
   /**
-   * Makes the first connection to a socket that listens, because there is no other way to it than
-   * by what was accepted: {@link #install} has to be told of it. Completes in any case, once that
-   * connection is closed.
+   * Makes a connection to a socket that listens, because there is no other way to it than by what
+   * was accepted: {@link #install} has to be told of it. Completes in any case, once the server has
+   * answered, and closes the connection.
    */
   public static Future<Void> knock(Vertx vertx, String host, int port) {
     Promise<Void> answered = Promise.promise();
@@ -93,6 +94,7 @@ public final class ConnectionWatch extends ChannelInboundHandlerAdapter {
         .onFailure(refused -> answered.tryComplete())
         .onSuccess(
             socket -> {
+              socket.handler(settings -> answered.tryComplete());
               socket.closeHandler(v -> answered.tryComplete());
               var unused = socket.write(PREFACE);
             });

@@ -92,9 +92,10 @@ final class WorkerCommand {
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
     command.add(mainClass);
+    // The owner last, where people look for it in a list of processes.
     command.addAll(
         List.of(
-            socket.toString(), page.toString(), backend.getName(), owner, Integer.toString(lanes)));
+            socket.toString(), page.toString(), backend.getName(), Integer.toString(lanes), owner));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().put(Gpus.VISIBLE, limits.visibleDevice());
     return builder;

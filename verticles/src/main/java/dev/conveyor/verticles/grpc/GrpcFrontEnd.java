@@ -122,10 +122,8 @@ public final class GrpcFrontEnd extends VerticleBase {
   }
 
   private void onConnection(HttpConnection connection) {
-    if (ConnectionWatch.install(
-        vertx.eventBus(), connection, options.bodyTimeoutMillis(), options.idleMillis())) {
-      return;
-    }
+    ConnectionWatch.install(
+        vertx.eventBus(), connection, options.bodyTimeoutMillis(), options.idleMillis());
     connections++;
     connection.closeHandler(v -> connections--);
     if (connections > options.maxConnections()) {

@@ -112,9 +112,7 @@ public final class HttpFrontEnd extends VerticleBase {
   @SuppressWarnings("NullAway") // set by start(), which precedes every connection
   private void onConnection(HttpConnection connection) {
     long idleMs = TimeUnit.SECONDS.toMillis(options.idleTimeoutSeconds());
-    if (ConnectionWatch.install(vertx.eventBus(), connection, options.bodyTimeoutMs(), idleMs)) {
-      return;
-    }
+    ConnectionWatch.install(vertx.eventBus(), connection, options.bodyTimeoutMs(), idleMs);
     connections++;
     connection.closeHandler(v -> connections--);
     if (connections > options.maxConnections()) {

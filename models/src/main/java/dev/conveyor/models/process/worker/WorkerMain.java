@@ -35,7 +35,7 @@ public final class WorkerMain {
     daemon("heartbeat", () -> beat(page));
     daemon("server-watch", WorkerMain::awaitEndOfServer);
     List<ControlChannel> lanes = new ArrayList<>();
-    for (int lane = 0; lane < Integer.parseInt(arguments[4]); lane++) {
+    for (int lane = 0; lane < Integer.parseInt(arguments[3]); lane++) {
       lanes.add(connect(arguments[0], page, lane));
     }
     Backend backend =
