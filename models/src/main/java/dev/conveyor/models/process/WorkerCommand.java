@@ -4,15 +4,10 @@ import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.memory.cuda.CudaLibraries;
 import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.models.backend.Backend;
-import java.io.File;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
-import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,11 +47,6 @@ final class WorkerCommand {
           "-XX:-UsePerfData",
           "-XX:-CreateCoredumpOnCrash");
 
-  /** Finds no library but where {@code java.library.path} says. */
-  private static final String FOUND_LIBRARIES = "-Dorg.bytedeco.javacpp.findLibraries=false";
-
-  private static final String LIBRARY_PATH = "java.library.path";
-
   private WorkerCommand() {}
 
   static ProcessBuilder of(
@@ -86,9 +76,6 @@ final class WorkerCommand {
     if (cuda != null) {
       command.add("-D" + CudaLibraries.PATH_PROPERTY + "=" + cuda);
     }
-    if (limits.visibleDevice().isEmpty()) {
-      command.addAll(libraries(Loader.getLoadedLibraries().values()));
-    }
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
     command.add(mainClass);
@@ -110,29 +97,6 @@ final class WorkerCommand {
   static long heapBytes(long limitBytes, long machineBytes) {
     long most = limitBytes > 0 ? limitBytes / 2 : Math.min(MOST_HEAP_BYTES, machineBytes / 8);
     return Math.max(LEAST_HEAP_BYTES, most);
-  }
-
-  /**
-   * Tells a worker where this process found its native libraries. To look for each, under all the
-   * names that it may have, in every jar of the class path, is a third of what it takes a worker to
-   * start. Not for workers with a GPU, which may need others.
-   *
-   * @param loaded paths of libraries; if there are none the worker looks for itself
-   */
-  static List<String> libraries(Collection<String> loaded) {
-    Set<String> directories = new LinkedHashSet<>();
-    for (String library : loaded) {
-      Path directory = Path.of(library).getParent();
-      if (directory != null) {
-        directories.add(directory.toString());
-      }
-    }
-    if (directories.isEmpty()) {
-      return List.of();
-    }
-    directories.add(System.getProperty(LIBRARY_PATH, ""));
-    return List.of(
-        FOUND_LIBRARIES, "-D" + LIBRARY_PATH + "=" + String.join(File.pathSeparator, directories));
   }
 
   /** Returns the memory of the machine, or of the container if that has less. */

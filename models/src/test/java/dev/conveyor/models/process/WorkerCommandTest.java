@@ -5,21 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.models.config.ProcessIsolation;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 
 final class WorkerCommandTest {
 
   private static final long MIB = 1 << 20;
-
-  @Test
-  void shouldTellAWorkerWhereTheLibrariesAre() {
-    assertThat(WorkerCommand.libraries(List.of())).isEmpty();
-    assertThat(WorkerCommand.libraries(List.of("/cache/ort/libort.so", "/cache/ort/libjni.so")))
-        .containsExactly(
-            "-Dorg.bytedeco.javacpp.findLibraries=false",
-            "-Djava.library.path=/cache/ort:" + System.getProperty("java.library.path"));
-  }
 
   @Test
   void shouldGiveLargeOutputsAHeapThatHoldsThem() {
