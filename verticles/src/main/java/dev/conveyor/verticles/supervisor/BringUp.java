@@ -70,10 +70,24 @@ final class BringUp {
                         withRoom(name, configJson, present, survey.expectedBytes(), takeOver, 1)));
   }
 
+  /**
+   * One more copy of a version.
+   *
+   * @param beganNs when its load began, after its turn had come
+   */
+  record Copy(LoadedModel weights, long beganNs) {}
+
   /** Loads one more copy of a version, when it is its turn among the loads. */
-  Future<LoadedModel> loadCopy(DeviceLoads.Source source, String device) {
-    String name = source.config().name();
-    return inTurn(() -> loads.run(name, () -> loader.loadCopy(source, device), LoadedModel::close));
+  Future<Copy> loadCopy(DeviceLoads.Source source, String device) {
+    return inTurn(
+        () ->
+            loads.run(
+                source.config().name(),
+                () -> {
+                  long beganNs = System.nanoTime();
+                  return new Copy(loader.loadCopy(source, device), beganNs);
+                },
+                late -> late.weights().close()));
   }
 
   /** Looks at a model; see {@link ModelLoader#survey}. */

@@ -177,7 +177,7 @@ final class Crew {
     return step.get().onComplete(done -> moving = false);
   }
 
-  /** Notes how long it took to bring a copy up. */
+  /** Notes how long it took to bring a copy up, once its turn had come. */
   void loadNs(long tookNs) {
     loadNs = tookNs;
   }

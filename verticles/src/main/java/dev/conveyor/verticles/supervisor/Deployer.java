@@ -99,7 +99,7 @@ final class Deployer {
    * @param load loads one more copy of the weights onto a device
    */
   void place(
-      ChangeQueues changes, BiFunction<DeviceLoads.Source, String, Future<LoadedModel>> load) {
+      ChangeQueues changes, BiFunction<DeviceLoads.Source, String, Future<BringUp.Copy>> load) {
     DeviceMoves moves = new DeviceMoves(keeper, loaders, sites, trim, load);
     DevicePlacement made = new DevicePlacement(vertx, context, changes, moves, sites, events);
     watches.add(made);

@@ -4,6 +4,7 @@ import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
 import io.vertx.core.Future;
 import io.vertx.core.WorkerExecutor;
+import java.util.Optional;
 import java.util.function.BiFunction;
 
 /**
@@ -18,7 +19,7 @@ final class DeviceMoves {
   private final WorkerExecutor loaders;
   private final Sites sites;
   private final Runnable trim;
-  private final BiFunction<DeviceLoads.Source, String, Future<LoadedModel>> load;
+  private final BiFunction<DeviceLoads.Source, String, Future<BringUp.Copy>> load;
 
   /**
    * Creates it.
@@ -31,7 +32,7 @@ final class DeviceMoves {
       WorkerExecutor loaders,
       Sites sites,
       Runnable trim,
-      BiFunction<DeviceLoads.Source, String, Future<LoadedModel>> load) {
+      BiFunction<DeviceLoads.Source, String, Future<BringUp.Copy>> load) {
     this.keeper = keeper;
     this.loaders = loaders;
     this.sites = sites;
@@ -46,34 +47,38 @@ final class DeviceMoves {
     return load.apply(source, device)
         .compose(
             copy -> {
-              version.weights().add(device, copy);
+              version.weights().add(device, copy.weights());
               int instances = source.count() * version.plan().lanes();
-              return requireAlike(version, copy)
+              return requireAlike(version, copy.weights())
                   .compose(v -> keeper.grow(crew, device, instances))
                   .compose(v -> requireNotLost(device))
+                  .onSuccess(v -> crew.loadNs(System.nanoTime() - copy.beganNs()))
                   .recover(
                       failure ->
                           leave(crew, device).transform(done -> Future.failedFuture(failure)));
             });
   }
 
-  /** Takes a version from a device: no more batches, then its instances, then its weights. */
+  /**
+   * Takes a version from a device: no more batches, then its instances, then its weights. An
+   * execution that hangs keeps those until it is back; nobody waits for it, and the version may
+   * have joined the device again by then, with another copy.
+   */
   Future<Void> leave(Crew crew, String device) {
     return keeper
         .shrink(crew, device, Integer.MAX_VALUE)
         .transform(
             stopped -> {
+              Optional<LoadedModel> copy = crew.version.weights().remove(device);
               Future<?> left = crew.allLeft(device);
               Future<Void> closed =
-                  left.transform(v -> loaders.executeBlocking(() -> close(crew, device), false))
-                      .mapEmpty();
-              // An execution that hangs keeps its weights until it is back; nobody waits for it.
+                  left.transform(v -> loaders.executeBlocking(() -> close(copy), false)).mapEmpty();
               return left.isComplete() ? closed : Future.succeededFuture();
             });
   }
 
-  private boolean close(Crew crew, String device) {
-    crew.version.weights().remove(device).ifPresent(LoadedModel::close);
+  private boolean close(Optional<LoadedModel> copy) {
+    copy.ifPresent(LoadedModel::close);
     trim.run();
     return true;
   }

@@ -49,7 +49,10 @@ final class DevicePlacement implements CrewWatch {
   private final SupervisorEvents events;
   private final FleetViews views;
   private final WorkerExecutor thread;
+
+  /** Only on {@link #thread}: looks are taken while a move is under way, too. */
   private final PlacementDriver driver = new PlacementDriver(Settings.DEFAULT);
+
   private final Set<Crew> crews = new LinkedHashSet<>();
   private final Vertx vertx;
   private final long timer;
@@ -124,22 +127,30 @@ final class DevicePlacement implements CrewWatch {
     }
     return chain
         .compose(v -> join(move))
-        .onComplete(
+        .transform(
             done -> {
               long tookNs = System.nanoTime() - startNs;
               End end = end(done.cause());
-              driver.onEnd(move, end, lookedNs + tookNs);
-              if (end == End.DONE) {
-                find(move.model()).ifPresent(crew -> crew.loadNs(tookNs));
-              } else {
+              if (end != End.DONE) {
                 LOG.info(
                     "{} is not loaded onto {}: {}",
                     move.model(),
                     move.device(),
                     String.valueOf(done.cause()));
               }
+              return ended(move, end, lookedNs + tookNs);
             })
         .otherwiseEmpty();
+  }
+
+  private Future<Void> ended(Move move, End end, long nowNs) {
+    return thread
+        .executeBlocking(
+            () -> {
+              driver.onEnd(move, end, nowNs);
+              return true;
+            })
+        .mapEmpty();
   }
 
   private static End end(@Nullable Throwable failure) {

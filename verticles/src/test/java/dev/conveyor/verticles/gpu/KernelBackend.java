@@ -16,6 +16,7 @@ import dev.conveyor.models.device.EngineSite;
 import dev.conveyor.models.device.GpuBackend;
 import dev.conveyor.models.device.GpuLoadOptions;
 import dev.conveyor.models.onnx.OnnxBackend;
+import dev.conveyor.verticles.server.Gate;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -26,6 +27,9 @@ import java.util.List;
 public final class KernelBackend implements GpuBackend {
 
   static final String PARAMETER = "test_kernel";
+
+  /** Names the {@link Gate} that its engines pass through as they are made. */
+  static final String GATE_PARAMETER = "test_gate";
 
   private static final long WEIGHT_BYTES = 3 << 20;
   private static final long SCRATCH_BYTES = 1 << 16;
@@ -107,6 +111,10 @@ public final class KernelBackend implements GpuBackend {
 
     @Override
     public DeviceEngine newEngine(EngineSite site) {
+      String gate = options.config().parameters().get(GATE_PARAMETER);
+      if (gate != null) {
+        Gate.pass(gate);
+      }
       return new Engine(site);
     }
 

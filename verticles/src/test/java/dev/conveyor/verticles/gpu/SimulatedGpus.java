@@ -6,6 +6,7 @@ import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.models.DataType;
+import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.TestModels;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -63,6 +64,22 @@ public final class SimulatedGpus implements AutoCloseable {
 
   /** Adds a model whose batches are those of {@link KernelBackend}. */
   public static void model(TestModels models, String name, JsonObject group, JsonObject conveyor) {
+    model(models, name, group, conveyor, new JsonObject());
+  }
+
+  /** Adds such a model whose engines pass through the {@link Gate} of its name as they are made. */
+  public static void gated(TestModels models, String name, JsonObject group) {
+    JsonObject gate = new JsonObject().put("string_value", name);
+    JsonObject parameters = new JsonObject().put(KernelBackend.GATE_PARAMETER, gate);
+    model(models, name, group, new JsonObject(), parameters);
+  }
+
+  private static void model(
+      TestModels models,
+      String name,
+      JsonObject group,
+      JsonObject conveyor,
+      JsonObject parameters) {
     JsonObject config =
         new JsonObject()
             .put("max_batch_size", 8)
@@ -70,8 +87,8 @@ public final class SimulatedGpus implements AutoCloseable {
             .put("conveyor", conveyor)
             .put(
                 "parameters",
-                new JsonObject()
-                    .put(KernelBackend.PARAMETER, new JsonObject().put("string_value", "on")));
+                parameters.put(
+                    KernelBackend.PARAMETER, new JsonObject().put("string_value", "on")));
     models.identity(name, DataType.INT32, "N", WIDTH).config(name, config.encode());
   }
 

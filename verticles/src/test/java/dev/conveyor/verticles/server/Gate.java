@@ -66,7 +66,8 @@ public final class Gate implements AutoCloseable {
     open();
   }
 
-  static void pass(String name) {
+  /** Waits before the gate of that name, if it is shut. */
+  public static void pass(String name) {
     Gate gate = GATES.get(name);
     if (gate == null || !gate.held.tryAcquire()) {
       return;
