@@ -8,7 +8,6 @@ import dev.conveyor.verticles.instance.InstanceVerticle;
 import dev.conveyor.verticles.instance.Isolation;
 import io.vertx.core.Future;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -287,10 +286,9 @@ final class Crew {
     return version.served().instances();
   }
 
-  /** No more instances are brought up; returns those that work. */
-  Collection<Member> disband() {
+  /** No more instances are brought up. */
+  void disband() {
     disbanded = true;
-    return members.values();
   }
 
   boolean isDisbanded() {

@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The instances that are taken down while their model serves on: they get no more batches, end the
- * one that they run, and stop.
+ * The instances that are taken down, alone or with their whole deployment: they get no more
+ * batches, end the one that they run, and stop.
  *
  * <p>Thread-confined to the supervisor's context. Nobody waits for one whose batch hangs: the
  * changes of its model go on, and its crew knows that a thread of it is left.
@@ -39,17 +39,37 @@ final class Departures {
     this.vertx = vertx;
   }
 
-  /** Takes an instance out of its crew; completes when it has stopped, or hangs. */
+  /**
+   * Takes an instance out of its crew, whose model serves on; completes when it has stopped, or
+   * hangs.
+   */
   Future<Void> begin(Crew crew, Crew.Member member) {
-    Crew.Member unused = crew.lose(member.index());
-    crew.board().remove(member.index());
     String key = crew.version.served().key();
-    Future<Void> stopped =
+    return begin(
+        crew,
+        member,
         vertx
             .eventBus()
             .request(
                 Addresses.CONTROL, new SchedulerCommand.InstanceGone(key, member.index()), PATIENT)
-            .transform(gone -> vertx.undeploy(member.deploymentId()));
+            .transform(gone -> vertx.undeploy(member.deploymentId())));
+  }
+
+  /**
+   * Takes every instance of a crew down that the scheduler knows no more; completes when they have
+   * stopped, or hang. The word that one hangs may come after the scheduler forgot it.
+   */
+  Future<Void> beginAll(Crew crew) {
+    List<Future<Void>> going =
+        crew.members().stream()
+            .map(member -> begin(crew, member, vertx.undeploy(member.deploymentId())))
+            .toList();
+    return going.isEmpty() ? Future.succeededFuture() : Future.join(going).mapEmpty();
+  }
+
+  private Future<Void> begin(Crew crew, Crew.Member member, Future<Void> stopped) {
+    Crew.Member unused = crew.lose(member.index());
+    crew.board().remove(member.index());
     crew.leaving(member, stopped, false);
     Departure departure = new Departure(crew, member, stopped, Promise.promise());
     departures.add(departure);

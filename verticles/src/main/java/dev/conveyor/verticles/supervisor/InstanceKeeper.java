@@ -145,10 +145,8 @@ final class InstanceKeeper {
 
   /** Stops every instance that works. Those that hang are in {@link Crew#allLeft}. */
   Future<Void> stop(Crew crew) {
-    crews.remove(crew.version.served().key());
-    List<Future<Void>> stopping =
-        crew.disband().stream().map(member -> vertx.undeploy(member.deploymentId())).toList();
-    return stopping.isEmpty() ? Future.succeededFuture() : Future.join(stopping).mapEmpty();
+    crew.disband();
+    return departures.beginAll(crew).onComplete(gone -> crews.remove(crew.version.served().key()));
   }
 
   private Future<Void> startInstance(Crew crew, Crew.Slot slot, CircuitBreaker breaker) {
