@@ -8,6 +8,7 @@ import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.GpuWatch;
 import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.memory.cuda.PinnedAllocator;
+import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuPlace;
 import java.util.ArrayList;
@@ -42,7 +43,7 @@ public final class GpuPlaces implements AutoCloseable {
   private final List<BufferPool> pools = new ArrayList<>();
   private final ScheduledExecutorService trims =
       Executors.newSingleThreadScheduledExecutor(GpuPlaces::daemon);
-  private volatile BiConsumer<String, String> onLost = (device, reason) -> {};
+  private volatile BiConsumer<String, Isolation> onLost = (device, isolation) -> {};
 
   /**
    * Finds them. Takes under a second.
@@ -91,17 +92,19 @@ public final class GpuPlaces implements AutoCloseable {
     return thread;
   }
 
-  private void lost(GpuPlace place, String reason) {
+  private void lost(GpuPlace place, Isolation isolation) {
+    boolean apart = isolation == Isolation.PROCESS;
     LOG.error(
-        "{} ({}) is lost to this process, which goes on without it: {}",
+        "{} ({}) is lost to {}, which go on without it: {}",
         place.gpu().device(),
         place.gpu().name(),
-        reason);
-    onLost.accept(place.gpu().device(), reason);
+        apart ? "models in processes of their own" : "models in this process",
+        apart ? place.givenUp() : place.lost());
+    onLost.accept(place.gpu().device(), isolation);
   }
 
-  /** Has {@code listener} told, on any thread, of every device that is lost from now on. */
-  void onLost(BiConsumer<String, String> listener) {
+  /** Has {@code listener} told, on any thread, which models lose which device from now on. */
+  void onLost(BiConsumer<String, Isolation> listener) {
     onLost = listener;
   }
 

@@ -108,7 +108,7 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
     devices.add(device(now, budget, "CPU", machine.cores(), null));
     Map<Gpu, GpuFigures> figures = gpus.watch().latest();
     for (GpuPlace place : gpus.all()) {
-      String lost = place.lost();
+      String lost = place.lost() == null ? place.givenUp() : place.lost();
       SystemSnapshot.GpuLine line =
           new SystemSnapshot.GpuLine(
               place.gpu(), Optional.ofNullable(figures.get(place.gpu())), lost == null ? "" : lost);

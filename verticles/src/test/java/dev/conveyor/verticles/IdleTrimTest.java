@@ -45,7 +45,8 @@ final class IdleTrimTest {
     pool = new DevicePool(cuda, 0, 1L << 26, device, "m/1/slabs");
     stream = cuda.newStream(0);
     Gpu gpu = new Gpu(0, "GPU-0", "Simulated GPU", 90, 1L << 30);
-    GpuPlace place = new GpuPlace(cuda, gpu, device, host, outputs, false, (which, why) -> {});
+    GpuPlace place =
+        new GpuPlace(cuda, gpu, device, host, outputs, false, (which, isolation) -> {});
     place.watch(pool);
     trim = new IdleTrim(place);
   }

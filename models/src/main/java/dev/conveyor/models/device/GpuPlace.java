@@ -9,6 +9,7 @@ import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.models.LateBytes;
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.image.DeviceJpeg;
 import dev.conveyor.models.steps.StepDevice;
 import java.nio.file.Path;
@@ -36,7 +37,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
   private final ResidentPool residents;
   private final DeviceDecodes decodes;
   private final boolean spins;
-  private final BiConsumer<GpuPlace, String> onLost;
+  private final BiConsumer<GpuPlace, Isolation> onLost;
   private final AtomicReference<@Nullable String> lost = new AtomicReference<>();
   private final AtomicReference<@Nullable String> givenUp = new AtomicReference<>();
   private volatile @Nullable PipelineTrace trace;
@@ -49,7 +50,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
    * @param hostBudget ledger of the host, for staging memory
    * @param pinned lends pinned memory for outputs
    * @param spins whether waiting for a batch may use a core
-   * @param onLost told once, on any thread, that the device is lost, and why
+   * @param onLost told, on any thread and once each, which models have lost the device
    */
   public GpuPlace(
       Cuda cuda,
@@ -58,7 +59,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
       MemoryBudget hostBudget,
       BufferPool pinned,
       boolean spins,
-      BiConsumer<GpuPlace, String> onLost) {
+      BiConsumer<GpuPlace, Isolation> onLost) {
     this.cuda = cuda;
     this.gpu = gpu;
     this.budget = budget;
@@ -214,7 +215,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
   /** Notes that the device is lost to this process. */
   public void markLost(String reason) {
     if (lost.compareAndSet(null, reason)) {
-      onLost.accept(this, reason);
+      onLost.accept(this, Isolation.NONE);
     }
   }
 
@@ -223,15 +224,17 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
     return lost.get();
   }
 
-  /** Notes that the device is lost to new processes too, and so to this one. */
+  /**
+   * Notes that the device is lost to other processes. What runs in this one goes on: it finds out
+   * by itself whether it can, and the reason may lie in how processes are started here.
+   */
   public void giveUp(String reason) {
     if (givenUp.compareAndSet(null, reason)) {
-      lost.compareAndSet(null, reason);
-      onLost.accept(this, reason);
+      onLost.accept(this, Isolation.PROCESS);
     }
   }
 
-  /** Returns why not even other processes can run anything here; null if they can. */
+  /** Returns why other processes can run nothing here; null if they can. */
   public @Nullable String givenUp() {
     return givenUp.get();
   }

@@ -32,25 +32,47 @@ public final class LoadMeter {
    */
   public static <T> T load(
       GpuLoadOptions options, Reservation reservation, Supplier<T> loader, Consumer<T> closer) {
-    ReentrantLock lock = lockOf(options.device());
+    return alone(options.device(), () -> measured(options, reservation, loader, closer));
+  }
+
+  private static <T> T measured(
+      GpuLoadOptions options, Reservation reservation, Supplier<T> loader, Consumer<T> closer) {
+    MemoryBudget ledger = options.budget().whole();
+    long reservedBefore = ledger.reservedBytes();
+    long freeBefore = options.cuda().freeBytes();
+    T loaded = loader.get();
+    try {
+      long taken = freeBefore - options.cuda().freeBytes();
+      long others = ledger.reservedBytes() - reservedBefore;
+      reservation.resize(Math.max(0, taken - others));
+      return loaded;
+    } catch (RuntimeException | Error e) {
+      closer.accept(loaded);
+      throw e;
+    }
+  }
+
+  /**
+   * Has another process load something, while nothing is measured on the device in this one. Waits
+   * for its turn.
+   *
+   * @param load ends with what was taken in the ledger
+   */
+  public static <T, E extends Exception> T alone(int device, Load<T, E> load) throws E {
+    ReentrantLock lock = lockOf(device);
     lock.lock();
     try {
-      MemoryBudget ledger = options.budget().whole();
-      long reservedBefore = ledger.reservedBytes();
-      long freeBefore = options.cuda().freeBytes();
-      T loaded = loader.get();
-      try {
-        long taken = freeBefore - options.cuda().freeBytes();
-        long others = ledger.reservedBytes() - reservedBefore;
-        reservation.resize(Math.max(0, taken - others));
-        return loaded;
-      } catch (RuntimeException | Error e) {
-        closer.accept(loaded);
-        throw e;
-      }
+      return load.run();
     } finally {
       lock.unlock();
     }
+  }
+
+  /** What takes memory of a device. */
+  @FunctionalInterface
+  public interface Load<T, E extends Exception> {
+    /** Loads it. */
+    T run() throws E;
   }
 
   /** Gives back what was loaded so, and its place in the ledger, while nothing is measured. */

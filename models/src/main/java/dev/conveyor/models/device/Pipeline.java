@@ -276,29 +276,24 @@ public final class Pipeline implements AutoCloseable {
 
   /** Tells the listener of the oldest batch if it is done. Returns whether it was. */
   public boolean poll() {
-    Slot slot = inFlight.peek();
-    if (slot == null) {
-      return false;
-    }
-    try {
-      if (lost == null && !cuda.isComplete(slot.done)) {
-        return false;
-      }
-    } catch (CudaException e) {
-      return fail(slot, e);
-    }
-    return finish(slot);
+    return tellOldest(false);
   }
 
   /** Waits for the oldest batch, without using the CPU, and tells the listener. */
   public boolean await() {
+    return tellOldest(true);
+  }
+
+  private boolean tellOldest(boolean waits) {
     Slot slot = inFlight.peek();
     if (slot == null) {
       return false;
     }
     try {
-      if (lost == null) {
+      if (lost == null && waits) {
         cuda.awaitEvent(slot.done);
+      } else if (lost == null && !cuda.isComplete(slot.done)) {
+        return false;
       }
     } catch (CudaException e) {
       return fail(slot, e);
@@ -359,6 +354,11 @@ public final class Pipeline implements AutoCloseable {
     }
     slot.clear();
     free.add(slot);
+  }
+
+  /** Runs no more batches: the device is lost, and nothing runs there any more. From any thread. */
+  void lose(String why) {
+    lost = why;
   }
 
   /**

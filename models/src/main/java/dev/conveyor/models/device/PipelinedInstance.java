@@ -1,6 +1,7 @@
 package dev.conveyor.models.device;
 
 import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.models.backend.BatchRequest;
 import java.util.List;
 import java.util.concurrent.Semaphore;
@@ -68,8 +69,13 @@ public final class PipelinedInstance implements AutoCloseable {
       cuda.useDevice(device);
     } catch (RuntimeException e) {
       // Nobody would ever hear of a batch: so whoever submits one is told at once.
-      pipeline.abandon("the device cannot be used: " + e.getMessage());
-      return;
+      String why = "the device cannot be used: " + e.getMessage();
+      if (e instanceof CudaException failure && failure.isSticky()) {
+        pipeline.lose(why);
+      } else {
+        pipeline.abandon(why);
+        return;
+      }
     }
     for (submitted.acquireUninterruptibly(); !closing; submitted.acquireUninterruptibly()) {
       try {

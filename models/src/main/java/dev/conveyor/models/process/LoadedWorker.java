@@ -42,6 +42,9 @@ final class LoadedWorker implements AutoCloseable {
   private Reservation reservation;
 
   @GuardedBy("this")
+  private boolean prepared;
+
+  @GuardedBy("this")
   private int taken;
 
   @GuardedBy("this")
@@ -147,11 +150,7 @@ final class LoadedWorker implements AutoCloseable {
       if (answer.type() == MessageType.FAILED) {
         throw failure(process, answer);
       }
-      long bytes = bytes(answer.expect(MessageType.DONE), options);
-      synchronized (this) {
-        reservation.close();
-        reservation = options.budget().reserve(options.owner() + "/worker", bytes);
-      }
+      hold(bytes(answer.expect(MessageType.DONE), options));
       report(answer, gpu);
       ThreadPriority.restore(process.pid(), WorkerCommand.STARTING_NICENESS);
     } catch (IOException e) {
@@ -159,23 +158,37 @@ final class LoadedWorker implements AutoCloseable {
     }
   }
 
-  /**
-   * Takes note of what it holds of its GPU by now.
-   *
-   * @throws WorkerLostException if the ledger has no room for that: the worker is killed
-   */
-  void heldOnGpu(long bytes) throws IOException, WorkerLostException {
-    if (gpu == null) {
-      return;
+  /** From the first lane on it is the whole process that is counted, not the weights. */
+  private synchronized void hold(long bytes) {
+    if (!prepared) {
+      reservation.close();
+      reservation = options.budget().reserve(options.owner() + "/worker", 0);
+      prepared = true;
     }
+    if (bytes != reservation.bytes()) {
+      reservation.resize(bytes);
+    }
+  }
+
+  /**
+   * Reads from an answer what it holds by now, and takes note: bytes of the host, bytes of its GPU.
+   *
+   * @throws WorkerLostException if a ledger has no room for that: the worker is killed
+   */
+  void readHeld(Message answer) throws IOException, WorkerLostException {
+    long bytes = bytes(answer, options);
+    long bytesOnGpu = answer.readLong();
     try {
-      gpu.report(bytes);
+      hold(bytes);
+      if (gpu != null) {
+        gpu.report(bytesOnGpu);
+      }
     } catch (BudgetExceededException e) {
       process.kill(
           new Loss(
               Loss.Cause.OVER_MEMORY,
-              "worker process %d holds %d bytes of a GPU: %s"
-                  .formatted(process.pid(), bytes, e.getMessage())));
+              "worker process %d holds %d bytes, and %d of a GPU: %s"
+                  .formatted(process.pid(), bytes, bytesOnGpu, e.getMessage())));
       throw process.lost(new IOException(e));
     }
   }

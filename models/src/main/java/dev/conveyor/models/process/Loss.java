@@ -25,7 +25,9 @@ public record Loss(Cause cause, String detail) {
     LOAD_TIMEOUT,
     /** It took more memory than it may. */
     OVER_MEMORY,
-    /** Its run took too long, or nobody needs it any more. */
-    CANCELLED
+    /** Its run took too long. */
+    CANCELLED,
+    /** Nobody needs it any more. */
+    CLOSED
   }
 }

@@ -105,7 +105,7 @@ final class ProcessExecutor implements ModelExecutor {
     long copyInNs = Math.max(0, answer.readLong());
     long computeNs = Math.max(0, answer.readLong());
     answer.readLong();
-    worker.heldOnGpu(answer.readLong());
+    worker.readHeld(answer);
     List<List<Tensor>> answers = outputs.read(answer, slab.bytes(), requests, items);
     long end = System.nanoTime();
     // Durations of another clock's owner are taken as far as they can be true.

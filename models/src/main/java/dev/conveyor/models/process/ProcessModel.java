@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * first waits for the first instance; every other one starts its own.
  *
  * <p>A worker that loses its GPU takes nothing with it but itself. Only when one that takes the
- * place of another finds that it cannot use that GPU is it given up for all.
+ * place of a lost one finds that it cannot use that GPU is it given up for all workers.
  */
 final class ProcessModel implements LoadedModel {
 
@@ -93,7 +93,7 @@ final class ProcessModel implements LoadedModel {
     try {
       worker.prepare(worker.process().line(lane), maxBatchSize);
       ModelExecutor executor = new ProcessExecutor(worker, lane, maxBatchSize);
-      worker.process().whenLost(loss -> replaces = true);
+      worker.process().whenLost(this::noteLost);
       keepOpen(worker);
       return executor;
     } catch (WorkerLostException e) {
@@ -101,8 +101,15 @@ final class ProcessModel implements LoadedModel {
       worker.leave();
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     } catch (RuntimeException | Error e) {
+      keepOpen(worker); // It may have other lanes, which run and which are free.
       worker.leave();
       throw e;
+    }
+  }
+
+  private void noteLost(Loss loss) {
+    if (loss.cause() != Loss.Cause.CLOSED) {
+      replaces = true;
     }
   }
 

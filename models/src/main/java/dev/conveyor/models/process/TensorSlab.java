@@ -44,7 +44,7 @@ final class TensorSlab implements AutoCloseable {
   /**
    * Makes room; what was in it is lost when it has to grow.
    *
-   * @throws ExecutionException OUT_OF_MEMORY if there is none
+   * @throws ExecutionException OUT_OF_MEMORY if there is none; RUN if the worker cannot have it
    */
   void ensure(long sizeBytes) throws WorkerLostException {
     if (sizeBytes() < Math.max(1, sizeBytes)) {
@@ -89,10 +89,23 @@ final class TensorSlab implements AutoCloseable {
       Message answer = line.call();
       made.unlink();
       worker.process().lend(-before);
+      if (answer.type() == MessageType.FAILED) {
+        worker.process().lend(-size);
+        close();
+        throw failure(answer);
+      }
       return answer;
     } catch (BudgetExceededException | IOException e) {
       close();
       throw outOfMemory(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private ExecutionException failure(Message answer) throws WorkerLostException {
+    try {
+      return worker.failedRun(answer);
+    } catch (IOException e) {
+      throw worker.process().lost(e);
     }
   }
 

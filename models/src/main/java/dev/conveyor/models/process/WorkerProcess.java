@@ -249,7 +249,7 @@ final class WorkerProcess implements AutoCloseable {
   @Override
   public void close() {
     verdict.compareAndSet(
-        null, new Loss(Loss.Cause.CANCELLED, "worker process " + pid() + " was closed"));
+        null, new Loss(Loss.Cause.CLOSED, "worker process " + pid() + " was closed"));
     closeListener();
     lines.forEach(WorkerLine::close);
     awaitExit();

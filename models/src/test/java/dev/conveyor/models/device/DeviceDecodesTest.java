@@ -67,7 +67,7 @@ class DeviceDecodesTest {
   private void placeOn(Cuda cuda, long bytes) {
     device = new MemoryBudget(DEVICE, bytes);
     Gpu gpu = new Gpu(0, "GPU-0", "Simulated GPU", 90, 1L << 30);
-    place = new GpuPlace(cuda, gpu, device, host, pinned, false, (which, why) -> {});
+    place = new GpuPlace(cuda, gpu, device, host, pinned, false, (which, isolation) -> {});
   }
 
   private void assertNothingLeft() {

@@ -123,7 +123,7 @@ class DeviceImagesFaultsTest {
             host,
             pinned,
             false,
-            (which, why) -> {});
+            (which, isolation) -> {});
     simulator.inject(call, nth, error, Fault.RETURNED);
     List<Tensor> answers = new ArrayList<>();
     try {

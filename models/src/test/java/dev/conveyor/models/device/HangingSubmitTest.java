@@ -64,7 +64,7 @@ class HangingSubmitTest {
             host,
             pinned,
             false,
-            (which, why) -> {});
+            (which, isolation) -> {});
   }
 
   @AfterEach

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
@@ -105,6 +107,40 @@ class LaneGroupTest {
     assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
   }
 
+  /** The thread that waits for batches is the first to hear of it. */
+  @Test
+  void shouldSayThatTheDeviceIsLostWhenTheThreadThatWaitsCannotUseIt() {
+    CudaSimulator simulator = Simulators.start("copy_ns=1000");
+    BufferPool pinned =
+        new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
+    Cuda cuda =
+        ThrowingCall.in(
+            simulator.cuda(), "useDevice", 0, new CudaException("cudaSetDevice", 719, "lost"));
+    GpuPlace place = place(cuda, pinned, false);
+    LaneGroup group =
+        new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lost", false, () -> {});
+    ModelExecutor lane = group.newLane(MODEL.maxBatchSize());
+    awaitWaiting("device-lost");
+    List<SimulatedRequest> batch =
+        List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+
+    assertThatThrownBy(() -> lane.execute(batch)).hasMessageContaining("cannot be used");
+
+    assertThat(place.lost()).contains("cudaSetDevice");
+    lane.close();
+    pinned.close();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  /** Until a thread has nothing to do, or is gone. */
+  private static void awaitWaiting(String name) {
+    while (Thread.getAllStackTraces().keySet().stream()
+        .anyMatch(t -> t.getName().equals(name) && t.getState() != Thread.State.WAITING)) {
+      Thread.onSpinWait();
+    }
+  }
+
   @Test
   void shouldGiveBackWhatIsOnlyKeptBeforeAModelIsLoaded() {
     CudaSimulator simulator = Simulators.start("copy_ns=1000");
@@ -168,14 +204,12 @@ class LaneGroupTest {
   }
 
   private GpuPlace place(CudaSimulator simulator, BufferPool pinned, boolean spins) {
+    return place(simulator.cuda(), pinned, spins);
+  }
+
+  private GpuPlace place(Cuda cuda, BufferPool pinned, boolean spins) {
     return new GpuPlace(
-        simulator.cuda(),
-        Gpus.find(0).usable().get(0),
-        device,
-        host,
-        pinned,
-        spins,
-        (which, why) -> {});
+        cuda, Gpus.find(0).usable().get(0), device, host, pinned, spins, (which, isolation) -> {});
   }
 
   private static int run(GpuPlace place, ModelExecutor lane, List<SimulatedRequest> batch) {

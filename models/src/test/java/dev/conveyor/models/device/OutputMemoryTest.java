@@ -54,7 +54,7 @@ class OutputMemoryTest {
             host,
             pinned,
             false,
-            (which, why) -> {});
+            (which, isolation) -> {});
     return GpuModel.load(
         Path.of("model"),
         place,

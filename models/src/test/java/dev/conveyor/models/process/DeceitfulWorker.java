@@ -76,6 +76,7 @@ public final class DeceitfulWorker {
         .putLong(Long.MAX_VALUE)
         .putLong(0)
         .putLong(0)
+        .putLong(0)
         .putInt(outputs);
   }
 }

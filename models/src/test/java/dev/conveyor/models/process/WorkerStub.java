@@ -16,19 +16,24 @@ import java.util.concurrent.TimeUnit;
  */
 record WorkerStub(SocketChannel socket, ControlChannel channel) {
 
-  /** Connects to the server that started this process with these arguments. */
+  /** Connects to the server that started this process with these arguments, on its only lane. */
   static WorkerStub connect(String[] arguments) throws IOException {
+    return connect(arguments, 0);
+  }
+
+  /** Connects one lane; the server wants them in order. */
+  static WorkerStub connect(String[] arguments, int lane) throws IOException {
     ControlPage page = ControlPage.open(Path.of(arguments[1]));
     Thread heart = new Thread(() -> beat(page));
     heart.setDaemon(true);
     heart.start();
     SocketChannel socket = SocketChannel.open(UnixDomainSocketAddress.of(arguments[0]));
-    ControlChannel channel = new ControlChannel(socket, page.workerBell(0));
+    ControlChannel channel = new ControlChannel(socket, page.workerBell(lane));
     channel
         .begin(MessageType.HELLO)
         .putInt(ControlChannel.VERSION)
         .putString(System.getenv("CONVEYOR_WORKER_TOKEN"))
-        .putInt(0)
+        .putInt(lane)
         .send();
     return new WorkerStub(socket, channel);
   }

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.models.config.Isolation;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.supervisor.Deployer.Deployment;
 import io.vertx.core.Future;
@@ -48,6 +49,13 @@ final class Deployed {
     Set<String> devices = new HashSet<>();
     of(name).forEach(deployment -> devices.addAll(deployment.crew().devices()));
     return devices;
+  }
+
+  /** Returns whether a version of a model that runs isolated so is on a device. */
+  boolean runsOn(String device, Isolation isolation, String name) {
+    return of(name).stream()
+        .filter(deployment -> deployment.served().config().isolation() == isolation)
+        .anyMatch(deployment -> deployment.crew().devices().contains(device));
   }
 
   /** Returns the configuration that a model was loaded with; null if that was its file's. */

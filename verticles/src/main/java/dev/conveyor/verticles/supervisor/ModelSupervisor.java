@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.verticles.ModelActivator;
 import dev.conveyor.verticles.ModelCatalog;
@@ -181,14 +182,15 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   /**
-   * Has the models that run on a device loaded anew, which leaves it out, because it is lost. What
-   * insists on it stays, without an instance, and says why. From any thread.
+   * Has the models of this isolation that run on a device loaded anew, which leaves it out, because
+   * it is lost to them. What insists on it stays, without an instance, and says why. From any
+   * thread.
    */
-  public void onDeviceLost(String device, String reason) {
+  public void onDeviceLost(String device, Isolation isolation) {
     context.runOnContext(
         v -> {
           for (String name : deployed.names()) {
-            if (deployed.devices(name).contains(device)) {
+            if (deployed.runsOn(device, isolation, name)) {
               Future<Void> unused = begin(name, deployed.config(name)).otherwiseEmpty();
             }
           }

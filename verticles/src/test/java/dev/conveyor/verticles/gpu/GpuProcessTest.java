@@ -239,20 +239,39 @@ final class GpuProcessTest {
   @Test
   void shouldGiveTheDeviceUpWhenAReplacementCannotUseItEither() {
     model("apart", "KIND_AUTO", "process");
+    model("within", "KIND_AUTO", "none");
     try (TestServer server = TestServer.start(models)) {
       HttpCalls http = server.http();
       ask(http, "apart", 1);
+      ask(http, "within", 1);
 
       simulator.offer(MACHINE + " devices=0");
       simulator.injectElsewhere("cudaSimLaunch", 0, LAUNCH_FAILURE, Fault.RUNNING);
       Answer hit = http.infer("apart", head(2));
       assertThat(hit.status()).as(hit.text()).isIn(200, 503);
 
-      await("given up", () -> gpu(server).lost() != null);
-      assertThat(gpu(server).lost()).contains("cannot use its GPU");
+      await("given up", () -> gpu(server).givenUp() != null);
+      assertThat(gpu(server).givenUp()).contains("cannot use its GPU");
       await("on the CPU", () -> http.infer("apart", head(3)).status() == 200);
       assertThat(data(http.infer("apart", head(3)))).isEqualTo(words(3));
-      await("returned", () -> gpu(server).budget().reservedBytes() == 0);
+      await("returned", () -> !gpu(server).budget().holders().containsKey("apart/1/slabs"));
+      ask(http, "within", 2);
+      assertThat(gpu(server).lost()).as("to this process").isNull();
+      assertThat(gpu(server).budget().holders().keySet())
+          .containsExactlyInAnyOrder("within/1/weights", "within/1/slabs");
+    }
+  }
+
+  @Test
+  void shouldSayThatTheDeviceIsLostWhenThatShowsAsMemoryIsPinned() {
+    try (TestServer server = TestServer.start(models)) {
+      model("apart", "KIND_GPU", "process");
+      simulator.injectElsewhere("cudaHostRegister", 0, LAUNCH_FAILURE, Fault.STICKY);
+
+      Answer refused = server.http().post("/v2/repository/models/apart/load", "{}");
+
+      assertThat(refused.text()).contains("has lost its GPU: cudaHostRegister");
+      assertThat(gpu(server).lost()).isNull();
     }
   }
 

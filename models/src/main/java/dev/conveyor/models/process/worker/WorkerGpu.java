@@ -66,7 +66,8 @@ final class WorkerGpu {
       MemoryBudget budget = new MemoryBudget(gpu.device(), Math.max(1, bytes));
       BufferPool outputs =
           new BufferPool(new PinnedAllocator(cuda, host, gpu.device() + "/outputs"), OUTPUT_BYTES);
-      GpuPlace place = new GpuPlace(cuda, gpu, budget, host, outputs, spins, (lost, reason) -> {});
+      GpuPlace place =
+          new GpuPlace(cuda, gpu, budget, host, outputs, spins, (lost, isolation) -> {});
       return new WorkerGpu(cuda, budget, place);
     } catch (CudaException e) {
       if (e.isOutOfMemory()) {

@@ -1,5 +1,6 @@
 package dev.conveyor.models.process.worker;
 
+import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
@@ -68,7 +69,7 @@ final class WorkerLoop {
     FailureKind kind = FailureKind.RUN;
     if (e instanceof DeviceUnusableException) {
       kind = FailureKind.DEVICE_UNUSABLE;
-    } else if (lost != null) {
+    } else if (lost != null || (e instanceof CudaException refused && refused.isSticky())) {
       kind = FailureKind.DEVICE_LOST;
     } else if (e instanceof ExecutionException failure) {
       kind = FailureKind.of(failure.kind());
@@ -114,8 +115,10 @@ final class WorkerLoop {
 
   /** Outputs that wait for room are out of date if there was none, and the batch was given up. */
   private void map(Path path, long bytes, boolean forOutputs) throws IOException {
-    if (slab != null) {
-      slab.close();
+    WorkerSlab before = slab;
+    slab = null; // If there is no other one, there is none.
+    if (before != null) {
+      before.close();
     }
     WorkerGpu gpu = model.gpu();
     slab = new WorkerSlab(path, bytes, gpu == null ? null : gpu.cuda());
@@ -170,6 +173,7 @@ final class WorkerLoop {
         .putLong(result.copyInNs())
         .putLong(result.computeNs())
         .putLong(result.copyOutNs())
+        .putLong(model.heldBytes())
         .putLong(model.bytesOnGpu())
         .putInt(outputs.size());
     long at = outputsAt;

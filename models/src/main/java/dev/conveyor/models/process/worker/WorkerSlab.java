@@ -66,9 +66,10 @@ final class WorkerSlab implements AutoCloseable {
 
   @Override
   public void close() {
-    if (pinned != null) {
-      pinned.close();
+    try (file) {
+      if (pinned != null) {
+        pinned.close();
+      }
     }
-    file.close();
   }
 }

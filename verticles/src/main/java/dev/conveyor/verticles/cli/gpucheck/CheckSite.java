@@ -50,7 +50,7 @@ final class CheckSite implements AutoCloseable {
     cuda.useDevice(gpu.ordinal());
     this.device = new MemoryBudget(gpu.device(), (long) (gpu.totalBytes() * SHARE));
     this.outputs = new BufferPool(new PinnedAllocator(cuda, host, "outputs"), OUTPUT_BYTES);
-    this.place = new GpuPlace(cuda, gpu, device, host, outputs, false, (which, why) -> {});
+    this.place = new GpuPlace(cuda, gpu, device, host, outputs, false, (which, isolation) -> {});
   }
 
   Gpus gpus() {
