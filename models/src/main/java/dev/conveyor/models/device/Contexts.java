@@ -3,12 +3,12 @@ package dev.conveyor.models.device;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The execution contexts of an engine: one that every batch takes, or, where batches are captured
- * in CUDA graphs, one for every batch size in every slot.
+ * The execution contexts of an engine: one for each of its profiles that every batch takes, or,
+ * where batches are captured in CUDA graphs, one for every batch size in every slot.
  *
  * <p>What a graph launches uses what its context had made ready on the device when it was captured.
  * A context that is then made ready for batches of another size must not be behind that graph any
@@ -19,10 +19,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Contexts<C> implements AutoCloseable {
 
-  private record Batch(long input, int items) {}
+  private record Batch(int profile, long input, int items) {}
 
   private final boolean perGraph;
-  private final Supplier<C> maker;
+  private final IntFunction<C> maker;
   private final Consumer<C> closer;
   private final Map<Batch, C> byBatch = new HashMap<>();
   private @Nullable C first;
@@ -31,33 +31,36 @@ public final class Contexts<C> implements AutoCloseable {
    * Prepares.
    *
    * @param perGraph whether batches may be captured
+   * @param maker makes one for a profile
    * @param closer of a context; nothing that it has enqueued is still running
    */
-  public Contexts(boolean perGraph, Supplier<C> maker, Consumer<C> closer) {
+  public Contexts(boolean perGraph, IntFunction<C> maker, Consumer<C> closer) {
     this.perGraph = perGraph;
     this.maker = maker;
     this.closer = closer;
   }
 
-  /** Makes the first, to find out whether there can be one; throws what making it does. */
-  public void prepare() {
-    if (first == null) {
-      first = maker.get();
-    }
+  /**
+   * Makes the first, of profile 0, and returns it: to find out whether there can be one. Throws
+   * what making it does.
+   */
+  public C prepare() {
+    C made = first == null ? maker.apply(0) : first;
+    first = made;
+    return made;
   }
 
   /** Returns the one for a batch, always the same; throws what making it does. */
-  public C of(int items, DeviceBatch batch) {
-    if (!perGraph) {
-      C only = first == null ? maker.get() : first;
-      first = only;
-      return only;
-    }
-    return byBatch.computeIfAbsent(new Batch(batch.input(0), items), unused -> firstOrNew());
+  public C of(int profile, int items, DeviceBatch batch) {
+    Batch key = perGraph ? new Batch(profile, batch.input(0), items) : new Batch(profile, 0, 0);
+    return byBatch.computeIfAbsent(key, unused -> firstOrNew(profile));
   }
 
-  private C firstOrNew() {
-    C made = first == null ? maker.get() : first;
+  private C firstOrNew(int profile) {
+    C made = profile == 0 ? first : null;
+    if (made == null) {
+      return maker.apply(profile);
+    }
     first = null;
     return made;
   }

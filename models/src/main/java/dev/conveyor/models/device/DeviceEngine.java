@@ -1,5 +1,8 @@
 package dev.conveyor.models.device;
 
+import dev.conveyor.models.Shape;
+import java.util.List;
+
 /**
  * Enqueues the computation of one model instance. Thread-confined: called by the thread that
  * submits batches, and closed by whoever closes the instance, but for {@link #cancel}.
@@ -17,6 +20,18 @@ public interface DeviceEngine extends AutoCloseable {
    * @throws dev.conveyor.models.backend.ExecutionException likewise, if it is known of which kind
    */
   void enqueue(int items, DeviceBatch batch, long stream);
+
+  /**
+   * The same, of a batch whose dimensions are known only now; for models that {@link
+   * DeviceModel#takesVaryingShapes}. It is never captured.
+   *
+   * @param inputs the shape of each input of the whole batch, in the model's order
+   * @param batch where the inputs are; it has no outputs
+   * @return where the outputs will be when the stream gets there
+   */
+  default DeviceOutputs enqueue(List<Shape> inputs, DeviceBatch batch, long stream) {
+    throw new UnsupportedOperationException("only batches of fixed dimensions");
+  }
 
   /**
    * Returns whether {@link #enqueue} only enqueues kernels and copies that are the same every time

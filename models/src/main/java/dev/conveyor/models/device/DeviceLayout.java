@@ -3,6 +3,8 @@ package dev.conveyor.models.device;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.backend.BatchRequest;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -10,8 +12,9 @@ import java.util.List;
  * device, with room for the largest batch, and the outputs of as many items as there are behind
  * each other in one block of the host. Immutable.
  *
- * <p>Sizes are known beforehand, because every dimension but the first is: models with other
- * dynamic dimensions cannot run so.
+ * <p>Where a dimension besides the batch varies, no size is known beforehand, and all are 0: each
+ * batch then has a layout of its own, of its inputs ({@link #ofInputs}), and an engine says where
+ * the outputs are ({@link DeviceOutputs}).
  */
 public final class DeviceLayout {
 
@@ -21,6 +24,8 @@ public final class DeviceLayout {
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
   private final int maxItems;
+  private final boolean batches;
+  private final boolean fixed;
   private final long[] inputItemBytes;
   private final long[] outputItemBytes;
   private final long[] inputOffsets;
@@ -33,21 +38,22 @@ public final class DeviceLayout {
    * Lays out the batches of a model.
    *
    * @param maxBatchSize largest batch; 0 if the model does not batch
-   * @throws IllegalArgumentException if the size of a tensor is not known beforehand
+   * @throws IllegalArgumentException if there are strings, which no device computes with
    */
   public DeviceLayout(List<TensorSpec> inputs, List<TensorSpec> outputs, int maxBatchSize) {
     this.inputs = List.copyOf(inputs);
     this.outputs = List.copyOf(outputs);
     this.maxItems = Math.max(1, maxBatchSize);
-    boolean batches = maxBatchSize > 0;
-    this.inputItemBytes = itemBytes(inputs, batches);
-    this.outputItemBytes = itemBytes(outputs, batches);
+    this.batches = maxBatchSize > 0;
+    this.fixed = areFixed(inputs) && areFixed(outputs);
+    this.inputItemBytes = itemBytes(inputs);
+    this.outputItemBytes = itemBytes(outputs);
     this.inputOffsets = new long[inputs.size()];
     this.outputOffsets = new long[outputs.size()];
     this.inputBytes = offsets(inputItemBytes, inputOffsets);
     this.outputBytes = offsets(outputItemBytes, outputOffsets);
-    this.outputShapes = new Shape[outputs.size()][maxItems + 1];
-    for (int o = 0; o < outputs.size(); o++) {
+    this.outputShapes = new Shape[fixed ? outputs.size() : 0][maxItems + 1];
+    for (int o = 0; o < outputShapes.length; o++) {
       Shape shape = outputs.get(o).shape();
       for (int size = 1; size <= maxItems; size++) {
         outputShapes[o][size] = batches ? shape.withFirst(size) : shape;
@@ -64,23 +70,68 @@ public final class DeviceLayout {
     return at;
   }
 
-  private static long aligned(long bytes) {
+  static long aligned(long bytes) {
     return (bytes + ALIGNMENT_BYTES - 1) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
   }
 
-  private static long[] itemBytes(List<TensorSpec> specs, boolean batches) {
-    long[] bytes = new long[specs.size()];
-    for (int i = 0; i < bytes.length; i++) {
-      TensorSpec spec = specs.get(i);
-      Shape item = batches && spec.shape().rank() > 0 ? spec.shape().withoutFirst() : spec.shape();
-      if (spec.type() == DataType.BYTES || !item.isStatic()) {
+  private boolean areFixed(List<TensorSpec> specs) {
+    for (TensorSpec spec : specs) {
+      if (spec.type() == DataType.BYTES) {
         throw new IllegalArgumentException(
-            "'%s' (%s%s): on a device every dimension but the batch is fixed, and there are no strings"
+            "'%s' (%s%s): on a device there are no strings"
                 .formatted(spec.name(), spec.type(), spec.shape()));
       }
-      bytes[i] = Math.multiplyExact(item.elements(), spec.type().sizeBytes());
+    }
+    return specs.stream().allMatch(spec -> item(spec.shape()).isStatic());
+  }
+
+  private Shape item(Shape shape) {
+    return batches && shape.rank() > 0 ? shape.withoutFirst() : shape;
+  }
+
+  private long[] itemBytes(List<TensorSpec> specs) {
+    long[] bytes = new long[specs.size()];
+    for (int i = 0; fixed && i < bytes.length; i++) {
+      TensorSpec spec = specs.get(i);
+      bytes[i] = Math.multiplyExact(item(spec.shape()).elements(), spec.type().sizeBytes());
     }
     return bytes;
+  }
+
+  /** Returns whether every dimension but the batch is fixed, so that sizes are known. */
+  public boolean isFixed() {
+    return fixed;
+  }
+
+  /**
+   * Returns where the inputs of one batch lie, for shapes that vary; it has no outputs.
+   *
+   * @throws IllegalStateException if the requests differ in other dimensions than the first
+   */
+  DeviceLayout ofInputs(List<? extends BatchRequest> requests, int items) {
+    List<TensorSpec> found = new ArrayList<>(inputs.size());
+    for (int i = 0; i < inputs.size(); i++) {
+      TensorSpec spec = inputs.get(i);
+      Shape shape = requests.get(0).inputs().get(i).shape();
+      for (BatchRequest request : requests) {
+        Shape other = request.inputs().get(i).shape();
+        if (!item(other).equals(item(shape))) {
+          throw new IllegalStateException(
+              "input '%s' has shapes %s and %s in one batch"
+                  .formatted(spec.name(), shape, other));
+        }
+      }
+      found.add(new TensorSpec(spec.name(), spec.type(), shape));
+    }
+    return new DeviceLayout(found, List.of(), batches ? items : 0);
+  }
+
+  /** Returns the shapes of the inputs of a whole batch of fixed dimensions. */
+  List<Shape> inputShapes(int items) {
+    return inputs.stream()
+        .map(input -> input.shape())
+        .map(shape -> batches && shape.rank() > 0 ? shape.withFirst(items) : shape)
+        .toList();
   }
 
   public List<TensorSpec> inputs() {

@@ -27,6 +27,14 @@ public interface DeviceModel extends AutoCloseable {
   }
 
   /**
+   * Returns whether its engines also take batches of which other dimensions than the first are
+   * known only when they are there.
+   */
+  default boolean takesVaryingShapes() {
+    return false;
+  }
+
+  /**
    * Creates what one instance enqueues with, such as an execution context. Called on the thread
    * that will submit the instance's first batches, with the device set.
    *

@@ -130,6 +130,9 @@ public final class GpuModel implements LoadedModel {
 
   private LaneGroup newGroup(int maxBatchSize) {
     DeviceLayout layout = new DeviceLayout(inputs(), outputs(), maxBatchSize);
+    if (!layout.isFixed() && !model.takesVaryingShapes()) {
+      throw new ModelLoadException("takes only shapes whose dimensions but the batch are fixed");
+    }
     long outputBytes = layout.hostBytes(layout.maxItems());
     if (outputBytes > place.pinned().maxBytes()) {
       throw new ModelLoadException(

@@ -34,6 +34,10 @@ final class Graphs {
 
   /** Enqueues the computation of the slot's batch. */
   void enqueue(Slot slot, long stream) {
+    if (slot.varies()) {
+      slot.produced(engine.enqueue(slot.layout().inputShapes(slot.items), slot, stream));
+      return;
+    }
     long graph = slot.graphs[slot.items];
     if (graph != NONE) {
       cuda.launchGraph(graph, stream);

@@ -20,7 +20,6 @@ import org.jspecify.annotations.Nullable;
 final class InputCopies {
 
   private final Cuda cuda;
-  private final DeviceLayout layout;
   private final @Nullable DeviceImages images;
   private final @Nullable ResidentPool residents;
 
@@ -30,13 +29,8 @@ final class InputCopies {
    * @param images decodes on the device; null to have images made on the host, here
    * @param residents memory of this device for tensors between steps; null if there are none
    */
-  InputCopies(
-      Cuda cuda,
-      DeviceLayout layout,
-      @Nullable DeviceImages images,
-      @Nullable ResidentPool residents) {
+  InputCopies(Cuda cuda, @Nullable DeviceImages images, @Nullable ResidentPool residents) {
     this.cuda = cuda;
-    this.layout = layout;
     this.images = images;
     this.residents = residents;
   }
@@ -46,7 +40,7 @@ final class InputCopies {
     List<? extends BatchRequest> requests = slot.requests;
     check(slot, input, Slices.gatheredBytes(requests, input));
     long target = slot.input(input);
-    int stagingOffset = Math.toIntExact(layout.inputOffset(input));
+    int stagingOffset = Math.toIntExact(slot.layout().inputOffset(input));
     int at = 0;
     int gatheredFrom = 0;
     for (int r = 0; r < requests.size(); r++) {
@@ -125,11 +119,11 @@ final class InputCopies {
 
   /** Before anything is written past the end. */
   private void check(Slot slot, int input, long bytes) {
-    long expected = layout.inputItemBytes(input) * slot.items;
+    long expected = slot.layout().inputItemBytes(input) * slot.items;
     if (bytes != expected) {
       throw new IllegalStateException(
           "input '%s' of a batch of %d has %d bytes, expected %d"
-              .formatted(layout.inputs().get(input).name(), slot.items, bytes, expected));
+              .formatted(slot.layout().inputs().get(input).name(), slot.items, bytes, expected));
     }
   }
 }

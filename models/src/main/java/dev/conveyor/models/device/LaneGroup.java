@@ -72,7 +72,7 @@ final class LaneGroup implements PipelineListener {
     releases.add(place::trimSteps);
     try {
       long bytes =
-          lanes * layout.slabBytes()
+          (layout.isFixed() ? lanes * layout.slabBytes() : place.budget().capacityBytes())
               + model.scratchBytes(layout)
               + (decodes ? DeviceImages.ALLOWANCE_BYTES : 0)
               + POOL_SLACK_BYTES;

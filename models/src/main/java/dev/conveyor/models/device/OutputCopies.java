@@ -108,6 +108,10 @@ final class OutputCopies {
 
   /** Enqueues the copies to the host. */
   void toHost(Slot slot, long stream) {
+    if (slot.varies()) {
+      VaryingOutputs.toHost(cuda, layout.outputs(), pinned, slot, stream);
+      return;
+    }
     Lease host = slot.outputs;
     if (host == null) {
       return;

@@ -47,6 +47,9 @@ final class Outputs {
   private static Tensor tensor(
       DeviceLayout layout, Slot slot, int output, int request, int first, int size) {
     TensorSpec spec = layout.outputs().get(output);
+    if (slot.varies()) {
+      return VaryingOutputs.tensor(layout.outputs(), slot, output, first, size);
+    }
     long itemBytes = layout.outputItemBytes(output);
     int bytes = Math.toIntExact(size * itemBytes);
     long[] places = slot.residentAt;

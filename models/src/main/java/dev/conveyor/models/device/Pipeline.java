@@ -126,8 +126,7 @@ public final class Pipeline implements AutoCloseable {
       releases.add(() -> cuda.awaitStream(compute));
       for (int i = 0; i < slots; i++) {
         free.add(
-            new Slot(
-                i, cuda, layout, pool, compute, staging.allocate(layout.inputBytes()), releases));
+            new Slot(i, cuda, layout, pool, compute, staging, releases));
       }
       // Allocated in the order of one stream, and now there for all of them.
       cuda.awaitStream(compute);
@@ -263,6 +262,7 @@ public final class Pipeline implements AutoCloseable {
     }
     boolean outOfMemory =
         e instanceof OutOfMemoryError
+            || e instanceof BudgetExceededException
             || (e instanceof CudaException cause && cause.isOutOfMemory());
     return new ExecutionException(outOfMemory ? Kind.OUT_OF_MEMORY : Kind.RUN, message);
   }

@@ -57,7 +57,7 @@ final class PipelineStages {
       releases.add(decodes::close);
       releases.add(() -> cuda.awaitStream(copyIn));
     }
-    this.inputs = new InputCopies(cuda, layout, decodes, residents);
+    this.inputs = new InputCopies(cuda, decodes, residents);
   }
 
   private static long newStream(Cuda cuda, int priority, Releases releases) {
@@ -76,9 +76,17 @@ final class PipelineStages {
     return compute;
   }
 
-  /** As {@link OutputCopies#prepare}. */
+  /**
+   * Takes the memory that a batch needs and its slot does not have yet.
+   *
+   * @throws dev.conveyor.memory.BudgetExceededException if there is none
+   */
   void prepare(Slot slot) {
-    outputs.prepare(slot, copyOut);
+    if (layout.isFixed()) {
+      outputs.prepare(slot, copyOut);
+    } else {
+      slot.makeRoom(layout.ofInputs(slot.requests, slot.items), copyIn);
+    }
   }
 
   /**

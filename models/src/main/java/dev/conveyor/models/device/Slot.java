@@ -1,6 +1,6 @@
 package dev.conveyor.models.device;
 
-import dev.conveyor.memory.Block;
+import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.Lease;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.DevicePool;
@@ -12,18 +12,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Room for one batch on the device, and the events that mark its way: allocated once, for the
- * largest batch.
+ * largest batch, or, where dimensions vary, when a batch needs more than those before.
  *
  * <p>Not thread-safe: owned by the submitting thread until its batch is enqueued, then by the
  * thread that waits for it, which gives it back.
  */
 final class Slot implements DeviceBatch {
 
+  /** Memory for varying dimensions grows from here, by doubling. */
+  private static final long LEAST_BYTES = 64 << 10;
+
   final int number;
-  private final DeviceLayout layout;
-  private final long slab;
-  private final Block staging;
-  private final ByteBuffer stagingBytes;
+  private final SlotMemory memory;
+  private final boolean varies;
 
   /** When the copies in begin and are complete, computing begins and is complete, all is done. */
   final long begun;
@@ -43,9 +44,13 @@ final class Slot implements DeviceBatch {
   final long[] graphs;
 
   // Of the batch in flight.
+  private DeviceLayout layout;
   List<? extends BatchRequest> requests = List.of();
   int items;
   @Nullable Lease outputs;
+
+  /** Outputs whose shapes the engine told; null where they are known. Of the batch before, too. */
+  private @Nullable DeviceOutputs produced;
 
   /** Outputs that stay on the device; null if none do. */
   @Nullable ResidentBlock resident;
@@ -63,6 +68,7 @@ final class Slot implements DeviceBatch {
    * Allocates a slot; what was allocated is released by {@code releases}.
    *
    * @param number of the slot in its pipeline
+   * @param stream in whose order its slab is allocated and freed
    * @param staging allocates memory for inputs that devices cannot read
    */
   Slot(
@@ -71,17 +77,19 @@ final class Slot implements DeviceBatch {
       DeviceLayout layout,
       DevicePool pool,
       long stream,
-      Block staging,
+      BlockAllocator staging,
       Releases releases) {
     this.number = number;
     this.layout = layout;
+    this.varies = !layout.isFixed();
     this.graphs = new long[layout.maxItems() + 1];
-    this.staging = staging;
-    this.stagingBytes = staging.buffer();
-    releases.add(staging::close);
-    long allocated = pool.allocate(layout.slabBytes(), stream);
-    this.slab = allocated;
-    releases.add(() -> pool.free(allocated, stream));
+    this.memory = new SlotMemory(pool, staging);
+    releases.add(memory::closeStaging);
+    releases.add(() -> memory.freeSlab(stream));
+    releases.add(this::forgetProduced);
+    if (layout.isFixed()) {
+      memory.ensure(layout.slabBytes(), layout.inputBytes(), stream);
+    }
     this.begun = event(cuda, releases);
     this.copiedIn = event(cuda, releases);
     this.computing = event(cuda, releases);
@@ -96,23 +104,65 @@ final class Slot implements DeviceBatch {
     return event;
   }
 
+  /** Returns where the inputs of its batch lie. */
+  DeviceLayout layout() {
+    return layout;
+  }
+
+  /**
+   * Makes room for the inputs of its batch, whose dimensions vary.
+   *
+   * @param inputs of that batch
+   * @param stream on which it begins
+   */
+  void makeRoom(DeviceLayout inputs, long stream) {
+    forgetProduced();
+    layout = inputs;
+    long bytes = Math.max(LEAST_BYTES, Long.highestOneBit(inputs.inputBytes() - 1) << 1);
+    memory.ensure(bytes, bytes, stream);
+  }
+
+  /** Returns whether only the batch tells how large its tensors are. */
+  boolean varies() {
+    return varies;
+  }
+
+  /** Takes over the outputs of its batch, whose shapes are known by now. */
+  void produced(DeviceOutputs outputs) {
+    produced = outputs;
+  }
+
+  /** Returns the outputs of its batch if their shapes were not known beforehand; null else. */
+  @Nullable DeviceOutputs produced() {
+    return produced;
+  }
+
+  /** Of the batch before, which is over. On the engine's thread, and so not in {@link #clear}. */
+  private void forgetProduced() {
+    DeviceOutputs before = produced;
+    produced = null;
+    if (before != null) {
+      before.close();
+    }
+  }
+
   @Override
   public long input(int index) {
-    return slab + layout.inputOffset(index);
+    return memory.slab() + layout.inputOffset(index);
   }
 
   @Override
   public long output(int index) {
-    return slab + layout.inputBytes() + layout.outputOffset(index);
+    return memory.slab() + layout.inputBytes() + layout.outputOffset(index);
   }
 
   /** Returns memory that devices read, in the layout of the inputs. */
   ByteBuffer staging() {
-    return stagingBytes;
+    return memory.stagingBytes();
   }
 
   long stagingAddress() {
-    return staging.address();
+    return memory.stagingAddress();
   }
 
   /** Gives back what its batch took, and forgets it. Nothing of it reads or writes any more. */

@@ -19,7 +19,7 @@ import org.bytedeco.onnxruntime.Value;
  * The slab of one slot bound to a session for one batch size. Thread-confined: it belongs to one
  * engine.
  */
-final class DeviceBinding implements AutoCloseable {
+final class DeviceBinding implements BoundRun {
 
   private final Session session;
   private final IoBinding binding;
@@ -60,7 +60,8 @@ final class DeviceBinding implements AutoCloseable {
     return OnnxValues.over(memory, spec.type(), dims, new CudaProvider.At(address));
   }
 
-  void run(RunOptions options) {
+  @Override
+  public void run(RunOptions options) {
     session.Run(options, binding);
   }
 

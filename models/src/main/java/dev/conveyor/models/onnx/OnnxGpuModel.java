@@ -101,7 +101,14 @@ final class OnnxGpuModel implements DeviceModel {
 
   @Override
   public DeviceEngine newEngine(EngineSite site) {
-    return new OnnxGpuEngine(session, stream, site, workspace);
+    Binder binder =
+        new SessionBinder(session, DeviceBinding.gpuMemory(site.device()), site.layout());
+    return new OnnxGpuEngine(session, binder, stream, site, workspace);
+  }
+
+  @Override
+  public boolean takesVaryingShapes() {
+    return true;
   }
 
   @Override

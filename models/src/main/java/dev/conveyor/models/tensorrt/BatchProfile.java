@@ -33,8 +33,7 @@ record BatchProfile(int least, int best, int most) {
   }
 
   /**
-   * Returns an input's shape in a batch of {@code size}. An engine has a fixed place for every
-   * tensor, so all dimensions but the first must be known.
+   * Returns an input's shape in a batch of {@code size}, for inputs that vary in nothing else.
    *
    * @param declared shape of the file, dynamic dimensions {@link Shape#DYNAMIC}
    * @throws IllegalArgumentException if another dimension is dynamic
@@ -46,7 +45,7 @@ record BatchProfile(int least, int best, int most) {
             : declared;
     if (!shape.isStatic()) {
       throw new IllegalArgumentException(
-          "input '%s' is %s: on a GPU every dimension but the batch is fixed"
+          "input '%s' is %s: trt_profile_min_shapes, trt_profile_opt_shapes and trt_profile_max_shapes say how it varies"
               .formatted(input, declared));
     }
     return shape;

@@ -10,7 +10,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Objects;
+import java.util.TreeMap;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.tensorrt.global.nvinfer;
@@ -100,12 +102,18 @@ final class EngineBuilder {
     }
     IBuilderConfig config = made("a configuration", builder.createBuilderConfig(), 1);
     configure(config);
-    IOptimizationProfile batches = batches(builder, network);
-    if (config.addOptimizationProfile(batches) < 0) {
-      throw failure("its batch sizes were refused: " + TensorRt.lastError());
-    }
-    if (calibrator != null) {
-      calibrate(config, calibrator, batches);
+    List<ShapeProfile> profiles =
+        options.profiles().isEmpty()
+            ? List.of(new ShapeProfile(new TreeMap<>()))
+            : options.profiles();
+    for (ShapeProfile shapes : profiles) {
+      IOptimizationProfile made = profile(builder, network, shapes);
+      if (config.addOptimizationProfile(made) < 0) {
+        throw failure("its batch sizes were refused: " + TensorRt.lastError());
+      }
+      if (calibrator != null) {
+        calibrate(config, calibrator, made);
+      }
     }
     ITimingCache timed = timingCache(config);
     IHostMemory plan = made("an engine", build(builder, network, config), 1);
@@ -164,30 +172,31 @@ final class EngineBuilder {
     boolean unused = config.setCalibrationProfile(batches);
   }
 
-  private IOptimizationProfile batches(IBuilder builder, INetworkDefinition network) {
-    IOptimizationProfile batches = builder.createOptimizationProfile();
+  private IOptimizationProfile profile(
+      IBuilder builder, INetworkDefinition network, ShapeProfile shapes) {
+    IOptimizationProfile made = builder.createOptimizationProfile();
     for (int i = 0; i < network.getNbInputs(); i++) {
       ITensor input = network.getInput(i);
       Shape declared = TensorRt.shape(input.getDimensions());
-      set(batches, input.getName(), OptProfileSelector.kMIN, declared, profile.least());
-      set(batches, input.getName(), OptProfileSelector.kOPT, declared, profile.best());
-      set(batches, input.getName(), OptProfileSelector.kMAX, declared, profile.most());
+      try {
+        ShapeProfile.Range range = shapes.range(input.getName(), declared, profile);
+        set(made, input.getName(), OptProfileSelector.kMIN, range.least());
+        set(made, input.getName(), OptProfileSelector.kOPT, range.best());
+        set(made, input.getName(), OptProfileSelector.kMAX, range.most());
+      } catch (IllegalArgumentException e) {
+        throw failure(String.valueOf(e.getMessage()));
+      }
     }
-    return batches;
+    return made;
   }
 
   private void set(
-      IOptimizationProfile batches,
-      String input,
-      OptProfileSelector which,
-      Shape declared,
-      int size) {
-    try (Dims64 dims = TensorRt.dims(BatchProfile.shape(input, declared, size))) {
-      if (!batches.setDimensions(input, which, dims)) {
-        throw failure("batches of %d were refused: %s".formatted(size, TensorRt.lastError()));
+      IOptimizationProfile made, String input, OptProfileSelector which, Shape shape) {
+    try (Dims64 dims = TensorRt.dims(shape)) {
+      if (!made.setDimensions(input, which, dims)) {
+        throw failure(
+            "'%s' of %s was refused: %s".formatted(input, shape, TensorRt.lastError()));
       }
-    } catch (IllegalArgumentException e) {
-      throw failure(String.valueOf(e.getMessage()));
     }
   }
 

@@ -67,6 +67,7 @@ record EngineKey(
    * out.
    */
   static String flags(EngineOptions options, BatchProfile profile, String calibration) {
+    String shapes = options.profiles().isEmpty() ? "" : " profiles=" + options.profiles();
     return "%s workspace=%d level=%d batches=%d..%d..%d layers=%s calibration=%s"
         .formatted(
             options.precision(),
@@ -76,7 +77,8 @@ record EngineKey(
             profile.best(),
             profile.most(),
             options.layerTimes(),
-            calibration);
+            calibration)
+        + shapes;
   }
 
   /** Returns 32 bytes that are the same for equal keys only. */

@@ -2,6 +2,7 @@ package dev.conveyor.models.tensorrt;
 
 import dev.conveyor.models.config.ConfigException;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -21,6 +22,7 @@ import java.util.TreeSet;
  * @param layerTimes whether every layer is timed, which costs throughput
  * @param buildProgress whether TensorRT tells how far a build is, and can be told to end it
  * @param graphs whether what is enqueued for a batch size is captured in a CUDA graph
+ * @param profiles shapes that an engine is made for; empty: of batches that vary in nothing else
  */
 record EngineOptions(
     Precision precision,
@@ -33,7 +35,8 @@ record EngineOptions(
     boolean background,
     boolean layerTimes,
     boolean buildProgress,
-    boolean graphs) {
+    boolean graphs,
+    List<ShapeProfile> profiles) {
 
   /** Name of the accelerator, as of the backend. */
   static final String NAME = "tensorrt";
@@ -50,6 +53,10 @@ record EngineOptions(
   private static final String BUILD_PROGRESS = "build_progress";
   private static final String GRAPHS = "trt_cuda_graph_enable";
 
+  private static final String LEAST_SHAPES = "trt_profile_min_shapes";
+  private static final String BEST_SHAPES = "trt_profile_opt_shapes";
+  private static final String MOST_SHAPES = "trt_profile_max_shapes";
+
   private static final Set<String> KEYS =
       new TreeSet<>(
           Set.of(
@@ -63,7 +70,10 @@ record EngineOptions(
               BACKGROUND,
               LAYER_TIMES,
               BUILD_PROGRESS,
-              GRAPHS));
+              GRAPHS,
+              LEAST_SHAPES,
+              BEST_SHAPES,
+              MOST_SHAPES));
 
   private static final String WHERE =
       "optimization.execution_accelerators.gpu_execution_accelerator[tensorrt].parameters.";
@@ -94,10 +104,15 @@ record EngineOptions(
             flag(parameters, BACKGROUND, true),
             flag(parameters, LAYER_TIMES, false),
             flag(parameters, BUILD_PROGRESS, false),
-            flag(parameters, GRAPHS, false));
+            flag(parameters, GRAPHS, false),
+            profiles(parameters));
     if (!options.calibrationData.isEmpty() && options.precision != Precision.INT8) {
       throw new ConfigException(
           WHERE + CALIBRATION, "only with precision_mode INT8", options.precision.name());
+    }
+    if (!options.calibrationData.isEmpty() && !options.profiles.isEmpty()) {
+      throw new ConfigException(
+          WHERE + CALIBRATION, "not with " + LEAST_SHAPES + ", whose batches vary", "both");
     }
     if (options.layerTimes && options.graphs) {
       throw new ConfigException(
@@ -115,6 +130,20 @@ record EngineOptions(
                     WHERE + PRECISION,
                     "one of " + Arrays.toString(Precision.values()),
                     "\"" + found + "\""));
+  }
+
+  private static List<ShapeProfile> profiles(Map<String, String> parameters) {
+    String least = parameters.getOrDefault(LEAST_SHAPES, "");
+    String best = parameters.getOrDefault(BEST_SHAPES, "");
+    String most = parameters.getOrDefault(MOST_SHAPES, "");
+    try {
+      return ShapeProfile.parse(least, best, most);
+    } catch (IllegalArgumentException e) {
+      throw new ConfigException(
+          WHERE + LEAST_SHAPES,
+          "with %s and %s NAME:1x2x3,... for the same inputs, rising".formatted(BEST_SHAPES, MOST_SHAPES),
+          String.valueOf(e.getMessage()));
+    }
   }
 
   private static boolean flag(Map<String, String> parameters, String key, boolean byDefault) {

@@ -2,11 +2,14 @@ package dev.conveyor.models.tensorrt;
 
 import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.cuda.CudaException;
+import dev.conveyor.models.Shape;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.device.DeviceBatch;
 import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceModel;
+import dev.conveyor.models.device.DeviceOutputs;
 import dev.conveyor.models.device.EngineSite;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,14 +43,24 @@ final class SwappingEngine implements DeviceEngine {
 
   @Override
   public void enqueue(int items, DeviceBatch batch, long stream) {
-    if (!settled) {
-      DeviceModel better = model.better();
-      if (better != null) {
-        swap(better);
-      }
-    }
+    settle();
     now.enqueue(items, batch, stream);
     retire();
+  }
+
+  @Override
+  public DeviceOutputs enqueue(List<Shape> inputs, DeviceBatch batch, long stream) {
+    settle();
+    DeviceOutputs outputs = now.enqueue(inputs, batch, stream);
+    retire();
+    return outputs;
+  }
+
+  private void settle() {
+    DeviceModel better = settled ? null : model.better();
+    if (better != null) {
+      swap(better);
+    }
   }
 
   @Override

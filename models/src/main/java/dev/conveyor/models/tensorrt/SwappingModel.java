@@ -132,6 +132,11 @@ final class SwappingModel implements DeviceModel {
   }
 
   @Override
+  public boolean takesVaryingShapes() {
+    return first.takesVaryingShapes();
+  }
+
+  @Override
   public DeviceEngine newEngine(EngineSite site) {
     DeviceModel now = better();
     if (now == null) {

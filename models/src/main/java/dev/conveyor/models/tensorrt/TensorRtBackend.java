@@ -99,6 +99,12 @@ public final class TensorRtBackend implements GpuBackend {
   private DeviceModel built(Path file, GpuLoadOptions options, EngineOptions engine)
       throws IOException {
     BatchProfile profile = profile(options.config());
+    int uncovered = ShapeProfile.leastUncovered(engine.profiles(), profile.most());
+    if (!engine.profiles().isEmpty() && uncovered > 0) {
+      throw new ModelLoadException(
+          "%s: no profile takes batches of %d; max_batch_size is %d"
+              .formatted(file, uncovered, profile.most()));
+    }
     Cuda cuda = options.cuda();
     EngineKey key =
         new EngineKey(

@@ -8,7 +8,9 @@ import dev.conveyor.models.device.Contexts;
 import dev.conveyor.models.device.DeviceBatch;
 import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceLayout;
+import dev.conveyor.models.device.DeviceOutputs;
 import dev.conveyor.models.device.EngineSite;
+import dev.conveyor.models.device.PoolOutputs;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -42,7 +44,14 @@ final class TensorRtEngine implements DeviceEngine {
   private final long scratch;
   private final List<BytePointer> inputNames = new ArrayList<>();
   private final List<BytePointer> outputNames = new ArrayList<>();
-  private final Dims64[][] inputDims;
+  private final List<ShapeProfile> profiles;
+
+  /** By batch size; empty where other dimensions vary. */
+  private final List<List<Shape>> shapes = new ArrayList<>();
+
+  /** By batch size: the first profile that takes it. */
+  private final int[] profileOf;
+
   private final Address address = new Address(0);
   private final Stream stream = new Stream();
   private final LayerTimes times = new LayerTimes();
@@ -54,24 +63,28 @@ final class TensorRtEngine implements DeviceEngine {
    *
    * @param contexts makes an execution context that has no memory of its own; closed with this
    * @param declared inputs of the engine with their dynamic dimensions
+   * @param profiles of the engine, in its order
    */
   TensorRtEngine(
       String name,
       Supplier<IExecutionContext> contexts,
       EngineSite site,
       List<TensorSpec> declared,
+      List<ShapeProfile> profiles,
       long scratchBytes,
       EngineOptions options) {
     this.name = name;
     this.graphs = options.graphs();
     this.maker = contexts;
-    this.contexts = new Contexts<>(graphs, () -> new Context(), Context::close);
+    this.profiles = profiles;
     this.site = site;
     this.scratchBytes = scratchBytes;
     DeviceLayout layout = site.layout();
+    this.contexts =
+        new Contexts<>(graphs && layout.isFixed(), profile -> new Context(profile), Context::close);
     layout.inputs().forEach(input -> inputNames.add(new BytePointer(input.name())));
     layout.outputs().forEach(output -> outputNames.add(new BytePointer(output.name())));
-    this.inputDims = dims(layout, declared);
+    this.profileOf = profilesBySize(declared);
     this.scratch = scratchBytes == 0 ? 0 : site.pool().allocate(scratchBytes, site.stream());
     site.cuda().awaitStream(site.stream());
     this.profiler = options.layerTimes() ? new NativeProfiler(times) : null;
@@ -83,32 +96,74 @@ final class TensorRtEngine implements DeviceEngine {
    * @throws ModelLoadException if there can be none
    */
   void prepare() {
-    contexts.prepare();
+    Context first = contexts.prepare();
+    if (!site.layout().isFixed()) {
+      first.requireKnownOutputs();
+    }
   }
 
-  /** For every batch size beforehand, so that a batch makes none. Empty for what is fixed. */
-  private static Dims64[][] dims(DeviceLayout layout, List<TensorSpec> declared) {
-    Dims64[][] dims = new Dims64[layout.inputs().size()][];
-    for (int i = 0; i < dims.length; i++) {
-      String input = layout.inputs().get(i).name();
-      Shape shape =
-          declared.stream()
-              .filter(spec -> spec.name().equals(input))
-              .findFirst()
-              .orElseThrow(() -> new IllegalStateException("no input '" + input + "'"))
-              .shape();
-      dims[i] = new Dims64[shape.isStatic() ? 0 : layout.maxItems() + 1];
-      for (int size = 1; size < dims[i].length; size++) {
-        dims[i][size] = TensorRt.dims(BatchProfile.shape(input, shape, size));
+  /** For every batch size beforehand, so that a batch has nothing to find out. */
+  private int[] profilesBySize(List<TensorSpec> declared) {
+    DeviceLayout layout = site.layout();
+    int[] found = new int[layout.isFixed() ? layout.maxItems() + 1 : 0];
+    for (int size = 0; size < found.length; size++) {
+      List<Shape> batch = new ArrayList<>();
+      for (TensorSpec input : layout.inputs()) {
+        batch.add(BatchProfile.shape(input.name(), declared(declared, input.name()), size));
       }
+      shapes.add(batch);
+      found[size] = ShapeProfile.firstFor(profiles, layout.inputs(), batch);
     }
-    return dims;
+    return found;
+  }
+
+  private static Shape declared(List<TensorSpec> specs, String input) {
+    return specs.stream()
+        .filter(spec -> spec.name().equals(input))
+        .findFirst()
+        .orElseThrow(() -> new IllegalStateException("no input '" + input + "'"))
+        .shape();
   }
 
   @Override
   public void enqueue(int items, DeviceBatch batch, long on) {
+    Context context = context(profileOf[items], items, shapes.get(items), batch);
+    context.shape(shapes.get(items));
+    for (int o = 0; o < outputNames.size(); o++) {
+      require(
+          context.context.setTensorAddress(outputNames.get(o), address.at(batch.output(o))));
+    }
+    context.enqueue(batch, on);
+  }
+
+  @Override
+  public DeviceOutputs enqueue(List<Shape> inputs, DeviceBatch batch, long on) {
+    int profile = ShapeProfile.firstFor(profiles, site.layout().inputs(), inputs);
+    Context context = context(profile, 0, inputs, batch);
+    context.shape(inputs);
+    PoolOutputs outputs =
+        new PoolOutputs(site.pool(), site.layout().outputs(), context.outputShapes(), on);
     try {
-      contexts.of(items, batch).enqueue(items, batch, on);
+      for (int o = 0; o < outputNames.size(); o++) {
+        require(
+            context.context.setTensorAddress(outputNames.get(o), address.at(outputs.address(o))));
+      }
+      context.enqueue(batch, on);
+    } catch (RuntimeException e) {
+      outputs.close(); // When what was enqueued of it is past that.
+      throw e;
+    }
+    return outputs;
+  }
+
+  private Context context(int profile, int items, List<Shape> inputs, DeviceBatch batch) {
+    if (profile < 0) {
+      throw new ExecutionException(
+          ExecutionException.Kind.RUN,
+          "%s: no profile of the engine takes %s".formatted(name, inputs));
+    }
+    try {
+      return contexts.of(profile, items, batch);
     } catch (ModelLoadException e) {
       // Another context cannot be had, whatever the inputs are.
       throw new ExecutionException(
@@ -145,36 +200,61 @@ final class TensorRtEngine implements DeviceEngine {
   private final class Context {
 
     private final IExecutionContext context = maker.get();
-    private int shapedFor;
+    private List<Shape> shapedFor = List.of();
 
-    Context() {
+    /** On one of several profiles it waits for the site's stream, which nothing computes on. */
+    Context(int profile) {
       context.setDeviceMemoryV2(address.at(scratch), scratchBytes);
       if (profiler != null) {
         context.setProfiler(profiler.handle());
       }
+      if (profiles.size() > 1) {
+        require(context.setOptimizationProfileAsync(profile, stream.at(site.stream())));
+        site.cuda().awaitStream(site.stream());
+      }
     }
 
-    void enqueue(int items, DeviceBatch batch, long on) {
-      if (items != shapedFor) {
-        shape(items);
-      }
+    void enqueue(DeviceBatch batch, long on) {
       for (int i = 0; i < inputNames.size(); i++) {
         require(context.setTensorAddress(inputNames.get(i), address.at(batch.input(i))));
-      }
-      for (int o = 0; o < outputNames.size(); o++) {
-        require(context.setTensorAddress(outputNames.get(o), address.at(batch.output(o))));
       }
       require(context.enqueueV3(stream.at(on)));
     }
 
-    private void shape(int items) {
-      shapedFor = 0;
-      for (int i = 0; i < inputDims.length; i++) {
-        if (inputDims[i].length > 0) {
-          require(context.setInputShape(inputNames.get(i), inputDims[i][items]));
+    void shape(List<Shape> inputs) {
+      if (inputs.equals(shapedFor)) {
+        return;
+      }
+      shapedFor = List.of();
+      for (int i = 0; i < inputNames.size(); i++) {
+        try (Dims64 dims = TensorRt.dims(inputs.get(i))) {
+          require(context.setInputShape(inputNames.get(i), dims));
         }
       }
-      shapedFor = items;
+      shapedFor = inputs;
+    }
+
+    /** Returns the shapes that follow from the inputs'; -1 where only running tells. */
+    List<Shape> outputShapes() {
+      return outputNames.stream()
+          .map(output -> TensorRt.shape(context.getTensorShape(output)))
+          .toList();
+    }
+
+    /** Looked at with the largest inputs of the first profile. */
+    void requireKnownOutputs() {
+      List<Shape> largest = new ArrayList<>();
+      for (TensorSpec input : site.layout().inputs()) {
+        ShapeProfile.Range range = profiles.get(0).ranges().get(input.name());
+        largest.add(range == null ? input.shape() : range.most());
+      }
+      shape(largest);
+      List<Shape> outputs = outputShapes();
+      if (!outputs.stream().allMatch(Shape::isStatic)) {
+        throw new ModelLoadException(
+            "%s: TensorRT tells the shapes of the outputs only as it computes them: %s"
+                .formatted(name, outputs));
+      }
     }
 
     void close() {

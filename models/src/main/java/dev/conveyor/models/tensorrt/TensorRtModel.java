@@ -2,6 +2,7 @@ package dev.conveyor.models.tensorrt;
 
 import dev.conveyor.memory.MemoryBudget.Reservation;
 import dev.conveyor.models.DataType;
+import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.device.DeviceEngine;
@@ -11,9 +12,13 @@ import dev.conveyor.models.device.EngineSite;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.tensorrt.global.nvinfer.ExecutionContextAllocationStrategy;
+import org.bytedeco.tensorrt.global.nvinfer.OptProfileSelector;
 import org.bytedeco.tensorrt.global.nvinfer.TensorIOMode;
+import org.bytedeco.tensorrt.nvinfer.Dims64;
 import org.bytedeco.tensorrt.nvinfer.ICudaEngine;
 import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
 
@@ -29,6 +34,7 @@ final class TensorRtModel implements DeviceModel {
   private final EngineOptions options;
   private final List<TensorSpec> inputs = new ArrayList<>();
   private final List<TensorSpec> outputs = new ArrayList<>();
+  private final List<ShapeProfile> profiles = new ArrayList<>();
 
   /**
    * Puts an engine on the device of the calling thread.
@@ -55,6 +61,9 @@ final class TensorRtModel implements DeviceModel {
     }
     try {
       readTensors(file);
+      for (int p = 0; p < engine.getNbOptimizationProfiles(); p++) {
+        profiles.add(profile(p));
+      }
     } catch (RuntimeException e) {
       CppObject.delete(engine.address());
       throw e;
@@ -75,6 +84,25 @@ final class TensorRtModel implements DeviceModel {
       boolean input = engine.getTensorIOMode(tensor).intern() == TensorIOMode.kINPUT;
       (input ? inputs : outputs).add(spec);
     }
+  }
+
+  private ShapeProfile profile(int index) {
+    SortedMap<String, ShapeProfile.Range> ranges = new TreeMap<>();
+    for (TensorSpec input : inputs) {
+      Dims64 most = engine.getProfileShape(input.name(), index, OptProfileSelector.kMAX);
+      if (most.nbDims() >= 0) {
+        Shape largest = TensorRt.shape(most);
+        Shape least =
+            TensorRt.shape(engine.getProfileShape(input.name(), index, OptProfileSelector.kMIN));
+        ranges.put(input.name(), new ShapeProfile.Range(least, largest, largest));
+      }
+    }
+    return new ShapeProfile(ranges);
+  }
+
+  @Override
+  public boolean takesVaryingShapes() {
+    return true;
   }
 
   @Override
@@ -101,7 +129,13 @@ final class TensorRtModel implements DeviceModel {
   public DeviceEngine newEngine(EngineSite site) {
     TensorRtEngine made =
         new TensorRtEngine(
-            name, this::newContext, site, inputs, engine.getDeviceMemorySizeV2(), options);
+            name,
+            this::newContext,
+            site,
+            inputs,
+            profiles,
+            engine.getDeviceMemorySizeV2(),
+            options);
     try {
       made.prepare();
       return made;

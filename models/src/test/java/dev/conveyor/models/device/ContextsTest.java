@@ -104,13 +104,13 @@ class ContextsTest {
     private final Contexts<Context> contexts;
 
     Engine(boolean perGraph) {
-      this.contexts = new Contexts<>(perGraph, () -> new Context(own), Context::close);
-      contexts.prepare();
+      this.contexts = new Contexts<>(perGraph, profile -> new Context(own), Context::close);
+      Context unused = contexts.prepare();
     }
 
     @Override
     public void enqueue(int items, DeviceBatch batch, long stream) {
-      contexts.of(items, batch).enqueue(items, batch, stream);
+      contexts.of(0, items, batch).enqueue(items, batch, stream);
     }
 
     @Override

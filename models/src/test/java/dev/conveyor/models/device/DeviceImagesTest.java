@@ -3,7 +3,7 @@ package dev.conveyor.models.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.conveyor.memory.Block;
+import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
@@ -137,9 +137,8 @@ class DeviceImagesTest {
       long stream = cuda.newStream(0);
       releases.add(() -> cuda.destroyStream(stream));
       releases.add(() -> cuda.awaitStream(stream));
-      Block staging =
-          new PinnedAllocator(cuda, new MemoryBudget("staging", 64 * MIB), "staging")
-              .allocate(layout.inputBytes());
+      BlockAllocator staging =
+          new PinnedAllocator(cuda, new MemoryBudget("staging", 64 * MIB), "staging");
       Slot slot = new Slot(0, cuda, layout, pool, stream, staging, releases);
       DeviceImages images = decodes ? new DeviceImages(cuda, 0, pool, stream) : null;
       if (images != null) {
@@ -148,7 +147,7 @@ class DeviceImagesTest {
       }
       slot.items = items;
       slot.requests = tensors.stream().map(Request::new).toList();
-      new InputCopies(cuda, layout, images, null).enqueue(slot, 0, stream);
+      new InputCopies(cuda, images, null).enqueue(slot, 0, stream);
       int bytes = Math.toIntExact(layout.inputItemBytes(0) * items);
       long host = cuda.allocatePinned(bytes);
       cuda.copyToHost(host, slot.input(0), bytes, stream);

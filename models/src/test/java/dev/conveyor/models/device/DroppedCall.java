@@ -8,7 +8,7 @@ import java.lang.reflect.Proxy;
  * A runtime that leaves out calls of one method: what a pipeline would be in which somebody had
  * removed a line; who asks whether something is complete is told that it is.
  */
-final class DroppedCall {
+public final class DroppedCall {
 
   private final String method;
   private final int of;
@@ -22,12 +22,12 @@ final class DroppedCall {
   }
 
   /** Leaves out call number {@code which} of every {@code of} calls of the method. */
-  static Cuda in(Cuda cuda, String method, int of, int which) {
+  public static Cuda in(Cuda cuda, String method, int of, int which) {
     return in(cuda, method, of, which, 0);
   }
 
   /** The same, but for the first calls of it. */
-  static Cuda in(Cuda cuda, String method, int of, int which, int first) {
+  public static Cuda in(Cuda cuda, String method, int of, int which, int first) {
     DroppedCall dropped = new DroppedCall(method, of, which);
     return (Cuda)
         Proxy.newProxyInstance(

@@ -20,7 +20,8 @@ class EngineOptionsTest {
   void shouldBeExactKeptAndInTheBackgroundWhereNothingIsSaid() {
     assertThat(EngineOptions.DEFAULT)
         .isEqualTo(
-            new EngineOptions(Precision.FP32, "", 0, true, "", true, 3, true, false, false, false));
+            new EngineOptions(
+                Precision.FP32, "", 0, true, "", true, 3, true, false, false, false, List.of()));
   }
 
   @Test
@@ -50,7 +51,8 @@ class EngineOptionsTest {
                 false,
                 true,
                 true,
-                false));
+                false,
+                List.of()));
     assertThat(EngineOptions.parse(Map.of("trt_cuda_graph_enable", "true")).graphs()).isTrue();
   }
 
@@ -106,7 +108,7 @@ class EngineOptionsTest {
   }
 
   @Test
-  void shouldFixTheBatchAndRefuseOtherDynamicDimensions() {
+  void shouldFixTheBatchAndAskForProfilesOfOtherDynamicDimensions() {
     assertThat(BatchProfile.shape("x", Shape.of(-1, 3, 8, 8), 4)).isEqualTo(Shape.of(4, 3, 8, 8));
     assertThat(BatchProfile.shape("x", Shape.of(1, 3), 4)).isEqualTo(Shape.of(1, 3));
     assertThatThrownBy(() -> BatchProfile.shape("x", Shape.of(-1, -1), 4))
