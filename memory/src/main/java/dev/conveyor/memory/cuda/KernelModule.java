@@ -45,6 +45,7 @@ public final class KernelModule implements AutoCloseable {
     }
     check("cuModuleGetFunction", status);
     this.argument = new BytePointer(argumentBytes);
+    Pointer.memset(argument, 0, argumentBytes);
     this.argumentBytes = argument.asByteBuffer().order(ByteOrder.nativeOrder());
     this.parameters = new PointerPointer<>(1);
     parameters.put(0, argument);
@@ -65,6 +66,15 @@ public final class KernelModule implements AutoCloseable {
    * @throws CudaException if the driver refuses
    */
   public void launch(int gridX, int gridY, int blockX, int blockY, long onStream) {
+    launch(gridX, gridY, 1, blockX, blockY, onStream);
+  }
+
+  /**
+   * The same, with several layers of blocks.
+   *
+   * @param gridZ layers, at most 65,535
+   */
+  public void launch(int gridX, int gridY, int gridZ, int blockX, int blockY, long onStream) {
     PointerPointer<?> none = null;
     check(
         "cuLaunchKernel",
@@ -72,7 +82,7 @@ public final class KernelModule implements AutoCloseable {
             function,
             gridX,
             gridY,
-            1,
+            gridZ,
             blockX,
             blockY,
             1,

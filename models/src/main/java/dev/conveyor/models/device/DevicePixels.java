@@ -27,10 +27,12 @@ final class DevicePixels {
   private static final int BLOCK_HEIGHT = 8;
 
   /** Of {@code struct crop}. */
-  private static final int CROP_BYTES = 56;
+  private static final int CROP_NUMBERS = 16;
 
-  private static final int BOX = 16;
-  private static final int CROP_NUMBERS = 32;
+  private static final int BOXES = 40;
+  private static final int BOX_BYTES = 16;
+  private static final int MOST_BOXES = 240;
+  private static final int CROP_BYTES = BOXES + BOX_BYTES * MOST_BOXES;
 
   /** Of {@code struct normalization}. */
   private static final int NORMALIZATION_BYTES = 176;
@@ -130,10 +132,9 @@ final class DevicePixels {
       cuda.waitFor(from.block().written, stream);
       KernelModule loaded = kernel(work).loaded(code);
       if (work instanceof Crops crops) {
-        List<Crops.Box> boxes = crops.boxes();
-        for (int i = 0; i < boxes.size(); i++) {
-          long source = from.address() + i * crops.sourceImageBytes();
-          launch(loaded, crops, boxes.get(i), source, to.address + i * crops.imageBytes());
+        for (int first = 0; first < crops.boxes().size(); first += MOST_BOXES) {
+          long source = from.address() + first * crops.sourceImageBytes();
+          launch(loaded, crops, first, source, to.address + first * crops.imageBytes());
         }
       } else if (work instanceof Normalization normalization) {
         launch(loaded, normalization, from.address(), to.address);
@@ -143,10 +144,15 @@ final class DevicePixels {
     }
   }
 
-  private void launch(KernelModule kernel, Crops crops, Crops.Box box, long source, long target) {
+  private void launch(KernelModule kernel, Crops crops, int first, long source, long target) {
+    int count = Math.min(MOST_BOXES, crops.boxes().size() - first);
     ByteBuffer a = kernel.argument();
     a.putLong(0, source).putLong(Long.BYTES, target);
-    putFloats(a, BOX, List.of(box.left(), box.top(), box.right(), box.bottom()));
+    for (int i = 0; i < count; i++) {
+      Crops.Box box = crops.boxes().get(first + i);
+      int at = BOXES + BOX_BYTES * i;
+      putFloats(a, at, List.of(box.left(), box.top(), box.right(), box.bottom()));
+    }
     putInts(
         a,
         CROP_NUMBERS,
@@ -159,6 +165,7 @@ final class DevicePixels {
     kernel.launch(
         (crops.width() + BLOCK_WIDTH - 1) / BLOCK_WIDTH,
         (crops.height() + BLOCK_HEIGHT - 1) / BLOCK_HEIGHT,
+        count,
         BLOCK_WIDTH,
         BLOCK_HEIGHT,
         stream);
