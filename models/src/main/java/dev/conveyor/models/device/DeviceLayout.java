@@ -117,8 +117,7 @@ public final class DeviceLayout {
         Shape other = request.inputs().get(i).shape();
         if (!item(other).equals(item(shape))) {
           throw new IllegalStateException(
-              "input '%s' has shapes %s and %s in one batch"
-                  .formatted(spec.name(), shape, other));
+              "input '%s' has shapes %s and %s in one batch".formatted(spec.name(), shape, other));
         }
       }
       found.add(new TensorSpec(spec.name(), spec.type(), shape));

@@ -125,8 +125,7 @@ public final class Pipeline implements AutoCloseable {
       // What is freed on this stream is back in the pool when this is over.
       releases.add(() -> cuda.awaitStream(compute));
       for (int i = 0; i < slots; i++) {
-        free.add(
-            new Slot(i, cuda, layout, pool, compute, staging, releases));
+        free.add(new Slot(i, cuda, layout, pool, compute, staging, releases));
       }
       // Allocated in the order of one stream, and now there for all of them.
       cuda.awaitStream(compute);

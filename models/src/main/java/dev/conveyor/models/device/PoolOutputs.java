@@ -33,8 +33,7 @@ public final class PoolOutputs implements DeviceOutputs {
     long at = 0;
     for (int o = 0; o < offsets.length; o++) {
       offsets[o] = at;
-      long bytes =
-          Math.multiplyExact(shapes.get(o).elements(), outputs.get(o).type().sizeBytes());
+      long bytes = Math.multiplyExact(shapes.get(o).elements(), outputs.get(o).type().sizeBytes());
       at = DeviceLayout.aligned(Math.addExact(at, bytes));
     }
     this.address = pool.allocate(Math.max(1, at), stream);

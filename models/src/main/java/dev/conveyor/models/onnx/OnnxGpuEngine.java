@@ -29,7 +29,9 @@ final class OnnxGpuEngine implements DeviceEngine {
   private long largestRun;
   private boolean shrinks;
 
-  /** Of runs that were enqueued in part: closed when the next one comes, since they are over then. */
+  /**
+   * Of runs that were enqueued in part: closed when the next one comes, since they are over then.
+   */
   private final List<BoundRun> failed = new ArrayList<>();
 
   /** By batch size and address of the first input, which tells the slots apart. */

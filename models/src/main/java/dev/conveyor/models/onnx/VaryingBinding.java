@@ -17,8 +17,8 @@ import org.bytedeco.onnxruntime.ValueVector;
 
 /**
  * One batch of varying dimensions bound to a session. The session takes the memory of the outputs
- * from its arena as it enqueues their operators, so shapes and addresses are known when the run
- * was enqueued, whether it has begun or not. Thread-confined: it belongs to one engine.
+ * from its arena as it enqueues their operators, so shapes and addresses are known when the run was
+ * enqueued, whether it has begun or not. Thread-confined: it belongs to one engine.
  */
 final class VaryingBinding implements Binder.VaryingBoundRun {
 

@@ -190,12 +190,10 @@ final class EngineBuilder {
     return made;
   }
 
-  private void set(
-      IOptimizationProfile made, String input, OptProfileSelector which, Shape shape) {
+  private void set(IOptimizationProfile made, String input, OptProfileSelector which, Shape shape) {
     try (Dims64 dims = TensorRt.dims(shape)) {
       if (!made.setDimensions(input, which, dims)) {
-        throw failure(
-            "'%s' of %s was refused: %s".formatted(input, shape, TensorRt.lastError()));
+        throw failure("'%s' of %s was refused: %s".formatted(input, shape, TensorRt.lastError()));
       }
     }
   }

@@ -69,15 +69,15 @@ record EngineKey(
   static String flags(EngineOptions options, BatchProfile profile, String calibration) {
     String shapes = options.profiles().isEmpty() ? "" : " profiles=" + options.profiles();
     return "%s workspace=%d level=%d batches=%d..%d..%d layers=%s calibration=%s"
-        .formatted(
-            options.precision(),
-            options.workspaceBytes(),
-            options.optimizationLevel(),
-            profile.least(),
-            profile.best(),
-            profile.most(),
-            options.layerTimes(),
-            calibration)
+            .formatted(
+                options.precision(),
+                options.workspaceBytes(),
+                options.optimizationLevel(),
+                profile.least(),
+                profile.best(),
+                profile.most(),
+                options.layerTimes(),
+                calibration)
         + shapes;
   }
 

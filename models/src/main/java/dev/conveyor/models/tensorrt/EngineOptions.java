@@ -141,7 +141,8 @@ record EngineOptions(
     } catch (IllegalArgumentException e) {
       throw new ConfigException(
           WHERE + LEAST_SHAPES,
-          "with %s and %s NAME:1x2x3,... for the same inputs, rising".formatted(BEST_SHAPES, MOST_SHAPES),
+          "with %s and %s NAME:1x2x3,... for the same inputs, rising"
+              .formatted(BEST_SHAPES, MOST_SHAPES),
           String.valueOf(e.getMessage()));
     }
   }

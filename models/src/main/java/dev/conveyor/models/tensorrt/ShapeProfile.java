@@ -27,8 +27,7 @@ record ShapeProfile(SortedMap<String, Range> ranges) {
 
     Range {
       if (!isWithin(least, best, most)) {
-        throw new IllegalArgumentException(
-            "from %s to %s, best %s".formatted(least, most, best));
+        throw new IllegalArgumentException("from %s to %s, best %s".formatted(least, most, best));
       }
     }
 
@@ -68,8 +67,7 @@ record ShapeProfile(SortedMap<String, Range> ranges) {
     for (int p = 0; p < count; p++) {
       SortedMap<String, Range> ranges = new TreeMap<>();
       for (String input : from.keySet()) {
-        ranges.put(
-            input, new Range(nth(from, input, p), nth(at, input, p), nth(to, input, p)));
+        ranges.put(input, new Range(nth(from, input, p), nth(at, input, p), nth(to, input, p)));
       }
       profiles.add(new ShapeProfile(ranges));
     }
@@ -99,7 +97,8 @@ record ShapeProfile(SortedMap<String, Range> ranges) {
         }
         dims.add(Long.parseLong(dim));
       }
-      shapes.computeIfAbsent(part.substring(0, colon), name -> new ArrayList<>())
+      shapes
+          .computeIfAbsent(part.substring(0, colon), name -> new ArrayList<>())
           .add(Shape.of(dims));
     }
     return shapes;
@@ -146,7 +145,9 @@ record ShapeProfile(SortedMap<String, Range> ranges) {
     return -1;
   }
 
-  /** Returns the smallest batch up to {@code most} items that no profile takes; 0 if there is none. */
+  /**
+   * Returns the smallest batch up to {@code most} items that no profile takes; 0 if there is none.
+   */
   static int leastUncovered(List<ShapeProfile> profiles, int most) {
     for (int size = 1; size <= most; size++) {
       int items = size;

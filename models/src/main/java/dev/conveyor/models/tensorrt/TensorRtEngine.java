@@ -130,8 +130,7 @@ final class TensorRtEngine implements DeviceEngine {
     Context context = context(profileOf[items], items, shapes.get(items), batch);
     context.shape(shapes.get(items));
     for (int o = 0; o < outputNames.size(); o++) {
-      require(
-          context.context.setTensorAddress(outputNames.get(o), address.at(batch.output(o))));
+      require(context.context.setTensorAddress(outputNames.get(o), address.at(batch.output(o))));
     }
     context.enqueue(batch, on);
   }

@@ -7,17 +7,23 @@ import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.DevicePool;
+import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
+import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ExecutionException.Kind;
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
 import dev.conveyor.models.device.sim.Tally;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
@@ -158,8 +164,7 @@ class VaryingPipelineTest {
   void shouldFailOneBatchWhereOutputsFindNoRoomAndGoOn() {
     Pipeline pipeline = load(simulator.cuda());
     // Its input is on the heap; its output is more than all the memory that is pinned for them.
-    List<SimulatedRequest> large =
-        List.of(SimulatedRequest.onHeap(ofLength(1_100_000), 1, random));
+    List<SimulatedRequest> large = List.of(SimulatedRequest.onHeap(ofLength(1_100_000), 1, random));
     submit(pipeline, large);
 
     assertThat(tally.failures())
@@ -187,6 +192,96 @@ class VaryingPipelineTest {
     unload(pipeline);
     assertThat(tally.answered()).isEqualTo(9);
     assertThat(device.reservedBytes()).isZero();
+  }
+
+  @Test
+  void shouldRunOnLanesOfAModelAndRefuseAnEngineThatTakesFixedShapesOnly() {
+    GpuPlace place =
+        new GpuPlace(
+            simulator.cuda(),
+            Gpus.find(0).usable().get(0),
+            device,
+            host,
+            pinned,
+            false,
+            (which, why) -> {});
+    place.use();
+    assertThatThrownBy(() -> model(place, false))
+        .isInstanceOf(ModelLoadException.class)
+        .hasMessageContaining("takes only shapes whose dimensions but the batch are fixed");
+
+    GpuModel model = model(place, true);
+    try (ModelExecutor lane = model.newExecutor(8)) {
+      for (int words : new int[] {5, 40_000, 1}) {
+        List<SimulatedRequest> batch = List.of(request(words, 2), request(words, 1));
+        List<List<Tensor>> answers = lane.execute(batch).outputs();
+        for (int r = 0; r < batch.size(); r++) {
+          assertThat(batch.get(r).isAnsweredBy(answers.get(r))).isTrue();
+          answers.get(r).forEach(Tensor::close);
+          batch.get(r).close();
+        }
+      }
+    }
+    model.close();
+    place.close();
+    pinned.close();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  private GpuModel model(GpuPlace place, boolean varies) {
+    return GpuModel.load(
+        Path.of("model"),
+        place,
+        List.of(new Backend(varies)),
+        new GpuLoadOptions("m", place.cuda(), 0, device, ModelConfig.empty("m")),
+        0);
+  }
+
+  private record Backend(boolean takesVaryingShapes) implements GpuBackend, DeviceModel {
+
+    @Override
+    public String name() {
+      return "kernel";
+    }
+
+    @Override
+    public boolean takes(Path file, ModelConfig config) {
+      return true;
+    }
+
+    @Override
+    public String unavailable() {
+      return "";
+    }
+
+    @Override
+    public DeviceModel load(Path file, GpuLoadOptions options) {
+      return this;
+    }
+
+    @Override
+    public List<TensorSpec> inputs() {
+      return INPUTS;
+    }
+
+    @Override
+    public List<TensorSpec> outputs() {
+      return OUTPUTS;
+    }
+
+    @Override
+    public long reservedBytes() {
+      return 0;
+    }
+
+    @Override
+    public DeviceEngine newEngine(EngineSite site) {
+      return new Engine(site.pool());
+    }
+
+    @Override
+    public void close() {}
   }
 
   /** Takes memory for its outputs as it is told how long they are. */

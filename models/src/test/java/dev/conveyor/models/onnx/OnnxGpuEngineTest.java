@@ -119,7 +119,10 @@ class OnnxGpuEngineTest {
     assertThat(tally.wrong() + tally.unexpected() + tally.outOfOrder() + tally.open()).isZero();
   }
 
-  /** The one by which the session waits for the copies in, and the one by which the copies out do for it. */
+  /**
+   * The one by which the session waits for the copies in, and the one by which the copies out do
+   * for it.
+   */
   @ParameterizedTest
   @CsvSource({"1,false", "2,false", "1,true", "2,true"})
   void shouldBeSeenWhenAWaitIsRemoved(int which, boolean varies) {
@@ -151,8 +154,7 @@ class OnnxGpuEngineTest {
     @Override
     public VaryingBoundRun varying(List<Shape> inputs, DeviceBatch batch) {
       long bytes = inputs.get(0).elements() * Integer.BYTES;
-      return new Bound(
-          inputs.get(0), batch.input(0), pool.allocate(bytes, sessionStream), true);
+      return new Bound(inputs.get(0), batch.input(0), pool.allocate(bytes, sessionStream), true);
     }
 
     @Override
@@ -177,8 +179,7 @@ class OnnxGpuEngineTest {
       public void run(RunOptions options) {
         long itemBytes = shape.dim(1) * Integer.BYTES;
         int items = (int) shape.dim(0);
-        TestKernel.launch(
-            sessionStream, items, input, itemBytes, output, itemBytes, COST_NS);
+        TestKernel.launch(sessionStream, items, input, itemBytes, output, itemBytes, COST_NS);
       }
 
       @Override

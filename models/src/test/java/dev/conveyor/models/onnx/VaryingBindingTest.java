@@ -37,8 +37,7 @@ class VaryingBindingTest {
     return new SessionBinder(
         session,
         OnnxValues.cpuMemory(),
-        new DeviceLayout(
-            List.of(new TensorSpec("x", DataType.FP32, ANY)), List.of(output), 8));
+        new DeviceLayout(List.of(new TensorSpec("x", DataType.FP32, ANY)), List.of(output), 8));
   }
 
   private static Session open(Path file) {
@@ -113,8 +112,7 @@ class VaryingBindingTest {
             INPUT,
             List.of(new Value("where", OnnxFiles.INT64, List.of(2, "found"))));
     try (Session session = open(file);
-        Binder binder =
-            binder(session, new TensorSpec("where", DataType.INT64, Shape.of(2, -1)));
+        Binder binder = binder(session, new TensorSpec("where", DataType.INT64, Shape.of(2, -1)));
         RunOptions options = new RunOptions()) {
       List<Shape> shapes = List.of(Shape.of(1, 5));
       try (Binder.VaryingBoundRun bound = binder.varying(shapes, batch(0, 7, 0, 8, 9))) {
