@@ -4,13 +4,20 @@ import dev.conveyor.models.InferenceException;
 import io.vertx.core.Context;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /**
  * Answers many requests and wakes each context once, because a wake-up costs more than an answer.
+ * Where there may be a thousand, {@link #flushInPortions} lets other connections have the event
+ * loop between them.
  *
  * <p>Not thread-safe: owned by the instance that answers one batch, or by the scheduler.
  */
 public final class Replies {
+
+  /** Takes an event loop about a millisecond, which other connections wait for. */
+  private static final int PORTION = 32;
 
   private final List<Context> contexts = new ArrayList<>(2);
   private final List<List<ReplyTo>> won = new ArrayList<>(2);
@@ -27,12 +34,39 @@ public final class Replies {
 
   /** Delivers what was won since the last flush. */
   public void flush() {
+    flush(Replies::deliver);
+  }
+
+  /**
+   * As {@link #flush()}, for any number of answers: what arrives meanwhile is read, and what others
+   * wait for is written, after each few. Only while the contexts live on: one that is undeployed
+   * delivers no more portions.
+   */
+  public void flushInPortions() {
+    flush(Replies::deliverPortion);
+  }
+
+  private void flush(Consumer<List<ReplyTo>> delivery) {
     for (int i = 0; i < contexts.size(); i++) {
       List<ReplyTo> replies = won.get(i);
-      contexts.get(i).runOnContext(v -> deliver(replies));
+      contexts.get(i).runOnContext(v -> delivery.accept(replies));
     }
     contexts.clear();
     won.clear();
+  }
+
+  private static void deliverPortion(List<ReplyTo> replies) {
+    int end = Math.min(PORTION, replies.size());
+    deliver(replies.subList(0, end));
+    if (end < replies.size()) {
+      // A task would run before the loop looks at its connections again, a timer does not.
+      replies
+          .get(end)
+          .context()
+          .owner()
+          .timer(1, TimeUnit.MICROSECONDS)
+          .onSuccess(v -> deliverPortion(replies.subList(end, replies.size())));
+    }
   }
 
   /** Delivers what was won since the last flush, once the turn has come. */

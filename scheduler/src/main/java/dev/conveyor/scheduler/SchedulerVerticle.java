@@ -268,7 +268,8 @@ public final class SchedulerVerticle extends VerticleBase {
     for (HedgeDecision decision : scheduler.takeHedgeDecisions()) {
       vertx.eventBus().publish(Addresses.HEDGES, decision, LOCAL);
     }
-    answerRejected();
+    claimRejected();
+    replies.flushInPortions();
     answerPending();
     scheduler.publishLoads(nowNs);
     armWakeUp(nowNs);
@@ -339,17 +340,16 @@ public final class SchedulerVerticle extends VerticleBase {
   }
 
   private void answerRejected() {
+    claimRejected();
+    replies.flush();
+  }
+
+  private void claimRejected() {
     scheduler.takeTurns().forEach(AnswerTurn::come);
-    List<Rejection> rejected = scheduler.takeRejected();
-    if (rejected.isEmpty()) {
-      return;
-    }
-    for (int i = 0; i < rejected.size(); i++) {
-      Rejection rejection = rejected.get(i);
+    for (Rejection rejection : scheduler.takeRejected()) {
       replies.fail(rejection.request().replyTo(), rejection.failure());
       rejection.request().close();
     }
-    replies.flush();
   }
 
   private void answerPending() {

@@ -8,6 +8,7 @@ import io.vertx.core.Context;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -52,6 +53,35 @@ class RepliesTest {
     replies.flush();
 
     assertThat(told.future().await(10, TimeUnit.SECONDS)).isSameAs(gone);
+  }
+
+  @Test
+  void shouldLetOthersHaveTheLoopBetweenPortions() throws Exception {
+    AtomicInteger answered = new AtomicInteger();
+    Promise<Integer> between = Promise.promise();
+    Promise<Integer> all = Promise.promise();
+    Replies replies = new Replies();
+
+    for (int i = 0; i < 1000; i++) {
+      ReplyTo replyTo =
+          to(
+              failure -> {
+                if (answered.incrementAndGet() == 1) {
+                  // As what a connection brings, it is looked at after the tasks of this turn.
+                  var unused =
+                      vertx
+                          .timer(1, TimeUnit.MICROSECONDS)
+                          .onSuccess(v -> between.complete(answered.get()));
+                } else if (answered.get() == 1000) {
+                  all.complete(answered.get());
+                }
+              });
+      assertThat(replies.fail(replyTo, gone)).isTrue();
+    }
+    replies.flushInPortions();
+
+    assertThat(between.future().await(10, TimeUnit.SECONDS)).isLessThan(1000);
+    assertThat(all.future().await(10, TimeUnit.SECONDS)).isEqualTo(1000);
   }
 
   private ReplyTo to(Consumer<Throwable> handler) {
