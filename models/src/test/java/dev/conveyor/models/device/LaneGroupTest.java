@@ -17,6 +17,7 @@ import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -113,13 +115,12 @@ class LaneGroupTest {
     CudaSimulator simulator = Simulators.start("copy_ns=1000");
     BufferPool pinned =
         new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    Cuda cuda =
-        ThrowingCall.in(
-            simulator.cuda(), "useDevice", 0, new CudaException("cudaSetDevice", 719, "lost"));
-    GpuPlace place = place(cuda, pinned, false);
+    AtomicBoolean taken = new AtomicBoolean();
+    GpuPlace place = place(lostToWaiter(simulator.cuda(), taken), pinned, false);
     LaneGroup group =
         new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lost", false, () -> {});
     ModelExecutor lane = group.newLane(MODEL.maxBatchSize());
+    taken.set(true);
     awaitWaiting("device-lost");
     List<SimulatedRequest> batch =
         List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
@@ -131,6 +132,24 @@ class LaneGroupTest {
     pinned.close();
     assertThat(simulator.violationsAndLeaks()).isEmpty();
     assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  /** Returns a runtime that tells the thread which waits, once it may, that the device is lost. */
+  private static Cuda lostToWaiter(Cuda cuda, AtomicBoolean told) {
+    return (Cuda)
+        Proxy.newProxyInstance(
+            Cuda.class.getClassLoader(),
+            new Class<?>[] {Cuda.class},
+            (proxy, called, args) -> {
+              if (called.getName().equals("useDevice")
+                  && Thread.currentThread().getName().equals("device-lost")) {
+                while (!told.get()) {
+                  Thread.onSpinWait();
+                }
+                throw new CudaException("cudaSetDevice", 719, "lost");
+              }
+              return called.invoke(cuda, args);
+            });
   }
 
   /** Until a thread has nothing to do, or is gone. */

@@ -5,13 +5,13 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A runtime one call of which ends in an error, of the JVM or its own, instead. */
+/** A runtime one call of which ends in an error of the JVM instead. */
 final class ThrowingCall {
 
   private ThrowingCall() {}
 
   /** Throws in place of call number {@code which} of the method. */
-  static Cuda in(Cuda cuda, String method, int which, Throwable error) {
+  static Cuda in(Cuda cuda, String method, int which, Error error) {
     AtomicInteger calls = new AtomicInteger();
     return (Cuda)
         Proxy.newProxyInstance(
