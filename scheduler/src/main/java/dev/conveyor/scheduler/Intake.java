@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.batching.Rejection;
 import java.util.ArrayList;
@@ -95,11 +96,26 @@ final class Intake {
     request.notes().takenBy = model;
     model.admission.tag(request);
     refusal = model.batcher.offer(request, nowNs);
+    if (refusal != null && refusal.code() == ErrorCode.QUEUE_FULL) {
+      refusal = offerToFull(model, request, refusal, nowNs);
+    }
     if (refusal != null) {
       model.admission.dropped(request);
     }
     loads.touch(model);
     return refusal;
+  }
+
+  /** Whoever comes again finds room when the next batch starts, or later. */
+  private @Nullable InferenceException offerToFull(
+      ModelState model, InferenceRequest request, InferenceException full, long nowNs) {
+    long untilNs = Math.max(1, ModelLoads.freeAtNs(model, nowNs) - nowNs);
+    InferenceRequest displaced = model.batcher.displaceFor(request);
+    if (displaced == null) {
+      return Refusals.comeAgain(full, untilNs);
+    }
+    rejected.add(new Rejection(displaced, Refusals.displaced(model.plan, displaced, untilNs)));
+    return model.batcher.offer(request, nowNs);
   }
 
   /** One that runs again was taken before: it goes to another instance that is leaving, too. */

@@ -80,7 +80,7 @@ final class ModelAdmission {
     if (queue.requests() == 0 && model.running == 0) {
       // Taken whatever is predicted, but what becomes of it tells how good predictions are.
       if (hasDeadline) {
-        predict(request, load(nowNs, false), nowNs);
+        predict(request, load(request, nowNs), nowNs);
       }
       return null;
     }
@@ -88,11 +88,12 @@ final class ModelAdmission {
     if (overShare != null) {
       return overShare;
     }
-    boolean canPredict = hasDeadline && !ModelLoads.isServable(model, request);
+    boolean canPredict =
+        hasDeadline && !ModelLoads.isServable(model, queue.counts().level(request));
     if (!canPredict && guard == null && model.plan.admission().maxQueueBytes() == 0) {
       return null;
     }
-    ModelLoad load = load(nowNs, false);
+    ModelLoad load = load(request, nowNs);
     InferenceException refusal =
         AdmissionRule.check(
             model.plan.name(), load, request.batchSize(), request.inputBytes(), deadlineNs, nowNs);
@@ -211,7 +212,7 @@ final class ModelAdmission {
   /** Leaves what is known now for the front ends. */
   void publish(long nowNs) {
     if (isRead) {
-      cell.set(load(nowNs, model.batcher.queue().isFull()));
+      cell.set(ModelLoads.published(model, displaces(), margin.ns(nowNs), targetNs(), nowNs));
     }
   }
 
@@ -220,8 +221,18 @@ final class ModelAdmission {
     cell.set(ModelLoad.IDLE);
   }
 
-  private ModelLoad load(long nowNs, boolean full) {
-    long targetNs = guard != null && guard.isOverloaded() ? guard.targetNs() : 0;
-    return ModelLoads.of(model, full, margin.ns(nowNs), targetNs, nowNs);
+  private ModelLoad load(InferenceRequest request, long nowNs) {
+    return ModelLoads.of(model, request, margin.ns(nowNs), targetNs(), nowNs);
+  }
+
+  private long targetNs() {
+    return guard != null && guard.isOverloaded() ? guard.targetNs() : 0;
+  }
+
+  /** Returns true if in a full queue the requests of one tenant may give way to another's. */
+  private boolean displaces() {
+    return hasTenants
+        && !model.plan.preservesOrdering()
+        && model.plan.serviceLevel().latencyObjective().isZero();
   }
 }

@@ -2,7 +2,11 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.ModelLoad.Speed;
+import dev.conveyor.scheduler.admission.PriorityLevels;
+import dev.conveyor.scheduler.batching.QueueCounts;
 import dev.conveyor.scheduler.batching.RequestQueue;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,30 +30,75 @@ final class ModelLoads {
 
   private ModelLoads() {}
 
-  static ModelLoad of(ModelState model, boolean full, long marginNs, long targetNs, long nowNs) {
-    return of(model, isServable(model), full, marginNs, targetNs, nowNs);
+  /**
+   * Returns the load as anybody may see it.
+   *
+   * @param takesMore whether a queue that is full makes room for some
+   */
+  static ModelLoad published(
+      ModelState model, boolean takesMore, long marginNs, long targetNs, long nowNs) {
+    RequestQueue queue = model.batcher.queue();
+    return of(
+        model,
+        queue.counts().lowestLevel(),
+        isServable(model),
+        queue.isFull() && !takesMore,
+        marginNs,
+        targetNs,
+        levels(model, takesMore),
+        nowNs);
+  }
+
+  /** Returns the load as a request sees it that is about to be queued. */
+  static ModelLoad of(
+      ModelState model, InferenceRequest request, long marginNs, long targetNs, long nowNs) {
+    int level = model.batcher.queue().counts().level(request);
+    boolean isServable = isServable(model, level);
+    return of(model, level, isServable, false, marginNs, targetNs, PriorityLevels.NONE, nowNs);
   }
 
   /** Returns when a request would be answered, as far as is known; 0 if nothing is. */
   static long latencyNs(ModelState model, InferenceRequest request, long nowNs) {
-    ModelLoad load = of(model, false, false, 0, 0, nowNs);
+    int level = model.batcher.queue().counts().level(request);
+    ModelLoad load = of(model, level, false, false, 0, 0, PriorityLevels.NONE, nowNs);
     return load.isKnown() ? load.latencyNs(request.batchSize(), nowNs) : 0;
+  }
+
+  private static PriorityLevels levels(ModelState model, boolean takesMore) {
+    RequestQueue queue = model.batcher.queue();
+    QueueCounts counts = queue.counts();
+    if (counts.lowestLevel() == 1) {
+      return PriorityLevels.NONE;
+    }
+    List<PriorityLevels.Waiting> upTo = new ArrayList<>(counts.lowestLevel());
+    for (int level = 1; level <= counts.lowestLevel(); level++) {
+      upTo.add(
+          new PriorityLevels.Waiting(
+              counts.requestsUpTo(level),
+              counts.itemsUpTo(level),
+              counts.bytesUpTo(level),
+              queue.isFull(level) && !takesMore,
+              isServable(model, level)));
+    }
+    return new PriorityLevels(counts.defaultLevel(), upTo);
   }
 
   private static ModelLoad of(
       ModelState model,
+      int level,
       boolean isServable,
       boolean full,
       long marginNs,
       long targetNs,
+      PriorityLevels levels,
       long nowNs) {
-    RequestQueue queue = model.batcher.queue();
+    QueueCounts counts = model.batcher.queue().counts();
     long maxQueueBytes = model.plan.admission().maxQueueBytes();
-    boolean mayRefuse = !isServable || full || maxQueueBytes > 0;
+    boolean mayRefuse = !isServable || full || maxQueueBytes > 0 || !levels.upTo().isEmpty();
     return new ModelLoad(
-        queue.requests(),
-        queue.items(),
-        queue.bytes(),
+        counts.requestsUpTo(level),
+        counts.itemsUpTo(level),
+        counts.bytesUpTo(level),
         model.running,
         full,
         maxQueueBytes,
@@ -58,7 +107,8 @@ final class ModelLoads {
         marginNs,
         targetNs,
         model.plan.serviceLevel().latencyObjective().toNanos(),
-        isServable);
+        isServable,
+        levels);
   }
 
   /**
@@ -72,11 +122,11 @@ final class ModelLoads {
   }
 
   /**
-   * Returns the same for one more request: what is of lower priority does not stand in its way, and
-   * is what will be dropped.
+   * Returns the same for one more request of a level: what is of lower priority does not stand in
+   * its way, and is what will be dropped.
    */
-  static boolean isServable(ModelState model, InferenceRequest request) {
-    return model.batcher.queue().itemsBefore(request) < model.servableItems();
+  static boolean isServable(ModelState model, int level) {
+    return model.batcher.queue().counts().itemsUpTo(level) < model.servableItems();
   }
 
   /** Returns what {@link #isServable} compares with; 0 without an objective or a known cost. */
@@ -166,7 +216,7 @@ final class ModelLoads {
   }
 
   /** Returns when an instance of the model is expected to take a batch. */
-  private static long freeAtNs(ModelState model, long nowNs) {
+  static long freeAtNs(ModelState model, long nowNs) {
     long earliestNs = Long.MAX_VALUE;
     for (int i = 0; i < model.placements.size(); i++) {
       Placement placement = model.placements.get(i);

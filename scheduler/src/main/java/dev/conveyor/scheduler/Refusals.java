@@ -60,6 +60,25 @@ final class Refusals {
         Math.max(1, Math.round(aheadNs)));
   }
 
+  /** Gives way to a tenant that has less than its share of a full queue. */
+  static InferenceException displaced(ModelPlan plan, InferenceRequest request, long retryAfterNs) {
+    return new InferenceException(
+        ErrorCode.QUEUE_FULL,
+        "the queue of model '"
+            + plan.name()
+            + "' is full, and tenant '"
+            + request.tenant()
+            + "' has more in it than its share: the request gave way to another tenant's",
+        RefusalReason.QUEUE_FULL,
+        retryAfterNs);
+  }
+
+  /** Returns the same refusal with the time after which to try again. */
+  static InferenceException comeAgain(InferenceException refusal, long retryAfterNs) {
+    return new InferenceException(
+        refusal.code(), String.valueOf(refusal.getMessage()), refusal.reason(), retryAfterNs);
+  }
+
   static InferenceException shuttingDown() {
     return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
   }

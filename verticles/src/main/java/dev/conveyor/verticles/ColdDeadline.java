@@ -43,7 +43,8 @@ record ColdDeadline(long ownNs, long objectiveNs) {
         && policy.timeoutAction() == QueuePolicy.TimeoutAction.REJECT;
   }
 
-  private static long after(long arrivalNs, long micros) {
+  /** Returns the end of a time; none for 0 and for what is longer than clocks compare. */
+  static long after(long arrivalNs, long micros) {
     return micros <= 0 || micros > LONGEST_MICROS
         ? InferenceRequest.NO_DEADLINE
         : arrivalNs + TimeUnit.MICROSECONDS.toNanos(micros);

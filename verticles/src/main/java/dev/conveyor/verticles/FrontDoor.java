@@ -44,18 +44,23 @@ public final class FrontDoor {
   /**
    * Lets a request in.
    *
-   * @param tenant null if it is not known yet; {@link #enterAs} follows then
-   * @param bytes of the request; 0 or less if they are not known yet
-   * @param deadlineNs when the client stops waiting
+   * @param terms of a request whose tenant is not known yet; {@link #enterAs} follows then
    * @throws InferenceException if it has to stay outside, with the reason and the time to wait
    */
-  public void enter(ServedModel model, @Nullable String tenant, long bytes, long deadlineNs) {
+  public void enter(ServedModel model, DoorTerms terms) {
+    String tenant = terms.tenant();
     long nowNs = clock.nanoTime();
-    ModelLoad load = model.door().load().get();
+    ModelLoad load = model.door().load().get().seenBy(terms.priority());
     InferenceException refusal =
         AdmissionRule.check(
-            model.name(), load, 1, Math.max(0, bytes), model.images().ahead(), deadlineNs, nowNs);
-    if (refusal != null) {
+            model.name(),
+            load,
+            1,
+            Math.max(0, terms.bytes()),
+            model.images().ahead(),
+            terms.untilNs(load, nowNs),
+            nowNs);
+    if (refusal != null && !mayDisplace(refusal, tenant)) {
       if (load.servable() && refusal.reason() == RefusalReason.DEADLINE) {
         model.door().load().refused(nowNs);
       }
@@ -72,6 +77,11 @@ public final class FrontDoor {
       throw refused(
           model, overQuota(RefusalReason.MODEL_QUOTA, "model '" + model.name() + "'", waitNs));
     }
+  }
+
+  /** The scheduler knows whether others are to give way to this tenant in a full queue. */
+  private static boolean mayDisplace(InferenceException refusal, @Nullable String tenant) {
+    return refusal.reason() == RefusalReason.QUEUE_FULL && tenant != null && !tenant.isEmpty();
   }
 
   /**
@@ -106,15 +116,15 @@ public final class FrontDoor {
    * cores are better used for requests that can still be answered in time.
    *
    * @param items its batch size
-   * @param deadlineNs when the client stops waiting
+   * @param call what it asks for
    * @param arrivalNs when it came in; the model's objective counts from then
    * @throws InferenceException if its answer would be late, with the reason and the time to wait
    */
-  static void reconsider(ServedModel model, int items, long deadlineNs, long arrivalNs) {
-    ModelLoad load = model.door().load().get();
-    long untilNs = deadlineNs;
+  static void reconsider(ServedModel model, int items, InferCall call, long arrivalNs) {
+    ModelLoad load = model.door().load().get().seenBy(call.priority());
+    long untilNs = DoorTerms.untilNs(load, call.deadlineNs(), call.timeoutMicros(), arrivalNs);
     if (load.objectiveNs() > 0) {
-      untilNs = InferenceRequest.earlierNs(deadlineNs, arrivalNs + load.objectiveNs());
+      untilNs = InferenceRequest.earlierNs(untilNs, arrivalNs + load.objectiveNs());
     }
     InferenceException refusal =
         AdmissionRule.check(

@@ -276,7 +276,7 @@ public final class LocalGateway implements InferenceGateway {
         .preprocess(
             checked.inputs(),
             reply,
-            () -> FrontDoor.reconsider(model, checked.batchSize(), call.deadlineNs(), arrivalNs))
+            () -> FrontDoor.reconsider(model, checked.batchSize(), call, arrivalNs))
         .onComplete(
             prepared -> {
               long preprocessNs = System.nanoTime() - arrivalNs;

@@ -17,6 +17,8 @@ package dev.conveyor.scheduler.admission;
  * @param objectiveNs within which every request is to be answered; 0 for none
  * @param servable true while what is queued can be served within the objective: then no prediction
  *     keeps anything out of the queue
+ * @param levels the same by priority level, for a model that has levels; of the components above,
+ *     those that a level changes are of all levels together
  */
 public record ModelLoad(
     int queuedRequests,
@@ -30,7 +32,38 @@ public record ModelLoad(
     long marginNs,
     long targetNs,
     long objectiveNs,
-    boolean servable) {
+    boolean servable,
+    PriorityLevels levels) {
+
+  /** Describes the load of a model without priority levels. */
+  public ModelLoad(
+      int queuedRequests,
+      int queuedItems,
+      long queuedBytes,
+      int running,
+      boolean full,
+      long maxQueueBytes,
+      Speed speed,
+      long freeAtNs,
+      long marginNs,
+      long targetNs,
+      long objectiveNs,
+      boolean servable) {
+    this(
+        queuedRequests,
+        queuedItems,
+        queuedBytes,
+        running,
+        full,
+        maxQueueBytes,
+        speed,
+        freeAtNs,
+        marginNs,
+        targetNs,
+        objectiveNs,
+        servable,
+        PriorityLevels.NONE);
+  }
 
   /** Describes the load of a model without an objective. */
   public ModelLoad(
@@ -105,7 +138,33 @@ public record ModelLoad(
             marginNs,
             targetNs,
             objectiveNs,
-            servable);
+            servable,
+            levels);
+  }
+
+  /**
+   * Returns the load as a request of some priority finds it: what is of a lower level does not
+   * stand in its way.
+   *
+   * @param priority level, 1 the highest; 0 for the model's default
+   */
+  public ModelLoad seenBy(int priority) {
+    PriorityLevels.Waiting waiting = levels.of(priority);
+    return waiting == null
+        ? this
+        : new ModelLoad(
+            waiting.requests(),
+            waiting.items(),
+            waiting.bytes(),
+            running,
+            waiting.full(),
+            maxQueueBytes,
+            speed,
+            freeAtNs,
+            marginNs,
+            targetNs,
+            objectiveNs,
+            waiting.servable());
   }
 
   /** Returns false until a batch has run; nothing can be predicted before. */

@@ -3,7 +3,8 @@
  *
  * <ul>
  *   <li>To ask whether a request of a model may come in, on any thread and before its bytes were
- *       read: {@link AdmissionRule} over the {@link ModelLoad} in the model's {@link LoadCell}.
+ *       read: {@link AdmissionRule} over the {@link ModelLoad} in the model's {@link LoadCell};
+ *       {@link PriorityLevels} has what each level of priority finds of it.
  *   <li>To tell a standing queue from a burst: {@link StandingQueueGuard}.
  *   <li>To bound what a client or a model is asked: {@link TokenBucket}, and {@link TenantQuotas}
  *       for many clients.

@@ -63,6 +63,16 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
     return queue.offer(request, nowNs);
   }
 
+  /**
+   * Makes room in a queue that is full for a request whose tenant has a claim to it.
+   *
+   * @return the request that was taken out, which the caller answers; null if none was
+   */
+  public final @Nullable InferenceRequest displaceFor(InferenceRequest request) {
+    changed();
+    return queue.displaceFor(request);
+  }
+
   /** Takes out requests whose time is over. Cheap when there can be none. */
   public abstract void expire(long nowNs, List<Rejection> rejected);
 

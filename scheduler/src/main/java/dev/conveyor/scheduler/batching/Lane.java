@@ -4,6 +4,7 @@ import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.scheduler.InferenceRequest;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -149,8 +150,37 @@ final class Lane {
     return request;
   }
 
+  /** Returns true if an entry goes after a request in the fair order of tenants. */
+  boolean isBehind(int i, InferenceRequest request) {
+    return request(i).notes().fairTagNs() > request.notes().fairTagNs();
+  }
+
+  /** Takes out one entry. */
+  void remove(int i) {
+    for (int next = i + 1; next < size; next++) {
+      keep(next, next - 1);
+    }
+    truncate(size - 1);
+  }
+
+  /**
+   * Takes out the entries that a rule names, asked in order. Returns true if there were any; the
+   * earliest due time is exact then.
+   */
+  boolean removeIf(IntPredicate leaves) {
+    int kept = 0;
+    int before = size;
+    for (int i = 0; i < before; i++) {
+      if (!leaves.test(i)) {
+        keep(i, kept++);
+      }
+    }
+    truncate(kept);
+    return kept < before;
+  }
+
   /** Moves entry {@code from} to {@code to}; part of a compaction or an insertion. */
-  void keep(int from, int to) {
+  private void keep(int from, int to) {
     int source = slot(from);
     int target = slot(to);
     requests[target] = requests[source];
@@ -160,7 +190,7 @@ final class Lane {
   }
 
   /** Ends a compaction: the first {@code kept} entries stay. */
-  void truncate(int kept) {
+  private void truncate(int kept) {
     long earliest = NEVER;
     for (int i = 0; i < kept; i++) {
       earliest = earlier(earliest, dueNs[slot(i)]);

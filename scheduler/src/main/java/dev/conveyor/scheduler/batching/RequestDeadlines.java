@@ -52,12 +52,13 @@ record RequestDeadlines(String model, long objectiveNs) {
 
   private InferenceException missed(
       InferenceRequest request, long byNs, @Nullable RefusalReason reason) {
-    return Lane.isPast(ownDeadlineNs(request), byNs)
+    long ownNs = ownDeadlineNs(request);
+    return Lane.isPast(ownNs, byNs)
         ? new InferenceException(
             ErrorCode.DEADLINE_EXCEEDED,
             "Request deadline passed before it could run",
             reason,
-            InferenceException.UNKNOWN)
+            reason == null ? InferenceException.UNKNOWN : Math.max(1, byNs - ownNs))
         : objectiveMissed(byNs - of(request));
   }
 

@@ -30,7 +30,6 @@ public final class RequestQueue {
 
   private final Lane[] lanes;
   private final int[] laneOfLevel;
-  private final int defaultLevel;
   private final RequestDeadlines deadlines;
   private final long objectiveNs;
   private final long ageingNs;
@@ -54,9 +53,8 @@ public final class RequestQueue {
     this.ageingNs = serviceLevel.ageing().toNanos();
     boolean byArrival = objectiveNs > 0 && batching.preserveOrdering();
     int levels = byArrival ? 1 : Math.max(1, batching.priorityLevels());
-    this.defaultLevel = levels == 1 ? 1 : batching.defaultPriorityLevel();
     this.laneOfLevel = new int[levels + 1];
-    this.counts = new QueueCounts(levels);
+    this.counts = new QueueCounts(levels, levels == 1 ? 1 : batching.defaultPriorityLevel());
     boolean byDeadline = objectiveNs > 0 && !byArrival;
     Lane[] created = new Lane[2 * levels];
     int n = 0;
@@ -90,11 +88,9 @@ public final class RequestQueue {
     return counts.items();
   }
 
-  /**
-   * Returns the sum of the batch sizes of what is of a request's priority level or a higher one.
-   */
-  public int itemsBefore(InferenceRequest request) {
-    return counts.itemsUpTo(level(request));
+  /** Returns what waits by priority level, to look at. */
+  public QueueCounts counts() {
+    return counts;
   }
 
   /** Returns the sum of the sizes of their inputs. */
@@ -105,12 +101,17 @@ public final class RequestQueue {
   /** Returns true if no request would be taken, whatever its priority. */
   public boolean isFull() {
     for (int level = 1; level < laneOfLevel.length; level++) {
-      int maxSize = lanes[laneOfLevel[level]].maxSize();
-      if (maxSize == 0 || counts.requests(level) < maxSize) {
+      if (!isFull(level)) {
         return false;
       }
     }
     return true;
+  }
+
+  /** Returns true if no request of a priority level would be taken. */
+  public boolean isFull(int level) {
+    int maxSize = lanes[laneOfLevel[level]].maxSize();
+    return maxSize > 0 && counts.requests(level) >= maxSize;
   }
 
   /** Returns how many were failed because their time was over. */
@@ -130,16 +131,16 @@ public final class RequestQueue {
       expired++;
       return deadlines.passed(request, nowNs);
     }
-    int level = level(request);
+    int level = counts.level(request);
     Lane lane = lanes[laneOfLevel[level]];
-    if (lane.maxSize() > 0 && counts.requests(level) >= lane.maxSize()) {
+    if (isFull(level)) {
       return deadlines.queueFull(lane.maxSize());
     }
     long dueBeforeNs = lane.earliestDueNs();
     lane.add(request, nowNs, deadlineNs);
     onlyLonger =
         lanes.length == 1 && lane.request(0) != request && lane.earliestDueNs() == dueBeforeNs;
-    counts.add(request, level);
+    counts.add(request);
     return null;
   }
 
@@ -149,11 +150,6 @@ public final class RequestQueue {
    */
   public long deadlineNs(InferenceRequest request) {
     return deadlines.of(request);
-  }
-
-  private int level(InferenceRequest request) {
-    int level = request.priority();
-    return level < 1 || level >= laneOfLevel.length ? defaultLevel : level;
   }
 
   /** Puts the cursor before the first request. */
@@ -206,37 +202,27 @@ public final class RequestQueue {
   /** Takes out what has waited too long. Returns true if the queue changed. */
   boolean expire(long nowNs, List<Rejection> rejected) {
     boolean changed = false;
-    for (int i = 0; i < lanes.length; i++) {
-      if (lanes[i].mayBeDue(nowNs)) {
-        changed |= expire(i, nowNs, rejected);
-      }
+    for (Lane lane : lanes) {
+      changed |= lane.mayBeDue(nowNs) && lane.removeIf(i -> expireIfDue(lane, i, nowNs, rejected));
     }
     return changed;
   }
 
-  private boolean expire(int index, long nowNs, List<Rejection> rejected) {
-    Lane lane = lanes[index];
-    int kept = 0;
-    int size = lane.size();
-    for (int i = 0; i < size; i++) {
-      if (!lane.isDue(i, nowNs)) {
-        lane.keep(i, kept++);
-        continue;
-      }
-      InferenceRequest request = lane.request(i);
-      long deadlineNs = lane.deadlineNs(i);
-      boolean late = Lane.isPast(deadlineNs, nowNs);
-      int ownLane = laneOfLevel[level(request)];
-      if (!late && lanes[ownLane].delays()) {
-        lanes[ownLane + 1].add(request, lane.enqueuedNs(i), deadlineNs, deadlineNs);
-      } else {
-        InferenceException why =
-            late ? deadlines.passed(request, nowNs) : RequestDeadlines.timedOut();
-        fail(request, why, rejected);
-      }
+  private boolean expireIfDue(Lane lane, int i, long nowNs, List<Rejection> rejected) {
+    if (!lane.isDue(i, nowNs)) {
+      return false;
     }
-    lane.truncate(kept);
-    return kept < size;
+    InferenceRequest request = lane.request(i);
+    long deadlineNs = lane.deadlineNs(i);
+    boolean late = Lane.isPast(deadlineNs, nowNs);
+    int ownLane = laneOfLevel[counts.level(request)];
+    if (!late && lanes[ownLane].delays()) {
+      lanes[ownLane + 1].add(request, lane.enqueuedNs(i), deadlineNs, deadlineNs);
+    } else {
+      fail(
+          request, late ? deadlines.passed(request, nowNs) : RequestDeadlines.timedOut(), rejected);
+    }
+    return true;
   }
 
   /**
@@ -292,7 +278,7 @@ public final class RequestQueue {
   private boolean age(Lane lane, int level, Lane above, long nowNs) {
     boolean changed = false;
     while (lane.size() > 0) {
-      long steps = 1L + level(lane.request(0)) - level;
+      long steps = 1L + counts.level(lane.request(0)) - level;
       if (nowNs - lane.enqueuedNs(0) < steps * ageingNs) {
         break;
       }
@@ -305,26 +291,38 @@ public final class RequestQueue {
     return changed;
   }
 
-  /** Takes out requests that were answered while they waited. Returns true if there were any. */
-  boolean removeDone(List<Rejection> rejected) {
-    int before = counts.requests();
-    for (Lane lane : lanes) {
-      int kept = 0;
-      int size = lane.size();
-      for (int i = 0; i < size; i++) {
-        InferenceRequest request = lane.request(i);
-        if (request.replyTo().isDone()) {
-          cancelled++;
-          drop(request, RequestDeadlines.cancelled(), rejected);
-        } else {
-          lane.keep(i, kept++);
+  /**
+   * Makes room at the level of a request where tenants share the model: takes out the last one in
+   * their fair order, if this request goes before it. With an objective requests are in order of
+   * deadlines, and the shares divide the losses elsewhere.
+   *
+   * @return what was taken out; null if there is nothing behind this request
+   */
+  @Nullable InferenceRequest displaceFor(InferenceRequest request) {
+    int level = counts.level(request);
+    for (int i = lanes.length - 1; i >= 0 && objectiveNs == 0; i--) {
+      Lane lane = lanes[i];
+      for (int at = lane.size() - 1; at >= 0 && lane.isBehind(at, request); at--) {
+        InferenceRequest last = lane.request(at);
+        if (counts.level(last) == level) {
+          lane.remove(at);
+          forget(last);
+          return last;
         }
       }
-      if (kept < size) {
-        lane.truncate(kept);
-      }
     }
-    return counts.requests() < before;
+    return null;
+  }
+
+  /** Takes out requests that were answered while they waited. Returns true if there were any. */
+  boolean removeDone(List<Rejection> rejected) {
+    int left =
+        takeOut(
+            (lane, i) -> lane.request(i).replyTo().isDone(),
+            RequestDeadlines.cancelled(),
+            rejected);
+    cancelled += left;
+    return left > 0;
   }
 
   /**
@@ -332,24 +330,30 @@ public final class RequestQueue {
    * were any.
    */
   boolean shed(long sinceNs, InferenceException failure, List<Rejection> rejected) {
+    return takeOut(
+            (lane, i) -> lane.enqueuedNs(i) - sinceNs < 0 && lane.deadlineNs(i) == Lane.NEVER,
+            failure,
+            rejected)
+        > 0;
+  }
+
+  private interface Leaves {
+    boolean test(Lane lane, int i);
+  }
+
+  private int takeOut(Leaves leaves, InferenceException why, List<Rejection> rejected) {
     int before = counts.requests();
     for (Lane lane : lanes) {
-      int kept = 0;
-      int size = lane.size();
-      for (int i = 0; i < size; i++) {
-        InferenceRequest request = lane.request(i);
-        boolean old = lane.enqueuedNs(i) - sinceNs < 0;
-        if (old && lane.deadlineNs(i) == Lane.NEVER) {
-          drop(request, failure, rejected);
-        } else {
-          lane.keep(i, kept++);
-        }
-      }
-      if (kept < size) {
-        lane.truncate(kept);
-      }
+      lane.removeIf(
+          i -> {
+            boolean out = leaves.test(lane, i);
+            if (out) {
+              drop(lane.request(i), why, rejected);
+            }
+            return out;
+          });
     }
-    return counts.requests() < before;
+    return before - counts.requests();
   }
 
   /** Empties the queue, in order. */
@@ -389,6 +393,6 @@ public final class RequestQueue {
   }
 
   private void forget(InferenceRequest request) {
-    counts.remove(request, level(request));
+    counts.remove(request);
   }
 }

@@ -7,8 +7,8 @@
  *   <li>To decide how many instances a model has: {@link InstanceScaler}.
  * </ul>
  *
- * <p>Where models live is not decided here: a server has one device, and on several, {@code
- * instance_group} names those that a model's instances are on.
+ * <p>Where models live is not decided here: {@code instance_group} says it, or on several GPUs the
+ * planner of {@link dev.conveyor.scheduler.placement}.
  *
  * <p>Plain objects; the time is passed in. Times are nanoseconds.
  */

@@ -10,6 +10,7 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
+import dev.conveyor.verticles.DoorTerms;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
@@ -147,7 +148,8 @@ public final class BusFrontEnd extends VerticleBase {
     String trace = TraceParent.of(message.headers().get(TraceParent.HEADER));
     HeapShare share = hold(served, bytes); // first: who finds no memory spends no quota
     try {
-      door.enter(served, tenant, 0, deadlineNs);
+      door.enter(
+          served, new DoorTerms(tenant, 0, deadlineNs, head.priority(), head.timeoutMicros()));
       InferCall call = head.toCall(model, version, deadlineNs, tenant, trace);
       gateway.infer(
           call,

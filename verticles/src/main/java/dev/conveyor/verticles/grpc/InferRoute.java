@@ -11,6 +11,7 @@ import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.BodyWatch;
+import dev.conveyor.verticles.DoorTerms;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
@@ -199,7 +200,15 @@ final class InferRoute {
     String header = metadata.get(FrontDoor.TENANT_HEADER);
     String tenant = header == null ? CallParameters.tenant(message.getParametersMap()) : header;
     ServedModel served = catalog.find(message.getModelName(), message.getModelVersion());
-    door.enter(served, tenant, message.getSerializedSize(), deadlineNs);
+    CallParameters asked = CallParameters.of(message.getParametersMap());
+    door.enter(
+        served,
+        new DoorTerms(
+            tenant,
+            message.getSerializedSize(),
+            deadlineNs,
+            asked.priority(),
+            asked.timeoutMicros()));
     return tenant;
   }
 

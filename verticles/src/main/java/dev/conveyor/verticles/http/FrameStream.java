@@ -4,6 +4,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.verticles.BodyWatch;
+import dev.conveyor.verticles.DoorTerms;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.stream.Frame;
@@ -150,7 +151,11 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
     try {
       ServedModel served = services.catalog().find(source.model().name(), source.version());
       long deadlineNs = source.deadlineNs(frame.arrivedNs());
-      services.door().enter(served, source.tenant(), frame.sizeBytes(), deadlineNs);
+      services
+          .door()
+          .enter(
+              served,
+              new DoorTerms(source.tenant(), frame.sizeBytes(), deadlineNs, source.priority(), 0));
       List<Tensor> inputs = List.of(source.tensor(element));
       InferCall call =
           new InferCall(

@@ -96,7 +96,7 @@ final class InferHandler {
     try {
       ServedModel served = catalog.find(model, version);
       int headLength = headLength(request);
-      door.enter(served, terms.tenant(), terms.bytes(), terms.deadlineNs());
+      door.enter(served, terms.atDoor());
       BodyReader.read(
           request,
           terms,

@@ -49,6 +49,11 @@ final class JsonReply {
     switch (code) {
       case UNAVAILABLE, QUEUE_FULL, SHUTTING_DOWN, OUT_OF_MEMORY, OVERLOADED, OVER_QUOTA ->
           response.putHeader("Retry-After", Long.toString(retryAfterSeconds(failure, body)));
+      case DEADLINE_EXCEEDED -> {
+        if (failure instanceof InferenceException e && e.retryAfterNs() >= 0) {
+          response.putHeader("Retry-After", Long.toString(retryAfterSeconds(e, body)));
+        }
+      }
       default -> {}
     }
     send(response, body.toBuffer());

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.http;
 
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.verticles.DoorTerms;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.TraceParent;
 import io.vertx.core.http.HttpHeaders;
@@ -52,6 +53,11 @@ record RequestTerms(
         contentLength(request.getHeader(HttpHeaders.CONTENT_LENGTH)),
         "100-continue".equalsIgnoreCase(request.getHeader(HttpHeaders.EXPECT)),
         trace);
+  }
+
+  /** Returns what the front door may know; priority and {@code timeout} are in the body. */
+  DoorTerms atDoor() {
+    return new DoorTerms(tenant, bytes, deadlineNs);
   }
 
   private static long timeoutNs(@Nullable String timeout) {

@@ -49,18 +49,29 @@ public record InferHead(
     throw InferenceException.invalid("parameter 'tenant' must be a string, was " + tenant);
   }
 
+  /**
+   * Returns the priority level, 1 the highest; 0 for the model's default.
+   *
+   * @throws InferenceException INVALID_REQUEST if it is none
+   */
+  public int priority() {
+    return Math.toIntExact(Parameters.nonNegative(parameters, "priority", Integer.MAX_VALUE));
+  }
+
+  /**
+   * Returns the {@code timeout} parameter; 0 for none.
+   *
+   * @throws InferenceException INVALID_REQUEST if it is no time
+   */
+  public long timeoutMicros() {
+    return Parameters.nonNegative(parameters, "timeout", Long.MAX_VALUE / 2000);
+  }
+
   /** Returns the call to send into the line. */
   public InferCall toCall(
       String model, String version, long deadlineNs, String tenant, String trace) {
     return new InferCall(
-        model,
-        version,
-        inputs,
-        Math.toIntExact(Parameters.nonNegative(parameters, "priority", Integer.MAX_VALUE)),
-        Parameters.nonNegative(parameters, "timeout", Long.MAX_VALUE / 2000),
-        deadlineNs,
-        tenant,
-        trace);
+        model, version, inputs, priority(), timeoutMicros(), deadlineNs, tenant, trace);
   }
 
   /** Returns the same request with other tensors. */

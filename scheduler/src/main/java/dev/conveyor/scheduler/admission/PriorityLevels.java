@@ -1,0 +1,41 @@
+package dev.conveyor.scheduler.admission;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What waits for a model that has priority levels, as a request of each level finds it. Immutable.
+ *
+ * @param defaultLevel of requests that name no level of the model
+ * @param upTo what is of a level or a higher one, for each level from the highest; empty for a
+ *     model without levels
+ */
+public record PriorityLevels(int defaultLevel, List<Waiting> upTo) {
+
+  /** A model without levels. */
+  public static final PriorityLevels NONE = new PriorityLevels(1, List.of());
+
+  /**
+   * What stands in the way of a request.
+   *
+   * @param requests that wait
+   * @param items sum of their batch sizes
+   * @param bytes sum of their inputs
+   * @param full whether the queue takes no request of this level
+   * @param servable as {@link ModelLoad#servable}
+   */
+  public record Waiting(int requests, int items, long bytes, boolean full, boolean servable) {}
+
+  public PriorityLevels {
+    upTo = List.copyOf(upTo);
+  }
+
+  /** Returns what a request of this priority finds; null for a model without levels. */
+  @Nullable Waiting of(int priority) {
+    if (upTo.isEmpty()) {
+      return null;
+    }
+    int level = priority < 1 || priority > upTo.size() ? defaultLevel : priority;
+    return upTo.get(level - 1);
+  }
+}

@@ -1,0 +1,92 @@
+package dev.conveyor.verticles;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.ModelSignature;
+import dev.conveyor.models.RefusalReason;
+import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.Tenants;
+import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.admission.ModelLoad;
+import dev.conveyor.scheduler.admission.PriorityLevels;
+import dev.conveyor.scheduler.admission.PriorityLevels.Waiting;
+import dev.conveyor.verticles.metrics.RecordingModelStats;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** Who may come in by what is known before the body; a run takes 10 ms, at time zero. */
+final class FrontDoorTest {
+
+  private static final long MS = 1_000_000;
+  private static final long NONE = InferenceRequest.NO_DEADLINE;
+
+  private final FrontDoor door = new FrontDoor(Tenants.DEFAULT, () -> 0);
+  private final ServedModel model =
+      new ServedModel(
+          "m",
+          "1",
+          "1@1",
+          "test",
+          ModelConfig.empty("m"),
+          new ModelSignature(List.of(), List.of(), 0),
+          List.of(),
+          Map.of(),
+          new InputCheck("m", List.of(), List.of(), 0),
+          ImageInputs.NONE,
+          new RecordingModelStats());
+
+  @Test
+  void shouldKeepOutByWhatTheLevelOfARequestFinds() {
+    Waiting high = new Waiting(0, 0, 0, false, true);
+    Waiting low = new Waiting(9, 9, 0, true, false);
+    load(9, 100 * MS, new PriorityLevels(2, List.of(high, low)));
+
+    enter(new DoorTerms("", 0, NONE, 1, 0));
+    assertThat(reason(new DoorTerms("", 0, NONE, 2, 0))).isEqualTo(RefusalReason.QUEUE_FULL);
+    assertThat(reason(new DoorTerms("", 0, NONE, 0, 0))).isEqualTo(RefusalReason.QUEUE_FULL);
+    enter(new DoorTerms(null, 0, NONE));
+  }
+
+  @Test
+  void shouldTakeTheTimeoutForADeadlineWhereTheModelHasAnObjective() {
+    load(2, 100 * MS, PriorityLevels.NONE);
+    enter(new DoorTerms("", 0, NONE, 0, 30_000));
+    assertThat(reason(new DoorTerms("", 0, NONE, 0, 29_999))).isEqualTo(RefusalReason.DEADLINE);
+
+    load(2, 0, PriorityLevels.NONE);
+    enter(new DoorTerms("", 0, NONE, 0, 1)); // Triton's queue timeout, no deadline
+  }
+
+  @Test
+  void shouldLeaveItToTheSchedulerWhoGivesWayInAFullQueue() {
+    ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 10 * MS, 10 * MS);
+    model.door().load().set(new ModelLoad(9, 9, 0, 1, true, 0, speed, 0, 0, 0));
+    enter(new DoorTerms("named", 0, NONE));
+    assertThat(reason(new DoorTerms("", 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
+    assertThat(reason(new DoorTerms(null, 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
+  }
+
+  private void load(int waiting, long objectiveNs, PriorityLevels levels) {
+    ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 10 * MS, 10 * MS);
+    model
+        .door()
+        .load()
+        .set(
+            new ModelLoad(
+                waiting, waiting, 0, 1, false, 0, speed, 0, 0, 0, objectiveNs, false, levels));
+  }
+
+  private void enter(DoorTerms terms) {
+    door.enter(model, terms);
+  }
+
+  private RefusalReason reason(DoorTerms terms) {
+    RefusalReason[] reason = new RefusalReason[1];
+    assertThatThrownBy(() -> enter(terms))
+        .isInstanceOfSatisfying(InferenceException.class, e -> reason[0] = e.reason());
+    return reason[0];
+  }
+}
