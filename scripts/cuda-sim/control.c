@@ -86,6 +86,20 @@ int injected(const char *call, int *hangs, int *fails) {
 
 static size_t used_bytes(int device) { return sim.devices[device].allocated_bytes; }
 
+/* What hangs ends after all, as if it had only been slow. */
+EXPORT void cudaSimResume(void) {
+  pthread_mutex_lock(&sim.lock);
+  size_t cursor = 0;
+  for (struct stream *s = each_stream(&cursor); s; s = each_stream(&cursor)) {
+    for (struct op *op = s->head; op; op = op->next) {
+      op->hangs = 0;
+    }
+  }
+  pthread_cond_broadcast(&sim.progress);
+  pthread_cond_broadcast(&sim.work);
+  pthread_mutex_unlock(&sim.lock);
+}
+
 /* Begins anew, as a new process would. Settings are "key=value", separated by spaces. */
 EXPORT void cudaSimReset(const char *settings) {
   pthread_mutex_lock(&sim.lock);

@@ -13,6 +13,7 @@ import dev.conveyor.models.config.ModelConfigCompleter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,7 +35,8 @@ public final class GpuModel implements LoadedModel {
   private final int priority;
   private final boolean decodes;
 
-  private volatile boolean abandoned;
+  /** This, until it is closed, and instances that were given up and may use the weights still. */
+  private final AtomicInteger users = new AtomicInteger(1);
 
   @GuardedBy("this")
   private @Nullable LaneGroup filling;
@@ -140,8 +142,7 @@ public final class GpuModel implements LoadedModel {
               .formatted(layout.maxItems(), outputBytes, place.pinned().maxBytes()));
     }
     place.trimSteps(); // What is only kept for later must not be in the way.
-    return new LaneGroup(
-        place, model, layout, LANES, priority, owner, decodes, () -> abandoned = true);
+    return new LaneGroup(place, model, layout, LANES, priority, owner, decodes, lateUser());
   }
 
   @Override
@@ -194,11 +195,29 @@ public final class GpuModel implements LoadedModel {
 
   /**
    * Frees the weights, also those of a device that is lost. An execution that was given up may read
-   * them still: then they stay, on the device and in the ledger.
+   * them still: then they stay, on the device and in the ledger, until it ends, if it does.
    */
   @Override
   public void close() {
-    if (abandoned) {
+    letGo();
+  }
+
+  private GivenUp lateUser() {
+    return new GivenUp() {
+      @Override
+      public void begins() {
+        users.incrementAndGet();
+      }
+
+      @Override
+      public void ends() {
+        letGo();
+      }
+    };
+  }
+
+  private void letGo() {
+    if (users.decrementAndGet() > 0) {
       return;
     }
     place.cuda().useDeviceEvenIfLost(place.gpu().ordinal());

@@ -9,6 +9,7 @@ import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
 import java.util.List;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe: lanes belong to threads of their own, and one at a time submits. That may never
  * come back, so whoever comes or leaves does not wait for it, and nobody does once the instance was
  * abandoned. Closed by the last lane that leaves. An instance that was abandoned keeps its memory,
- * in the ledger too.
+ * in the ledger too, until what runs has ended.
  */
 final class LaneGroup implements PipelineListener {
 
@@ -31,7 +32,8 @@ final class LaneGroup implements PipelineListener {
   private final DevicePool pool;
   private final Pipeline pipeline;
   private final PipelinedInstance instance;
-  private final Runnable onAbandoned;
+  private final GivenUp givenUp;
+  private final AtomicBoolean isGivenUp = new AtomicBoolean();
   private final Releases releases = new Releases();
 
   /** Of the lane that submits. */
@@ -50,8 +52,7 @@ final class LaneGroup implements PipelineListener {
    * Allocates everything that its batches need; on a thread that has set the device.
    *
    * @param decodes whether images are decoded on the device
-   * @param onAbandoned told, perhaps more than once, that what ran may use the weights for ever: as
-   *     soon as it is given up, since its lanes may never leave
+   * @param givenUp told as soon as it is, since its lanes may never leave
    * @throws CudaException if the device has no room; nothing stays allocated
    * @throws dev.conveyor.memory.BudgetExceededException likewise
    */
@@ -63,8 +64,8 @@ final class LaneGroup implements PipelineListener {
       int priority,
       String owner,
       boolean decodes,
-      Runnable onAbandoned) {
-    this.onAbandoned = onAbandoned;
+      GivenUp givenUp) {
+    this.givenUp = givenUp;
     this.place = place;
     this.lanesAtMost = lanes;
     this.maxItems = layout.maxItems();
@@ -106,7 +107,12 @@ final class LaneGroup implements PipelineListener {
       }
       instance =
           new PipelinedInstance(
-              "device-" + owner, cuda, place.gpu().ordinal(), pipeline, place.spins());
+              "device-" + owner,
+              cuda,
+              place.gpu().ordinal(),
+              pipeline,
+              place.spins(),
+              this::releaseReturned);
     } catch (RuntimeException | Error e) {
       noteLost(e);
       try {
@@ -150,9 +156,24 @@ final class LaneGroup implements PipelineListener {
   }
 
   void abandon(String why) {
-    onAbandoned.run();
+    noteGivenUp();
     instance.abandon(why);
     turn.release(lanesAtMost); // Whoever waits for the one that hangs is refused now.
+  }
+
+  private void noteGivenUp() {
+    if (isGivenUp.compareAndSet(false, true)) {
+      givenUp.begins();
+    }
+  }
+
+  /** On the thread that waited. */
+  private void releaseReturned() {
+    try {
+      releases.close();
+    } finally {
+      givenUp.ends();
+    }
   }
 
   @Override
@@ -200,7 +221,7 @@ final class LaneGroup implements PipelineListener {
     closed = true;
     instance.close();
     if (pipeline.isAbandoned()) {
-      onAbandoned.run();
+      noteGivenUp();
     } else {
       releases.close();
     }

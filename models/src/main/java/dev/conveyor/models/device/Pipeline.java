@@ -204,9 +204,6 @@ public final class Pipeline implements AutoCloseable {
     slot.items = items;
     try {
       stages.prepare(slot);
-    } catch (BudgetExceededException | OutOfMemoryError e) {
-      giveBack(slot);
-      throw new ExecutionException(Kind.OUT_OF_MEMORY, String.valueOf(e.getMessage()));
     } catch (RuntimeException | Error e) {
       // Nothing that could still run was enqueued, so there is nothing to wait for.
       if (e instanceof CudaException cause && cause.isSticky()) {
@@ -252,18 +249,7 @@ public final class Pipeline implements AutoCloseable {
   }
 
   private ExecutionException failed(Throwable e) {
-    String message = String.valueOf(e instanceof Error ? e : e.getMessage());
-    if (lost != null) {
-      return new ExecutionException(Kind.INSTANCE_LOST, message);
-    }
-    if (e instanceof ExecutionException known) {
-      return known;
-    }
-    boolean outOfMemory =
-        e instanceof OutOfMemoryError
-            || e instanceof BudgetExceededException
-            || (e instanceof CudaException cause && cause.isOutOfMemory());
-    return new ExecutionException(outOfMemory ? Kind.OUT_OF_MEMORY : Kind.RUN, message);
+    return Failures.of(e, lost != null);
   }
 
   private void refuseIfLost() {
@@ -363,8 +349,8 @@ public final class Pipeline implements AutoCloseable {
   /**
    * Gives up on a device that does not finish: every batch in flight fails as {@code
    * INSTANCE_LOST}, here. Nothing can take back what was enqueued, so whatever the device may still
-   * read or write stays allocated until the process ends, and stays in the ledger. From any thread,
-   * also while another one waits, or submits and does not come back.
+   * read or write stays allocated, and in the ledger, until {@link #releaseAbandoned}. From any
+   * thread, also while another one waits, or submits and does not come back.
    */
   public void abandon(String why) {
     abandoned = true;
@@ -373,6 +359,20 @@ public final class Pipeline implements AutoCloseable {
     for (Slot slot = inFlight.peek(); slot != null; slot = inFlight.peek()) {
       boolean unused = tellLost(slot, why);
     }
+  }
+
+  /**
+   * Waits until the device is through with what it was given up over, perhaps for ever, and gives
+   * everything back. Once, by a thread that knows that nobody submits any more.
+   *
+   * @return false if only the device's word is missing; everything stays allocated then
+   */
+  boolean releaseAbandoned() {
+    if (!stages.endsAtLast()) {
+      return false;
+    }
+    releases.close();
+    return true;
   }
 
   /**

@@ -134,6 +134,20 @@ final class PipelineStages {
   }
 
   /**
+   * Waits until nothing runs, or the device is lost, and so nothing does.
+   *
+   * @return false if it cannot be found out
+   */
+  boolean endsAtLast() {
+    try {
+      await();
+      return true;
+    } catch (CudaException e) {
+      return e.isSticky();
+    }
+  }
+
+  /**
    * Waits for what is copied from the slabs after the host was told of its batch: usually that is
    * over long ago. Nobody watches it any more, so whether it ends must be seen here.
    *

@@ -1,5 +1,6 @@
 package dev.conveyor.models.device;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.models.backend.BatchRequest;
@@ -15,6 +16,10 @@ import org.slf4j.LoggerFactory;
  * any. While nothing is in flight the waiting thread sleeps; while something is, it sleeps in the
  * driver, or, if asked to, asks for the end without a pause: that saves the time to wake up and
  * costs a core.
+ *
+ * <p>Once it was abandoned, the thread waits for what runs all the same: for the device, and for
+ * who submits. When both have come back everything is given back. If one never does, the thread
+ * stays and so does the memory.
  */
 public final class PipelinedInstance implements AutoCloseable {
 
@@ -27,7 +32,11 @@ public final class PipelinedInstance implements AutoCloseable {
   private final boolean spins;
   private final Semaphore submitted = new Semaphore(0);
   private final Thread waiter;
+  private final Runnable onReturned;
   private volatile boolean closing;
+
+  @GuardedBy("this")
+  private int submitting;
 
   /**
    * Starts the thread.
@@ -37,6 +46,18 @@ public final class PipelinedInstance implements AutoCloseable {
    * @param spins whether waiting may use a core
    */
   public PipelinedInstance(String name, Cuda cuda, int device, Pipeline pipeline, boolean spins) {
+    this(name, cuda, device, pipeline, spins, () -> {});
+  }
+
+  /**
+   * As the other.
+   *
+   * @param onReturned called on that thread when everything was given back after all, of an
+   *     instance that had been abandoned
+   */
+  PipelinedInstance(
+      String name, Cuda cuda, int device, Pipeline pipeline, boolean spins, Runnable onReturned) {
+    this.onReturned = onReturned;
     this.pipeline = pipeline;
     this.cuda = cuda;
     this.device = device;
@@ -53,14 +74,35 @@ public final class PipelinedInstance implements AutoCloseable {
 
   /** Enqueues a batch; see {@link Pipeline#submit}. */
   public void submit(List<? extends BatchRequest> requests) {
-    pipeline.submit(requests);
+    enter();
+    try {
+      pipeline.submit(requests);
+    } finally {
+      leave();
+    }
     submitted.release();
+  }
+
+  private synchronized void enter() {
+    submitting++;
+  }
+
+  private synchronized void leave() {
+    submitting--;
+    notifyAll();
+  }
+
+  /** Whoever comes later is refused at once, since it is lost. */
+  private synchronized void awaitSubmitters() throws InterruptedException {
+    while (submitting > 0) {
+      wait();
+    }
   }
 
   /** Gives up on a device that does not finish; see {@link Pipeline#abandon}. */
   public void abandon(String why) {
-    closing = true;
     pipeline.abandon(why);
+    closing = true; // After it is lost: from now on nobody may begin to submit.
     submitted.release();
   }
 
@@ -85,6 +127,23 @@ public final class PipelinedInstance implements AutoCloseable {
         LOG.error("{}: told of a batch, the listener failed", waiter.getName(), e);
       }
     }
+    if (pipeline.isAbandoned()) {
+      releaseAtLast();
+    }
+  }
+
+  private void releaseAtLast() {
+    try {
+      awaitSubmitters();
+      if (pipeline.releaseAbandoned()) {
+        onReturned.run();
+        LOG.info("{}: what was given up has ended, its memory is given back", waiter.getName());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      LOG.error("{}: what was given up cannot be given back", waiter.getName(), e);
+    }
   }
 
   private void awaitOne() {
@@ -106,7 +165,8 @@ public final class PipelinedInstance implements AutoCloseable {
     closing = true;
     submitted.release();
     while (waiter.isAlive() && !pipeline.isAbandoned()) {
-      waiter.join(LOOK_EVERY_MS); // It may be abandoned meanwhile; the waiter then never returns.
+      waiter.join(
+          LOOK_EVERY_MS); // It may be abandoned meanwhile; the waiter then may never return.
     }
     pipeline.close();
   }

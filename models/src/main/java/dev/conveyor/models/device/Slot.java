@@ -87,6 +87,7 @@ final class Slot implements DeviceBatch {
     releases.add(memory::closeStaging);
     releases.add(() -> memory.freeSlab(stream));
     releases.add(this::forgetProduced);
+    releases.add(this::clear); // Of one that was given up; others are clear by then.
     if (layout.isFixed()) {
       memory.ensure(layout.slabBytes(), layout.inputBytes(), stream);
     }

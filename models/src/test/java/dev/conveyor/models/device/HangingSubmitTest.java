@@ -11,8 +11,11 @@ import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ExecutionException.Kind;
+import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
@@ -38,6 +41,9 @@ class HangingSubmitTest {
   private final CountDownLatch hangs = new CountDownLatch(1);
   private final CountDownLatch cancelled = new CountDownLatch(1);
   private final CountDownLatch abandoned = new CountDownLatch(1);
+  private final CountDownLatch freed = new CountDownLatch(1);
+  private final CountDownLatch returned = new CountDownLatch(1);
+  private CudaSimulator simulator;
   private GpuPlace place;
   private BufferPool pinned;
 
@@ -54,7 +60,7 @@ class HangingSubmitTest {
 
   @BeforeEach
   void start() {
-    CudaSimulator simulator = Simulators.start("real_time=1 copy_ns=1000");
+    simulator = Simulators.start("real_time=1 copy_ns=1000");
     pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
     place =
         new GpuPlace(
@@ -75,10 +81,35 @@ class HangingSubmitTest {
 
   private LaneGroup group() {
     return new LaneGroup(
-        place, new Weights(), MODEL.layout(), LANES, 0, "lanes", false, abandoned::countDown);
+        place,
+        new Weights(),
+        MODEL.layout(),
+        LANES,
+        0,
+        "lanes",
+        false,
+        new GivenUp() {
+          @Override
+          public void begins() {
+            abandoned.countDown();
+          }
+
+          @Override
+          public void ends() {
+            returned.countDown();
+          }
+        });
   }
 
-  private Future<Throwable> executeOn(Lane lane) {
+  /** The engine has come back: so nothing runs, and nothing stays. */
+  private void assertEverythingComesBack() throws InterruptedException {
+    returned.await();
+    pinned.close();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+  }
+
+  private Future<Throwable> executeOn(ModelExecutor lane) {
     List<SimulatedRequest> batch =
         List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
     return threads.submit(
@@ -101,6 +132,7 @@ class HangingSubmitTest {
 
     hanging.cancel();
     assertThat(execution.get()).isInstanceOf(ExecutionException.class);
+    assertEverythingComesBack();
   }
 
   @Test
@@ -115,6 +147,7 @@ class HangingSubmitTest {
         .isInstanceOfSatisfying(
             ExecutionException.class, e -> assertThat(e.kind()).isEqualTo(Kind.INSTANCE_LOST));
     assertThat(place.lost()).as("the device is well").isNull();
+    assertEverythingComesBack();
   }
 
   @Test
@@ -137,8 +170,36 @@ class HangingSubmitTest {
     abandoned.await();
     waiting.close();
     assertThat(never).isNotDone();
+    assertThat(device.reservedBytes()).as("it may be used still").isPositive();
     deaf.free.countDown();
     assertThat(never.get()).isInstanceOf(ExecutionException.class);
+    assertEverythingComesBack();
+  }
+
+  @Test
+  void shouldFreeTheWeightsOfAModelThatWasUnloadedOnlyWhenTheEngineHasComeBack() throws Exception {
+    GpuModel model =
+        GpuModel.load(
+            Path.of("model"),
+            place,
+            List.of(new Backend()),
+            new GpuLoadOptions("m", place.cuda(), 0, device, ModelConfig.empty("m")),
+            0);
+    Deaf deaf = new Deaf();
+    stuck = deaf;
+    ModelExecutor hanging = model.newExecutor(MODEL.maxBatchSize());
+    Future<Throwable> never = executeOn(hanging);
+    hangs.await();
+
+    hanging.cancel();
+    model.close();
+    assertThat(freed.getCount()).as("the engine may read them").isEqualTo(1);
+    deaf.free.countDown();
+    assertThat(never.get()).isInstanceOf(ExecutionException.class);
+    freed.await();
+    pinned.close();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
   }
 
   @Test
@@ -209,6 +270,31 @@ class HangingSubmitTest {
     }
 
     @Override
-    public void close() {}
+    public void close() {
+      freed.countDown();
+    }
+  }
+
+  private final class Backend implements GpuBackend {
+
+    @Override
+    public String name() {
+      return "stuck";
+    }
+
+    @Override
+    public boolean takes(Path file, ModelConfig config) {
+      return true;
+    }
+
+    @Override
+    public String unavailable() {
+      return "";
+    }
+
+    @Override
+    public DeviceModel load(Path file, GpuLoadOptions options) {
+      return new Weights();
+    }
   }
 }

@@ -17,6 +17,7 @@ import dev.conveyor.models.device.sim.SimulatedRequest;
 import dev.conveyor.models.device.sim.Tally;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -83,15 +84,17 @@ class PipelinedInstanceTest {
   }
 
   @Test
-  void shouldFailWhatHangsWhenItIsAbandonedWhileAnotherThreadWaits() throws Exception {
+  void shouldFailWhatHangsAtOnceAndGiveItsMemoryBackWhenItEndsAfterAll() throws Exception {
     CudaSimulator simulator = Simulators.start("");
     BufferPool pinned =
         new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
     SimulatedInstance loaded =
         new SimulatedInstance(simulator.cuda(), 0, MODEL, device, host, pinned, listener);
+    CountDownLatch returned = new CountDownLatch(1);
     simulator.inject("cudaSimLaunch", 0, 0, Fault.HANGING);
     PipelinedInstance instance =
-        new PipelinedInstance("waiter", simulator.cuda(), 0, loaded.pipeline(), false);
+        new PipelinedInstance(
+            "waiter", simulator.cuda(), 0, loaded.pipeline(), false, returned::countDown);
     List<SimulatedRequest> batch = List.of(SimulatedRequest.leased(MODEL, 1, pinned, random));
     tally.submitting(batch);
     instance.submit(batch);
@@ -104,7 +107,15 @@ class PipelinedInstanceTest {
 
     assertThat(tally.failures()).hasSize(1);
     assertThat(tally.failures().get(0).kind()).isEqualTo(ExecutionException.Kind.INSTANCE_LOST);
-    simulator.reset(""); // The thread that waits in the driver goes on, and changes nothing.
+    assertThat(simulator.figure(0, Figure.LIVE_BYTES)).as("the device may use it").isPositive();
+    assertThat(pinned.leasedBytes()).isPositive();
+
+    simulator.resume();
+    returned.await();
+    loaded.freeReturned();
+    pinned.close();
     assertThat(tally.open() + tally.unexpected()).isZero();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
   }
 }

@@ -205,6 +205,11 @@ public final class CudaSimulator {
     control.cudaSimReset(settings);
   }
 
+  /** Has what hangs end after all, as if it had only been slow. */
+  public void resume() {
+    control.cudaSimResume();
+  }
+
   /**
    * Has the simulated nvJPEG decode with a function of the host; without one it refuses every
    * image. The pixels reach the device when their stream gets there.
@@ -288,6 +293,8 @@ public final class CudaSimulator {
   /** The functions of {@code control.c}. Public because JNA implements it. */
   public interface Control extends Library {
     void cudaSimReset(String settings);
+
+    void cudaSimResume();
 
     int cudaSimInject(String call, long nth, int error, String mode);
 

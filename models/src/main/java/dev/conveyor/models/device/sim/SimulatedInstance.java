@@ -89,6 +89,12 @@ public final class SimulatedInstance implements AutoCloseable {
     return pipeline;
   }
 
+  /** Gives back the pool of one that was abandoned and whose work has ended since. */
+  public void freeReturned() {
+    cuda.useDeviceEvenIfLost(device);
+    memory.close();
+  }
+
   /** Unloads it; an abandoned one keeps its memory, which is in the ledger still. */
   @Override
   public void close() {
