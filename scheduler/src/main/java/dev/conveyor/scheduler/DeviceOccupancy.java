@@ -2,6 +2,7 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.occupancy.ConcurrencyController;
 import dev.conveyor.scheduler.occupancy.ConcurrencyController.Change;
+import dev.conveyor.scheduler.occupancy.SoloProbe;
 import dev.conveyor.scheduler.occupancy.StretchTable;
 import dev.conveyor.scheduler.profile.CostProfile;
 import java.util.ArrayList;
@@ -19,13 +20,21 @@ import java.util.function.IntPredicate;
  *
  * <p>Begins with all that the device is configured for, because that is what was asked for, and
  * gives up what measurement shows to be worthless. Times of batches that ran alone are needed to
- * know, so nothing is learned while a device never has fewer than two batches.
+ * know; a device that never has fewer than two batches runs some alone for that ({@link
+ * SoloProbe}).
+ *
+ * <p>Besides the number it minds the pairs: a batch does not start beside one with which it would
+ * do less side by side than one after the other, if by waiting for that one's end it is done no
+ * later itself. So nobody's batch ends later for it, by what was predicted, and a short batch does
+ * not wait for a long one. What was seen of a pair is believed for half a minute; then they meet
+ * again.
  */
 final class DeviceOccupancy {
 
   private final int capacity;
   private final StretchTable stretches;
   private final ConcurrencyController controller;
+  private final SoloProbe probe = new SoloProbe();
   private final List<Placement> placements;
   private final List<InstanceState> active = new ArrayList<>();
   private final IntPredicate withinObjective = this::isWithinObjectives;
@@ -49,7 +58,7 @@ final class DeviceOccupancy {
    * counts no more, since it may never end.
    */
   boolean admitsOneMore(long nowNs) {
-    if (active.size() < controller.limit() || untilOneMoreNs(nowNs) <= 0) {
+    if (active.size() < limit() || untilOneMoreNs(nowNs) <= 0) {
       return true;
     }
     for (int i = 0; !heldBack && i < placements.size(); i++) {
@@ -58,9 +67,13 @@ final class DeviceOccupancy {
     return false;
   }
 
+  private int limit() {
+    return probe.isOn() ? 1 : controller.limit();
+  }
+
   /** Returns when another batch may run even if none ends; 0 or less if one may now. */
   long untilOneMoreNs(long nowNs) {
-    int surplus = active.size() - controller.limit();
+    int surplus = active.size() - limit();
     long untilNs = 0;
     for (int i = 0; i < active.size() && surplus >= 0; i++) {
       long leftNs = active.get(i).turnLeftNs(nowNs);
@@ -71,6 +84,40 @@ final class DeviceOccupancy {
       }
     }
     return surplus < 0 ? 0 : untilNs;
+  }
+
+  /** Returns false if a batch is to wait for one that runs, though there is room. */
+  boolean suits(Placement candidate, long nowNs) {
+    for (int i = 0; i < active.size(); i++) {
+      if (isBetterApart(candidate, active.get(i), nowNs)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean isBetterApart(Placement candidate, InstanceState other, long nowNs) {
+    String key = candidate.model.key;
+    String beside = other.placement.model.key;
+    if (!stretches.areBetterApart(key, beside, nowNs) || other.turnLeftNs(nowNs) <= 0) {
+      return false; // of what takes longer than its turn nobody knows when it ends
+    }
+    int queued = candidate.model.batcher.queue().items();
+    int items = Math.max(1, Math.min(queued, candidate.model.plan.maxBatchSize()));
+    double lostNs = (stretches.stretch(key, beside) - 1) * candidate.aloneNs(items);
+    return other.untilEndAloneNs(nowNs) <= lostNs;
+  }
+
+  /**
+   * Returns how long until one of those that run is not waited for any more, even if it runs on.
+   */
+  long untilTurnEndsNs(long nowNs) {
+    long untilNs = Long.MAX_VALUE;
+    for (int i = 0; i < active.size(); i++) {
+      long leftNs = active.get(i).turnLeftNs(nowNs);
+      untilNs = leftNs > 0 ? Math.min(untilNs, leftNs) : untilNs;
+    }
+    return untilNs == Long.MAX_VALUE ? 0 : untilNs;
   }
 
   void started(InstanceState instance) {
@@ -98,13 +145,10 @@ final class DeviceOccupancy {
       return ""; // nothing ever runs beside anything
     }
     Placement placement = instance.placement;
+    long soloNs = placement.profile.soloNs(outcome.items());
     stretches.record(
-        placement.model.key,
-        instance.beside(),
-        concurrency,
-        outcome.busyNs(),
-        placement.profile.soloNs(outcome.items()),
-        nowNs);
+        placement.model.key, instance.beside(), concurrency, outcome.busyNs(), soloNs, nowNs);
+    probe.onOutcome(concurrency > 1, soloNs > 0, nowNs);
     Optional<Change> change = controller.onCompletion(heldBack, withinObjective, nowNs);
     heldBack = false;
     change.ifPresent(this::changed);

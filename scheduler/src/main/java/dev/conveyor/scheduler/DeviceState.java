@@ -4,6 +4,7 @@ import dev.conveyor.models.config.ServiceLevel.PriorityClass;
 import dev.conveyor.scheduler.fairness.RunQueue;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,18 @@ final class DeviceState {
   final List<Placement> placements = new ArrayList<>();
 
   private final DeviceTable table;
+  private final Predicate<Placement> suits = this::suits;
+
+  /** When {@link #choose} was asked last. */
+  private long askedNs;
+
+  /** Then something was not to run beside what runs. */
+  private boolean apart;
+
+  /** Units that are kept free since then for that reason. */
+  private int keptFree;
+
+  private long keptFreeSinceNs;
 
   /** Batches that run here now. */
   private final List<InstanceState> batches = new ArrayList<>();
@@ -144,11 +157,26 @@ final class DeviceState {
   }
 
   void take(int units, long nowNs) {
+    chargeKeptFree(nowNs);
     busyUnitNs = busyUnitNs(nowNs);
     batchNs = batchNs(nowNs);
     changedNs = nowNs;
     used += units;
     running += Integer.signum(units);
+  }
+
+  /**
+   * Charges what runs for the room that is kept free for its sake, up to now: a model whose batches
+   * others keep away from has the device for itself, and fair shares are shares of the device.
+   */
+  void chargeKeptFree(long nowNs) {
+    if (keptFree > 0) {
+      double ns = (double) keptFree * (nowNs - keptFreeSinceNs) / Math.max(1, batches.size());
+      for (int i = 0; i < batches.size(); i++) {
+        batches.get(i).keptFreeNs += ns;
+      }
+      keptFree = 0;
+    }
   }
 
   /** Notes that a batch runs on whose room is given back. */
@@ -179,11 +207,26 @@ final class DeviceState {
   /** Returns the model that is to run here next, or null. */
   @Nullable Placement choose(long nowNs) {
     int room = room();
+    apart = false;
+    askedNs = nowNs;
     RunQueue.Entry<Placement> next =
         room == 0 || runQueue.isEmpty() || !occupancy.admitsOneMore(nowNs)
             ? null
-            : runQueue.choose(room, warm);
-    return next == null ? null : next.value();
+            : runQueue.choose(room, warm, suits);
+    if (next != null) {
+      return next.value();
+    }
+    if (apart && keptFree == 0) {
+      keptFree = room;
+      keptFreeSinceNs = nowNs;
+    }
+    return null;
+  }
+
+  private boolean suits(Placement placement) {
+    boolean does = occupancy.suits(placement, askedNs);
+    apart |= !does;
+    return does;
   }
 
   /**
@@ -191,6 +234,9 @@ final class DeviceState {
    * nothing does.
    */
   long heldBackNs(long nowNs) {
-    return room() == 0 || runQueue.isEmpty() ? 0 : Math.max(0, occupancy.untilOneMoreNs(nowNs));
+    if (room() == 0 || runQueue.isEmpty()) {
+      return 0;
+    }
+    return apart ? occupancy.untilTurnEndsNs(nowNs) : Math.max(0, occupancy.untilOneMoreNs(nowNs));
   }
 }

@@ -28,6 +28,10 @@ final class InstanceState {
   private long lendingsBefore;
 
   double chargedNs;
+
+  /** Time of the device's units that nothing else could use for this batch's sake. */
+  double keptFreeNs;
+
   private long startedNs;
   private long batchNsBefore;
   private @Nullable String beside;
@@ -42,6 +46,7 @@ final class InstanceState {
   /** Notes that a batch starts, and with it this instance's time on the device. */
   void started(long nowNs) {
     lent = false;
+    keptFreeNs = 0;
     lendingsBefore = placement.device.lendings();
     startedNs = nowNs;
     batchNsBefore = placement.device.batchNs(nowNs);
@@ -80,6 +85,14 @@ final class InstanceState {
         : Math.max(0, assignment.batch().dispatchNs() + (long) (chargedNs / units) - nowNs);
   }
 
+  /** Returns the same if nothing else runs beside it. */
+  long untilEndAloneNs(long nowNs) {
+    Assignment assignment = running;
+    return assignment == null
+        ? 0
+        : Math.max(0, startedNs + placement.aloneNs(assignment.batch().items()) - nowNs);
+  }
+
   /**
    * Returns how long its batch may still keep others from room that is there, by {@link
    * ExecutionLimit#turnNs}; 0 or less if it takes longer than that.
@@ -95,7 +108,8 @@ final class InstanceState {
   /** Ends the running batch: gives the room back and charges what it took. */
   void settle(long busyNs, long nowNs) {
     double actualNs = (double) Math.max(0, busyNs) * units;
-    placement.device.runQueue.complete(placement.entry, chargedNs, actualNs);
+    placement.device.chargeKeptFree(nowNs);
+    placement.device.runQueue.complete(placement.entry, chargedNs - keptFreeNs, actualNs);
     if (lent) {
       placement.device.lentEnded();
     }

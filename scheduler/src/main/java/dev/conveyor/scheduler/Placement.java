@@ -115,6 +115,14 @@ final class Placement implements BatchCosts {
     return leastNs;
   }
 
+  /**
+   * Returns the time of a batch that runs alone; what it takes among others if that is not known.
+   */
+  long aloneNs(int items) {
+    long soloNs = profile.soloNs(items);
+    return soloNs > 0 ? soloNs : profile.predictNs(items);
+  }
+
   /** Works out how many batches could run here at once if nothing else did. */
   void countInstances() {
     int widest = 1;

@@ -4,6 +4,7 @@ import dev.conveyor.scheduler.fairness.IndexedHeap.Node;
 import dev.conveyor.scheduler.fairness.StartTimeFairQueue.Flow;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,9 +24,9 @@ import org.jspecify.annotations.Nullable;
  *       time, and wake threads on cores that are busy.
  * </ol>
  *
- * <p>An entry whose batch needs more room than there is, is passed over, but only by eligible ones:
- * once all of those are a window ahead, the device drains until it fits. So a batch that needs
- * every core is not starved by a stream of small ones.
+ * <p>An entry whose batch needs more room than there is, or that is not to run beside what runs, is
+ * passed over, but only by eligible ones: once all of those are a window ahead, the device drains
+ * until it fits. So a batch that needs every core is not starved by a stream of small ones.
  *
  * <p>Entries of one class and width share three heaps (tags, eligible ones by latest start, the
  * others by the virtual time at which they become eligible), as in earliest-eligible-virtual-
@@ -139,7 +140,7 @@ public final class RunQueue<T> {
 
   /** Returns what is to run next if there are {@code room} units, or null. */
   public @Nullable Entry<T> choose(int room) {
-    return choose(room, null);
+    return choose(room, null, value -> true);
   }
 
   /**
@@ -147,8 +148,10 @@ public final class RunQueue<T> {
    *
    * @param warm what the device ran last, and would run cheaper than others; null if that does not
    *     matter
+   * @param suits says who is not to run beside what runs now; passed over as those are that need
+   *     more room
    */
-  public @Nullable Entry<T> choose(int room, @Nullable Entry<T> warm) {
+  public @Nullable Entry<T> choose(int room, @Nullable Entry<T> warm, Predicate<? super T> suits) {
     for (int i = 0; i < classes.size(); i++) {
       List<Width<T>> widths = classes.get(i);
       double first = Double.POSITIVE_INFINITY;
@@ -160,7 +163,7 @@ public final class RunQueue<T> {
       }
       Entry<T> best = null;
       for (int j = 0; j < widths.size(); j++) {
-        Entry<T> next = widths.get(j).units <= room ? widths.get(j).next(first, fair) : null;
+        Entry<T> next = widths.get(j).units <= room ? widths.get(j).next(first, fair, suits) : null;
         if (next != null && (best == null || isBefore(next.byTurn, best.byTurn))) {
           best = next;
         }
@@ -170,6 +173,7 @@ public final class RunQueue<T> {
               && best.latestStart == Double.POSITIVE_INFINITY
               && warm != null
               && isEligible(warm, widths, room, first)
+              && suits.test(warm.value)
           ? warm
           : best;
     }
@@ -229,6 +233,9 @@ public final class RunQueue<T> {
     private final IndexedHeap<Entry<T>> eligible = new IndexedHeap<>();
     private final IndexedHeap<Entry<T>> ahead = new IndexedHeap<>();
 
+    /** Taken out of {@link #eligible} while others are looked at. */
+    private final List<Entry<T>> passedOver = new ArrayList<>();
+
     Width(int units) {
       this.units = units;
     }
@@ -258,8 +265,11 @@ public final class RunQueue<T> {
       (entry.eligible ? eligible : ahead).remove(entry.byTurn);
     }
 
-    /** Returns the most urgent entry that is not too far ahead of the smallest tag, or null. */
-    @Nullable Entry<T> next(double first, StartTimeFairQueue fair) {
+    /**
+     * Returns the most urgent entry that suits and is not too far ahead of the smallest tag, or
+     * null.
+     */
+    @Nullable Entry<T> next(double first, StartTimeFairQueue fair, Predicate<? super T> suits) {
       Node<Entry<T>> turn = ahead.peek();
       while (turn != null && turn.key() <= first) {
         ahead.remove(turn);
@@ -268,19 +278,29 @@ public final class RunQueue<T> {
         eligible.set(turn, entry.latestStart, entry.byTag.key());
         turn = ahead.peek();
       }
+      Entry<T> found = null;
       turn = eligible.peek();
-      while (turn != null) {
+      while (turn != null && found == null) {
         Entry<T> entry = turn.value();
         double eligibleAt = entry.byTag.key() - fair.windowNs(entry.flow);
-        if (eligibleAt <= first) {
-          return entry;
+        if (eligibleAt > first) {
+          eligible.remove(turn);
+          entry.eligible = false;
+          ahead.set(turn, eligibleAt, entry.byTag.key());
+        } else if (suits.test(entry.value)) {
+          found = entry;
+        } else {
+          eligible.remove(turn);
+          passedOver.add(entry);
         }
-        eligible.remove(turn);
-        entry.eligible = false;
-        ahead.set(turn, eligibleAt, entry.byTag.key());
         turn = eligible.peek();
       }
-      return null;
+      for (int i = 0; i < passedOver.size(); i++) {
+        Entry<T> entry = passedOver.get(i);
+        eligible.set(entry.byTurn, entry.latestStart, entry.byTag.key());
+      }
+      passedOver.clear();
+      return found;
     }
   }
 }

@@ -16,6 +16,9 @@ public final class StretchTable {
   /** Samples from which a stretch counts as known. */
   public static final int ENOUGH = 20;
 
+  /** The same of a pair, which is rarer. */
+  public static final int ENOUGH_OF_A_PAIR = 8;
+
   static final int MAX_PAIRS = 1024;
 
   private static final double NEWEST = 1.0 / 32;
@@ -27,6 +30,11 @@ public final class StretchTable {
   private static final double MAX_STRETCH = 2;
 
   private static final double MIN_STRETCH = 0.25;
+
+  private static final long PAIR_BELIEVED_NS = 30_000_000_000L;
+
+  /** Less than this part of the work of one after the other is a loss, not noise. */
+  private static final double WORTH_MEETING = 0.97;
 
   private record Pair(String model, String beside) {}
 
@@ -90,7 +98,10 @@ public final class StretchTable {
     }
     double solo = (double) soloNs;
     double busy = solo * Math.max(MIN_STRETCH, Math.min(MAX_STRETCH * concurrency, busyNs / solo));
-    levels[Math.min(concurrency, levels.length - 1)].add(busy, solo, nowNs);
+    // Who is kept apart says nothing of what a number of batches does.
+    if (beside == null || !areBetterApart(model, beside, nowNs)) {
+      levels[Math.min(concurrency, levels.length - 1)].add(busy, solo, nowNs);
+    }
     if (beside != null) {
       pairs.computeIfAbsent(new Pair(model, beside), pair -> new Average()).add(busy, solo, nowNs);
     }
@@ -117,7 +128,22 @@ public final class StretchTable {
   /** Returns what a model suffers beside another; 0 while it is not known. */
   public double stretch(String model, String beside) {
     Average pair = pairs.get(new Pair(model, beside));
-    return pair == null || pair.samples < ENOUGH ? 0 : pair.stretch();
+    return pair == null || pair.samples < ENOUGH_OF_A_PAIR ? 0 : pair.stretch();
+  }
+
+  /**
+   * Returns true if two models do less side by side than one after the other, as was seen within
+   * the last half minute; what is older is to be seen again.
+   */
+  public boolean areBetterApart(String model, String other, long nowNs) {
+    double one = stretchSince(model, other, nowNs - PAIR_BELIEVED_NS);
+    double two = stretchSince(other, model, nowNs - PAIR_BELIEVED_NS);
+    return one > 0 && two > 0 && 1 / one + 1 / two < WORTH_MEETING;
+  }
+
+  private double stretchSince(String model, String beside, long sinceNs) {
+    Average pair = pairs.get(new Pair(model, beside));
+    return pair == null || pair.lastNs - sinceNs < 0 ? 0 : stretch(model, beside);
   }
 
   /** Forgets the pairs of a model that is gone. */

@@ -23,6 +23,7 @@ final class Devices {
   private final long[] stalledUntilNs;
   private final boolean[] down;
   private final boolean exact;
+  private final Interference interference;
 
   Devices(Scenario scenario) {
     int n = scenario.devices().size();
@@ -34,6 +35,7 @@ final class Devices {
     this.factor = new double[n];
     this.stalledUntilNs = new long[n];
     this.down = new boolean[n];
+    this.interference = new Interference(scenario);
     Arrays.fill(factor, 1);
     this.exact =
         scenario.faults().isEmpty()
@@ -48,6 +50,7 @@ final class Devices {
   Run removeFirst() {
     Run run = running.removeFirst();
     freeSlots[run.device]++;
+    stretch(run.device, run.finishNs);
     return run;
   }
 
@@ -63,7 +66,24 @@ final class Devices {
     long finishNs = exact ? nowNs + costNs : finishNs(device, model, costNs, nowNs);
     Run run = new Run(device, model, requests, token, nowNs, finishNs);
     running.add(run);
+    stretch(device, nowNs);
     return run;
+  }
+
+  /** Has what is left of each run on a device take as long as it does beside the others. */
+  private void stretch(int device, long nowNs) {
+    if (interference.isNone()) {
+      return;
+    }
+    Run[] all = running.removeAll();
+    for (Run run : all) {
+      if (run.device == device) {
+        double stretch = interference.stretch(run, all);
+        run.finishNs = nowNs + Math.round((run.finishNs - nowNs) * stretch / run.stretch);
+        run.stretch = stretch;
+      }
+      running.add(run);
+    }
   }
 
   private long finishNs(int device, int model, long costNs, long nowNs) {

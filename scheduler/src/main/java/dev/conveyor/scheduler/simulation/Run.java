@@ -13,6 +13,9 @@ public final class Run {
   final long startNs;
   long finishNs;
 
+  /** How many times as long its work takes now, for what runs beside it. */
+  double stretch = 1;
+
   Run(
       int device,
       int model,

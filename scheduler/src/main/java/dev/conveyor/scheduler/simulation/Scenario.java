@@ -11,6 +11,7 @@ import java.util.List;
  * @param ratePerSecond of all models together before anything changes; 0 leaves it to whoever runs
  *     it
  * @param changes of the models' popularity, in the order of time
+ * @param stretches what models do to each other on a device; pairs that are not named do nothing
  */
 public record Scenario(
     String name,
@@ -23,9 +24,10 @@ public record Scenario(
     List<Model> models,
     Arrivals arrivals,
     List<Fault> faults,
-    List<Change> changes) {
+    List<Change> changes,
+    List<Stretch> stretches) {
 
-  /** Creates a scenario where the models' popularity stays as it is. */
+  /** Creates a scenario where the models' popularity stays as it is, and none disturbs another. */
   public Scenario(
       String name,
       String description,
@@ -48,11 +50,13 @@ public record Scenario(
         models,
         arrivals,
         faults,
+        List.of(),
         List.of());
   }
 
   public Scenario {
     changes = List.copyOf(changes);
+    stretches = List.copyOf(stretches);
     devices = List.copyOf(devices);
     models = List.copyOf(models);
     faults = List.copyOf(faults);
@@ -121,6 +125,14 @@ public record Scenario(
       this(name, objectiveNs, weight, popularity, cost, noise, devices, 0, 0);
     }
   }
+
+  /**
+   * What two models do to each other, or one to itself.
+   *
+   * @param times how many times as long the work of either takes while the other runs on the same
+   *     device
+   */
+  public record Stretch(int model, int beside, double times) {}
 
   /** Something that happens to the models' popularity, and lasts. */
   public sealed interface Change {

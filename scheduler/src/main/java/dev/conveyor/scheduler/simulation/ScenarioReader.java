@@ -77,6 +77,10 @@ public final class ScenarioReader {
       changes.add(change(change, names));
     }
     requireAscending(changes);
+    List<Scenario.Stretch> stretches = new ArrayList<>();
+    for (JsonBlock stretch : block.blocks("interference")) {
+      stretches.add(stretch(stretch, names));
+    }
     Scenario.Arrivals arrivals = arrivals(block, models, directory);
     if (arrivals instanceof Scenario.Arrivals.Trace && !changes.isEmpty()) {
       throw new ConfigException(
@@ -96,7 +100,8 @@ public final class ScenarioReader {
         models,
         arrivals,
         faults,
-        changes);
+        changes,
+        stretches);
   }
 
   private static List<Scenario.Device> devices(JsonBlock block) {
@@ -247,6 +252,16 @@ public final class ScenarioReader {
                 block.number("factor", 1e-6, 1e6, Double.NaN));
     block.requireNothingElse();
     return change;
+  }
+
+  private static Scenario.Stretch stretch(JsonBlock block, List<String> models) {
+    Scenario.Stretch stretch =
+        new Scenario.Stretch(
+            models.indexOf(block.oneOf("model", models, null)),
+            models.indexOf(block.oneOf("beside", models, null)),
+            block.number("stretch", 1, 1e3, Double.NaN));
+    block.requireNothingElse();
+    return stretch;
   }
 
   private static void requireAscending(List<Scenario.Change> changes) {

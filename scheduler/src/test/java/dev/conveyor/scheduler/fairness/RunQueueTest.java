@@ -67,6 +67,23 @@ final class RunQueueTest {
   }
 
   @Test
+  void shouldPassOverWhatDoesNotSuitOnlyForAWindow() {
+    Entry<String> unwanted = queue.add("unwanted", 1);
+    Entry<String> other = queue.add("other", 1);
+    queue.put(unwanted, 0, 1, 1);
+    queue.put(other, 0, 1, NO_DEADLINE);
+    int passed = 0;
+    while (queue.choose(1, null, value -> value.equals("other")) == other) {
+      serve(other);
+      passed++;
+    }
+
+    assertThat(passed).isEqualTo(5);
+    assertThat(queue.choose(1, other, value -> value.equals("other"))).isNull();
+    assertThat(queue.choose(1)).as("first in its turn as before").isSameAs(unwanted);
+  }
+
+  @Test
   void shouldChooseTheSmallestTagWithoutDeadlines() {
     Entry<String> heavy = queue.add("heavy", 3);
     Entry<String> light = queue.add("light", 1);
@@ -92,7 +109,7 @@ final class RunQueueTest {
     List<String> served = new ArrayList<>();
     Entry<String> warm = one;
     for (int i = 0; i < 7; i++) {
-      warm = queue.choose(1, warm);
+      warm = queue.choose(1, warm, any -> true);
       served.add(warm.value());
       serve(warm);
     }
@@ -113,11 +130,11 @@ final class RunQueueTest {
     queue.activate(rare);
     queue.put(rare, 0, 1, NO_DEADLINE);
 
-    assertThat(queue.choose(1, busy)).isSameAs(rare);
+    assertThat(queue.choose(1, busy, any -> true)).isSameAs(rare);
     queue.dispatch(rare, 100);
-    assertThat(queue.choose(1, busy)).as("it runs now").isSameAs(busy);
+    assertThat(queue.choose(1, busy, any -> true)).as("it runs now").isSameAs(busy);
     queue.complete(rare, 100, 1);
-    assertThat(queue.choose(1, busy)).as("and again it does not").isSameAs(rare);
+    assertThat(queue.choose(1, busy, any -> true)).as("and again it does not").isSameAs(rare);
   }
 
   @Test
@@ -129,13 +146,13 @@ final class RunQueueTest {
     serve(warm);
     queue.dispatch(warm, 1);
     queue.dispatch(urgent, 1);
-    assertThat(queue.choose(1, warm)).isSameAs(warm);
+    assertThat(queue.choose(1, warm, any -> true)).isSameAs(warm);
 
     queue.put(urgent, 0, 1, 1e12);
-    assertThat(queue.choose(1, warm)).isSameAs(urgent);
+    assertThat(queue.choose(1, warm, any -> true)).isSameAs(urgent);
     queue.put(urgent, 0, 1, NO_DEADLINE);
     queue.put(warm, 1, 1, NO_DEADLINE);
-    assertThat(queue.choose(1, warm)).isSameAs(urgent);
+    assertThat(queue.choose(1, warm, any -> true)).isSameAs(urgent);
   }
 
   @Test
@@ -147,11 +164,11 @@ final class RunQueueTest {
     serve(warm);
     queue.dispatch(warm, 1);
     queue.dispatch(other, 1);
-    assertThat(queue.choose(2, warm)).isSameAs(warm);
-    assertThat(queue.choose(1, warm)).isSameAs(other);
+    assertThat(queue.choose(2, warm, any -> true)).isSameAs(warm);
+    assertThat(queue.choose(1, warm, any -> true)).isSameAs(other);
 
     queue.remove(warm);
-    assertThat(queue.choose(2, warm)).isSameAs(other);
+    assertThat(queue.choose(2, warm, any -> true)).isSameAs(other);
   }
 
   private void serve(Entry<String> entry) {

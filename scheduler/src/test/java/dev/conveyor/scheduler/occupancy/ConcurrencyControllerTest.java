@@ -152,16 +152,20 @@ final class ConcurrencyControllerTest {
   }
 
   @Test
-  void shouldKnowAPairOnlyAfterTwentySamples() {
-    for (int i = 0; i < 19; i++) {
+  void shouldKnowAPairAfterEightSamplesAndANumberAfterTwenty() {
+    for (int i = 0; i < 7; i++) {
       stretches.record("a", "b", 2, 150, 100, now);
     }
     assertThat(stretches.stretch("a", "b")).isZero();
-    assertThat(stretches.stretch(2)).isZero();
-
     stretches.record("a", "b", 2, 150, 100, now);
     assertThat(stretches.stretch("a", "b")).isCloseTo(1.5, Percentage.withPercentage(1));
     assertThat(stretches.stretch("b", "a")).isZero();
+
+    for (int i = 8; i < 19; i++) {
+      stretches.record("a", "b", 2, 150, 100, now);
+    }
+    assertThat(stretches.stretch(2)).isZero();
+    stretches.record("a", "b", 2, 150, 100, now);
     assertThat(stretches.stretch(2)).isCloseTo(1.5, Percentage.withPercentage(1));
     stretches.forget("b");
     assertThat(stretches.stretch("a", "b")).isZero();

@@ -3,6 +3,8 @@ package dev.conveyor.scheduler.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.scheduler.simulation.policy.Policies;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -20,6 +22,15 @@ final class ConveyorGoodputTest {
            "profile": {"alpha_microseconds": %s, "beta_microseconds": %s}}]}
         """
             .formatted(slo / 8e3, slo / 8e4, devices, models, slo, alpha, beta));
+  }
+
+  /** Two of the devices' slots, half of the time beside a batch that takes three times as long. */
+  @Test
+  void shouldFindOutWhatToRunSideBySide() {
+    Scenario scenario = ScenarioReader.read(Path.of("../conf/simulations/meeting-hurts.json"));
+    SimulationResult apart = GoodputSearch.run(scenario, Policies.find(Policies.CONVEYOR), 400);
+
+    assertThat(apart.badFraction()).isLessThan(GoodputSearch.BAD_LIMIT);
   }
 
   @ParameterizedTest

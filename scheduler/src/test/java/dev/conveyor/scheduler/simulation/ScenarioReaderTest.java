@@ -30,7 +30,8 @@ final class ScenarioReaderTest {
        "faults": [
          {"kind": "slow_down", "device": 2, "at_seconds": 1, "for_seconds": 0.5, "factor": 3}],
        "popularity_changes": [
-         {"at_seconds": 1, "rotate_places": 2}, {"at_seconds": 1, "model": "t", "factor": 9}]}
+         {"at_seconds": 1, "rotate_places": 2}, {"at_seconds": 1, "model": "t", "factor": 9}],
+       "interference": [{"model": "t", "beside": "m-1", "stretch": 2.5}]}
       """;
 
   @Test
@@ -61,6 +62,7 @@ final class ScenarioReaderTest {
         .containsExactly(
             new Scenario.Change.Rotation(1_000_000_000L, 2),
             new Scenario.Change.Factor(1_000_000_000L, 2, 9));
+    assertThat(scenario.stretches()).containsExactly(new Scenario.Stretch(2, 1, 2.5));
     assertThat(scenario.arrivals()).isEqualTo(new Scenario.Arrivals.HyperExponential(2));
     assertThat(scenario.faults())
         .containsExactly(

@@ -63,7 +63,9 @@ final class ScenarioTraceTest {
             whole.devices(),
             whole.models(),
             whole.arrivals(),
-            whole.faults());
+            whole.faults(),
+            List.of(),
+            whole.stretches());
     long[] hash = new long[1];
     SimulationObserver batches =
         new SimulationObserver() {
