@@ -32,7 +32,9 @@ public enum ErrorCode {
   /** The client or the model is over its quota; try again later. */
   OVER_QUOTA(13),
   /** The request did not arrive in the time it may take. */
-  BODY_TIMEOUT(14);
+  BODY_TIMEOUT(14),
+  /** Something of this name is there already. */
+  ALREADY_EXISTS(15);
 
   private final int wireCode;
 

@@ -37,6 +37,7 @@ import dev.conveyor.verticles.page.LivePage;
 import dev.conveyor.verticles.profile.ProfileKeeper;
 import dev.conveyor.verticles.profile.ProfileSnapshots;
 import dev.conveyor.verticles.profile.ProfileStore;
+import dev.conveyor.verticles.shm.SharedMemoryRegions;
 import dev.conveyor.verticles.supervisor.CountedEvents;
 import dev.conveyor.verticles.supervisor.DeviceLoads;
 import dev.conveyor.verticles.supervisor.ModelLoader;
@@ -64,8 +65,8 @@ import java.util.Optional;
  */
 public final class ConveyorServer {
 
+  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
   private static final long UNKNOWN_LIMIT_MS = ExecutionLimit.UNKNOWN_NS / 1_000_000;
-
   private static final int IDLE_TIMEOUT_SECONDS = 300;
   private static final String CPU = "CPU";
 
@@ -76,6 +77,7 @@ public final class ConveyorServer {
   private final MemoryBudget budget;
   private final GpuPlaces gpus;
   private final BufferPool requestMemory;
+  private final SharedMemoryRegions regions;
   private final WorkerExecutor loaders;
   private final Workers workers;
   private final CoreBudget cores;
@@ -109,6 +111,7 @@ public final class ConveyorServer {
     this.budget = new MemoryBudget(CPU, machine.memoryBudgetBytes());
     this.gpus = new GpuPlaces(config.devices().gpu(), budget);
     this.requestMemory = new BufferPool(gpus.requestMemory(), config.limits().requestMemoryBytes());
+    this.regions = SharedMemoryRegions.system(config.limits().maxSharedMemoryRegions());
     this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
     this.workers = new Workers(config.limits().loadTimeout());
     this.cores = new CoreBudget(machine.cores());
@@ -159,7 +162,8 @@ public final class ConveyorServer {
                 supervisor,
                 door,
                 requestMemory,
-                new MemoryReport(budget, gpus.ledgers(), gpus.pinned(), requestMemory, supervisor)),
+                new MemoryReport(budget, gpus.ledgers(), gpus.pinned(), requestMemory, supervisor),
+                regions),
             new HttpFrontEndOptions(
                 config.http().host(),
                 config.http().port(),
@@ -186,6 +190,7 @@ public final class ConveyorServer {
             requestMemory,
             catalog,
             supervisor,
+            regions,
             served -> ModelConfigWriter.toProto(served.config()));
     this.metrics = new MetricsFrontEnd(config.metrics().host(), config.metrics().port(), report);
     this.bus =
@@ -297,12 +302,7 @@ public final class ConveyorServer {
         vertx.setTimer(
             patienceMs,
             id -> {
-              vertx
-                  .eventBus()
-                  .send(
-                      Addresses.CONTROL,
-                      new SchedulerCommand.AnswerAll(),
-                      new DeliveryOptions().setLocalOnly(true));
+              vertx.eventBus().send(Addresses.CONTROL, new SchedulerCommand.AnswerAll(), LOCAL);
               supervisor.answerWaiting();
             });
     return undeployFrontEnds()
@@ -316,6 +316,7 @@ public final class ConveyorServer {
               vertx.cancelTimer(answering);
               workers.close();
               report.close();
+              regions.close();
               requestMemory.close();
               gpus.close();
             });

@@ -67,6 +67,8 @@ public record ServerConfig(
    * @param bodyTimeout longest time that a request may take to arrive
    * @param loadTimeout longest time that the load of a model, and the start of each of its
    *     instances, may take
+   * @param maxSharedMemoryRegions that clients have registered at one time; 0 lets them register
+   *     none
    */
   public record Limits(
       long maxMessageBytes,
@@ -76,7 +78,11 @@ public record ServerConfig(
       int maxHeaderBytes,
       long requestMemoryBytes,
       Duration bodyTimeout,
-      Duration loadTimeout) {
+      Duration loadTimeout,
+      int maxSharedMemoryRegions) {
+
+    /** Each keeps a file open. */
+    private static final int MAX_REGIONS = 65_536;
 
     public static final Limits DEFAULT =
         new Limits(
@@ -87,7 +93,8 @@ public record ServerConfig(
             16384,
             1L << 30,
             Duration.ofSeconds(60),
-            Duration.ofMinutes(5));
+            Duration.ofMinutes(5),
+            0);
 
     public Limits {
       // Bodies and gRPC messages are counted in ints below the protocols.
@@ -99,6 +106,7 @@ public record ServerConfig(
       Range.require("request_memory_bytes", maxMessageBytes, Long.MAX_VALUE, requestMemoryBytes);
       Range.require("body_timeout_ms", 1, Integer.MAX_VALUE, bodyTimeout.toMillis());
       Range.require("load_timeout_ms", 1, Integer.MAX_VALUE, loadTimeout.toMillis());
+      Range.require("max_shared_memory_regions", 0, MAX_REGIONS, maxSharedMemoryRegions);
     }
   }
 

@@ -103,7 +103,10 @@ public final class ServerConfigReader {
             : defaults.bodyTimeout(),
         limits.hasLoadTimeoutMs()
             ? Duration.ofMillis(limits.getLoadTimeoutMs())
-            : defaults.loadTimeout());
+            : defaults.loadTimeout(),
+        limits.hasMaxSharedMemoryRegions()
+            ? limits.getMaxSharedMemoryRegions()
+            : defaults.maxSharedMemoryRegions());
   }
 
   private static ServerConfig.Cpu cpu(ServerSettings.Cpu cpu) {

@@ -31,8 +31,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class RuntimeDirectory implements AutoCloseable {
 
+  /** How the names of these directories begin. */
+  public static final String PREFIX = "conveyor-";
+
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeDirectory.class);
-  private static final String PREFIX = "conveyor-";
   private static final String LOCK = "lock";
   private static final String UNLOCKED = LOCK + ".new";
 

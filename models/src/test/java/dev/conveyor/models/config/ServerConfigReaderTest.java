@@ -34,7 +34,8 @@ class ServerConfigReaderTest {
                 16_384,
                 1_073_741_824,
                 Duration.ofMinutes(1),
-                Duration.ofMinutes(5)));
+                Duration.ofMinutes(5),
+                0));
     assertThat(config.tenants()).isEqualTo(Tenants.DEFAULT);
   }
 
@@ -52,7 +53,8 @@ class ServerConfigReaderTest {
               "limits": {
                 "max_message_bytes": 1024, "max_image_pixels": 100, "max_queue_size": 10,
                 "max_connections": 11, "max_header_bytes": 2048, "request_memory_bytes": "4096",
-                "body_timeout_ms": 1500, "load_timeout_ms": 2500
+                "body_timeout_ms": 1500, "load_timeout_ms": 2500,
+                "max_shared_memory_regions": 12
               },
               "devices": {
                 "cpu": {"cores": 3, "memory_budget_bytes": 123456789012},
@@ -86,7 +88,8 @@ class ServerConfigReaderTest {
                     2048,
                     4096,
                     Duration.ofMillis(1500),
-                    Duration.ofMillis(2500)),
+                    Duration.ofMillis(2500),
+                    12),
                 new ServerConfig.Devices(
                     new ServerConfig.Cpu(3, 123_456_789_012L),
                     new ServerConfig.Gpu(

@@ -4,7 +4,9 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.proto.InferParameter;
+import dev.conveyor.verticles.shm.RegionRef;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The parameters of a request that mean something here. Unknown ones are ignored, as clients may
@@ -54,16 +56,26 @@ record CallParameters(int priority, long timeoutMicros) {
   }
 
   /**
-   * Refuses tensors in shared memory.
+   * Returns where a tensor is in shared memory; null if it is not there.
    *
-   * @param tensor {@code input} or {@code output}
+   * @throws InferenceException INVALID_REQUEST if its parameters contradict themselves
    */
-  static void refuseSharedMemory(
-      String tensor, String name, Map<String, InferParameter> parameters) {
-    if (parameters.containsKey("shared_memory_region")) {
-      throw new InferenceException(
-          ErrorCode.UNSUPPORTED, tensor + " '" + name + "': shared memory is not supported");
+  static @Nullable RegionRef region(String tensor, Map<String, InferParameter> parameters) {
+    return parameters.isEmpty() ? null : RegionRef.of(tensor, key -> value(parameters.get(key)));
+  }
+
+  private static @Nullable Object value(@Nullable InferParameter parameter) {
+    if (parameter == null) {
+      return null;
     }
+    return switch (parameter.getParameterChoiceCase()) {
+      case INT64_PARAM -> parameter.getInt64Param();
+      case UINT64_PARAM -> parameter.getUint64Param(); // beyond 63 bits it is negative here
+      case STRING_PARAM -> parameter.getStringParam();
+      case BOOL_PARAM -> parameter.getBoolParam();
+      case DOUBLE_PARAM -> parameter.getDoubleParam();
+      case PARAMETERCHOICE_NOT_SET -> "";
+    };
   }
 
   /** Returns a parameter that must be a whole number, zero or more. */

@@ -8,6 +8,8 @@ import dev.conveyor.verticles.Listening;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.ServerInfo;
+import dev.conveyor.verticles.shm.SharedMemoryRegions;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.http.Http2Settings;
@@ -49,6 +51,7 @@ public final class GrpcFrontEnd extends VerticleBase {
   private final BufferPool memory;
   private final ModelCatalog catalog;
   private final RepositoryControl repository;
+  private final SharedMemoryRegions regions;
   private final Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter;
 
   private @Nullable HttpServer server;
@@ -60,6 +63,7 @@ public final class GrpcFrontEnd extends VerticleBase {
    * Creates a front end.
    *
    * @param memory what the messages of inferences under way count against
+   * @param regions of shared memory that clients have registered
    * @param configWriter how a model's configuration looks on the wire
    */
   public GrpcFrontEnd(
@@ -69,6 +73,7 @@ public final class GrpcFrontEnd extends VerticleBase {
       BufferPool memory,
       ModelCatalog catalog,
       RepositoryControl repository,
+      SharedMemoryRegions regions,
       Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter) {
     this.options = options;
     this.gateway = gateway;
@@ -76,6 +81,7 @@ public final class GrpcFrontEnd extends VerticleBase {
     this.memory = memory;
     this.catalog = catalog;
     this.repository = repository;
+    this.regions = regions;
     this.configWriter = configWriter;
   }
 
@@ -83,12 +89,14 @@ public final class GrpcFrontEnd extends VerticleBase {
   public Future<?> start() {
     GrpcHealth watched = new GrpcHealth(vertx, catalog, repository);
     health = watched;
-    InferRoute inferences = new InferRoute(vertx, gateway, door, memory, catalog, options);
+    InferRoute inferences = new InferRoute(vertx, gateway, door, memory, catalog, regions, options);
     route = inferences;
     GrpcServer grpc = GrpcServer.server(vertx, grpcOptions());
     List<Service> services =
         List.of(
-            InferenceService.create(inferences, new ServerApi(catalog, repository, configWriter)),
+            InferenceService.create(
+                inferences,
+                new ServerApi(catalog, repository, ServerInfo.extensions(regions), configWriter)),
             watched.service());
     services.forEach(grpc::addService);
     GrpcReflection.of(services).forEach(grpc::addService);

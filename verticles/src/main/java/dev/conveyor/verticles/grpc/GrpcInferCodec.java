@@ -11,10 +11,13 @@ import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.TraceParent;
 import dev.conveyor.verticles.oip.Classification;
+import dev.conveyor.verticles.proto.InferParameter;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferRequest.InferInputTensor;
 import dev.conveyor.verticles.proto.ModelInferResponse;
 import dev.conveyor.verticles.proto.ModelInferResponse.InferOutputTensor;
+import dev.conveyor.verticles.shm.RegionRef;
+import dev.conveyor.verticles.shm.SharedTensors;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -40,9 +43,16 @@ final class GrpcInferCodec {
    * @param deadlineNs when the client stops waiting
    * @param tenant who asks; empty if it does not say
    * @param trace the client's {@link TraceParent}; empty if it sent none
-   * @throws InferenceException INVALID_REQUEST or UNSUPPORTED, saying which input and why
+   * @param shared takes the inputs that are in shared memory; they are read afterwards
+   * @throws InferenceException INVALID_REQUEST or UNSUPPORTED, saying which input and why; {@code
+   *     shared} is the caller's to discard then
    */
-  static InferCall decode(ModelInferRequest request, long deadlineNs, String tenant, String trace) {
+  static InferCall decode(
+      ModelInferRequest request,
+      long deadlineNs,
+      String tenant,
+      String trace,
+      SharedTensors shared) {
     CallParameters parameters =
         request.getParametersCount() == 0
             ? CallParameters.NONE
@@ -50,7 +60,7 @@ final class GrpcInferCodec {
     return new InferCall(
         request.getModelName(),
         request.getModelVersion(),
-        inputs(request),
+        inputs(request, shared),
         parameters.priority(),
         parameters.timeoutMicros(),
         deadlineNs,
@@ -76,7 +86,7 @@ final class GrpcInferCodec {
     List<Tensor> tensors = response.outputs();
     if (outputs.isEmpty()) {
       for (int i = 0; i < tensors.size(); i++) {
-        add(builder, tensors.get(i));
+        add(builder, tensors.get(i), null);
       }
       return builder;
     }
@@ -87,23 +97,16 @@ final class GrpcInferCodec {
           builder,
           output.classes() == 0
               ? tensor
-              : Classification.topK(tensor, output.classes(), output.labels(), output.batched()));
+              : Classification.topK(tensor, output.classes(), output.labels(), output.batched()),
+          output.region());
     }
     return builder;
   }
 
-  private static List<Tensor> inputs(ModelInferRequest request) {
+  private static List<Tensor> inputs(ModelInferRequest request, SharedTensors shared) {
     int count = request.getInputsCount();
     int rawCount = request.getRawInputContentsCount();
-    if (rawCount != 0 && rawCount != count) {
-      throw InferenceException.invalid(
-          "expected one raw_input_contents for each of the "
-              + count
-              + " inputs of model '"
-              + request.getModelName()
-              + "', got "
-              + rawCount);
-    }
+    int sent = 0;
     List<Tensor> inputs = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
       InferInputTensor input = request.getInputs(i);
@@ -113,16 +116,53 @@ final class GrpcInferCodec {
               "input '" + input.getName() + "' already exists in request");
         }
       }
-      inputs.add(input(input, rawCount == 0 ? null : request.getRawInputContents(i)));
+      RegionRef region = CallParameters.region(input.getName(), input.getParametersMap());
+      if (region != null) {
+        inputs.add(shared(input, region, shared));
+      } else if (rawCount == 0) {
+        inputs.add(input(input, null));
+      } else if (sent < rawCount) {
+        inputs.add(input(input, request.getRawInputContents(sent++)));
+      } else {
+        throw wrongCount(request);
+      }
+    }
+    if (sent < rawCount) {
+      throw wrongCount(request);
     }
     return inputs;
   }
 
+  private static InferenceException wrongCount(ModelInferRequest request) {
+    long toSend =
+        request.getInputsList().stream()
+            .filter(input -> !input.containsParameters(RegionRef.REGION))
+            .count();
+    return InferenceException.invalid(
+        "expected one raw_input_contents for each of the "
+            + toSend
+            + " inputs of model '"
+            + request.getModelName()
+            + "', got "
+            + request.getRawInputContentsCount());
+  }
+
+  private static Tensor shared(InferInputTensor input, RegionRef region, SharedTensors shared) {
+    String name = input.getName();
+    if (input.hasContents()) {
+      throw InferenceException.invalid(
+          "unexpected 'content' provided when using shared memory for input '" + name + "'");
+    }
+    DataType type = type(input);
+    Shape shape = shape(input);
+    if (type != DataType.BYTES) { // how many bytes strings have only they can tell
+      requireSize(name, type, elements(name, shape), region.byteSize());
+    }
+    return shared.input(name, type, shape, region);
+  }
+
   private static Tensor input(InferInputTensor input, @Nullable ByteString raw) {
     String name = input.getName();
-    if (input.getParametersCount() > 0) {
-      CallParameters.refuseSharedMemory("input", name, input.getParametersMap());
-    }
     DataType type = type(input);
     Shape shape = shape(input);
     long elements = elements(name, shape);
@@ -134,7 +174,11 @@ final class GrpcInferCodec {
           "contents field must not be specified when using raw_input_contents for '" + name + "'");
     } else {
       data = raw.asReadOnlyByteBuffer();
-      requireSize(name, type, elements, data);
+      if (type == DataType.BYTES) {
+        requireStrings(name, elements, data.slice().order(ByteOrder.LITTLE_ENDIAN));
+      } else {
+        requireSize(name, type, elements, data.remaining());
+      }
     }
     return Tensor.of(name, type, shape, data);
   }
@@ -173,12 +217,7 @@ final class GrpcInferCodec {
     }
   }
 
-  private static void requireSize(String name, DataType type, long elements, ByteBuffer data) {
-    int bytes = data.remaining();
-    if (type == DataType.BYTES) {
-      requireStrings(name, elements, data.slice().order(ByteOrder.LITTLE_ENDIAN));
-      return;
-    }
+  private static void requireSize(String name, DataType type, long elements, long bytes) {
     int elementBytes = type.sizeBytes();
     // Divided, not multiplied: a shape may ask for more bytes than fit in a long.
     if (bytes % elementBytes != 0 || bytes / elementBytes != elements) {
@@ -229,14 +268,30 @@ final class GrpcInferCodec {
         ErrorCode.EXECUTION_FAILED, "the model gave no output '" + name + "'");
   }
 
-  private static void add(ModelInferResponse.Builder builder, Tensor tensor) {
+  private static void add(
+      ModelInferResponse.Builder builder, Tensor tensor, @Nullable RegionRef region) {
     InferOutputTensor.Builder output =
         InferOutputTensor.newBuilder().setName(tensor.name()).setDatatype(tensor.type().name());
     Shape shape = tensor.shape();
     for (int i = 0; i < shape.rank(); i++) {
       output.addShape(shape.dim(i));
     }
+    if (region != null) {
+      output
+          .putParameters(
+              RegionRef.REGION, InferParameter.newBuilder().setStringParam(region.region()).build())
+          .putParameters(RegionRef.OFFSET, integer(region.offset()))
+          .putParameters(RegionRef.BYTE_SIZE, integer(tensor.sizeBytes()));
+    }
     builder.addOutputs(output.build());
-    builder.addRawOutputContents(UnsafeByteOperations.unsafeWrap(tensor.data().duplicate()));
+    // As many as outputs, whatever is in them: clients find theirs by its position.
+    builder.addRawOutputContents(
+        region == null
+            ? UnsafeByteOperations.unsafeWrap(tensor.data().duplicate())
+            : ByteString.EMPTY);
+  }
+
+  private static InferParameter integer(long value) {
+    return InferParameter.newBuilder().setInt64Param(value).build();
   }
 }

@@ -14,6 +14,7 @@ final class GrpcStatusMapping {
     return switch (code) {
       case INVALID_REQUEST -> GrpcStatus.INVALID_ARGUMENT;
       case NOT_FOUND -> GrpcStatus.NOT_FOUND;
+      case ALREADY_EXISTS -> GrpcStatus.ALREADY_EXISTS;
       case UNAVAILABLE, QUEUE_FULL, SHUTTING_DOWN, OVERLOADED -> GrpcStatus.UNAVAILABLE;
       case DEADLINE_EXCEEDED, BODY_TIMEOUT -> GrpcStatus.DEADLINE_EXCEEDED;
       case CANCELLED -> GrpcStatus.CANCELLED;

@@ -20,6 +20,8 @@ import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.TraceParent;
 import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.proto.ModelInferRequest;
+import dev.conveyor.verticles.shm.SharedMemoryRegions;
+import dev.conveyor.verticles.shm.SharedTensors;
 import io.vertx.core.Handler;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
@@ -30,6 +32,7 @@ import io.vertx.grpc.common.GrpcMessage;
 import io.vertx.grpc.server.GrpcServerRequest;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -51,6 +54,7 @@ final class InferRoute {
   private final BufferPool memory;
   private final BodyWatch watch;
   private final ModelCatalog catalog;
+  private final SharedMemoryRegions regions;
   private final GrpcOptions options;
   private final MessageDecoder<ModelInferRequest> decoder;
   private final WaitingCalls waitingCalls = new WaitingCalls();
@@ -63,7 +67,9 @@ final class InferRoute {
       FrontDoor door,
       BufferPool memory,
       ModelCatalog catalog,
+      SharedMemoryRegions regions,
       GrpcOptions options) {
+    this.regions = regions;
     this.vertx = vertx;
     this.gateway = gateway;
     this.door = door;
@@ -116,6 +122,10 @@ final class InferRoute {
 
   Vertx vertx() {
     return vertx;
+  }
+
+  SharedMemoryRegions regions() {
+    return regions;
   }
 
   ModelCatalog catalog() {
@@ -210,6 +220,28 @@ final class InferRoute {
             asked.priority(),
             asked.timeoutMicros()));
     return tenant;
+  }
+
+  /**
+   * Returns what a message has in shared memory, so far its outputs. The caller closes it.
+   *
+   * @throws InferenceException if an output names no region
+   */
+  SharedTensors shared(ModelInferRequest message, List<RequestedOutput> outputs) {
+    SharedTensors shared =
+        regions.tensors(memory, message.getModelName(), options.maxMessageBytes());
+    try {
+      for (int i = 0; i < outputs.size(); i++) {
+        RequestedOutput output = outputs.get(i);
+        if (output.region() != null) {
+          shared.output(output.name(), output.region());
+        }
+      }
+      return shared;
+    } catch (InferenceException e) {
+      shared.close();
+      throw e;
+    }
   }
 
   /** Returns where frames of the message's model are counted; null if there is no such model. */

@@ -3,12 +3,15 @@ package dev.conveyor.verticles.grpc;
 import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.BodyWatch;
+import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferResponse;
+import dev.conveyor.verticles.shm.SharedTensors;
 import io.vertx.grpc.common.GrpcMessage;
 import io.vertx.grpc.server.GrpcServerRequest;
 import io.vertx.grpc.server.GrpcServerResponse;
@@ -36,6 +39,7 @@ final class InferUnary implements ReplyTo.Handler {
   private List<RequestedOutput> outputs = List.of();
   private @Nullable ReplyTo replyTo;
   private @Nullable HeapShare share;
+  private @Nullable SharedTensors shared;
   private BodyWatch.@Nullable Entry patience;
   private long timer = NO_TIMER;
   private boolean done;
@@ -65,9 +69,27 @@ final class InferUnary implements ReplyTo.Handler {
     cancelTimer();
     release();
     if (result == null) {
+      closeShared();
       fail(failure == null ? GrpcErrors.of(new NullPointerException("outcome")) : failure);
-      return;
+    } else if (shared == null) {
+      end(result);
+    } else {
+      shared
+          .write(route.vertx(), result.outputs())
+          .onComplete(
+              written -> {
+                closeShared();
+                end(result);
+              },
+              unwritten -> {
+                closeShared();
+                result.close();
+                fail(GrpcErrors.of(unwritten));
+              });
     }
+  }
+
+  private void end(InferenceResponse result) {
     try {
       answer(result);
     } catch (RuntimeException e) {
@@ -90,18 +112,36 @@ final class InferUnary implements ReplyTo.Handler {
       share = route.hold(decoded, share); // first: who finds no memory spends no quota
       String tenant = route.enter(request.headers(), decoded, deadlineNs);
       outputs = RequestedOutput.of(decoded, route.catalog());
-      submit(decoded, deadlineNs, tenant);
+      SharedTensors tensors = route.shared(decoded, outputs);
+      shared = tensors;
+      InferCall call = GrpcInferCodec.decode(decoded, deadlineNs, tenant, trace, tensors);
+      tensors
+          .read(route.vertx())
+          .onComplete(read -> submit(call), unread -> refuse(call, GrpcErrors.of(unread)));
     } catch (RuntimeException e) {
+      discardShared();
       fail(GrpcErrors.of(e));
     }
   }
 
-  private void submit(ModelInferRequest decoded, long deadlineNs, String tenant) {
-    replyTo = route.infer(GrpcInferCodec.decode(decoded, deadlineNs, tenant, trace), this);
+  private void submit(InferCall call) {
+    if (done) {
+      refuse(call, new InferenceException(ErrorCode.CANCELLED, "cancelled by the client"));
+      return;
+    }
+    long deadlineNs = call.deadlineNs();
+    replyTo = route.infer(call, this);
     if (deadlineNs != InferenceRequest.NO_DEADLINE && !done) {
       long delayMillis = InferRoute.delayMillis(deadlineNs);
       timer = route.vertx().setTimer(delayMillis, id -> onDeadline());
     }
+  }
+
+  /** Fails a call whose inputs did not come about, or came too late. */
+  private void refuse(InferCall call, InferenceException why) {
+    call.inputs().forEach(Tensor::close);
+    closeShared();
+    fail(why);
   }
 
   private void answer(InferenceResponse result) {
@@ -131,6 +171,18 @@ final class InferUnary implements ReplyTo.Handler {
   private void release() {
     if (share != null) {
       share.close();
+    }
+  }
+
+  private void closeShared() {
+    if (shared != null) {
+      shared.close();
+    }
+  }
+
+  private void discardShared() {
+    if (shared != null) {
+      shared.discard();
     }
   }
 

@@ -25,17 +25,21 @@ import dev.conveyor.verticles.proto.ServerLiveRequest;
 import dev.conveyor.verticles.proto.ServerMetadataRequest;
 import dev.conveyor.verticles.proto.ServerReadyRequest;
 import dev.conveyor.verticles.proto.SystemSharedMemoryRegisterRequest;
+import dev.conveyor.verticles.proto.SystemSharedMemoryRegisterResponse;
 import dev.conveyor.verticles.proto.SystemSharedMemoryStatusRequest;
 import dev.conveyor.verticles.proto.SystemSharedMemoryStatusResponse;
 import dev.conveyor.verticles.proto.SystemSharedMemoryUnregisterRequest;
 import dev.conveyor.verticles.proto.SystemSharedMemoryUnregisterResponse;
 import dev.conveyor.verticles.proto.TraceSettingRequest;
+import dev.conveyor.verticles.shm.SharedMemoryRegions;
 import io.vertx.core.Future;
+import io.vertx.core.Vertx;
 import io.vertx.grpc.common.GrpcMessageEncoder;
 import io.vertx.grpc.common.ServiceMethod;
 import io.vertx.grpc.common.ServiceName;
 import io.vertx.grpc.server.Service;
 import io.vertx.grpc.server.ServiceBuilder;
+import java.util.List;
 import java.util.function.Function;
 
 /**
@@ -46,8 +50,6 @@ import java.util.function.Function;
 final class InferenceService {
 
   static final ServiceName NAME = ServiceName.create("inference", "GRPCInferenceService");
-
-  private static final String NO_SHARED_MEMORY = "shared memory is not supported";
 
   private final int maxMessageBytes;
   private final ServiceBuilder service =
@@ -63,6 +65,7 @@ final class InferenceService {
     binding.bindInference(route);
     binding.bindServer(api);
     binding.bindRepository(api);
+    binding.bindSystemSharedMemory(route.vertx(), route.regions());
     binding.bindUnsupported();
     return binding.service.build();
   }
@@ -94,45 +97,74 @@ final class InferenceService {
     bind("RepositoryModelUnload", RepositoryModelUnloadRequest.parser(), api::unload);
   }
 
-  private void bindUnsupported() {
+  private void bindSystemSharedMemory(Vertx vertx, SharedMemoryRegions regions) {
     bind(
         "SystemSharedMemoryStatus",
         SystemSharedMemoryStatusRequest.parser(),
-        request ->
-            noRegions(
-                "system",
-                request.getName(),
-                SystemSharedMemoryStatusResponse.getDefaultInstance()));
+        request -> Future.succeededFuture(status(regions.status(request.getName()))));
     bind(
-        "CudaSharedMemoryStatus",
-        CudaSharedMemoryStatusRequest.parser(),
+        "SystemSharedMemoryRegister",
+        SystemSharedMemoryRegisterRequest.parser(),
         request ->
-            noRegions(
-                "cuda", request.getName(), CudaSharedMemoryStatusResponse.getDefaultInstance()));
-    // Clients clear what they may have left behind before they begin.
+            vertx.executeBlocking(
+                () -> {
+                  regions.register(
+                      new SharedMemoryRegions.Status(
+                          request.getName(),
+                          request.getKey(),
+                          request.getOffset(), // beyond 63 bits it is negative here
+                          request.getByteSize()));
+                  return SystemSharedMemoryRegisterResponse.getDefaultInstance();
+                },
+                false));
     bind(
         "SystemSharedMemoryUnregister",
         SystemSharedMemoryUnregisterRequest.parser(),
-        request ->
-            Future.succeededFuture(SystemSharedMemoryUnregisterResponse.getDefaultInstance()));
+        request -> {
+          regions.unregister(request.getName());
+          return Future.succeededFuture(SystemSharedMemoryUnregisterResponse.getDefaultInstance());
+        });
+  }
+
+  private static SystemSharedMemoryStatusResponse status(List<SharedMemoryRegions.Status> regions) {
+    SystemSharedMemoryStatusResponse.Builder answer = SystemSharedMemoryStatusResponse.newBuilder();
+    for (SharedMemoryRegions.Status region : regions) {
+      answer.putRegions(
+          region.name(),
+          SystemSharedMemoryStatusResponse.RegionStatus.newBuilder()
+              .setName(region.name())
+              .setKey(region.key())
+              .setOffset(region.offset())
+              .setByteSize(region.byteSize())
+              .build());
+    }
+    return answer.build();
+  }
+
+  private void bindUnsupported() {
+    bind(
+        "CudaSharedMemoryStatus",
+        CudaSharedMemoryStatusRequest.parser(),
+        request -> noCudaRegions(request.getName()));
+    // Clients clear what they may have left behind before they begin.
     bind(
         "CudaSharedMemoryUnregister",
         CudaSharedMemoryUnregisterRequest.parser(),
         request -> Future.succeededFuture(CudaSharedMemoryUnregisterResponse.getDefaultInstance()));
     refuse(
-        "SystemSharedMemoryRegister", SystemSharedMemoryRegisterRequest.parser(), NO_SHARED_MEMORY);
-    refuse("CudaSharedMemoryRegister", CudaSharedMemoryRegisterRequest.parser(), NO_SHARED_MEMORY);
+        "CudaSharedMemoryRegister",
+        CudaSharedMemoryRegisterRequest.parser(),
+        "CUDA shared memory is not supported");
     refuse("TraceSetting", TraceSettingRequest.parser(), "trace settings are not supported");
     refuse("LogSettings", LogSettingsRequest.parser(), "log settings are not supported");
   }
 
-  private static <R> Future<R> noRegions(String kind, String region, R none) {
+  private static Future<CudaSharedMemoryStatusResponse> noCudaRegions(String region) {
     return region.isEmpty()
-        ? Future.succeededFuture(none)
+        ? Future.succeededFuture(CudaSharedMemoryStatusResponse.getDefaultInstance())
         : Future.failedFuture(
             new InferenceException(
-                ErrorCode.NOT_FOUND,
-                "Unable to find " + kind + " shared memory region: '" + region + "'"));
+                ErrorCode.NOT_FOUND, "Unable to find cuda shared memory region: '" + region + "'"));
   }
 
   private <Q> void refuse(String method, Parser<Q> parser, String reason) {

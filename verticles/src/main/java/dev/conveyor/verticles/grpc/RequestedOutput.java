@@ -7,8 +7,10 @@ import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.proto.InferParameter;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferRequest.InferRequestedOutputTensor;
+import dev.conveyor.verticles.shm.RegionRef;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One output that a client asked for, checked against the model.
@@ -16,8 +18,10 @@ import java.util.List;
  * @param classes number of classes to return instead of the tensor; 0 for the tensor
  * @param labels of the classes; empty if the model has none
  * @param batched the model's outputs have a batch dimension
+ * @param region where its bytes go; null if they go with the answer
  */
-record RequestedOutput(String name, int classes, List<String> labels, boolean batched) {
+record RequestedOutput(
+    String name, int classes, List<String> labels, boolean batched, @Nullable RegionRef region) {
 
   /**
    * Returns what the request asks for, in its order; empty if it leaves that to the model.
@@ -44,18 +48,22 @@ record RequestedOutput(String name, int classes, List<String> labels, boolean ba
   private static RequestedOutput checked(ServedModel served, InferRequestedOutputTensor asked) {
     int classes = 0;
     if (asked.getParametersCount() > 0) {
-      CallParameters.refuseSharedMemory("output", asked.getName(), asked.getParametersMap());
       InferParameter parameter = asked.getParametersMap().get("classification");
       if (parameter != null) {
         long asMany = CallParameters.integer("classification", parameter);
         classes = (int) Math.min(asMany, Integer.MAX_VALUE);
       }
     }
+    RegionRef region = CallParameters.region(asked.getName(), asked.getParametersMap());
+    if (region != null) {
+      RegionRef.refuseClasses(asked.getName(), classes);
+    }
     return new RequestedOutput(
         asked.getName(),
         classes,
         served.labels().getOrDefault(asked.getName(), List.of()),
-        served.signature().batches());
+        served.signature().batches(),
+        region);
   }
 
   private static void requireKnown(ServedModel served, String name) {

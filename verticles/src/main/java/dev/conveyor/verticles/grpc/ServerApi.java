@@ -37,13 +37,7 @@ import java.util.function.Function;
  */
 final class ServerApi {
 
-  private static final ServerMetadataResponse METADATA =
-      ServerMetadataResponse.newBuilder()
-          .setName(ServerInfo.NAME)
-          .setVersion(ServerInfo.VERSION)
-          .addAllExtensions(ServerInfo.EXTENSIONS)
-          .build();
-
+  private final ServerMetadataResponse metadata;
   private final ModelCatalog catalog;
   private final RepositoryControl repository;
   private final Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter;
@@ -51,10 +45,17 @@ final class ServerApi {
   ServerApi(
       ModelCatalog catalog,
       RepositoryControl repository,
+      List<String> extensions,
       Function<ServedModel, dev.conveyor.models.proto.ModelConfig> configWriter) {
     this.catalog = catalog;
     this.repository = repository;
     this.configWriter = configWriter;
+    this.metadata =
+        ServerMetadataResponse.newBuilder()
+            .setName(ServerInfo.NAME)
+            .setVersion(ServerInfo.VERSION)
+            .addAllExtensions(extensions)
+            .build();
   }
 
   Future<ServerLiveResponse> live() {
@@ -67,7 +68,7 @@ final class ServerApi {
   }
 
   Future<ServerMetadataResponse> metadata() {
-    return Future.succeededFuture(METADATA);
+    return Future.succeededFuture(metadata);
   }
 
   Future<ModelReadyResponse> modelReady(ModelReadyRequest request) {

@@ -3,14 +3,17 @@ package dev.conveyor.verticles.grpc;
 import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.metrics.ModelStats.FrameEvent;
 import dev.conveyor.verticles.proto.InferParameter;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferResponse;
 import dev.conveyor.verticles.proto.ModelStreamInferResponse;
+import dev.conveyor.verticles.shm.SharedTensors;
 import io.vertx.core.MultiMap;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +38,7 @@ final class StreamItem implements ReplyTo.Handler {
   private final Settled settled;
   private final @Nullable ModelStats stats;
   private @Nullable HeapShare share;
+  private @Nullable SharedTensors shared;
   private @Nullable ReplyTo replyTo;
   private @Nullable InferenceException failure;
   private @Nullable InferenceResponse response;
@@ -85,9 +89,33 @@ final class StreamItem implements ReplyTo.Handler {
     try {
       String tenant = route.enter(metadata, message, deadlineNs);
       outputs = RequestedOutput.of(message, route.catalog());
-      replyTo = route.infer(GrpcInferCodec.decode(message, deadlineNs, tenant, trace), this);
+      SharedTensors tensors = route.shared(message, outputs);
+      shared = tensors;
+      InferCall call = GrpcInferCodec.decode(message, deadlineNs, tenant, trace, tensors);
+      tensors
+          .read(route.vertx())
+          .onComplete(read -> submit(call), unread -> refuse(call, GrpcErrors.of(unread)));
     } catch (RuntimeException e) {
+      if (shared != null) {
+        shared.discard();
+      }
       fail(GrpcErrors.of(e));
+    }
+  }
+
+  private void submit(InferCall call) {
+    if (abandoned) {
+      refuse(call, new InferenceException(ErrorCode.CANCELLED, "the stream ended"));
+    } else {
+      replyTo = route.infer(call, this);
+    }
+  }
+
+  private void refuse(InferCall call, InferenceException why) {
+    call.inputs().forEach(Tensor::close);
+    closeShared();
+    if (!abandoned) {
+      fail(why);
     }
   }
 
@@ -95,11 +123,35 @@ final class StreamItem implements ReplyTo.Handler {
   public void handle(@Nullable InferenceResponse result, @Nullable InferenceException why) {
     release();
     if (abandoned || result == null) {
+      closeShared();
       if (result != null) {
         result.close();
       } else if (!abandoned) {
         fail(why == null ? GrpcErrors.of(new NullPointerException("outcome")) : why);
       }
+    } else if (shared == null) {
+      answerWith(result);
+    } else {
+      shared
+          .write(route.vertx(), result.outputs())
+          .onComplete(
+              written -> {
+                closeShared();
+                answerWith(result);
+              },
+              unwritten -> {
+                closeShared();
+                result.close();
+                if (!abandoned) {
+                  fail(GrpcErrors.of(unwritten));
+                }
+              });
+    }
+  }
+
+  private void answerWith(InferenceResponse result) {
+    if (abandoned) {
+      result.close();
       return;
     }
     response = result;
@@ -165,6 +217,12 @@ final class StreamItem implements ReplyTo.Handler {
     if (share != null) {
       share.close();
       share = null;
+    }
+  }
+
+  private void closeShared() {
+    if (shared != null) {
+      shared.close();
     }
   }
 

@@ -8,23 +8,23 @@ import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 
 /**
- * Triton's extensions that are not here: refused by name, as over gRPC. Clients ask after shared
- * memory, and clear it, before they use none; that works. Thread-safe: no state.
+ * Triton's extensions that are not here: refused by name, as over gRPC. Clients ask after CUDA
+ * shared memory, and clear it, before they use none; that works. Thread-safe: no state.
  */
 final class AbsentRoutes {
 
   private AbsentRoutes() {}
 
   static void mount(Router router) {
-    sharedMemory(router, "system", "/v2/systemsharedmemory");
-    sharedMemory(router, "cuda", "/v2/cudasharedmemory");
+    cudaSharedMemory(router);
     refuse(router, "/v2/logging", "log settings are not supported");
     for (String path : new String[] {"/v2/trace/setting", "/v2/models/:model/trace/setting"}) {
       refuse(router, path, "trace settings are not supported");
     }
   }
 
-  private static void sharedMemory(Router router, String kind, String path) {
+  private static void cudaSharedMemory(Router router) {
+    String path = "/v2/cudasharedmemory";
     router
         .get(path + "/status")
         .handler(context -> JsonReply.send(context.response(), new JsonArray().toBuffer()));
@@ -36,11 +36,11 @@ final class AbsentRoutes {
                     context.response(),
                     new InferenceException(
                         ErrorCode.NOT_FOUND,
-                        "Unable to find %s shared memory region: '%s'"
-                            .formatted(kind, context.pathParam("region")))));
+                        "Unable to find cuda shared memory region: '%s'"
+                            .formatted(context.pathParam("region")))));
     router
         .post(path + "/region/:region/register")
-        .handler(refusal("shared memory is not supported"));
+        .handler(refusal("CUDA shared memory is not supported"));
     router.post(path + "/unregister").handler(context -> context.response().end());
     router.post(path + "/region/:region/unregister").handler(context -> context.response().end());
   }

@@ -6,6 +6,7 @@ import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.MemoryReport;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.RepositoryControl;
+import dev.conveyor.verticles.shm.SharedMemoryRegions;
 
 /**
  * What the HTTP front end needs from the rest of the server.
@@ -13,6 +14,7 @@ import dev.conveyor.verticles.RepositoryControl;
  * @param door who may come in
  * @param requestMemory where large bodies are read into; its cap bounds them all together
  * @param memory who holds what, for {@code GET /v2/memory}
+ * @param regions of shared memory that clients have registered
  */
 public record HttpServices(
     InferenceGateway gateway,
@@ -20,4 +22,5 @@ public record HttpServices(
     RepositoryControl repository,
     FrontDoor door,
     BufferPool requestMemory,
-    MemoryReport memory) {}
+    MemoryReport memory,
+    SharedMemoryRegions regions) {}

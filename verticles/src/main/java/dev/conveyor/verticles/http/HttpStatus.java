@@ -13,6 +13,7 @@ final class HttpStatus {
       case INVALID_REQUEST -> 400;
       case NOT_FOUND -> 404;
       case BODY_TIMEOUT -> 408;
+      case ALREADY_EXISTS -> 409;
       case TOO_LARGE -> 413;
       case OVER_QUOTA -> 429;
       case CANCELLED -> 499;

@@ -20,6 +20,8 @@ import dev.conveyor.verticles.oip.InferRequestParser;
 import dev.conveyor.verticles.oip.InferResponseWriter;
 import dev.conveyor.verticles.oip.InferResponseWriter.Encoded;
 import dev.conveyor.verticles.oip.RawRequest;
+import dev.conveyor.verticles.shm.SharedMemoryRegions;
+import dev.conveyor.verticles.shm.SharedTensors;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
@@ -64,6 +66,7 @@ final class InferHandler {
   private final InferenceGateway gateway;
   private final ModelCatalog catalog;
   private final FrontDoor door;
+  private final SharedMemoryRegions regions;
   private final InferRequestParser parser;
   private final AnswerHeads answerHeads = new AnswerHeads();
   private final BodyReader.Limits limits;
@@ -74,6 +77,7 @@ final class InferHandler {
     this.gateway = services.gateway();
     this.catalog = services.catalog();
     this.door = services.door();
+    this.regions = services.regions();
     this.parser = InferRequestParser.remembering(maxMessageBytes);
     this.limits =
         new BodyReader.Limits(
@@ -122,9 +126,10 @@ final class InferHandler {
       RequestTerms terms,
       Body body,
       boolean raw) {
+    SharedTensors shared = regions.tensors(limits.pool(), served.name(), limits.maxBytes());
     InferHead head;
     try {
-      head = raw ? RawRequest.read(served, body.heap()) : parse(body);
+      head = raw ? RawRequest.read(served, body.heap()) : parse(body, shared);
     } catch (RuntimeException e) {
       body.closeShare();
       JsonReply.fail(request.response(), e);
@@ -134,8 +139,45 @@ final class InferHandler {
         body.lease().close(); // the tensors have their shares
       }
     }
+    Parsed parsed = new Parsed(request, served, head, body, shared);
     try {
       InferResponseWriter.requireKnownOutputs(served, head.outputs());
+      shared
+          .read(vertx)
+          .onComplete(read -> enter(parsed, version, terms), failure -> refuse(parsed, failure));
+    } catch (RuntimeException e) {
+      refuse(parsed, e);
+    }
+  }
+
+  /**
+   * A request whose head is read.
+   *
+   * @param body what counts as its memory until it is answered
+   */
+  private record Parsed(
+      HttpServerRequest request,
+      ServedModel served,
+      InferHead head,
+      Body body,
+      SharedTensors shared) {
+
+    void release() {
+      body.closeShare();
+      shared.close();
+    }
+  }
+
+  private static void refuse(Parsed parsed, Throwable why) {
+    parsed.release();
+    parsed.head().inputs().forEach(Tensor::close);
+    JsonReply.fail(parsed.request().response(), why);
+  }
+
+  private void enter(Parsed parsed, String version, RequestTerms terms) {
+    InferHead head = parsed.head();
+    ServedModel served = parsed.served();
+    try {
       String tenant = terms.tenant();
       if (tenant == null) {
         tenant = head.tenant();
@@ -143,15 +185,13 @@ final class InferHandler {
       }
       InferCall call =
           head.toCall(served.name(), version, terms.deadlineNs(), tenant, terms.trace());
-      submit(request, served, call, head, body);
+      submit(parsed, call);
     } catch (RuntimeException e) {
-      body.closeShare();
-      head.inputs().forEach(Tensor::close);
-      JsonReply.fail(request.response(), e);
+      refuse(parsed, e);
     }
   }
 
-  private InferHead parse(Body body) {
+  private InferHead parse(Body body, SharedTensors shared) {
     ByteBuffer heap = body.heap();
     BinaryData binary;
     if (body.lease() != null) {
@@ -161,49 +201,70 @@ final class InferHandler {
     } else {
       binary = BinaryData.none();
     }
-    return parser.parse(heap.array(), heap.arrayOffset(), body.headLength(), binary);
+    return parser.parse(heap.array(), heap.arrayOffset(), body.headLength(), binary.with(shared));
   }
 
-  private void submit(
-      HttpServerRequest request, ServedModel served, InferCall call, InferHead head, Body body) {
-    HttpServerResponse response = request.response();
+  private void submit(Parsed parsed, InferCall call) {
+    HttpServerResponse response = parsed.request().response();
     ReplyTo reply =
         gateway.infer(
             call,
             (answer, failure) -> {
-              body.closeShare();
+              parsed.body().closeShare();
               if (answer == null) {
+                parsed.shared().close();
                 if (isRefusal(failure)) {
-                  RefusedLane.refused(request.connection());
+                  RefusedLane.refused(parsed.request().connection());
                 }
                 JsonReply.fail(response, failure);
               } else {
-                answer(request, served, head, answer);
+                answer(parsed, answer);
               }
             });
     response.closeHandler(
         v -> {
           if (reply.fail(new InferenceException(ErrorCode.CANCELLED, CANCELLED))) {
-            vertx.eventBus().send(Addresses.CANCELLED, served.key(), LOCAL);
+            vertx.eventBus().send(Addresses.CANCELLED, parsed.served().key(), LOCAL);
           }
         });
   }
 
-  private void answer(
-      HttpServerRequest request, ServedModel served, InferHead head, InferenceResponse answer) {
-    HttpServerResponse response = request.response();
+  private void answer(Parsed parsed, InferenceResponse answer) {
+    HttpServerResponse response = parsed.request().response();
+    if (response.ended() || response.closed()) {
+      parsed.shared().close();
+      answer.close();
+      return;
+    }
+    parsed
+        .shared()
+        .write(vertx, answer.outputs())
+        .onComplete(
+            written -> {
+              parsed.shared().close();
+              send(parsed, answer);
+            },
+            failure -> {
+              parsed.shared().close();
+              answer.close();
+              JsonReply.fail(response, failure);
+            });
+  }
+
+  private void send(Parsed parsed, InferenceResponse answer) {
+    HttpServerResponse response = parsed.request().response();
     if (response.ended() || response.closed()) {
       answer.close();
       return;
     }
     Future<?> read = COPIED;
     try {
-      Encoded encoded = answerHeads.encode(served, head, answer);
+      Encoded encoded = answerHeads.encode(parsed.served(), parsed.head(), answer);
       if (!encoded.binary().isEmpty()) {
         response.putHeader(HEAD_LENGTH, Integer.toString(encoded.head().remaining()));
       }
       response.putHeader(HttpHeaders.CONTENT_TYPE, encoded.binary().isEmpty() ? JSON : BINARY);
-      ByteBuf bytes = Compression.deflate(request, response, join(encoded));
+      ByteBuf bytes = Compression.deflate(parsed.request(), response, join(encoded));
       boolean inPlace =
           isInPlace(encoded) && !response.headers().contains(HttpHeaders.CONTENT_ENCODING);
       Future<?> sent = response.end(Chunks.wrap(bytes));

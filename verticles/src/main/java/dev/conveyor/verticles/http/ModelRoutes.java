@@ -41,8 +41,8 @@ final class ModelRoutes {
   }
 
   void mount(Router router) {
-    router.get("/v2").handler(context -> ok(context, ServerInfo.metadata()));
-    router.get("/v2/").handler(context -> ok(context, ServerInfo.metadata()));
+    router.get("/v2").handler(context -> ok(context, ServerInfo.metadata(services.regions())));
+    router.get("/v2/").handler(context -> ok(context, ServerInfo.metadata(services.regions())));
     router.get("/v2/health/live").handler(context -> context.response().end());
     router.get("/v2/health/ready").handler(this::serverReady);
     router
@@ -54,6 +54,7 @@ final class ModelRoutes {
     mountModel(router, "/v2/models/:model");
     mountModel(router, "/v2/models/:model/versions/:version");
     new RepositoryRoutes(services.repository(), limits()).mount(router);
+    new SharedMemoryRoutes(services.regions(), limits()).mount(router);
     AbsentRoutes.mount(router);
     Route infer = router.post("/v2/models/:model/infer");
     InferHandler handler =

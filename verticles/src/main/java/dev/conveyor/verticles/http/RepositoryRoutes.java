@@ -3,10 +3,8 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
-import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
-import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -23,72 +21,18 @@ final class RepositoryRoutes {
   /** Parsing what is longer, files in base64, would keep an event loop from everything else. */
   private static final int LONG_BODY_BYTES = 64 * 1024;
 
-  private static final int NO_HEAD = -1;
-
-  /** Answers a request whose body is there. */
-  private interface Action {
-    Future<?> run(RoutingContext context, Buffer body);
-  }
-
   private final RepositoryControl repository;
-  private final BodyReader.Limits limits;
-  private final EarlyAnswer early;
+  private final ControlBodies bodies;
 
   RepositoryRoutes(RepositoryControl repository, BodyReader.Limits limits) {
     this.repository = repository;
-    this.limits = limits;
-    this.early = new EarlyAnswer(limits.vertx());
+    this.bodies = new ControlBodies(limits);
   }
 
   void mount(Router router) {
-    mount(router, "/v2/repository/index", this::index);
-    mount(router, "/v2/repository/models/:model/load", this::load);
-    mount(router, "/v2/repository/models/:model/unload", this::unload);
-  }
-
-  private void mount(Router router, String path, Action action) {
-    router.post(path).handler(context -> read(context, action));
-  }
-
-  /**
-   * Reads the body as that of an inference is read, whatever type it claims to have: clients that
-   * name none, such as curl, send JSON as a form.
-   */
-  private void read(RoutingContext context, Action action) {
-    HttpServerRequest request = context.request();
-    RequestTerms terms = RequestTerms.of(request);
-    try {
-      BodyReader.read(
-          request,
-          terms,
-          limits,
-          limits.pool().shareOf(""), // of no model
-          NO_HEAD,
-          (body, failure) -> {
-            if (body == null) {
-              early.midway(request, failure);
-            } else {
-              answer(context, action, body);
-            }
-          });
-    } catch (InferenceException e) {
-      early.unread(request, terms, e);
-    }
-  }
-
-  private static void answer(RoutingContext context, Action action, Body body) {
-    Future<?> done;
-    try {
-      done = action.run(context, Chunks.wrap(Unpooled.wrappedBuffer(body.heap())));
-    } catch (RuntimeException e) {
-      done = Future.failedFuture(e);
-    }
-    done.onComplete(
-        answered -> body.closeShare(),
-        failure -> {
-          body.closeShare();
-          context.fail(failure);
-        });
+    bodies.post(router, "/v2/repository/index", this::index);
+    bodies.post(router, "/v2/repository/models/:model/load", this::load);
+    bodies.post(router, "/v2/repository/models/:model/unload", this::unload);
   }
 
   private Future<?> index(RoutingContext context, Buffer body) {

@@ -87,7 +87,7 @@ public final class AnswerHeads {
       InferHead.Output wanted = request.wanted(tensor.name());
       if (wanted != null) {
         boolean binary = wanted.binary() == null ? request.binaryByDefault() : wanted.binary();
-        if (!binary || wanted.classification() > 0) {
+        if (!binary || wanted.classification() > 0 || wanted.region() != null) {
           return false;
         }
       }

@@ -2,17 +2,19 @@ package dev.conveyor.verticles.oip;
 
 import dev.conveyor.memory.Lease;
 import dev.conveyor.models.DataType;
+import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.verticles.shm.SharedTensors;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes behind the JSON head, handed out to tensors in order. Not thread-safe: owned by the
- * request being parsed.
+ * The bytes that are not in the JSON head: those behind it, handed out to tensors in order, and
+ * those in shared memory. Not thread-safe: owned by the request being parsed.
  *
  * <p>Bytes in a lease are shared by the tensors cut from it. Each of them holds a share of its own,
  * because an image is done with long before the tensor beside it.
@@ -22,6 +24,7 @@ public final class BinaryData {
   private final @Nullable Lease lease;
   private final ByteBuffer bytes;
   private final List<Lease> shares = new ArrayList<>(2);
+  private @Nullable SharedTensors shared;
   private int position;
 
   private BinaryData(@Nullable Lease lease, ByteBuffer bytes) {
@@ -44,6 +47,21 @@ public final class BinaryData {
     return new BinaryData(lease, lease.buffer());
   }
 
+  /** Lets tensors of the request be in shared memory; {@code tensors} stays the caller's. */
+  public BinaryData with(SharedTensors tensors) {
+    shared = tensors;
+    return this;
+  }
+
+  /** Returns the tensors in shared memory; refuses them where the transport has none. */
+  SharedTensors shared() {
+    if (shared == null) {
+      throw new InferenceException(
+          ErrorCode.UNSUPPORTED, "tensors in shared memory come over HTTP and gRPC only");
+    }
+    return shared;
+  }
+
   /** Cuts the next tensor. */
   Tensor take(String name, DataType type, Shape shape, int length) {
     if (length > bytes.limit() - position) {
@@ -64,6 +82,9 @@ public final class BinaryData {
   /** Closes every tensor that was cut: the request will not be. */
   void discard() {
     shares.forEach(Lease::close);
+    if (shared != null) {
+      shared.discard();
+    }
   }
 
   void requireConsumed() {

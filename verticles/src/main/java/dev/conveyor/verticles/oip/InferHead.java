@@ -4,6 +4,7 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.InferCall;
+import dev.conveyor.verticles.shm.RegionRef;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -34,10 +35,16 @@ public record InferHead(
    *
    * @param binary null takes the request's default
    * @param classification number of classes, or 0 for the tensor itself
+   * @param region where its bytes go; null if they go with the answer
    */
-  public record Output(@Nullable Boolean binary, int classification) {
+  public record Output(@Nullable Boolean binary, int classification, @Nullable RegionRef region) {
 
     static final Output PLAIN = new Output(null, 0);
+
+    /** Creates one whose bytes go with the answer. */
+    public Output(@Nullable Boolean binary, int classification) {
+      this(binary, classification, null);
+    }
   }
 
   /** Returns who the client says it is in the parameters; empty if it does not say. */

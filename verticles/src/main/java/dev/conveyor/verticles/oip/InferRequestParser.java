@@ -10,6 +10,7 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.verticles.shm.RegionRef;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 public final class InferRequestParser {
 
   private static final int MAX_RANK = 64;
+  private static final String BINARY_SIZE = "binary_data_size";
 
   private final JsonFactory json;
   private final @Nullable HeadCache cache;
@@ -87,7 +89,7 @@ public final class InferRequestParser {
         throw InferenceException.invalid("unexpected data after the JSON head");
       }
       binary.requireConsumed();
-      if (cache != null && !reader.hasData) {
+      if (cache != null && reader.repeatable) {
         cache.put(head, offset, length, parsed);
       }
       return parsed;
@@ -104,7 +106,10 @@ public final class InferRequestParser {
 
     private final JsonParser json;
     private final BinaryData binary;
-    private boolean hasData;
+
+    /** Whether every input is behind the head, and every output goes with the answer. */
+    private boolean repeatable = true;
+
     private @Nullable String modelName;
     private @Nullable String modelVersion;
     private @Nullable String id;
@@ -134,7 +139,7 @@ public final class InferRequestParser {
       if (inputs == null) {
         throw InferenceException.invalid("the request has no 'inputs'");
       }
-      Parameters.refuseUnsupported(parameters);
+      Parameters.refuseForRequest(parameters);
       boolean binaryByDefault = Boolean.TRUE.equals(parameters.get("binary_data_output"));
       return new InferHead(
           modelName, modelVersion, id, inputs, outputs, binaryByDefault, parameters);
@@ -193,24 +198,33 @@ public final class InferRequestParser {
         Shape shape,
         Map<String, Object> options,
         java.nio.@Nullable ByteBuffer data) {
-      Parameters.refuseUnsupported(options);
-      if (options.containsKey("binary_data_size")) {
-        if (data != null) {
-          throw InferenceException.invalid(
-              "input '" + name + "' has both 'data' and 'binary_data_size'");
-        }
-        long bytes = Parameters.nonNegative(options, "binary_data_size", Integer.MAX_VALUE);
-        requireSize(name, type, shape, bytes);
+      Parameters.refuseSequences(options);
+      RegionRef region = RegionRef.of(name, options::get);
+      boolean behind = options.containsKey(BINARY_SIZE);
+      int places = (data == null ? 0 : 1) + (behind ? 1 : 0) + (region == null ? 0 : 1);
+      if (places > 1) {
+        throw InferenceException.invalid(
+            "input '%s' has more than one of 'data', '%s' and '%s'"
+                .formatted(name, BINARY_SIZE, RegionRef.REGION));
+      }
+      if (behind) {
+        long bytes = Parameters.nonNegative(options, BINARY_SIZE, Integer.MAX_VALUE);
+        requireSize(name, type, shape, BINARY_SIZE, bytes);
         return binary.take(name, type, shape, (int) bytes);
+      }
+      repeatable = false;
+      if (region != null) {
+        requireSize(name, type, shape, RegionRef.BYTE_SIZE, region.byteSize());
+        return binary.shared().input(name, type, shape, region);
       }
       if (data == null) {
         throw InferenceException.invalid("input '" + name + "' has no 'data'");
       }
-      hasData = true;
       return Tensor.of(name, type, shape, data);
     }
 
-    private static void requireSize(String name, DataType type, Shape shape, long bytes) {
+    private static void requireSize(
+        String name, DataType type, Shape shape, String key, long bytes) {
       long elements = elements(name, shape);
       boolean right =
           type == DataType.BYTES
@@ -218,9 +232,10 @@ public final class InferRequestParser {
               : elements <= Integer.MAX_VALUE && bytes == elements * type.sizeBytes();
       if (!right) {
         throw InferenceException.invalid(
-            "input '%s': binary_data_size is %d, but shape %s of %s needs %s%d bytes"
+            "input '%s': %s is %d, but shape %s of %s needs %s%d bytes"
                 .formatted(
                     name,
+                    key,
                     bytes,
                     shape,
                     type,
@@ -251,13 +266,19 @@ public final class InferRequestParser {
       if (name == null) {
         throw InferenceException.invalid("an output needs a 'name'");
       }
-      Parameters.refuseUnsupported(options);
+      Parameters.refuseSequences(options);
       Object wantsBinary = options.get("binary_data");
       if (wantsBinary != null && !(wantsBinary instanceof Boolean)) {
         throw InferenceException.invalid("parameter 'binary_data' must be true or false");
       }
       int classes = (int) Parameters.nonNegative(options, "classification", Integer.MAX_VALUE);
-      outputs.put(name, new InferHead.Output((Boolean) wantsBinary, classes));
+      RegionRef region = RegionRef.of(name, options::get);
+      if (region != null) {
+        RegionRef.refuseClasses(name, classes);
+        binary.shared().output(name, region);
+        repeatable = false;
+      }
+      outputs.put(name, new InferHead.Output((Boolean) wantsBinary, classes, region));
     }
 
     private Map<String, Object> parameters(JsonToken token, String what) throws IOException {

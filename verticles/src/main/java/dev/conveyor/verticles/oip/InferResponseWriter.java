@@ -7,6 +7,7 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.shm.RegionRef;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -108,7 +109,14 @@ public final class InferResponseWriter {
       json.writeNumber(tensor.shape().dim(i));
     }
     json.writeEndArray();
-    if (asBinary) {
+    RegionRef region = wanted.region();
+    if (region != null) {
+      json.writeObjectFieldStart("parameters");
+      json.writeStringField(RegionRef.REGION, region.region());
+      json.writeNumberField(RegionRef.OFFSET, region.offset());
+      json.writeNumberField(RegionRef.BYTE_SIZE, tensor.sizeBytes());
+      json.writeEndObject();
+    } else if (asBinary) {
       json.writeObjectFieldStart("parameters");
       json.writeNumberField("binary_data_size", tensor.sizeBytes());
       json.writeEndObject();

@@ -26,16 +26,23 @@ public final class Parameters {
         "parameter '%s' must be an integer from 0 to %d, was %s".formatted(key, max, value));
   }
 
-  /** Refuses what would be wrong to ignore: state between requests, shared memory. */
-  public static void refuseUnsupported(Map<String, Object> parameters) {
+  /** Refuses what would be wrong to ignore: state between requests. */
+  public static void refuseSequences(Map<String, Object> parameters) {
     for (String key : parameters.keySet()) {
       if (key.startsWith("sequence_") && !isNone(parameters.get(key))) {
         throw new InferenceException(
             ErrorCode.UNSUPPORTED, "parameter '" + key + "': sequences are not supported");
       }
+    }
+  }
+
+  /** Refuses what only a tensor can have, and what is refused for tensors too. */
+  static void refuseForRequest(Map<String, Object> parameters) {
+    refuseSequences(parameters);
+    for (String key : parameters.keySet()) {
       if (key.startsWith("shared_memory_")) {
         throw new InferenceException(
-            ErrorCode.UNSUPPORTED, "parameter '" + key + "': shared memory is not supported");
+            ErrorCode.UNSUPPORTED, "parameter '" + key + "' belongs to a tensor, not to a request");
       }
     }
   }

@@ -257,7 +257,8 @@ public final class TrialTraffic {
           SHUTTING_DOWN,
           OVERLOADED,
           OVER_QUOTA,
-          BODY_TIMEOUT ->
+          BODY_TIMEOUT,
+          ALREADY_EXISTS ->
           false;
     };
   }

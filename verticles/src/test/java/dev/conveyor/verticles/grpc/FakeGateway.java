@@ -112,6 +112,7 @@ final class FakeGateway implements InferenceGateway {
               input.sizeBytes()));
     }
     InferenceResponse response = new InferenceResponse(served.name(), served.version(), outputs);
+    call.inputs().forEach(Tensor::close);
     boolean taken = waiting.replyTo().succeed(response);
     if (!taken) {
       response.close();

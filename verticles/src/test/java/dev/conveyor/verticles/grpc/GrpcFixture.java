@@ -21,6 +21,7 @@ import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferRequest.InferInputTensor;
 import dev.conveyor.verticles.proto.ModelInferResponse;
+import dev.conveyor.verticles.shm.SharedMemoryRegions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.SocketAddress;
@@ -69,11 +70,18 @@ final class GrpcFixture implements AutoCloseable {
               Map.of("limited", new Tenants.Tenant(1, new Quota(1e-3, 1)))),
           NanoClock.SYSTEM);
 
+  final SharedMemoryRegions regions;
+
   GrpcFixture() {
     this(GrpcOptions.of("127.0.0.1", 0).withMaxMessageBytes(MAX_MESSAGE_BYTES));
   }
 
   GrpcFixture(GrpcOptions options) {
+    this(options, SharedMemoryRegions.system(0));
+  }
+
+  GrpcFixture(GrpcOptions options, SharedMemoryRegions regions) {
+    this.regions = regions;
     ServedModel one = identity("1");
     catalog.publish("identity", List.of(one, identity("3")));
     catalog.publish("pixels", List.of(pixels()));
@@ -85,6 +93,7 @@ final class GrpcFixture implements AutoCloseable {
             memory,
             catalog,
             repository,
+            regions,
             served ->
                 dev.conveyor.models.proto.ModelConfig.newBuilder()
                     .setName(served.name())

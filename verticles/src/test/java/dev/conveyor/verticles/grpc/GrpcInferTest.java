@@ -215,19 +215,26 @@ class GrpcInferTest {
   @Test
   void shouldRefuseSharedMemoryByName() {
     InferParameter region = InferParameter.newBuilder().setStringParam("r").build();
+    InferParameter size = InferParameter.newBuilder().setInt64Param(4).build();
     Answer<ModelInferResponse> in =
         server.infer(
             infer("identity")
                 .addInputs(
-                    input("INPUT0", "FP32", 1).putParameters("shared_memory_region", region)));
+                    input("INPUT0", "FP32", 1)
+                        .putParameters("shared_memory_region", region)
+                        .putParameters("shared_memory_byte_size", size)));
     Answer<ModelInferResponse> out =
         server.infer(
             raw("UINT8", new byte[] {1}, 1)
-                .addOutputs(output("OUTPUT0").putParameters("shared_memory_region", region)));
+                .addOutputs(
+                    output("OUTPUT0")
+                        .putParameters("shared_memory_region", region)
+                        .putParameters("shared_memory_byte_size", size)));
 
     assertThat(in.status()).isEqualTo(GrpcStatus.UNIMPLEMENTED);
-    assertThat(in.message()).isEqualTo("input 'INPUT0': shared memory is not supported");
-    assertThat(out.message()).isEqualTo("output 'OUTPUT0': shared memory is not supported");
+    assertThat(in.message())
+        .isEqualTo("shared memory is not enabled: limits.max_shared_memory_regions is 0");
+    assertThat(out.message()).isEqualTo(in.message());
   }
 
   @Test

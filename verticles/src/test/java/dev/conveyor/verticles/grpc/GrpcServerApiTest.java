@@ -251,9 +251,14 @@ class GrpcServerApiTest {
                         CudaSharedMemoryStatusRequest.getDefaultInstance()))
                 .getRegionsCount())
         .isZero();
-    assertUnsupported(
-        GRPCInferenceServiceGrpcClient.SystemSharedMemoryRegister,
-        SystemSharedMemoryRegisterRequest.getDefaultInstance());
+    assertThat(
+            server.call(
+                GRPCInferenceServiceGrpcClient.SystemSharedMemoryRegister,
+                SystemSharedMemoryRegisterRequest.getDefaultInstance()))
+        .extracting(Answer::status, Answer::message)
+        .containsExactly(
+            GrpcStatus.UNIMPLEMENTED,
+            "shared memory is not enabled: limits.max_shared_memory_regions is 0");
     assertUnsupported(
         GRPCInferenceServiceGrpcClient.CudaSharedMemoryRegister,
         CudaSharedMemoryRegisterRequest.getDefaultInstance());

@@ -15,6 +15,7 @@ import dev.conveyor.verticles.PinnedLedger;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import dev.conveyor.verticles.shm.SharedMemoryRegions;
 import io.vertx.core.Future;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -98,7 +99,8 @@ final class RestingStreamTest {
                 List.of(),
                 new PinnedLedger(CPU),
                 server.server().requestMemory(),
-                NO_REPOSITORY));
+                NO_REPOSITORY),
+            SharedMemoryRegions.system(0));
     return new HttpFrontEnd(
         services,
         new HttpFrontEndOptions("127.0.0.1", 0, 1 << 20, 10, 8192, IDLE_SECONDS, 60_000, 1000),
