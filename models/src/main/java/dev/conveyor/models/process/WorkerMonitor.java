@@ -5,10 +5,15 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Looks after all workers ten times per second: signs of life, memory; and fifty times per second
- * whether one has begun to end. Thread-safe; one thread of its own does the looking.
+ * whether one has begun to end. A look that goes wrong keeps nobody from the next, nor from the
+ * other workers. Thread-safe; one thread of its own does the looking.
  */
 final class WorkerMonitor implements AutoCloseable {
 
@@ -17,7 +22,10 @@ final class WorkerMonitor implements AutoCloseable {
 
   private static final long END_PERIOD_MS = 20;
 
-  private record Watched(WorkerProcess worker, WorkerWatch watch, long limitBytes) {}
+  private static final Logger LOG = LoggerFactory.getLogger(WorkerMonitor.class);
+
+  private record Watched(
+      Looked worker, WorkerWatch watch, long limitBytes, AtomicBoolean failedBefore) {}
 
   private final List<Watched> all = new CopyOnWriteArrayList<>();
   private final ScheduledExecutorService thread =
@@ -33,32 +41,46 @@ final class WorkerMonitor implements AutoCloseable {
   WorkerMonitor(long loadLimitMs) {
     this.loadLimitMs = loadLimitMs;
     var unused =
-        thread.scheduleWithFixedDelay(this::look, PERIOD_MS, PERIOD_MS, TimeUnit.MILLISECONDS);
+        thread.scheduleWithFixedDelay(
+            () -> each(this::look), PERIOD_MS, PERIOD_MS, TimeUnit.MILLISECONDS);
     var unusedToo =
         thread.scheduleWithFixedDelay(
-            () -> all.forEach(watched -> watched.worker().killIfEnding()),
+            () -> each(watched -> watched.worker().killIfEnding()),
             END_PERIOD_MS,
             END_PERIOD_MS,
             TimeUnit.MILLISECONDS);
   }
 
   /** Watches a worker until it is gone. */
-  void watch(WorkerProcess worker, ProcessLimits limits) {
+  void watch(Looked worker, ProcessLimits limits) {
     WorkerWatch watch = new WorkerWatch(limits, PERIOD_MS, worker.pid(), loadLimitMs);
-    all.add(new Watched(worker, watch, limits.memoryBytes()));
+    all.add(new Watched(worker, watch, limits.memoryBytes(), new AtomicBoolean()));
   }
 
-  private void look() {
-    all.removeIf(watched -> !watched.worker().isAlive());
+  private void each(Consumer<Watched> look) {
     for (Watched watched : all) {
-      WorkerProcess worker = watched.worker();
-      Loss verdict =
-          watched
-              .watch()
-              .look(worker.beats(), () -> worker.heldBytes(watched.limitBytes()), worker.loading());
-      if (verdict != null) {
-        worker.kill(verdict);
+      try {
+        look.accept(watched);
+      } catch (RuntimeException | Error e) {
+        if (watched.failedBefore().compareAndSet(false, true)) {
+          LOG.error("worker process {} could not be looked at", watched.worker().pid(), e);
+        }
       }
+    }
+  }
+
+  private void look(Watched watched) {
+    Looked worker = watched.worker();
+    if (!worker.isAlive()) {
+      all.remove(watched);
+      return;
+    }
+    Loss verdict =
+        watched
+            .watch()
+            .look(worker.beats(), () -> worker.heldBytes(watched.limitBytes()), worker.loading());
+    if (verdict != null) {
+      worker.kill(verdict);
     }
   }
 

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * from any thread. Every wait ends when the process does or is killed, so whoever wants a wait to
  * end kills the process.
  */
-final class WorkerProcess implements AutoCloseable {
+final class WorkerProcess implements Looked, AutoCloseable {
 
   private static final long EXIT_LIMIT_MS = 2_000;
   private static final String TOKEN = "CONVEYOR_WORKER_TOKEN";
@@ -142,25 +142,23 @@ final class WorkerProcess implements AutoCloseable {
     return lines.get(lane);
   }
 
-  long pid() {
+  @Override
+  public long pid() {
     return process.pid();
   }
 
-  boolean isAlive() {
+  @Override
+  public boolean isAlive() {
     return process.isAlive();
   }
 
-  /** Returns how far the process has counted; it counts on as long as it is well. */
-  long beats() {
+  @Override
+  public long beats() {
     return page.beats();
   }
 
-  /**
-   * Returns the bytes in memory that the process holds, those that it was lent left out.
-   *
-   * @param limitBytes up to here it does not matter how much it is
-   */
-  long heldBytes(long limitBytes) {
+  @Override
+  public long heldBytes(long limitBytes) {
     return ProcessFiles.heldBytes(process.pid(), lentBytes.get(), limitBytes);
   }
 
@@ -189,16 +187,16 @@ final class WorkerProcess implements AutoCloseable {
     return known == null ? "" : known.cause().name().toLowerCase(Locale.ROOT);
   }
 
-  /** Kills the process; the first verdict stays. Who waits for an answer waits no longer. */
-  void kill(Loss why) {
+  @Override
+  public void kill(Loss why) {
     Loss first = verdict.compareAndExchange(null, why);
     process.destroyForcibly();
     lines.forEach(WorkerLine::close);
     lost.complete(first == null ? why : first);
   }
 
-  /** Gives up a process that a signal ends before that has come to its end. */
-  void killIfEnding() {
+  @Override
+  public void killIfEnding() {
     if (verdict.get() == null) {
       int signal = ProcessFiles.endingSignal(pid());
       if (signal > 0) {
@@ -207,8 +205,8 @@ final class WorkerProcess implements AutoCloseable {
     }
   }
 
-  /** Returns the number of the step of a load that it is at; 0 if it is at none. */
-  long loading() {
+  @Override
+  public long loading() {
     return loading;
   }
 
