@@ -1,42 +1,82 @@
 package dev.conveyor.models.process;
 
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.onnx.OnnxExternalData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a file looked like when a model was loaded from it, so that a worker that is started later
- * does not serve another model under the same version.
+ * What the files of a model looked like when it was loaded from them, so that what is loaded later
+ * does not serve another model under the same version: the model file, and those in which it has
+ * its weights. Immutable.
  */
-record FileState(long bytes, FileTime modified, @Nullable Object key) {
+public final class FileState {
+
+  private static final long ABSENT = -1;
+
+  private record Seen(Path file, long bytes, @Nullable FileTime modified, @Nullable Object key) {
+
+    static Seen of(Path file) {
+      try {
+        BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+        return new Seen(
+            file, attributes.size(), attributes.lastModifiedTime(), attributes.fileKey());
+      } catch (IOException gone) {
+        return new Seen(file, ABSENT, null, null);
+      }
+    }
+  }
+
+  private final List<Seen> files;
+
+  private FileState(List<Seen> files) {
+    this.files = List.copyOf(files);
+  }
 
   /**
-   * Takes note of a file.
+   * Takes note of a model's files. Blocking.
    *
-   * @throws ModelLoadException if it is not there
+   * @throws ModelLoadException if the model file is not there
    */
-  static FileState of(Path file) {
+  public static FileState of(Path model) {
+    if (!Files.exists(model)) {
+      throw new ModelLoadException(model + ": there is no such file");
+    }
+    List<Seen> seen = new ArrayList<>();
+    seen.add(Seen.of(model));
+    for (String location : weights(model)) {
+      seen.add(Seen.of(model.resolveSibling(location)));
+    }
+    return new FileState(seen);
+  }
+
+  /** What is no ONNX file has no other files, as far as anybody knows. */
+  private static Set<String> weights(Path model) {
     try {
-      BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
-      return new FileState(attributes.size(), attributes.lastModifiedTime(), attributes.fileKey());
+      return OnnxExternalData.locations(model);
     } catch (IOException e) {
-      throw new ModelLoadException(file + ": " + e, e);
+      return Set.of();
     }
   }
 
   /**
-   * Refuses a file that is not the one it was.
+   * Refuses files that are not what they were.
    *
-   * @throws ModelLoadException if it changed or is gone
+   * @throws ModelLoadException if one changed or is gone
    */
-  void requireSame(Path file) {
-    if (!equals(of(file))) {
-      throw new ModelLoadException(
-          file + ": the file changed since the model was loaded; load the model again");
+  public void requireSame() {
+    for (Seen seen : files) {
+      if (!seen.equals(Seen.of(seen.file()))) {
+        throw new ModelLoadException(
+            seen.file() + ": the file changed since the model was loaded; load the model again");
+      }
     }
   }
 }

@@ -83,7 +83,7 @@ final class ProcessModel implements LoadedModel {
     LoadedWorker worker = takeOpen();
     int lane = worker == null ? NONE : enter(worker);
     if (worker == null || lane == NONE) {
-      state.requireSame(file);
+      state.requireSame();
       worker = start();
       lane = enter(worker);
       if (lane == NONE) {

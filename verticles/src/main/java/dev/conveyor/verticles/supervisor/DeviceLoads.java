@@ -12,6 +12,7 @@ import dev.conveyor.models.device.GpuBackends;
 import dev.conveyor.models.device.GpuLoadOptions;
 import dev.conveyor.models.device.GpuModel;
 import dev.conveyor.models.device.GpuPlace;
+import dev.conveyor.models.process.FileState;
 import dev.conveyor.models.process.GpuShare;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -77,9 +78,10 @@ public final class DeviceLoads {
    * What a version is loaded from, onto one more device.
    *
    * @param owner {@code model/version}
+   * @param state what its files are; others are another model
    * @param count instances of it on each device
    */
-  record Source(Path file, ModelConfig config, String owner, int count) {}
+  record Source(Path file, FileState state, ModelConfig config, String owner, int count) {}
 
   /**
    * The devices of a version and its weights there.
@@ -114,6 +116,8 @@ public final class DeviceLoads {
       Set<String> present,
       Function<InstancePlan, LoadedModel> onCpu) {
     Map<String, LoadedModel> weights = new LinkedHashMap<>();
+    Optional<FileState> state =
+        isMovable(config) ? Optional.of(FileState.of(file)) : Optional.empty();
     try {
       List<String> onGpus = new ArrayList<>();
       int cpuInstances = 0;
@@ -127,9 +131,10 @@ public final class DeviceLoads {
         weights.put(cpu, onCpu.apply(plan));
       }
       Optional<Source> source =
-          !onGpus.isEmpty() && isMovable(config)
-              ? Optional.of(new Source(file, config, owner, groups(config).get(0).count()))
-              : Optional.empty();
+          onGpus.isEmpty()
+              ? Optional.empty()
+              : state.map(
+                  was -> new Source(file, was, config, owner, groups(config).get(0).count()));
       return new Loaded(plan, new DeviceWeights(weights), source);
     } catch (RuntimeException | Error e) {
       try {
@@ -205,9 +210,11 @@ public final class DeviceLoads {
   /**
    * Loads one more copy of a version. Blocking.
    *
-   * @throws ModelLoadException if the device cannot have it; nothing stays allocated
+   * @throws ModelLoadException if the device cannot have it, or its files have changed; nothing
+   *     stays allocated
    */
   LoadedModel loadCopy(Source source, String device) {
+    source.state().requireSame();
     GpuPlace place =
         gpus.stream()
             .filter(each -> each.gpu().device().equals(device))

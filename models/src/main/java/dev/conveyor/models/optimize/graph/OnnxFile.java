@@ -1,6 +1,7 @@
 package dev.conveyor.models.optimize.graph;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.models.onnx.proto.ModelProto;
 import dev.conveyor.models.onnx.proto.TensorProto;
 import dev.conveyor.models.optimize.OptimizeException;
@@ -70,7 +71,7 @@ public final class OnnxFile {
     Path directory = Objects.requireNonNull(target.getParent(), "a file has a directory");
     try {
       Files.createDirectories(directory);
-      Path part = Files.createTempFile(directory, ".", ".part");
+      Path part = ScratchFiles.create(directory, "." + target.getFileName());
       try {
         try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
           ByteBuffer rest = ByteBuffer.wrap(bytes);

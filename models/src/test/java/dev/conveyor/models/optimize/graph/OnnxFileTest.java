@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,6 +70,18 @@ final class OnnxFileTest {
     assertThatThrownBy(() -> OnnxFile.read(large))
         .hasMessageContaining("2,147,483,648 bytes")
         .hasMessageContaining("over 2 GB");
+  }
+
+  @Test
+  void shouldRemoveWhatAWriterThatDiedLeft() throws IOException {
+    Path file = dir.resolve("model.onnx");
+    Path dead = Files.createFile(dir.resolve(".model.onnx17.tmp"));
+    Files.setLastModifiedTime(dead, FileTime.fromMillis(0));
+
+    OnnxFile.write(file, TinyModels.classifier().model());
+
+    assertThat(dir).isDirectoryContaining(file::equals);
+    assertThat(dead).doesNotExist();
   }
 
   @Test
