@@ -130,7 +130,11 @@ public final class ConveyorServer {
         new IsolationJournal(
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));
     this.supervisor = supervisor(events);
-    gpus.onLost(supervisor::onDeviceLost);
+    gpus.onLost(
+        (device, isolation) -> {
+          journal.onDeviceLost(device, isolation);
+          supervisor.onDeviceLost(device, isolation);
+        });
     this.system = new SystemSnapshots(vertx, catalog, budget, machine, gpus, requestMemory);
     this.profiles = new ProfileSnapshots(vertx, catalog);
     this.overloads =

@@ -66,6 +66,11 @@ final class Lane implements ModelExecutor {
   }
 
   @Override
+  public String lossCause() {
+    return group.isDeviceLost() ? "device_lost" : "";
+  }
+
+  @Override
   public void close() {
     if (!closed) {
       closed = true;

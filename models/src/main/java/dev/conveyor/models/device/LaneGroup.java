@@ -143,6 +143,11 @@ final class LaneGroup implements PipelineListener {
     return place.gpu().device();
   }
 
+  /** Returns whether its device is lost to this process. From any thread. */
+  boolean isDeviceLost() {
+    return place.lost() != null;
+  }
+
   void submit(LaneRun requests) {
     turn.acquireUninterruptibly();
     try {

@@ -38,6 +38,8 @@ public enum Decision {
   MODEL_UNAVAILABLE,
   /** A model was not loaded; what served before still does. */
   LOAD_REFUSED,
+  /** A GPU is lost to the server's process, or to workers; of no model. */
+  DEVICE_LOST,
   /** A client took too long to send what it had begun, or never began. */
   CLIENT_CUT,
   /** What servers that crashed had left behind was removed. */

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.isolation;
 
+import dev.conveyor.models.config.Isolation;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.json.JsonObject;
@@ -60,6 +61,18 @@ public final class IsolationJournal implements IsolationLog {
     bus.publish(SLOW_CLIENTS, what, LOCAL);
   }
 
+  /** Takes note that a GPU is lost to the models of this process, or of others. From any thread. */
+  public void onDeviceLost(String device, Isolation isolation) {
+    boolean apart = isolation == Isolation.PROCESS;
+    decided(
+        "",
+        "",
+        Decision.DEVICE_LOST,
+        apart ? "to_workers" : "to_server",
+        "%s is lost to models in %s"
+            .formatted(device, apart ? "processes of their own" : "the server's process"));
+  }
+
   /** Takes note of how many directories of crashed servers were removed. */
   public void onLeftovers(int directories) {
     if (directories > 0) {
@@ -86,7 +99,7 @@ public final class IsolationJournal implements IsolationLog {
             .put("reason", reason)
             .put("detail", detail));
     switch (decision) {
-      case INSTANCE_QUARANTINED, INSTANCE_REPLACED, EXECUTION_CUT, MODEL_UNAVAILABLE ->
+      case INSTANCE_QUARANTINED, INSTANCE_REPLACED, EXECUTION_CUT, MODEL_UNAVAILABLE, DEVICE_LOST ->
           LOG.warn("{}/{}: {} ({}): {}", model, version, decision.label(), reason, detail);
       default -> LOG.debug("{}/{}: {} ({}): {}", model, version, decision.label(), reason, detail);
     }

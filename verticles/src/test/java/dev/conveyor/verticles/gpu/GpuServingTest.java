@@ -178,6 +178,10 @@ final class GpuServingTest {
       assertThat(refused.status()).isEqualTo(503);
       assertThat(http.get("/v2/health/live").status()).isEqualTo(200);
       assertThat(server.server().gpus().all().get(0).lost()).contains("719");
+      HttpCalls metrics = new HttpCalls(server.server().metricsPort());
+      assertThat(metrics.get("/metrics").text())
+          .contains("decision=\"device_lost\",reason=\"to_server\"}")
+          .containsPattern("decision=\"instance_quarantined\",reason=\"device_lost\"}");
     }
     assertThat(simulator.violations()).isEmpty();
   }
