@@ -5,12 +5,16 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.scheduler.isolation.ExecutionWatch;
 import dev.conveyor.scheduler.isolation.Stalls;
+import dev.conveyor.scheduler.isolation.Suspects;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.eventbus.ReplyException;
 import io.vertx.core.eventbus.ReplyFailure;
+import java.util.HashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the scheduler's actor does about batches that are not answered for: tells the supervisor
@@ -28,6 +32,7 @@ final class LostBatches {
   private final Replies replies;
   private final Runnable dispatchSoon;
   private final ExecutionWatch watch;
+  private final Map<String, Suspects> suspects = new HashMap<>();
 
   /**
    * Creates it.
@@ -50,6 +55,16 @@ final class LostBatches {
     this.replies = replies;
     this.dispatchSoon = dispatchSoon;
     this.watch = new ExecutionWatch(ExecutionLimit.leastPatienceNs(unknownLimitNs));
+  }
+
+  /** From now on what may have cost a model an instance is told to its instances' memory. */
+  void remember(String key, Suspects memory) {
+    suspects.put(key, memory);
+  }
+
+  /** A model is gone. */
+  void forget(String key) {
+    suspects.remove(key);
   }
 
   /** Takes note that a batch begins. */
@@ -128,7 +143,7 @@ final class LostBatches {
             });
     for (InferenceRequest request : assignment.batch().requests()) {
       if (!request.replyTo().isDone() && !request.runsElsewhere()) {
-        runAgain(instance.key(), request, returned, detail);
+        runAgain(assignment, request, returned, detail);
       } else if (returned) {
         request.close();
       }
@@ -138,29 +153,52 @@ final class LostBatches {
     return true;
   }
 
-  private void runAgain(String key, InferenceRequest request, boolean returned, String detail) {
+  private void runAgain(
+      Assignment assignment, InferenceRequest request, boolean returned, String detail) {
     long nowNs = clock.nanoTime();
-    String refusal = scheduler.refuseRetry(request, nowNs);
-    InferenceRequest again =
-        refusal != null ? null : returned ? request.repeat() : request.repeatShared();
+    boolean alone = assignment.batch().clock().isOnlyFor(request);
+    InferenceRequest again = returned ? request.repeat() : request.repeatShared();
+    InferenceException failure = null;
+    String refusal = "";
     if (again == null) {
-      decided(key, refusal == null ? "inputs" : refusal);
-      replies.fail(request.replyTo(), lost(request, detail));
-      if (returned) {
-        request.close();
-      }
-      return;
+      refusal = "inputs";
+    } else {
+      failure = alone ? blame(assignment, again, detail, nowNs) : null;
+      refusal = failure != null ? RetryDecision.TO_BLAME : scheduler.refuseRetry(again, nowNs);
     }
-    InferenceException failure = scheduler.submit(again, nowNs);
-    decided(key, failure == null ? "" : failure.code().name().toLowerCase(Locale.ROOT));
+    if (again != null && refusal == null) {
+      failure = scheduler.submit(again, nowNs);
+      refusal = failure == null ? "" : failure.code().name().toLowerCase(Locale.ROOT);
+    } else if (failure == null) {
+      failure = lost(request, detail);
+    }
+    String trace = request.trace().isEmpty() ? "" : ", traceparent " + request.trace();
+    String key = assignment.instance().key();
+    bus.get()
+        .publish(
+            Addresses.RETRIES,
+            new RetryDecision(key, String.valueOf(refusal), detail + trace),
+            local);
     if (failure != null) {
-      replies.fail(again.replyTo(), failure);
-      again.close();
+      replies.fail(request.replyTo(), failure);
+      if (again != null) {
+        again.close();
+      }
     }
   }
 
-  private void decided(String key, String refusal) {
-    bus.get().publish(Addresses.RETRIES, new RetryDecision(key, refusal), local);
+  /**
+   * Takes note of what may have cost an instance; returns what it is told if that has been so too
+   * often. Instances on a GPU share its fate, so there it says too little who ran when it was lost.
+   */
+  private @Nullable InferenceException blame(
+      Assignment assignment, InferenceRequest request, String detail, long nowNs) {
+    Suspects memory = suspects.get(assignment.instance().key());
+    return memory != null
+            && assignment.state.placement.device.spec.kind() == DeviceSpec.Kind.CPU
+            && memory.onLoss(request, request.tries(), detail, nowNs)
+        ? memory.refusal(request.model(), request, nowNs)
+        : null;
   }
 
   private static InferenceException lost(InferenceRequest request, String detail) {

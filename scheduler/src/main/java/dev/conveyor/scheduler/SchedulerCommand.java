@@ -2,6 +2,7 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.decisions.Decision;
+import dev.conveyor.scheduler.isolation.Suspects;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.util.List;
 
@@ -12,12 +13,13 @@ public sealed interface SchedulerCommand {
    * Takes requests for a model from now on, or changes how it is scheduled.
    *
    * @param load where to leave how busy the model is
+   * @param suspects what its instances remember of inputs; told which cost instances
    */
-  record AddModel(ModelPlan plan, LoadCell load) implements SchedulerCommand {
+  record AddModel(ModelPlan plan, LoadCell load, Suspects suspects) implements SchedulerCommand {
 
-    /** Creates the command for a model whose load nobody wants to know. */
+    /** Creates the command for a model whose load and suspects nobody wants to know. */
     public AddModel(ModelPlan plan) {
-      this(plan, new LoadCell());
+      this(plan, new LoadCell(), new Suspects());
     }
   }
 

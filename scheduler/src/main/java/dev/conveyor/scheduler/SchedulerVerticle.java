@@ -151,11 +151,7 @@ public final class SchedulerVerticle extends VerticleBase {
             message ->
                 message.reply(
                     scheduler.decisions().find(message.body(), clock.nanoTime()), LOCAL)));
-    List<Future<Void>> registered = new ArrayList<>();
-    for (MessageConsumer<?> consumer : consumers) {
-      registered.add(consumer.completion());
-    }
-    return Future.all(registered);
+    return Future.all(consumers.stream().map(MessageConsumer::completion).toList());
   }
 
   @Override
@@ -204,6 +200,7 @@ public final class SchedulerVerticle extends VerticleBase {
     if (command instanceof AddModel add) {
       scheduler.addModel(add.plan(), clock.nanoTime());
       scheduler.publishTo(add.plan().key(), add.load());
+      lost.remember(add.plan().key(), add.suspects());
       message.reply(null);
     } else if (command instanceof RemoveModel remove) {
       scheduler.drainModel(remove.key(), remove.successor(), clock.nanoTime());
@@ -235,6 +232,7 @@ public final class SchedulerVerticle extends VerticleBase {
     boolean drained = scheduler.isDrained(key);
     if (drained) {
       scheduler.removeModel(key);
+      lost.forget(key);
     }
     return drained;
   }

@@ -74,13 +74,7 @@ final class LostBatchesTest extends SchedulerActor {
   @Test
   void shouldCountARepetitionOnlyIfItIsTaken() throws Exception {
     BlockingQueue<InstanceLost> lost = supervise();
-    BlockingQueue<RetryDecision> decisions = new LinkedBlockingQueue<>();
-    get(
-        vertx
-            .eventBus()
-            .<RetryDecision>localConsumer(
-                Addresses.RETRIES, message -> decisions.add(message.body()))
-            .completion());
+    BlockingQueue<RetryDecision> decisions = decisions();
     add(DynamicBatching.DEFAULT);
     instance(0);
     Call call = submit(1).get(0);
@@ -91,7 +85,72 @@ final class LostBatchesTest extends SchedulerActor {
     assertThat(failure(call)).hasMessageContaining("unloading");
     assertThat(lost.poll(10, TimeUnit.SECONDS)).isNotNull();
     assertThat(decisions.poll(10, TimeUnit.SECONDS))
-        .isEqualTo(new RetryDecision(KEY, "unavailable"));
+        .isEqualTo(new RetryDecision(KEY, "unavailable", "the process died"));
+  }
+
+  @Test
+  void shouldBlameARequestOnceItHasCostThreeInstances() throws Exception {
+    BlockingQueue<InstanceLost> lost = supervise();
+    BlockingQueue<RetryDecision> decisions = decisions();
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    Call first = submit(1).get(0);
+    loseAlone();
+    assertThat(decisions.poll(10, TimeUnit.SECONDS))
+        .isEqualTo(new RetryDecision(KEY, "", "SIGSEGV"));
+    instance(1);
+    loseAlone();
+    assertThat(failure(first).code()).isEqualTo(ErrorCode.UNAVAILABLE);
+    assertThat(decisions.poll(10, TimeUnit.SECONDS).refusal()).isEqualTo("repeated");
+
+    instance(2);
+    Call resent = submit(1).get(0);
+    loseAlone();
+    InferenceException failure = failure(resent);
+    assertThat(failure.code()).isEqualTo(ErrorCode.EXECUTION_FAILED);
+    assertThat(failure).hasMessageContaining("SIGSEGV");
+    assertThat(decisions.poll(10, TimeUnit.SECONDS))
+        .isEqualTo(new RetryDecision(KEY, RetryDecision.TO_BLAME, "SIGSEGV"));
+    assertThat(pool.leasedBytes()).isZero();
+    assertThat(lost).hasSize(3);
+  }
+
+  @Test
+  void shouldNotBlameARequestThatRanWithOthers() throws Exception {
+    BlockingQueue<InstanceLost> lost = supervise();
+    add(DynamicBatching.DEFAULT);
+    instance(0);
+    for (int i = 0; i < 3; i++) {
+      Call call = submit(1).get(0);
+      for (int run = 0; run < 2; run++) {
+        Message<Batch> batch = arrived();
+        batch.body().requests().forEach(request -> request.triedIn(batch.body().id()));
+        batch.body().clock().start(System.nanoTime());
+        batch.fail(1, "the process died");
+        assertThat(lost.poll(10, TimeUnit.SECONDS)).isNotNull();
+        instance(1 + 2 * i + run);
+      }
+      assertThat(failure(call).code()).isEqualTo(ErrorCode.UNAVAILABLE);
+    }
+  }
+
+  private void loseAlone() throws Exception {
+    Message<Batch> batch = arrived();
+    InferenceRequest only = batch.body().requests().get(0);
+    only.triedIn(batch.body().id());
+    batch.body().clock().start(System.nanoTime(), only);
+    batch.fail(1, "SIGSEGV");
+  }
+
+  private BlockingQueue<RetryDecision> decisions() throws Exception {
+    BlockingQueue<RetryDecision> decisions = new LinkedBlockingQueue<>();
+    get(
+        vertx
+            .eventBus()
+            .<RetryDecision>localConsumer(
+                Addresses.RETRIES, message -> decisions.add(message.body()))
+            .completion());
+    return decisions;
   }
 
   @Test

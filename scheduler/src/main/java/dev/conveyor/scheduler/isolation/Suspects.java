@@ -1,47 +1,111 @@
 package dev.conveyor.scheduler.isolation;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The fingerprints of inputs that failed lately. A request that has one runs alone, so that clients
- * that send it again do not disturb others again.
+ * The fingerprints of inputs that failed lately, or by which instances were lost. A request that
+ * has one runs alone, so that clients that send it again do not disturb others again.
  *
- * <p>Thread-safe: shared by the instances of a model. Holds a bounded number, the oldest are
- * forgotten first. While there are none, asking costs one volatile read. Inputs that lie on a
- * device are neither remembered nor recognised: to look at them takes a copy, and waiting for it.
+ * <p>That an instance is lost while it runs a request proves nothing: whatever is lost for another
+ * reason runs something, too. Inputs that ran alone each time but the first, {@value #MOST_LOSSES}
+ * times in a row, are to blame; once they run alone and nothing happens, they are cleared.
+ *
+ * <p>Thread-safe: shared by the instances of a model, which say what failed, and the scheduler,
+ * which says what was lost. Holds a bounded number, the oldest are forgotten first. While there are
+ * none, asking costs one volatile read. Inputs that lie on a device are neither remembered nor
+ * recognised: to look at them takes a copy, and waiting for it.
  */
 public final class Suspects {
 
   /** How long inputs are remembered. */
   public static final long REMEMBERED_NS = 60_000_000_000L;
 
+  /** Inputs that have cost so many instances are not run again while they are remembered. */
+  private static final int MOST_LOSSES = 3;
+
   private static final int MOST = 1024;
 
-  /** When each is forgotten, by fingerprint, the oldest first. */
+  /**
+   * What is known of inputs.
+   *
+   * @param failed whether they failed when they ran alone
+   * @param losses how many instances were lost by them, perhaps
+   * @param loss what the last of these was lost by
+   */
+  private record Memory(long forgottenNs, boolean failed, int losses, String loss) {
+    static final Memory NONE = new Memory(0, false, 0, "");
+  }
+
+  /** By fingerprint, what is forgotten first comes first. */
   @GuardedBy("this")
-  private final Map<Long, Long> forgottenNs = new LinkedHashMap<>();
+  private final Map<Long, Memory> memories = new LinkedHashMap<>();
 
   private volatile boolean none = true;
 
   /** Remembers the inputs of a request that failed when it ran alone. */
   public void add(BatchRequest request, long nowNs) {
     if (!isAnyOnDevice(request)) {
-      add(Fingerprint.of(request), nowNs);
+      Long fingerprint = Fingerprint.of(request);
+      synchronized (this) {
+        Memory known = known(fingerprint, nowNs);
+        put(fingerprint, new Memory(nowNs + REMEMBERED_NS, true, known.losses(), known.loss()));
+      }
     }
   }
 
-  private synchronized void add(Long fingerprint, long nowNs) {
-    forgottenNs.remove(fingerprint);
-    if (forgottenNs.size() == MOST) {
-      forgottenNs.remove(forgottenNs.keySet().iterator().next());
+  /**
+   * Takes note that an instance was lost while it ran a request alone.
+   *
+   * @param losses how many instances were lost so far while they ran this request
+   * @param loss what this one was lost by
+   * @return whether these inputs are to blame
+   */
+  public boolean onLoss(BatchRequest request, int losses, String loss, long nowNs) {
+    if (isAnyOnDevice(request)) {
+      return false;
     }
-    forgottenNs.put(fingerprint, nowNs + REMEMBERED_NS);
+    Long fingerprint = Fingerprint.of(request);
+    synchronized (this) {
+      Memory known = known(fingerprint, nowNs);
+      int all = Math.max(known.losses() + 1, losses);
+      put(fingerprint, new Memory(nowNs + REMEMBERED_NS, known.failed(), all, loss));
+      return all >= MOST_LOSSES;
+    }
+  }
+
+  /** A request ran alone, and its instance is there still: what was lost was not lost by it. */
+  public void onSuccess(BatchRequest request, long nowNs) {
+    if (none || isAnyOnDevice(request)) {
+      return;
+    }
+    Long fingerprint = Fingerprint.of(request);
+    synchronized (this) {
+      Memory known = known(fingerprint, nowNs);
+      if (known.losses() > 0 && known.failed()) {
+        memories.put(fingerprint, new Memory(known.forgottenNs(), true, 0, ""));
+      } else if (known.losses() > 0) {
+        memories.remove(fingerprint);
+        none = memories.isEmpty();
+      }
+    }
+  }
+
+  @GuardedBy("this")
+  private void put(Long fingerprint, Memory memory) {
+    memories.remove(fingerprint);
+    if (memories.size() == MOST) {
+      memories.remove(memories.keySet().iterator().next());
+    }
+    memories.put(fingerprint, memory);
     none = false;
   }
 
@@ -50,20 +114,47 @@ public final class Suspects {
     return none;
   }
 
-  /** Returns true if these inputs failed lately. */
+  /** Returns true if these inputs failed lately, or an instance was lost by them, perhaps. */
   public boolean contains(BatchRequest request, long nowNs) {
-    return isAnyRemembered(nowNs)
-        && !isAnyOnDevice(request)
-        && isRemembered(Fingerprint.of(request));
+    Memory known = recall(request, nowNs);
+    return known.failed() || known.losses() > 0;
+  }
+
+  /** Returns true if these inputs failed lately. */
+  public boolean hasFailed(BatchRequest request, long nowNs) {
+    return recall(request, nowNs).failed();
+  }
+
+  /** Returns what a request is told whose inputs have cost too many instances; null for others. */
+  public @Nullable InferenceException refusal(String model, BatchRequest request, long nowNs) {
+    Memory known = recall(request, nowNs);
+    return known.losses() < MOST_LOSSES
+        ? null
+        : new InferenceException(
+            ErrorCode.EXECUTION_FAILED,
+            "model '%s': its instance was lost each of the last %d times that it ran these inputs, and they are not run now: %s"
+                .formatted(model, known.losses(), known.loss()));
+  }
+
+  private Memory recall(BatchRequest request, long nowNs) {
+    return isAnyRemembered(nowNs) && !isAnyOnDevice(request)
+        ? recall(Fingerprint.of(request))
+        : Memory.NONE;
   }
 
   private synchronized boolean isAnyRemembered(long nowNs) {
     forget(nowNs);
-    return !forgottenNs.isEmpty();
+    return !memories.isEmpty();
   }
 
-  private synchronized boolean isRemembered(Long fingerprint) {
-    return forgottenNs.containsKey(fingerprint);
+  private synchronized Memory recall(Long fingerprint) {
+    return memories.getOrDefault(fingerprint, Memory.NONE);
+  }
+
+  @GuardedBy("this")
+  private Memory known(Long fingerprint, long nowNs) {
+    forget(nowNs);
+    return memories.getOrDefault(fingerprint, Memory.NONE);
   }
 
   private static boolean isAnyOnDevice(BatchRequest request) {
@@ -78,10 +169,10 @@ public final class Suspects {
 
   @GuardedBy("this")
   private void forget(long nowNs) {
-    Iterator<Long> oldest = forgottenNs.values().iterator();
-    while (oldest.hasNext() && oldest.next() - nowNs <= 0) {
+    Iterator<Memory> oldest = memories.values().iterator();
+    while (oldest.hasNext() && oldest.next().forgottenNs() - nowNs <= 0) {
       oldest.remove();
     }
-    none = forgottenNs.isEmpty();
+    none = memories.isEmpty();
   }
 }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.conveyor.models.DataType;
+import dev.conveyor.models.ErrorCode;
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.LateBytes;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
@@ -53,6 +55,50 @@ final class IsolationPoliciesTest {
     assertThat(suspects.contains(Request.of(9, 0, 2), T0 + 59 * SECOND)).isFalse();
     assertThat(suspects.contains(Request.of(9, 0, 1), T0 + 60 * SECOND)).isFalse();
     assertThat(suspects.isEmpty()).isTrue();
+  }
+
+  @Test
+  void shouldBlameInputsThatCostThreeInstancesOnEnd() {
+    Suspects suspects = new Suspects();
+    Request killer = Request.of(9, 0, 1);
+    assertThat(suspects.onLoss(killer, 1, "SIGSEGV", T0)).isFalse();
+    assertThat(suspects.contains(killer, T0)).isTrue();
+    assertThat(suspects.hasFailed(killer, T0)).isFalse();
+    assertThat(suspects.onLoss(killer, 2, "SIGSEGV", T0)).isFalse();
+    assertThat(suspects.refusal("m", killer, T0)).isNull();
+    assertThat(suspects.onLoss(Request.of(9, 0, 2), 1, "SIGKILL", T0)).isFalse();
+    assertThat(suspects.onLoss(killer, 1, "SIGBUS", T0)).isTrue();
+    assertThat(suspects.refusal("m", killer, T0 + 59 * SECOND))
+        .hasMessageContaining("'m'")
+        .hasMessageContaining("3 times")
+        .hasMessageContaining("SIGBUS")
+        .extracting(InferenceException::code)
+        .isEqualTo(ErrorCode.EXECUTION_FAILED);
+    assertThat(suspects.refusal("m", Request.of(9, 0, 2), T0)).isNull();
+    assertThat(suspects.refusal("m", killer, T0 + 60 * SECOND)).isNull();
+  }
+
+  @Test
+  void shouldCountTheLossInCompanyThatAnotherAloneFollowed() {
+    Suspects suspects = new Suspects();
+    assertThat(suspects.onLoss(Request.of(9, 0, 1), 2, "SIGSEGV", T0)).isFalse();
+    assertThat(suspects.onLoss(Request.of(9, 0, 1), 1, "SIGSEGV", T0)).isTrue();
+  }
+
+  @Test
+  void shouldClearInputsByWhichNothingWasLostWhenTheyRanAlone() {
+    Suspects suspects = new Suspects();
+    Request innocent = Request.of(9, 0, 1);
+    for (int i = 0; i < 3; i++) {
+      assertThat(suspects.onLoss(innocent, 2, "SIGKILL", T0)).isFalse();
+      suspects.onSuccess(innocent, T0);
+      assertThat(suspects.isEmpty()).isTrue();
+    }
+    suspects.add(innocent, T0);
+    assertThat(suspects.onLoss(innocent, 2, "SIGKILL", T0)).isFalse();
+    suspects.onSuccess(innocent, T0);
+    assertThat(suspects.onLoss(innocent, 2, "SIGKILL", T0)).isFalse();
+    assertThat(suspects.hasFailed(innocent, T0)).as("which is no loss").isTrue();
   }
 
   @Test

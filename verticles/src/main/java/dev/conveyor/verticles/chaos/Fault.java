@@ -44,6 +44,8 @@ public enum Fault {
   SIGSTOP("SIGSTOP of a child", Place.CHILD, true),
   /** The worker process writes rubbish on its control channel. */
   GARBAGE("garbage on a child's control channel", Place.CHILD, true),
+  /** One request that costs its worker process is sent again and again. */
+  RESENT("request that kills its child, resent", Place.CHILD, true),
   /** The worker process takes more memory than it may. */
   CHILD_MEMORY("child that takes memory without end", Place.CHILD, true),
   /** The worker process is killed when its model's file is another one. */
@@ -70,7 +72,8 @@ public enum Fault {
   }
 
   private static final Set<Fault> LOSING =
-      EnumSet.of(SICKNESS, HANG, SIGKILL, SIGSEGV, SIGSTOP, GARBAGE, CHILD_MEMORY, CHILD_FILE);
+      EnumSet.of(
+          SICKNESS, HANG, SIGKILL, SIGSEGV, SIGSTOP, GARBAGE, RESENT, CHILD_MEMORY, CHILD_FILE);
 
   private static final Set<Fault> OF_CLIENTS =
       EnumSet.of(POISON, ERROR, SHAPE, NAN, DISCONNECTS, SLOW_LORIS);

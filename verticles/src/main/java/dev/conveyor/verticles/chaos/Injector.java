@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,15 @@ final class Injector {
   private static final int MOST_TAKES = 5;
   private static final long MEMORY_EVENT_MS = 1_000;
   private static final long WORKER_MS = 10_000;
+
+  /** So many instances a request may cost, however often it is sent. */
+  private static final int MOST_LOST = 3;
+
+  /** The answer that says so, and two to requests that cost nothing any more. */
+  private static final int TIMES_TOLD = 3;
+
+  private static final int MOST_SENDS = 100;
+  private static final long SEND_EVERY_MS = 100;
 
   /** For faults that are not tried again. */
   static final Future<?> DECIDED = CompletableFuture.completedFuture(0L);
@@ -117,6 +127,7 @@ final class Injector {
       case SIGSEGV -> signalWorkers(Signal.SEGV);
       case SIGSTOP -> signalWorkers(Signal.STOP);
       case GARBAGE -> poison(tally, Poison.GARBAGE, 0, "may be sent again");
+      case RESENT -> resend(tally);
       case CHILD_MEMORY -> takeMemory(tally, decided);
       case CHILD_FILE -> withAnotherFile(this::killAndAwaitTheReason);
       case FULL_DISK -> fillDisk();
@@ -164,6 +175,39 @@ final class Injector {
       reload();
       actedNs = System.nanoTime();
       poison(tally, Poison.MEMORY, 0, "may be sent again");
+    }
+  }
+
+  /** A client that is told to send a request again does, until it is told what is wrong with it. */
+  private void resend(Tally tally) throws InterruptedException {
+    String model = victim;
+    AtomicInteger lost = new AtomicInteger();
+    Runnable end =
+        server
+            .events()
+            .each(event -> lost.addAndGet(Fault.RESENT.isDetectedBy(event, model) ? 1 : 0));
+    try {
+      float[] row = new float[Traffic.WIDTH];
+      row[0] = Poison.GARBAGE.mark();
+      row[2] = NEXT.incrementAndGet();
+      int told = 0;
+      for (int i = 0; i < MOST_SENDS && told < TIMES_TOLD; i++) {
+        Answer answer =
+            traffic
+                .poison(model, row, "not run now", sentNs -> outages.covers(model, sentNs))
+                .join()
+                .answer();
+        tally.count(answer, false, 0);
+        told += answer.equals(Answer.OWN_ERROR) ? 1 : 0;
+        TimeUnit.MILLISECONDS.sleep(SEND_EVERY_MS);
+      }
+      if (told < TIMES_TOLD || lost.get() > MOST_LOST) {
+        tally.surprise(
+            "%s: one request cost %d instances and was refused %d times"
+                .formatted(model, lost.get(), told));
+      }
+    } finally {
+      end.run();
     }
   }
 

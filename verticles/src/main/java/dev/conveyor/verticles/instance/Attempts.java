@@ -161,12 +161,16 @@ final class Attempts {
     for (int i = 0; i < requests.size(); i++) {
       requests.get(i).triedIn(batchId);
     }
-    clock.start(beginNs); // After that, so that who looks at the clock sees it.
+    // After that, so that who looks at the clock sees it.
+    clock.start(beginNs, requests.size() == 1 ? requests.get(0) : null);
     try {
       BatchResult result = executor.execute(requests);
       try {
         stopIfCancelled();
         outputs.check(requests, result);
+        if (requests.size() == 1) {
+          isolation.suspects().onSuccess(requests.get(0), beginNs);
+        }
       } catch (RuntimeException e) {
         result.discard();
         throw e;
@@ -259,6 +263,6 @@ final class Attempts {
   }
 
   private boolean isKnownToFail(List<InferenceRequest> requests, long nowNs) {
-    return requests.size() == 1 && isolation.suspects().contains(requests.get(0), nowNs);
+    return requests.size() == 1 && isolation.suspects().hasFailed(requests.get(0), nowNs);
   }
 }

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.instance;
 
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ExecutionException.Kind;
 import dev.conveyor.models.backend.ModelExecutor;
@@ -65,7 +66,7 @@ final class BatchRunner {
     blames.clear();
     answers.begin(batch.turn());
     attempts.begin(batch, nowNs);
-    List<InferenceRequest> live = stillWanted(batch.requests());
+    List<InferenceRequest> live = withoutCulprits(stillWanted(batch.requests()), nowNs);
     try {
       int allowed = attempts.allowedItems(nowNs);
       boolean plain =
@@ -90,6 +91,27 @@ final class BatchRunner {
       answers.end(batch.requests());
     }
     return attempts.outcome();
+  }
+
+  /** Tells those whose inputs cost too many instances lately; returns the others. */
+  private List<InferenceRequest> withoutCulprits(List<InferenceRequest> requests, long nowNs) {
+    if (isolation.suspects().isEmpty()) {
+      return requests;
+    }
+    List<InferenceRequest> others = new ArrayList<>(requests.size());
+    for (InferenceRequest request : requests) {
+      InferenceException refusal = isolation.suspects().refusal(served.name(), request, nowNs);
+      if (refusal == null) {
+        others.add(request);
+      } else {
+        decided(
+            Decision.REQUEST_BLAMED,
+            "instance_lost",
+            refusal.getMessage() + Failures.traced(request));
+        answers.fail(request, refusal, nowNs);
+      }
+    }
+    return others;
   }
 
   /** The batch in progress was given up: nothing in it is answered any more. From any thread. */
@@ -152,7 +174,7 @@ final class BatchRunner {
       }
       decided(
           Decision.SUSPECT_ISOLATED,
-          suspect.isRepeated() ? "instance_lost" : "failed_before",
+          isolation.suspects().hasFailed(suspect, nowNs) ? "failed_before" : "instance_lost",
           "runs alone" + Failures.traced(suspect));
       runTogether(List.of(suspect));
       answers.endPart(); // The next one may hang, and what is answered is not run elsewhere.

@@ -29,8 +29,8 @@ public final class Isolation {
     this.log = log;
   }
 
-  /** Returns the inputs that failed lately. */
-  Suspects suspects() {
+  /** Returns the inputs that failed lately, or cost instances. */
+  public Suspects suspects() {
     return suspects;
   }
 

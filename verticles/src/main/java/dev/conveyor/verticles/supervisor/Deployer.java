@@ -167,7 +167,8 @@ final class Deployer {
             served.config().extensions().admission(),
             served.config().extensions().serviceLevel(),
             served.config().extensions().hedging());
-    return control(new SchedulerCommand.AddModel(plan, served.door().load()))
+    return control(
+            new SchedulerCommand.AddModel(plan, served.door().load(), crew.isolation.suspects()))
         .compose(v -> requireFewStuck(served.name()))
         .compose(v -> keeper.start(crew))
         .onSuccess(

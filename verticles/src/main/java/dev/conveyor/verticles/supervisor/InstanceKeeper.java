@@ -229,11 +229,13 @@ final class InstanceKeeper {
   private void onRetry(Message<RetryDecision> message) {
     Crew crew = crews.get(message.body().key());
     if (crew != null) {
+      String detail = "its instance was lost: " + message.body().detail();
       String refusal = message.body().refusal();
-      if (refusal.isEmpty()) {
-        decided(crew, Decision.REQUEST_RETRIED, "instance_lost", "its instance was lost");
-      } else {
-        decided(crew, Decision.RETRY_REFUSED, refusal, "its instance was lost");
+      switch (refusal) {
+        case "" -> decided(crew, Decision.REQUEST_RETRIED, "instance_lost", detail);
+        case RetryDecision.TO_BLAME ->
+            decided(crew, Decision.REQUEST_BLAMED, "instance_lost", detail);
+        default -> decided(crew, Decision.RETRY_REFUSED, refusal, detail);
       }
     }
   }

@@ -53,6 +53,11 @@ final class BatchRunnerTest {
   }
 
   private InferenceException failureWhen(RuntimeException failure) throws Exception {
+    return failureOf(failure, false);
+  }
+
+  private InferenceException failureOf(RuntimeException failure, boolean succeeded)
+      throws Exception {
     BatchRunner runner =
         new BatchRunner(
             Samples.model("m", "1", new RecordingModelStats()),
@@ -64,7 +69,8 @@ final class BatchRunnerTest {
     Tensor input = Tensor.of("x", DataType.UINT8, Shape.of(1, 1), ByteBuffer.allocate(1));
     InferenceRequest request = InferenceRequest.of("m", "1", List.of(input), reply).build();
     long nowNs = System.nanoTime();
-    assertThat(runner.run(new Batch(1, List.of(request), 1, nowNs), nowNs).succeeded()).isFalse();
+    assertThat(runner.run(new Batch(1, List.of(request), 1, nowNs), nowNs).succeeded())
+        .isEqualTo(succeeded);
     return failed.get(20, TimeUnit.SECONDS);
   }
 
@@ -76,6 +82,23 @@ final class BatchRunnerTest {
     assertThat(asked).isEmpty();
     assertThat(isolation.suspects().isEmpty()).isEqualTo(!remembered);
     assertThat(decisions.contains(Decision.REQUEST_BLAMED)).isEqualTo(remembered);
+  }
+
+  @Test
+  void shouldNotRunInputsThatCostTooManyInstances() throws Exception {
+    Tensor killer = Tensor.of("x", DataType.UINT8, Shape.of(1, 1), ByteBuffer.allocate(1));
+    ReplyTo nobody = new ReplyTo(vertx.getOrCreateContext(), (answer, why) -> {});
+    InferenceRequest lost = InferenceRequest.of("m", "1", List.of(killer), nobody).build();
+    for (int i = 0; i < 3; i++) {
+      boolean unused = isolation.suspects().onLoss(lost, 1, "SIGSEGV", System.nanoTime());
+    }
+
+    InferenceException failure = failureOf(new IllegalStateException("it ran"), true);
+
+    assertThat(failure.code()).isEqualTo(ErrorCode.EXECUTION_FAILED);
+    assertThat(failure).hasMessageContaining("SIGSEGV");
+    assertThat(asked).isEmpty();
+    assertThat(decisions).containsExactly(Decision.REQUEST_BLAMED);
   }
 
   @Test
