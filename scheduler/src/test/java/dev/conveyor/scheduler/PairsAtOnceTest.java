@@ -136,9 +136,8 @@ final class PairsAtOnceTest {
     }
 
     assertThat(runs.get("c"))
-        .as("a and b take the whole device while one of them is alone, %s", runs)
-        .isGreaterThan((int) (1.15 * runs.get("a")))
-        .isGreaterThan((int) (1.15 * runs.get("b")));
+        .as("more than its third: a or b alone has the whole device, %s", runs)
+        .isGreaterThan(220);
   }
 
   /** Runs a batch of each model at the same time, which takes so many times as long as alone. */
