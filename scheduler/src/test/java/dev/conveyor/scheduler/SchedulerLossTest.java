@@ -178,6 +178,19 @@ final class SchedulerLossTest extends SchedulerCase {
   }
 
   @Test
+  void shouldQueueARequestThatRunsAgainThoughTheQueueHasFilledMeanwhile() {
+    scheduler.addModel(new ModelPlan("m", "1", 1, Optional.empty(), 1, 1), T0);
+    scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
+    submit("m");
+    Assignment lost = scheduler.poll(T0);
+    assertThat(submit("m")).isNull();
+    assertThat(submit("m")).as("there is room for one").hasMessageContaining("queue size 1");
+    scheduler.onLost(lost, T0);
+
+    assertThat(scheduler.submit(lost.batch().requests().get(0).repeat(), T0)).isNull();
+  }
+
+  @Test
   void shouldRunARequestAgainOnAnInstanceThatIsLeavingToo() {
     add("m", 1, null, 1);
     scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);

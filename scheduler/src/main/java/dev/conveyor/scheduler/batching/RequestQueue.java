@@ -124,7 +124,10 @@ public final class RequestQueue {
     return cancelled;
   }
 
-  /** Queues a request; returns null if it was taken, otherwise why not. */
+  /**
+   * Queues a request; returns null if it was taken, otherwise why not. One that runs again, because
+   * its instance was lost, had its place before.
+   */
   public @Nullable InferenceException offer(InferenceRequest request, long nowNs) {
     long deadlineNs = deadlineNs(request);
     if (Lane.isPast(deadlineNs, nowNs)) {
@@ -133,7 +136,7 @@ public final class RequestQueue {
     }
     int level = counts.level(request);
     Lane lane = lanes[laneOfLevel[level]];
-    if (isFull(level)) {
+    if (isFull(level) && !request.isRepeated()) {
       return deadlines.queueFull(lane.maxSize());
     }
     long dueBeforeNs = lane.earliestDueNs();

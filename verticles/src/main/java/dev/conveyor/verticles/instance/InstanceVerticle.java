@@ -61,6 +61,7 @@ public final class InstanceVerticle extends VerticleBase {
   private @Nullable MessageConsumer<Batch> batches;
   private volatile boolean stopped;
   private volatile boolean running;
+  private volatile boolean lost;
 
   /** The failure of the batch in progress was counted. */
   private boolean counted;
@@ -114,6 +115,7 @@ public final class InstanceVerticle extends VerticleBase {
    * lost together, the requests of one that ran a batch must not be tried again on another of them.
    */
   private void onLoss(String why) {
+    lost = true;
     if (running) {
       context.runOnContext(v -> onExecutorLost(why));
     } else {
@@ -157,6 +159,11 @@ public final class InstanceVerticle extends VerticleBase {
       current.cancel();
       made.cancel();
     }
+  }
+
+  /** Returns true once what runs its batches is gone, by itself. From any thread. */
+  public boolean isLost() {
+    return lost;
   }
 
   /** Returns in one word how its executor was lost; empty if it was not. From any thread. */

@@ -219,7 +219,13 @@ final class Crew {
     members.put(member.index(), member);
     arrivals++;
     givenUpFor = "";
-    note(member.index(), member.slot(), State.READY, "");
+  }
+
+  /** An instance takes batches from here on, unless it has been lost meanwhile. */
+  void ready(Member member) {
+    if (members.containsKey(member.index())) {
+      note(member.index(), member.slot(), State.READY, "");
+    }
   }
 
   /** Writes on the board what has become of an instance. */

@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The instances that are taken down, alone or with their whole deployment: they get no more
- * batches, end the one that they run, and stop.
+ * The instances that are taken down, alone or with their whole deployment, or were lost: they get
+ * no more batches, end the one that they run, and stop.
  *
  * <p>Thread-confined to the supervisor's context. Nobody waits for one whose batch hangs: the
  * changes of its model go on, and its crew knows that a thread of it is left.
@@ -57,19 +57,36 @@ final class Departures {
 
   /**
    * Takes every instance of a crew down that the scheduler knows no more; completes when they have
-   * stopped, or hang. The word that one hangs may come after the scheduler forgot it.
+   * stopped, or hang, and those that were going before. The word that one hangs may come after the
+   * scheduler forgot it.
    */
   Future<Void> beginAll(Crew crew) {
+    for (Crew.Member member : crew.members()) {
+      Future<Void> unused = begin(crew, member, vertx.undeploy(member.deploymentId()));
+    }
     List<Future<Void>> going =
-        crew.members().stream()
-            .map(member -> begin(crew, member, vertx.undeploy(member.deploymentId())))
+        departures.stream()
+            .filter(each -> each.crew == crew)
+            .map(each -> each.over.future())
             .toList();
     return going.isEmpty() ? Future.succeededFuture() : Future.join(going).mapEmpty();
+  }
+
+  /**
+   * Stops an instance that was lost. A batch that it was given and has not begun comes back by
+   * itself, with its inputs, so it is not cancelled unless it hangs.
+   */
+  void beginLost(Crew crew, Crew.Member member) {
+    Future<Void> unused = follow(crew, member, vertx.undeploy(member.deploymentId()));
   }
 
   private Future<Void> begin(Crew crew, Crew.Member member, Future<Void> stopped) {
     Crew.Member unused = crew.lose(member.index());
     crew.board().remove(member.index());
+    return follow(crew, member, stopped);
+  }
+
+  private Future<Void> follow(Crew crew, Crew.Member member, Future<Void> stopped) {
     crew.leaving(member, stopped, false);
     Departure departure = new Departure(crew, member, stopped, Promise.promise());
     departures.add(departure);

@@ -2,11 +2,8 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.scheduler.Addresses;
-import dev.conveyor.scheduler.HedgeDecision;
 import dev.conveyor.scheduler.InstanceLost;
 import dev.conveyor.scheduler.InstanceRef;
-import dev.conveyor.scheduler.RetryDecision;
-import dev.conveyor.scheduler.RoomLent;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.isolation.CircuitBreaker;
 import dev.conveyor.verticles.InstanceBoard.State;
@@ -44,7 +41,7 @@ final class InstanceKeeper {
 
   private static final int MOST_HUNG = 4;
 
-  /** Requests wait so long for a replacement; if it comes later they are refused at once. */
+  /** Requests wait so long for a replacement to start; if that begins later they do not wait. */
   private static final long PATIENCE_MS = 2_000;
 
   private static final long LOOK_AGAIN_MS = 1000;
@@ -58,7 +55,8 @@ final class InstanceKeeper {
   private final long startLimitMs;
   private final Map<String, Crew> crews = new HashMap<>();
   private final Departures departures;
-  private final List<MessageConsumer<?>> consumers;
+  private final MessageConsumer<InstanceLost> losses;
+  private final SchedulerNews news;
 
   /**
    * Creates the keeper.
@@ -73,17 +71,14 @@ final class InstanceKeeper {
     this.costs = costs;
     this.startLimitMs = startLimitMs;
     this.departures = new Departures(vertx);
-    this.consumers =
-        List.of(
-            vertx.eventBus().<InstanceLost>localConsumer(Addresses.LOST, this::onLost),
-            vertx.eventBus().<RetryDecision>localConsumer(Addresses.RETRIES, this::onRetry),
-            vertx.eventBus().<RoomLent>localConsumer(Addresses.LENT, this::onLent),
-            vertx.eventBus().<HedgeDecision>localConsumer(Addresses.HEDGES, this::onHedge));
+    this.losses = vertx.eventBus().localConsumer(Addresses.LOST, this::onLost);
+    this.news = new SchedulerNews(vertx, log, crews::get);
   }
 
   /** Hears of nothing any more. */
   void close() {
-    consumers.forEach(MessageConsumer::unregister);
+    Future<Void> unused = losses.unregister();
+    news.close();
   }
 
   /** Brings up every instance of a version. */
@@ -167,20 +162,32 @@ final class InstanceKeeper {
         vertx.deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index));
     return inTime(crew, slot, warm, deployed)
         .onFailure(failure -> costs.failed(crew, slot.device, warm))
+        .compose(id -> join(crew, new Crew.Member(index, slot, id, instance), warm));
+  }
+
+  /** Has an instance that came up take batches. What it runs in may be gone again already. */
+  private Future<Void> join(Crew crew, Crew.Member member, CostSeeds.Warm warm) {
+    if (member.instance().isLost()) {
+      return vertx
+          .undeploy(member.deploymentId())
+          .transform(
+              done -> Future.failedFuture(new ModelLoadException("it was lost as it came up")));
+    }
+    crew.add(member);
+    String key = crew.version.served().key();
+    String device = member.slot().device;
+    InstanceRef ref = new InstanceRef(key, member.index(), device, crew.version.plan().threads());
+    return costs
+        .seed(crew, device, warm)
+        .compose(v -> control(new SchedulerCommand.InstanceReady(ref)))
         .compose(
-            id -> {
-              crew.add(new Crew.Member(index, slot, id, instance));
-              return costs
-                  .seed(crew, slot.device, warm)
-                  .compose(
-                      v ->
-                          control(
-                              new SchedulerCommand.InstanceReady(
-                                  new InstanceRef(
-                                      served.key(),
-                                      index,
-                                      slot.device,
-                                      version.plan().threads()))));
+            v -> {
+              if (member.instance().isLost()) {
+                // The scheduler was told before it knew of it.
+                return control(new SchedulerCommand.InstanceGone(key, member.index()));
+              }
+              crew.ready(member);
+              return Future.succeededFuture();
             });
   }
 
@@ -226,45 +233,6 @@ final class InstanceKeeper {
     return inTime.future();
   }
 
-  private void onRetry(Message<RetryDecision> message) {
-    Crew crew = crews.get(message.body().key());
-    if (crew != null) {
-      String detail = "its instance was lost: " + message.body().detail();
-      String refusal = message.body().refusal();
-      switch (refusal) {
-        case "" -> decided(crew, Decision.REQUEST_RETRIED, "instance_lost", detail);
-        case RetryDecision.TO_BLAME ->
-            decided(crew, Decision.REQUEST_BLAMED, "instance_lost", detail);
-        default -> decided(crew, Decision.RETRY_REFUSED, refusal, detail);
-      }
-    }
-  }
-
-  private void onLent(Message<RoomLent> message) {
-    RoomLent lent = message.body();
-    Crew crew = crews.get(lent.key());
-    if (crew != null) {
-      decided(
-          crew,
-          Decision.ROOM_LENT,
-          "slow",
-          "instance %d: an execution runs for %d ms"
-              .formatted(lent.index(), lent.ageNs() / 1_000_000));
-    }
-  }
-
-  private void onHedge(Message<HedgeDecision> message) {
-    HedgeDecision hedge = message.body();
-    Crew crew = crews.get(hedge.key());
-    if (crew != null) {
-      switch (hedge.outcome()) {
-        case HEDGED -> decided(crew, Decision.REQUEST_HEDGED, "slow", hedge.detail());
-        case WON -> decided(crew, Decision.HEDGE_WON, "first", hedge.detail());
-        case REFUSED -> decided(crew, Decision.HEDGE_REFUSED, "budget", hedge.detail());
-      }
-    }
-  }
-
   private void onLost(Message<InstanceLost> message) {
     context.runOnContext(
         v -> {
@@ -293,26 +261,25 @@ final class InstanceKeeper {
     decided(crew, Decision.INSTANCE_QUARANTINED, reason, detail);
     State state = hung ? State.HUNG : State.QUARANTINED;
     crew.note(member.index(), member.slot(), state, lost.detail());
-    member.instance().cancel();
-    Future<Void> stopped = vertx.undeploy(member.deploymentId());
-    crew.leaving(member, stopped, hung);
-    stopped.onComplete(
-        done -> {
-          if (hung) {
-            crew.board().remove(member.index());
-          }
-        });
+    if (hung) {
+      member.instance().cancel();
+      Future<Void> stopped = vertx.undeploy(member.deploymentId());
+      crew.leaving(member, stopped, true);
+      stopped.onComplete(done -> crew.board().remove(member.index()));
+    } else {
+      departures.beginLost(crew, member);
+    }
+    int before = crew.arrivals();
+    long waitMs = replaceLater(crew, member, lost.detail(), reason);
     if (!crew.hasMembers()) {
-      int before = crew.arrivals();
       vertx.setTimer(
-          PATIENCE_MS,
+          waitMs + PATIENCE_MS,
           id -> {
             if (crew.arrivals() == before) {
               giveUpIfEmpty(crew);
             }
           });
     }
-    replaceLater(crew, member, lost.detail(), reason);
   }
 
   private static String detail(InstanceLost lost) {
@@ -324,8 +291,9 @@ final class InstanceKeeper {
    *
    * @param detail why that is necessary, for a person
    * @param reason why the first was lost, in one word
+   * @return milliseconds until it begins to come up
    */
-  private void replaceLater(Crew crew, Crew.Member lost, String detail, String reason) {
+  private long replaceLater(Crew crew, Crew.Member lost, String detail, String reason) {
     crew.lossReason(detail);
     long nowNs = System.nanoTime();
     long waitNs = lost.slot().backoff.onFailure(nowNs, ThreadLocalRandom.current().nextDouble());
@@ -338,6 +306,7 @@ final class InstanceKeeper {
     } else {
       vertx.setTimer(Math.max(1, waitNs / 1_000_000), id -> replace(crew, lost, reason));
     }
+    return waitNs / 1_000_000;
   }
 
   private void replace(Crew crew, Crew.Member lost, String cause) {
@@ -368,7 +337,7 @@ final class InstanceKeeper {
               String reason = String.valueOf(failure.getMessage());
               decided(crew, Decision.INSTANCE_QUARANTINED, "replacement_failed", reason);
               crew.note(lost.index(), lost.slot(), State.QUARANTINED, reason);
-              replaceLater(crew, lost, reason, cause);
+              long unused = replaceLater(crew, lost, reason, cause);
             });
   }
 

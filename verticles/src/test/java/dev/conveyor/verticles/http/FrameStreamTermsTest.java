@@ -110,7 +110,7 @@ final class FrameStreamTermsTest {
 
   @Test
   void shouldEndAFrameWhoseTimeIsOver() throws Exception {
-    String terms = "x-answer-order: as_completed\r\nx-timeout-ms: 400\r\n";
+    String terms = "x-answer-order: as_completed\r\nx-timeout-ms: 700\r\n";
     Gate gate = Gate.shut(ONE_AT_A_TIME);
     try (StreamClient client = open(ONE_AT_A_TIME, terms);
         StreamClient chain = open(CHAIN, terms)) {

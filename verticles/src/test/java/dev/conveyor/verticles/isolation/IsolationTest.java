@@ -35,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class IsolationTest {
 
   private static final int BATCH = 32;
+  private static final long LATE_MS = 700;
 
   @TempDir private static Path dir;
   private static TestServer server;
@@ -135,13 +136,13 @@ final class IsolationTest {
     Gate before = Gate.shut("late");
     first = infer("late", new float[] {1, 2, 3, 4});
     before.awaitArrival();
-    InferenceClient hasty = InferenceClient.create(server.vertx(), "conveyor", 400);
+    InferenceClient hasty = InferenceClient.create(server.vertx(), "conveyor", LATE_MS);
     for (int i = 0; i < 8; i++) {
       patient.add(infer("late", i == 3 ? row(Poison.EXCEPTION, 0, i) : new float[] {1, 2, 3, i}));
       late.add(infer(hasty, "late", new float[] {1, 2, 3, i}));
     }
     server.awaitQueued("late", 16);
-    final long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(400);
+    final long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LATE_MS);
     long executions;
     try (Gate gate = Gate.shut("late")) {
       before.open();
@@ -282,6 +283,7 @@ final class IsolationTest {
         .contains("decision=\"request_retried\",reason=\"instance_lost\"")
         .contains("decision=\"instance_quarantined\",reason=\"hung\"");
     assertThat(server.http().get("/v2/models/hung/ready").status()).isEqualTo(200);
+    awaitNoneHung("hung");
   }
 
   @Test
@@ -295,9 +297,7 @@ final class IsolationTest {
     assertOnlyFails(answers, 20, "may be sent again");
     assertThat(counted("stuck")).contains("decision=\"retry_refused\",reason=\"repeated\"");
     assertThat(instances("stuck")).as("nobody waited for the execution to end").contains("HUNG");
-    while (instances("stuck").contains("HUNG")) {
-      Thread.onSpinWait(); // Or the model's memory would still be held when the server stops.
-    }
+    awaitNoneHung("stuck");
   }
 
   @Test
@@ -385,6 +385,13 @@ final class IsolationTest {
     return client
         .infer(model, List.of(input))
         .map(answer -> Requests.floats(answer.outputs().get(0)));
+  }
+
+  /** Or the model's memory would still be held when the server stops. */
+  private static void awaitNoneHung(String model) {
+    while (instances(model).contains("HUNG")) {
+      Thread.onSpinWait();
+    }
   }
 
   private static String instances(String model) {

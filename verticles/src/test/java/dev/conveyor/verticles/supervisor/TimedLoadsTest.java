@@ -20,7 +20,7 @@ final class TimedLoadsTest {
 
   private final Vertx vertx = Vertx.vertx();
   private final Context context = vertx.getOrCreateContext();
-  private final TimedLoads loads = new TimedLoads(vertx, 1, 300);
+  private final TimedLoads loads = new TimedLoads(vertx, 1, 1500);
   private final CompletableFuture<String> thrownAway = new CompletableFuture<>();
 
   @AfterEach
@@ -42,7 +42,7 @@ final class TimedLoadsTest {
 
     assertThat(TestServer.await(next)).isEqualTo("loaded");
     assertThatThrownBy(() -> TestServer.await(stuck))
-        .hasMessageContaining("did not end within 300 ms (limits.load_timeout_ms)");
+        .hasMessageContaining("did not end within 1500 ms (limits.load_timeout_ms)");
     assertThatThrownBy(() -> TestServer.await(run("a", () -> "again")))
         .as("one thread that does not come back is enough")
         .hasRootCauseInstanceOf(LoadTimeoutException.class)
@@ -51,11 +51,12 @@ final class TimedLoadsTest {
 
     back.countDown();
     assertThat(thrownAway.get()).isEqualTo("late");
-    Future<String> again = run("a", () -> "again").recover(e -> run("a", () -> "again"));
-    while (again.failed()) {
-      again = run("a", () -> "again");
+    // What is thrown away is thrown away by the thread that comes back, a little before it has.
+    String again = TestServer.await(run("a", () -> "again").otherwise("not yet"));
+    while (again.equals("not yet")) {
+      again = TestServer.await(run("a", () -> "again").otherwise("not yet"));
     }
-    assertThat(TestServer.await(again)).isEqualTo("again");
+    assertThat(again).isEqualTo("again");
   }
 
   @Test
