@@ -118,13 +118,15 @@ EXPORT void cudaSimReset(const char *settings) {
       .copy_ns = cudaSimSetting(settings, "copy_ns", 0),
       .to_device_mb_s = cudaSimSetting(settings, "to_device_mb_s", 0),
       .to_host_mb_s = cudaSimSetting(settings, "to_host_mb_s", 0),
-      .no_data = (int)cudaSimSetting(settings, "no_data", 0)};
+      .no_data = (int)cudaSimSetting(settings, "no_data", 0),
+      .peers = (int)cudaSimSetting(settings, "peers", 1)};
   cudaSimFindHardware(settings, sim.config.device_bytes);
   cudaSimHardware()->used_bytes = used_bytes;
   offer_kernels();
   sim.config.devices = cudaSimHardware()->visible_count;
   memset(sim.devices, 0, sizeof sim.devices);
   memset(sim.copied_bytes, 0, sizeof sim.copied_bytes);
+  sim.peer_bytes = sim.staged_bytes = 0;
   sim.host_ns = sim.calls = sim.pageable_copies = sim.async_copies = sim.kernels = sim.waits = sim.graphs = sim.urgent_streams = 0;
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -281,6 +283,8 @@ EXPORT uint64_t cudaSimFigure(int device, const char *name) {
                  {"TO_DEVICE_BYTES", sim.copied_bytes[ENGINE_TO_DEVICE]},
                  {"TO_HOST_BYTES", sim.copied_bytes[ENGINE_TO_HOST]},
                  {"ON_DEVICE_BYTES", sim.copied_bytes[ENGINE_ON_DEVICE]},
+                 {"PEER_BYTES", sim.peer_bytes},
+                 {"STAGED_BYTES", sim.staged_bytes},
                  {"KERNELS", sim.kernels},
                  {"WAITS", sim.waits},
                  {"GRAPHS", sim.graphs},

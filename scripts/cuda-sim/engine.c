@@ -148,6 +148,10 @@ static int is_ready(const struct kernel *kernel, int device) {
   return !kernel->ready || (ready && !memcmp(ready, &items, sizeof items));
 }
 
+static int source_device(const struct stream *stream, const struct op *op) {
+  return op->between ? op->from_device : stream->device;
+}
+
 static void begin(struct stream *stream, struct op *op, uint64_t at) {
   op->running = 1;
   op->start_ns = at;
@@ -171,7 +175,7 @@ static void begin(struct stream *stream, struct op *op, uint64_t at) {
   } else if (op->kind == OP_LAUNCH) {
     begin_launch(op->launch, stream->device);
   } else if (op->kind == OP_COPY && op->reads_early && !op->held) {
-    op->held = hold(op->from, op->bytes, stream->device, "copy source");
+    op->held = hold(op->from, op->bytes, source_device(stream, op), "copy source");
   }
 }
 
@@ -186,8 +190,9 @@ static void write_effect(struct stream *stream, struct op *op) {
     end_launch(op->launch, stream->device);
   } else if (op->kind == OP_COPY) {
     unsigned char *source =
-        op->held ? op->held : access_bytes(op->from, op->bytes, stream->device, "copy source");
-    unsigned char *target = access_bytes(op->to, op->bytes, stream->device, "copy target");
+        op->held ? op->held : access_bytes(op->from, op->bytes, source_device(stream, op), "copy source");
+    unsigned char *target =
+        access_bytes(op->to, op->bytes, op->between ? op->to_device : stream->device, "copy target");
     if (source && target) {
       memcpy(target, source, op->bytes);
     }

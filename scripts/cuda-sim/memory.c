@@ -173,7 +173,7 @@ unsigned char *access_bytes(uint64_t address, size_t bytes, int device, const ch
               (unsigned long)address, a->size, (unsigned long)a->base);
     return NULL;
   }
-  if (a->device >= 0 && device >= 0 && a->device != device) {
+  if (a->device >= 0 && device >= 0 && a->device != device && !(a->pool && a->pool->open_to >> device & 1)) {
     violation("%s: memory of device %d used on device %d", who, a->device, device);
     return NULL;
   }

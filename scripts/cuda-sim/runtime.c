@@ -182,6 +182,9 @@ EXPORT int cudaStreamWaitEvent(void *stream, void *event, unsigned flags) {
   if (s->capturing) {
     return leave(CAPTURE_UNSUPPORTED); /* CUDA allows it; nothing here needs it */
   }
+  if (sim.devices[e->device].sticky) {
+    return leave(sim.devices[e->device].sticky);
+  }
   sim.waits++;
   struct op *op = new_op(OP_WAIT, ENGINE_NONE, 0);
   op->event = e;

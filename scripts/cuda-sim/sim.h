@@ -51,6 +51,7 @@ struct pool {
   int device;
   int live;
   size_t max_bytes, used_bytes, reserved_bytes, threshold_bytes;
+  unsigned open_to; /* a bit for each other device that may read and write what is in it */
 };
 
 enum alloc_state { ALLOC_PENDING, ALLOC_LIVE, ALLOC_FREEING, ALLOC_FREED };
@@ -86,6 +87,7 @@ struct op {
   uint64_t enqueued_ns, cost_ns, start_ns, end_ns;
   int running, hangs, fails, reads_early;
   uint64_t from, to; /* copy, fill */
+  int between, from_device, to_device; /* copy from one device to another, in a call that says so */
   size_t bytes;
   int value;
   unsigned char *held; /* what was read and is not written yet */
@@ -122,7 +124,7 @@ struct device {
 struct config {
   uint64_t seed, device_bytes, latency_ns, call_ns, copy_ns;
   uint64_t to_device_mb_s, to_host_mb_s; /* 10^6 bytes per second; 0: copies cost copy_ns only */
-  int devices, real_time, jitter_percent, no_data;
+  int devices, real_time, jitter_percent, no_data, peers;
 };
 
 enum handle_kind { HANDLE_STREAM = 1, HANDLE_EVENT, HANDLE_POOL, HANDLE_GRAPH, HANDLE_MODULE };
@@ -135,6 +137,7 @@ struct sim {
   uint64_t wakes_ns; /* when the device's thread wakes by itself */
   uint64_t host_ns, origin_ns, generation, calls, pageable_copies, async_copies, kernels, waits, graphs, urgent_streams;
   uint64_t copied_bytes[ENGINE_ON_DEVICE + 1]; /* by direction */
+  uint64_t peer_bytes, staged_bytes; /* between devices: straight, and by way of the host */
   int hanging;
 };
 

@@ -15,6 +15,11 @@ struct pool_props {
   size_t max_bytes;
 };
 
+/* struct cudaMemAccessDesc. */
+struct access {
+  int location_type, device, flags;
+};
+
 static struct pool *pool_of(void *handle, const char *call) {
   int was;
   struct pool *p = get_handle(handle, HANDLE_POOL, &was);
@@ -143,6 +148,31 @@ EXPORT int cudaMemPoolGetAttribute(void *pool, int attribute, void *value) {
   return leave(SUCCESS);
 }
 
+static int can_access(int device, int peer) {
+  int known = device >= 0 && device < sim.config.devices && peer >= 0 && peer < sim.config.devices;
+  return known && device != peer && sim.config.peers;
+}
+
+EXPORT int cudaDeviceCanAccessPeer(int *can, int device, int peer) {
+  CALL("cudaDeviceCanAccessPeer");
+  *can = can_access(device, peer);
+  return leave(SUCCESS);
+}
+
+/* Of memory in pools this alone decides: cudaDeviceEnablePeerAccess, which is not here, does not. */
+EXPORT int cudaMemPoolSetAccess(void *pool, const struct access *access, size_t count) {
+  CALL("cudaMemPoolSetAccess");
+  struct pool *p = pool_of(pool, "cudaMemPoolSetAccess");
+  for (size_t i = 0; p && i < count; i++) {
+    if (!can_access(access[i].device, p->device)) {
+      return leave(INVALID_DEVICE);
+    }
+    unsigned bit = 1u << access[i].device;
+    p->open_to = access[i].flags ? p->open_to | bit : p->open_to & ~bit;
+  }
+  return leave(p ? SUCCESS : INVALID_HANDLE);
+}
+
 EXPORT int cudaMallocFromPoolAsync(void **pointer, size_t size, void *pool, void *stream) {
   CALL("cudaMallocFromPoolAsync");
   struct pool *p = pool_of(pool, "cudaMallocFromPoolAsync");
@@ -249,6 +279,44 @@ EXPORT int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, v
   }
   enqueue(s, op);
   return leave(!pinned && !to_device ? wait_for_stream(s) : SUCCESS);
+}
+
+static int is_on(uint64_t address, int device) {
+  struct alloc *a = find_alloc(address);
+  return a && device >= 0 && a->device == device;
+}
+
+/*
+ * In the order of its stream and of no other, whichever device that is of. Where the stream's device
+ * may not access the other's memory it goes by way of the host, in the same order.
+ */
+EXPORT int cudaMemcpyPeerAsync(void *to, int to_device, const void *from, int from_device, size_t bytes, void *stream) {
+  CALL("cudaMemcpyPeerAsync");
+  struct stream *s = stream_of(stream, "cudaMemcpyPeerAsync");
+  if (!s || s->capturing) {
+    return leave(s ? CAPTURE_UNSUPPORTED : INVALID_HANDLE);
+  }
+  if (!is_on(address_of(to), to_device) || !is_on(address_of(from), from_device)) {
+    violation("cudaMemcpyPeerAsync: %p and %p are not memory of devices %d and %d", from, to, from_device, to_device);
+    return leave(INVALID_VALUE);
+  }
+  int lost = sim.devices[from_device].sticky ? sim.devices[from_device].sticky : sim.devices[to_device].sticky;
+  if (lost) {
+    return leave(lost);
+  }
+  struct pool *far = find_alloc(address_of(s->device == to_device ? from : to))->pool;
+  *(far && far->open_to >> s->device & 1 ? &sim.peer_bytes : &sim.staged_bytes) += bytes;
+  struct op *op = new_op(OP_COPY, ENGINE_ON_DEVICE, sim.config.copy_ns);
+  op->between = 1;
+  op->to = address_of(to);
+  op->to_device = to_device;
+  op->from = address_of(from);
+  op->from_device = from_device;
+  op->bytes = bytes;
+  op->hangs = hangs;
+  op->fails = fails;
+  enqueue(s, op);
+  return leave(SUCCESS);
 }
 
 EXPORT int cudaMemsetAsync(void *pointer, int value, size_t bytes, void *stream) {

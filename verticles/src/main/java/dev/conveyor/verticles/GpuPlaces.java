@@ -4,6 +4,7 @@ import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
+import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.GpuWatch;
 import dev.conveyor.memory.cuda.Gpus;
@@ -111,6 +112,22 @@ public final class GpuPlaces implements AutoCloseable {
   /** Returns what was found, in the order of CUDA's numbers. */
   public List<GpuPlace> all() {
     return places;
+  }
+
+  /** Returns the names of the GPUs whose memory one reads by itself. */
+  public List<String> peersOf(GpuPlace reader) {
+    return places.stream()
+        .filter(place -> place != reader && canAccess(reader, place))
+        .map(place -> place.gpu().device())
+        .toList();
+  }
+
+  private static boolean canAccess(GpuPlace reader, GpuPlace peer) {
+    try {
+      return reader.cuda().canAccessPeer(reader.gpu().ordinal(), peer.gpu().ordinal());
+    } catch (CudaException e) {
+      return false; // What is wrong with it shows when it is used.
+    }
   }
 
   /** Returns their ledgers, in the same order. */

@@ -1,6 +1,7 @@
 package dev.conveyor.verticles;
 
 import dev.conveyor.scheduler.ReplyTo;
+import java.util.function.Predicate;
 
 /**
  * The way into the line for every protocol: checks the call against the model, turns images into
@@ -22,10 +23,10 @@ public interface InferenceGateway {
   default void onGivenUp(String model, String version) {}
 
   /**
-   * Returns whether all instances of a model run on one device, of this name, now. From any thread;
-   * does not block.
+   * Returns whether all instances of a model run on such devices, by their names, now. From any
+   * thread; does not block.
    */
-  default boolean runsOnlyOn(String device, String model, String version) {
+  default boolean runsOnlyOn(Predicate<String> devices, String model, String version) {
     return false;
   }
 }

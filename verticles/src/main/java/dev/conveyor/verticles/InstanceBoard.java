@@ -2,6 +2,7 @@ package dev.conveyor.verticles;
 
 import java.util.List;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /**
@@ -59,11 +60,11 @@ public final class InstanceBoard {
     return known.isEmpty() ? otherwise : known.get(Math.min(slot, known.size() - 1));
   }
 
-  /** Returns whether every instance runs on that device, as far as was said. */
-  public boolean isOnlyOn(String device) {
+  /** Returns whether every instance runs on such a device, as far as was said. */
+  public boolean isOnlyOn(Predicate<String> wanted) {
     List<String> known = devices;
     for (int i = 0; i < known.size(); i++) {
-      if (!known.get(i).equals(device)) {
+      if (!wanted.test(known.get(i))) {
         return false;
       }
     }

@@ -20,6 +20,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.internal.ContextInternal;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /**
@@ -86,17 +87,17 @@ public final class LocalGateway implements InferenceGateway {
    * there for the processes of others.
    */
   @Override
-  public boolean runsOnlyOn(String device, String model, String version) {
+  public boolean runsOnlyOn(Predicate<String> devices, String model, String version) {
     try {
       return (!version.isEmpty() || catalog.rollout(model) == null)
-          && sharesDevices(catalog.find(model, version), device);
+          && sharesDevices(catalog.find(model, version), devices);
     } catch (InferenceException unloaded) {
       return false;
     }
   }
 
-  private static boolean sharesDevices(ServedModel model, String device) {
-    return model.config().isolation() != Isolation.PROCESS && model.instances().isOnlyOn(device);
+  private static boolean sharesDevices(ServedModel model, Predicate<String> devices) {
+    return model.config().isolation() != Isolation.PROCESS && model.instances().isOnlyOn(devices);
   }
 
   private ReplyTo inferVersion(InferCall call, ReplyTo.Handler handler) {

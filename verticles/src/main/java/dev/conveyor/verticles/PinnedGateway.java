@@ -6,6 +6,7 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.ReplyTo;
 import java.nio.ByteBuffer;
+import java.util.function.Predicate;
 
 /**
  * A gateway for front ends that are handed their messages on the heap: puts large inputs into
@@ -40,7 +41,7 @@ final class PinnedGateway implements InferenceGateway {
   public ReplyTo infer(InferCall call, ReplyTo.Handler handler) {
     boolean worthwhile = call.inputs().stream().anyMatch(PinnedGateway::gains);
     return gateway.infer(
-        worthwhile && !gateway.runsOnlyOn(cpu, call.model(), call.version())
+        worthwhile && !gateway.runsOnlyOn(cpu::equals, call.model(), call.version())
             ? call.withInputs(call.inputs().stream().map(this::pinned).toList())
             : call,
         handler);
@@ -76,7 +77,7 @@ final class PinnedGateway implements InferenceGateway {
   }
 
   @Override
-  public boolean runsOnlyOn(String device, String model, String version) {
-    return gateway.runsOnlyOn(device, model, version);
+  public boolean runsOnlyOn(Predicate<String> devices, String model, String version) {
+    return gateway.runsOnlyOn(devices, model, version);
   }
 }

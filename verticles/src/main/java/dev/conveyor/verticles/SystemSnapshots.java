@@ -111,7 +111,11 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
       String lost = place.lost() == null ? place.givenUp() : place.lost();
       SystemSnapshot.GpuLine line =
           new SystemSnapshot.GpuLine(
-              place.gpu(), Optional.ofNullable(figures.get(place.gpu())), lost == null ? "" : lost);
+              place.gpu(),
+              Optional.ofNullable(figures.get(place.gpu())),
+              lost == null ? "" : lost,
+              place.directBytes(),
+              place.stagedBytes());
       devices.add(device(now, place.budget(), "GPU", 0, line));
     }
     return devices;

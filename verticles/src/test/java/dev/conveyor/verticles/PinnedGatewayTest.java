@@ -14,6 +14,7 @@ import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Vertx;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -42,8 +43,8 @@ final class PinnedGatewayTest {
     }
 
     @Override
-    public boolean runsOnlyOn(String device, String model, String version) {
-      return device.equals("CPU") && model.equals("cpuModel");
+    public boolean runsOnlyOn(Predicate<String> devices, String model, String version) {
+      return devices.test("CPU") && model.equals("cpuModel");
     }
   }
 

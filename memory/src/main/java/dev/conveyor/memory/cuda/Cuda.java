@@ -95,6 +95,18 @@ public interface Cuda {
    */
   long newPool(int device, long maxBytes);
 
+  /**
+   * Returns whether {@code device} can read and write memory of {@code peer} by itself, over NVLink
+   * or PCIe.
+   */
+  boolean canAccessPeer(int device, int peer);
+
+  /**
+   * Has another device read and write what is in a pool, now and later, by itself; it must be able
+   * to. Of memory in pools this alone decides, not {@code cudaDeviceEnablePeerAccess}.
+   */
+  void openPool(long pool, int device);
+
   /** Gives everything back to the device. Nothing may be allocated from it. */
   void destroyPool(long pool);
 
@@ -146,4 +158,10 @@ public interface Cuda {
 
   /** Enqueues a copy from one place of the stream's device to another. */
   void copyOnDevice(long to, long from, long bytes, long stream);
+
+  /**
+   * Enqueues a copy from one device to another, in the order of this stream only. If the stream's
+   * device may not access the other's memory the driver takes the copy over the host.
+   */
+  void copyFromPeer(long to, int toDevice, long from, int fromDevice, long bytes, long stream);
 }

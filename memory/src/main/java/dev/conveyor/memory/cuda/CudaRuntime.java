@@ -5,12 +5,8 @@ import static org.bytedeco.cuda.global.cudart.*;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
-import org.bytedeco.cuda.cudart.CUevent_st;
-import org.bytedeco.cuda.cudart.CUgraphExec_st;
-import org.bytedeco.cuda.cudart.CUgraph_st;
-import org.bytedeco.cuda.cudart.CUmemPoolHandle_st;
-import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.cudart.CUuuid;
+import org.bytedeco.cuda.cudart.cudaMemAccessDesc;
 import org.bytedeco.cuda.cudart.cudaMemPoolProps;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.LongPointer;
@@ -29,7 +25,7 @@ final class CudaRuntime implements Cuda {
   private static final int ATTRIBUTE_MAJOR = 75;
   private static final int ATTRIBUTE_MINOR = 76;
 
-  private final ThreadLocal<Arguments> arguments = ThreadLocal.withInitial(Arguments::new);
+  private final ThreadLocal<CudaArguments> arguments = ThreadLocal.withInitial(CudaArguments::new);
 
   @Override
   public int deviceCount() {
@@ -114,7 +110,7 @@ final class CudaRuntime implements Cuda {
     int[] least = new int[1];
     int[] greatest = new int[1];
     check("cudaDeviceGetStreamPriorityRange", cudaDeviceGetStreamPriorityRange(least, greatest));
-    StreamArgument made = arguments.get().stream.at(0);
+    CudaArguments.StreamArgument made = arguments.get().stream.at(0);
     // Lower numbers go first in CUDA.
     int wanted = Math.max(greatest[0], least[0] - priority);
     check(
@@ -135,7 +131,7 @@ final class CudaRuntime implements Cuda {
 
   @Override
   public long newEvent() {
-    EventArgument made = arguments.get().event.at(0);
+    CudaArguments.EventArgument made = arguments.get().event.at(0);
     check("cudaEventCreateWithFlags", cudaEventCreateWithFlags(made, cudaEventBlockingSync));
     return made.address();
   }
@@ -147,13 +143,13 @@ final class CudaRuntime implements Cuda {
 
   @Override
   public void record(long event, long stream) {
-    Arguments a = arguments.get();
+    CudaArguments a = arguments.get();
     check("cudaEventRecord", cudaEventRecord(a.event.at(event), a.stream.at(stream)));
   }
 
   @Override
   public void waitFor(long event, long stream) {
-    Arguments a = arguments.get();
+    CudaArguments a = arguments.get();
     check("cudaStreamWaitEvent", cudaStreamWaitEvent(a.stream.at(stream), a.event.at(event), 0));
   }
 
@@ -175,7 +171,7 @@ final class CudaRuntime implements Cuda {
 
   @Override
   public long elapsedNs(long from, long to) {
-    Arguments a = arguments.get();
+    CudaArguments a = arguments.get();
     check(
         "cudaEventElapsedTime",
         cudaEventElapsedTime(a.milliseconds, a.event.at(from), a.otherEvent.at(to)));
@@ -190,7 +186,7 @@ final class CudaRuntime implements Cuda {
       props.allocType(cudaMemAllocationTypePinned).handleTypes(cudaMemHandleTypeNone);
       props.location().type(cudaMemLocationTypeDevice).id(device);
       props.maxSize(maxBytes);
-      PoolArgument made = arguments.get().pool.at(0);
+      CudaArguments.PoolArgument made = arguments.get().pool.at(0);
       check("cudaMemPoolCreate", cudaMemPoolCreate(made, props));
       long pool = made.address();
       threshold.put(Long.MAX_VALUE); // Keep what is freed, until trimPool.
@@ -200,6 +196,22 @@ final class CudaRuntime implements Cuda {
       }
       check("cudaMemPoolSetAttribute", status);
       return pool;
+    }
+  }
+
+  @Override
+  public boolean canAccessPeer(int device, int peer) {
+    int[] can = new int[1];
+    check("cudaDeviceCanAccessPeer", cudaDeviceCanAccessPeer(can, device, peer));
+    return can[0] != 0;
+  }
+
+  @Override
+  public void openPool(long pool, int device) {
+    try (cudaMemAccessDesc access = new cudaMemAccessDesc()) {
+      access.location().type(cudaMemLocationTypeDevice).id(device);
+      access.flags(cudaMemAccessFlagsProtReadWrite);
+      check("cudaMemPoolSetAccess", cudaMemPoolSetAccess(arguments.get().pool.at(pool), access, 1));
     }
   }
 
@@ -226,7 +238,7 @@ final class CudaRuntime implements Cuda {
 
   @Override
   public long allocate(long pool, long bytes, long stream) {
-    Arguments a = arguments.get();
+    CudaArguments a = arguments.get();
     check(
         "cudaMallocFromPoolAsync",
         cudaMallocFromPoolAsync(a.to.at(0), bytes, a.pool.at(pool), a.stream.at(stream)));
@@ -235,7 +247,7 @@ final class CudaRuntime implements Cuda {
 
   @Override
   public void free(long address, long stream) {
-    Arguments a = arguments.get();
+    CudaArguments a = arguments.get();
     check("cudaFreeAsync", cudaFreeAsync(a.to.at(address), a.stream.at(stream)));
   }
 
@@ -248,7 +260,7 @@ final class CudaRuntime implements Cuda {
 
   @Override
   public long endCapture(long stream) {
-    Arguments a = arguments.get();
+    CudaArguments a = arguments.get();
     check("cudaStreamEndCapture", cudaStreamEndCapture(a.stream.at(stream), a.graph.at(0)));
     int status = cudaGraphInstantiate(a.executable.at(0), a.graph, 0);
     int unused = cudaGraphDestroy(a.graph);
@@ -258,7 +270,7 @@ final class CudaRuntime implements Cuda {
 
   @Override
   public void launchGraph(long graph, long stream) {
-    Arguments a = arguments.get();
+    CudaArguments a = arguments.get();
     check("cudaGraphLaunch", cudaGraphLaunch(a.executable.at(graph), a.stream.at(stream)));
   }
 
@@ -269,7 +281,7 @@ final class CudaRuntime implements Cuda {
 
   @Override
   public long allocatePinned(long bytes) {
-    Address made = arguments.get().to.at(0);
+    CudaArguments.Address made = arguments.get().to.at(0);
     check("cudaHostAlloc", cudaHostAlloc(made, bytes, cudaHostAllocPortable));
     return made.address();
   }
@@ -306,8 +318,18 @@ final class CudaRuntime implements Cuda {
     copy(to, from, bytes, cudaMemcpyDeviceToDevice, stream);
   }
 
+  @Override
+  public void copyFromPeer(
+      long to, int toDevice, long from, int fromDevice, long bytes, long stream) {
+    CudaArguments a = arguments.get();
+    check(
+        "cudaMemcpyPeerAsync",
+        cudaMemcpyPeerAsync(
+            a.to.at(to), toDevice, a.from.at(from), fromDevice, bytes, a.stream.at(stream)));
+  }
+
   private void copy(long to, long from, long bytes, int kind, long stream) {
-    Arguments a = arguments.get();
+    CudaArguments a = arguments.get();
     check(
         "cudaMemcpyAsync",
         cudaMemcpyAsync(a.to.at(to), a.from.at(from), bytes, kind, a.stream.at(stream)));
@@ -318,81 +340,6 @@ final class CudaRuntime implements Cuda {
       int unused = cudaGetLastError(); // Or whoever asks next takes it for an error of theirs.
       BytePointer name = cudaGetErrorName(status);
       throw new CudaException(call, status, name == null ? "unknown error" : name.getString());
-    }
-  }
-
-  /** Thread-confined. */
-  private static final class Arguments {
-    final StreamArgument stream = new StreamArgument();
-    final EventArgument event = new EventArgument();
-    final EventArgument otherEvent = new EventArgument();
-    final PoolArgument pool = new PoolArgument();
-    final GraphArgument graph = new GraphArgument();
-    final ExecutableArgument executable = new ExecutableArgument();
-    final Address to = new Address();
-    final Address from = new Address();
-    final float[] milliseconds = new float[1];
-  }
-
-  private static final class StreamArgument extends CUstream_st {
-    StreamArgument() {
-      super((Pointer) null);
-    }
-
-    StreamArgument at(long where) {
-      address = where;
-      return this;
-    }
-  }
-
-  private static final class EventArgument extends CUevent_st {
-    EventArgument() {
-      super((Pointer) null);
-    }
-
-    EventArgument at(long where) {
-      address = where;
-      return this;
-    }
-  }
-
-  private static final class PoolArgument extends CUmemPoolHandle_st {
-    PoolArgument() {
-      super((Pointer) null);
-    }
-
-    PoolArgument at(long where) {
-      address = where;
-      return this;
-    }
-  }
-
-  private static final class GraphArgument extends CUgraph_st {
-    GraphArgument() {
-      super((Pointer) null);
-    }
-
-    GraphArgument at(long where) {
-      address = where;
-      return this;
-    }
-  }
-
-  private static final class ExecutableArgument extends CUgraphExec_st {
-    ExecutableArgument() {
-      super((Pointer) null);
-    }
-
-    ExecutableArgument at(long where) {
-      address = where;
-      return this;
-    }
-  }
-
-  private static final class Address extends Pointer {
-    Address at(long where) {
-      address = where;
-      return this;
     }
   }
 }

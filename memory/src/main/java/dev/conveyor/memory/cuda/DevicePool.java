@@ -86,6 +86,15 @@ public final class DevicePool implements AutoCloseable {
     cuda.free(address, stream);
   }
 
+  /**
+   * Has another device read what is in it by itself, now and later.
+   *
+   * @throws CudaException if the two cannot access each other
+   */
+  public void openTo(int device) {
+    cuda.openPool(pool, device);
+  }
+
   /** Gives back to the device what nobody uses; does nothing once closed. */
   public synchronized void trim() {
     if (!open) {

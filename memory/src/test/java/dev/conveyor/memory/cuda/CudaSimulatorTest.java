@@ -14,6 +14,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The simulated device must catch what it is there to catch. */
 class CudaSimulatorTest {
@@ -198,6 +200,55 @@ class CudaSimulatorTest {
     cuda.copyToDevice(address, block.address(), 4, elsewhere);
     cuda.awaitStream(elsewhere);
     assertThat(simulator.violations()).contains("memory of device 0 used on device 1");
+  }
+
+  @Test
+  void shouldLetAnotherDeviceIntoAPoolThatWasOpenedToIt() {
+    long address = memory();
+    Block block = pinned();
+    assertThat(cuda.canAccessPeer(1, 0)).isTrue();
+    cuda.openPool(pool, 1);
+    cuda.useDevice(1);
+    long elsewhere = cuda.newStream(0);
+    cuda.copyToDevice(address, block.address(), 4, elsewhere);
+    cuda.awaitStream(elsewhere);
+    assertThat(simulator.violations()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void shouldCopyBetweenDevicesInTheOrderOfTheStreamOnly(boolean waits) {
+    long address = memory();
+    long written = cuda.newEvent();
+    Block block = pinned();
+    block.buffer().putInt(0, 42);
+    cuda.useDevice(1);
+    long elsewhere = cuda.newStream(0);
+    long far = cuda.allocate(cuda.newPool(1, BYTES), BYTES, elsewhere);
+    Block read = pinned();
+    cuda.awaitStream(elsewhere);
+
+    cuda.copyToDevice(address, read.address(), BYTES, stream);
+    cuda.copyToDevice(address, block.address(), BYTES, stream);
+    cuda.record(written, stream);
+    if (waits) {
+      cuda.waitFor(written, elsewhere);
+    }
+    cuda.copyFromPeer(far, 1, address, 0, BYTES, elsewhere);
+    cuda.copyToHost(read.address(), far, BYTES, elsewhere);
+    cuda.awaitStream(elsewhere);
+
+    assertThat(read.buffer().getInt(0) == 42).isEqualTo(waits);
+    assertThat(simulator.violations()).isEmpty();
+    assertThat(simulator.figure(1, Figure.STAGED_BYTES)).as("it is not open").isEqualTo(BYTES);
+  }
+
+  @Test
+  void shouldReportPeerCopiesOfMemoryThatIsNotWhereItIsSaidToBe() {
+    long address = memory();
+    assertThatThrownBy(() -> cuda.copyFromPeer(address, 1, address, 0, BYTES, stream))
+        .isInstanceOf(CudaException.class);
+    assertThat(simulator.violations()).contains("are not memory of devices 0 and 1");
   }
 
   @Test

@@ -124,6 +124,21 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
   }
 
   @Override
+  public boolean readsFrom(String device) {
+    return lost.get() == null && residents.peers().takesFrom(device);
+  }
+
+  /** Returns the bytes of tensors that were copied here straight from other GPUs. */
+  public long directBytes() {
+    return residents.peers().directBytes();
+  }
+
+  /** Returns the bytes of tensors on other GPUs that the driver took here over the host. */
+  public long stagedBytes() {
+    return residents.peers().stagedBytes();
+  }
+
+  @Override
   public boolean worksOnPixels() {
     return lost.get() == null && residents.worksOnPixels();
   }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Not thread-safe: owned by the submitting thread. What lies in pinned memory is copied from
  * where it is, one copy per request. The rest is gathered in the slot's staging memory first;
- * neighbours that are gathered go in one copy. What lies on the device is copied there. Encoded
+ * neighbours that are gathered go in one copy. What lies on a device is copied from there. Encoded
  * images are decoded on the device, those that it refuses on the host, one by one.
  */
 final class InputCopies {
@@ -52,9 +52,8 @@ final class InputCopies {
         continue;
       }
       if (tensor.lateBytes() instanceof ResidentBytes resident
-          && resident.block().pool() == residents) {
+          && read(slot, resident, target + at, stream)) {
         flush(slot, target, stagingOffset, gatheredFrom, at, stream);
-        read(slot, resident, target + at, stream);
         at += bytes;
         gatheredFrom = at;
         continue;
@@ -72,18 +71,30 @@ final class InputCopies {
     flush(slot, target, stagingOffset, gatheredFrom, at, stream);
   }
 
-  /** Copies what lies on this device, behind what was written to it there. */
-  private void read(Slot slot, ResidentBytes bytes, long target, long stream) {
+  /**
+   * Copies what lies on this device or on another, behind what was written to it there. Returns
+   * false if it has to be read on the host.
+   */
+  private boolean read(Slot slot, ResidentBytes bytes, long target, long stream) {
+    ResidentPool here = residents;
+    if (here == null) {
+      return false;
+    }
     ResidentBytes held = bytes.tryShare();
     if (held == null) {
       throw new IllegalStateException("an input was closed before its batch was over");
     }
     ResidentBytes before = slot.reads.isEmpty() ? null : slot.reads.get(slot.reads.size() - 1);
     slot.reads.add(held);
-    if (before == null || before.block() != held.block()) {
+    boolean first = before == null || before.block() != held.block();
+    if (held.block().pool() != here) {
+      return here.peers().tryEnqueue(held, first, target, stream);
+    }
+    if (first) {
       cuda.waitFor(held.block().written, stream);
     }
     cuda.copyOnDevice(target, held.address(), held.sizeBytes(), stream);
+    return true;
   }
 
   /** Returns from where on what was gathered is not copied yet. */

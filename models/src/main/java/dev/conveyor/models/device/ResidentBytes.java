@@ -12,9 +12,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes of a tensor that stay on the device which has computed them. An instance there copies
- * them from where they are; for everybody else they are copied to the host, once, whoever asks
- * first.
+ * The bytes of a tensor that stay on the device which has computed them. Instances there and on
+ * other devices copy them from where they are; for everybody else they are copied to the host,
+ * once, whoever asks first.
  *
  * <p>Thread-safe; what {@link #onHost} returns is there until this is closed.
  */

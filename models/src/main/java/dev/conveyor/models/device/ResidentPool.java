@@ -50,6 +50,7 @@ public final class ResidentPool implements AutoCloseable {
   private final AtomicLong lends = new AtomicLong();
   private final DevicePixels pixels;
   private final Consumer<String> onLost;
+  private final PeerReads peers;
 
   @GuardedBy("this")
   private @Nullable DevicePool memory;
@@ -57,8 +58,7 @@ public final class ResidentPool implements AutoCloseable {
   @GuardedBy("this")
   private int skips;
 
-  @GuardedBy("this")
-  private boolean isLost;
+  private volatile boolean isLost;
 
   /** Frees, and copies to the host; 0 before the first allocation. */
   private volatile long stream;
@@ -78,6 +78,7 @@ public final class ResidentPool implements AutoCloseable {
     this.onLost = onLost;
     this.reads = new HostReads(cuda, pinned, onLost);
     this.pixels = new DevicePixels(cuda, device);
+    this.peers = new PeerReads(cuda, device);
   }
 
   /** As {@link GpuPlace#tryKeep}. */
@@ -98,6 +99,28 @@ public final class ResidentPool implements AutoCloseable {
   /** Returns the name of the device. */
   String device() {
     return budget.device();
+  }
+
+  /** Returns CUDA's number of the device. */
+  int ordinal() {
+    return device;
+  }
+
+  /** Returns what copies tensors from other devices to this one. */
+  PeerReads peers() {
+    return peers;
+  }
+
+  /** Has another device read what is here by itself, for as long as there are blocks. */
+  synchronized void openTo(int reader) {
+    if (memory != null) {
+      memory.openTo(reader);
+    }
+  }
+
+  /** Has it told that the device is lost, whoever found out. */
+  void lost(CudaException failure) {
+    onLost.accept(String.valueOf(failure.getMessage()));
   }
 
   /** Returns whether {@link #tryWork} does it; what does not work is found out by the first try. */
@@ -127,7 +150,7 @@ public final class ResidentPool implements AutoCloseable {
       return work(code, from, work, (int) bytes);
     } catch (CudaException e) {
       if (e.isSticky()) {
-        onLost.accept(String.valueOf(e.getMessage()));
+        lost(e);
         throw new InferenceException(
             ErrorCode.UNAVAILABLE, "pixels cannot be worked on on a GPU: " + e.getMessage());
       }
@@ -323,8 +346,8 @@ public final class ResidentPool implements AutoCloseable {
       if (!e.isSticky()) {
         throw e;
       }
-      loseAll();
-      onLost.accept(String.valueOf(e.getMessage()));
+      isLost = true; // And what was there with it.
+      lost(e);
     }
   }
 
@@ -334,11 +357,6 @@ public final class ResidentPool implements AutoCloseable {
 
   private synchronized void reclaimFrom(DevicePool pool) {
     reclaim(pool);
-  }
-
-  /** The device is lost, and what was there with it. */
-  private synchronized void loseAll() {
-    isLost = true;
   }
 
   /** Returns the bytes taken from the device. */

@@ -11,6 +11,9 @@ public interface StepDevice {
   /** Returns its name, as that of the ledger. */
   String name();
 
+  /** Returns whether models here read what lies on another device from there, not on the host. */
+  boolean readsFrom(String device);
+
   /** Returns whether {@link LateBytes#tryWork} may be done here. */
   boolean worksOnPixels();
 

@@ -87,6 +87,10 @@ abstract class ResidentCase {
     return new SimulatedInstance(cuda, 0, model, device, host, pinned, listener, residents);
   }
 
+  SimulatedInstance loadOnOther(Cuda cuda, ResidentPool there) {
+    return new SimulatedInstance(cuda, 1, SECOND, otherDevice, host, pinned, tally, there);
+  }
+
   SimulatedRequest request(int size) {
     return SimulatedRequest.leased(FIRST, size, pinned, random);
   }
@@ -107,7 +111,7 @@ abstract class ResidentCase {
     SimulatedChain chain = new SimulatedChain(SECOND, tally);
     try (SimulatedInstance one = load(first, model, chain);
         SimulatedInstance two = load(second, SECOND, tally)) {
-      chain.run(one.pipeline(), two.pipeline(), batches, () -> staying(sizes));
+      chain.run(one, two, batches, () -> staying(sizes));
     }
   }
 

@@ -36,7 +36,7 @@ class ResidentFaultsTest extends ResidentCase {
     try (SimulatedInstance one = load(simulator.cuda(), FIRST, chain);
         SimulatedInstance two = load(simulator.cuda(), SECOND, tally)) {
       simulator.inject("cudaMallocFromPoolAsync", 3, 2, Fault.RETURNED);
-      chain.run(one.pipeline(), two.pipeline(), BATCHES, () -> staying(1, 3, 2));
+      chain.run(one, two, BATCHES, () -> staying(1, 3, 2));
     }
     assertThat(tally.answered()).isEqualTo(3 * BATCHES);
     assertThat(tally.wrong()).isZero();

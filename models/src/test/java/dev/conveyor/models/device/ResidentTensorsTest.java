@@ -212,25 +212,4 @@ class ResidentTensorsTest extends ResidentCase {
     }
     assertNothingLeft();
   }
-
-  @Test
-  void shouldTakeTheWayOverTheHostToAnotherDevice() {
-    try (SimulatedInstance first = load(simulator.cuda(), FIRST, given)) {
-      List<SimulatedRequest> requests = staying(2);
-      runFirst(first, requests);
-      ResidentPool others =
-          new ResidentPool(simulator.cuda(), 1, otherDevice, pinned, reason -> {});
-      try (SimulatedInstance second =
-          new SimulatedInstance(
-              simulator.cuda(), 1, SECOND, otherDevice, host, pinned, tally, others)) {
-        readBySecond(
-            second,
-            List.of(
-                SimulatedRequest.of(SECOND, 2, requests.get(0).expected(), given.tensors.get(0))));
-      }
-      others.close();
-      simulator.cuda().useDevice(0);
-    }
-    assertNothingLeft();
-  }
 }

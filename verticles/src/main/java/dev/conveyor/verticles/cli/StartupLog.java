@@ -12,6 +12,7 @@ import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import java.io.PrintStream;
 import java.util.Locale;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Prints what a server found and how loading goes, a line each. Thread-safe: the stream is the only
@@ -32,13 +33,16 @@ final class StartupLog implements SupervisorEvents {
       Gpu gpu = place.gpu();
       out.printf(
           Locale.ROOT,
-          "device   %s: %s, compute capability %s, %.1f GiB, %.1f GiB for models, %s%n",
+          "device   %s: %s, compute capability %s, %.1f GiB, %.1f GiB for models, %s%s%n",
           gpu.device(),
           gpu.name(),
           Gpus.version(gpu.computeCapability()),
           gpu.totalBytes() / 0x1p30,
           place.budget().capacityBytes() / 0x1p30,
-          gpu.uuid());
+          gpu.uuid(),
+          server.gpus().peersOf(place).stream()
+              .map(peer -> ", peer access to " + peer)
+              .collect(Collectors.joining()));
     }
     for (String note : server.gpus().notes()) {
       out.printf("gpu      %s%n", note);

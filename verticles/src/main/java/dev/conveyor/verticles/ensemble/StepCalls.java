@@ -159,7 +159,7 @@ final class StepCalls {
     return gateway.infer(inner, handler);
   }
 
-  /** Returns whether a step's output is read on that device only. On any thread. */
+  /** Returns whether a step's output on that device is read by devices only. On any thread. */
   private boolean mayStay(PlannedStep step, String device, String output) {
     return ensemble
         .readers()
@@ -169,7 +169,8 @@ final class StepCalls {
             reader ->
                 reader.step().isPresent()
                     ? stage.worksOn(device)
-                    : gateway.runsOnlyOn(device, reader.model(), version(reader)));
+                    : gateway.runsOnlyOn(
+                        there -> stage.reads(there, device), reader.model(), version(reader)));
   }
 
   /** Runs a step on a worker; takes over the inputs. */

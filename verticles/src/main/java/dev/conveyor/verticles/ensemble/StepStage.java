@@ -125,12 +125,13 @@ public final class StepStage {
 
   /** Returns whether steps that work where their input lies may do it on a device. */
   boolean worksOn(String device) {
-    for (StepDevice there : devices) {
-      if (there.name().equals(device)) {
-        return there.worksOnPixels();
-      }
-    }
-    return false;
+    return devices.stream().anyMatch(d -> d.name().equals(device) && d.worksOnPixels());
+  }
+
+  /** Returns whether models on one device read what lies on another from there. */
+  boolean reads(String reader, String device) {
+    return reader.equals(device)
+        || devices.stream().anyMatch(d -> d.name().equals(reader) && d.readsFrom(device));
   }
 
   /** Stops the workers once they are idle. */

@@ -55,6 +55,13 @@ final class GpuFamilies {
     for (GpuLine line : gpus) {
       out.sample(label(line), line.lost().isEmpty() ? 0L : 1L);
     }
+    out.counter(
+        "conveyor_gpu_peer_bytes_total",
+        "Bytes of tensors copied to the GPU from others, straight or by the driver over the host");
+    for (GpuLine line : gpus) {
+      out.sample(peerLabels(line, "direct"), line.directBytes());
+      out.sample(peerLabels(line, "staged"), line.stagedBytes());
+    }
   }
 
   private static void doubles(
@@ -75,6 +82,10 @@ final class GpuFamilies {
           .filter(OptionalLong::isPresent)
           .ifPresent(value -> out.sample(label(line), value.getAsLong()));
     }
+  }
+
+  private static String peerLabels(GpuLine line, String way) {
+    return PrometheusText.labels("gpu_uuid", line.gpu().uuid(), "way", way);
   }
 
   private static String label(GpuLine line) {

@@ -41,8 +41,11 @@ public record SystemSnapshot(
    *
    * @param figures empty if NVML does not tell
    * @param lost why it is lost to this process; empty if it is not
+   * @param directBytes of tensors that were copied to it straight from other GPUs
+   * @param stagedBytes of tensors on other GPUs that the driver took to it over the host
    */
-  public record GpuLine(Gpu gpu, Optional<GpuFigures> figures, String lost) {}
+  public record GpuLine(
+      Gpu gpu, Optional<GpuFigures> figures, String lost, long directBytes, long stagedBytes) {}
 
   /** The line of one version of a model. */
   public record Model(String name, String version, int queuedRequests, int runningBatches) {}

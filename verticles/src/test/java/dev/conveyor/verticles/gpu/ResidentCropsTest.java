@@ -266,10 +266,15 @@ final class ResidentCropsTest {
   }
 
   @Test
-  void shouldTakeTheHostToAModelOnAnotherGpu() {
+  void shouldTakeCropsStraightToAModelOnAnotherGpu() {
     gpus.reset(2);
     model("second", CROP, 1);
-    assertOnHost(true);
+    try (TestServer server = TestServer.start(models)) {
+      assertRight(server, 3, true);
+      assertThat(handOver(server).onDeviceBytes()).isPositive();
+      assertThat(simulator.figure(0, Figure.PEER_BYTES)).isEqualTo(3L * BOXES * CROP_BYTES);
+    }
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   private void assertOnHost(boolean secondComputes) {

@@ -8,6 +8,7 @@ import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
+import dev.conveyor.verticles.GpuPlaces;
 import dev.conveyor.verticles.metrics.HandOver;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
@@ -239,15 +240,22 @@ final class ResidentStepsTest {
   }
 
   @Test
-  void shouldTakeTheHostToAModelOnAnotherGpu() {
+  void shouldCopyStraightToAModelOnAnotherGpu() {
     gpus.reset(2);
     model("second", 1);
     ensemble(output("OUT"), STEPS, "");
     try (TestServer server = TestServer.start(models)) {
+      final long toHost = bytes(0, Figure.TO_HOST_BYTES);
       int[] words = words(5, 2);
       assertThat(data(server.http().infer("chain", head(words)), 0))
           .isEqualTo(computed(computed(words)));
-      assertThat(handOver(server).onDeviceBytes()).isZero();
+      long bytes = 2L * TENSOR_BYTES;
+      assertThat(handOver(server).onDeviceBytes()).isEqualTo(bytes);
+      assertThat(bytes(0, Figure.PEER_BYTES)).isEqualTo(bytes);
+      assertThat(bytes(0, Figure.TO_HOST_BYTES) - toHost).as("the answer").isEqualTo(bytes);
+      GpuPlaces places = server.server().gpus();
+      assertThat(places.all().get(1).directBytes()).isEqualTo(bytes);
+      assertThat(places.peersOf(places.all().get(0))).containsExactly("GPU1");
     }
     assertThat(simulator.violationsAndLeaks()).isEmpty();
   }

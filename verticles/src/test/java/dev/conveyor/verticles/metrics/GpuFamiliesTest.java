@@ -35,13 +35,16 @@ class GpuFamiliesTest {
             OptionalDouble.empty(),
             OptionalLong.empty());
     SystemSnapshot.GpuLine gpu =
-        new SystemSnapshot.GpuLine(new Gpu(0, "GPU-1", "g", 90, 1000), Optional.of(figures), "");
+        new SystemSnapshot.GpuLine(
+            new Gpu(0, "GPU-1", "g", 90, 1000), Optional.of(figures), "", 7, 8);
     PrometheusText out = new PrometheusText();
 
     GpuFamilies.write(system(gpu), out);
 
     assertThat(out.toString())
         .contains("nv_gpu_utilization{gpu_uuid=\"GPU-1\"} 0.9")
+        .contains("conveyor_gpu_peer_bytes_total{gpu_uuid=\"GPU-1\",way=\"direct\"} 7")
+        .contains("conveyor_gpu_peer_bytes_total{gpu_uuid=\"GPU-1\",way=\"staged\"} 8")
         .contains("conveyor_gpu_sm_activity{gpu_uuid=\"GPU-1\"} 0.75")
         .doesNotContain("conveyor_gpu_sm_occupancy{")
         .doesNotContain("nv_gpu_power_usage{");
@@ -50,7 +53,7 @@ class GpuFamiliesTest {
   @Test
   void shouldTellThePinnedMemoryOfRequestsUnderTritonsNames() {
     SystemSnapshot.GpuLine gpu =
-        new SystemSnapshot.GpuLine(new Gpu(0, "GPU-1", "g", 80, 1000), Optional.empty(), "");
+        new SystemSnapshot.GpuLine(new Gpu(0, "GPU-1", "g", 80, 1000), Optional.empty(), "", 0, 0);
     PrometheusText out = new PrometheusText();
 
     GpuFamilies.write(system(gpu), out);

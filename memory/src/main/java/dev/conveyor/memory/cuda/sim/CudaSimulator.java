@@ -72,6 +72,10 @@ public final class CudaSimulator {
     TO_HOST_BYTES,
     /** Bytes that were copied from one place of a device to another. */
     ON_DEVICE_BYTES,
+    /** Bytes that were copied straight from one device to another. */
+    PEER_BYTES,
+    /** Bytes that were copied from one device to another by way of the host, in one call. */
+    STAGED_BYTES,
     KERNELS,
     /** Calls of {@code cudaStreamWaitEvent}. */
     WAITS,

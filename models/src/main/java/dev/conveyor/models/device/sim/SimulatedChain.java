@@ -4,7 +4,6 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
-import dev.conveyor.models.device.Pipeline;
 import dev.conveyor.models.device.PipelineListener;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -57,31 +56,34 @@ public final class SimulatedChain implements PipelineListener {
    * submitted to the second as soon as the host hears of it.
    */
   public void run(
-      Pipeline first, Pipeline second, int batches, Supplier<List<SimulatedRequest>> requests) {
+      SimulatedInstance first,
+      SimulatedInstance second,
+      int batches,
+      Supplier<List<SimulatedRequest>> requests) {
     for (int i = 0; i < batches; i++) {
-      if (first.freeSlots() == 0) {
+      if (first.pipeline().freeSlots() == 0) {
         handOn(first, second);
       }
-      first.submit(requests.get());
+      first.pipeline().submit(requests.get());
     }
-    while (first.inFlight() > 0) {
+    while (first.pipeline().inFlight() > 0) {
       handOn(first, second);
     }
-    while (second.await()) {
+    while (second.pipeline().await()) {
       // Until all have ended.
     }
   }
 
-  private void handOn(Pipeline first, Pipeline second) {
-    if (second.freeSlots() == 0) {
-      boolean unused = second.await();
+  private void handOn(SimulatedInstance first, SimulatedInstance second) {
+    if (second.pipeline().freeSlots() == 0) {
+      boolean unused = second.pipeline().await();
     }
-    boolean unused = first.await();
+    boolean unused = first.pipeline().await();
     List<SimulatedRequest> batch = ready.poll();
     if (batch != null) {
       tally.submitting(batch);
       try {
-        second.submit(batch);
+        second.pipeline().submit(batch);
       } catch (ExecutionException e) {
         tally.refused(batch, e);
       }

@@ -61,7 +61,7 @@ final class ResidentLoad {
         SimulatedInstance second =
             new SimulatedInstance(
                 simulator.cuda(), 0, SECOND, device, host, pinned, tally, residents)) {
-      chain.run(first.pipeline(), second.pipeline(), BATCHES, () -> batch(pinned, random, staying));
+      chain.run(first, second, BATCHES, () -> batch(pinned, random, staying));
     }
     int images = BATCH * BATCHES;
     String problems = simulator.violationsAndLeaks();

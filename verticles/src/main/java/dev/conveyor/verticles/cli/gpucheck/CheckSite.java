@@ -53,6 +53,11 @@ final class CheckSite implements AutoCloseable {
     this.place = new GpuPlace(cuda, gpu, device, host, outputs, false, (which, isolation) -> {});
   }
 
+  /** Returns the same on another device, which the calling thread works on from then on. */
+  CheckSite at(Gpu other) {
+    return new CheckSite(gpus, cuda, other, home, scratch, keep);
+  }
+
   Gpus gpus() {
     return gpus;
   }

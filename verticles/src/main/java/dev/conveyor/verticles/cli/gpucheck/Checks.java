@@ -17,6 +17,7 @@ final class Checks {
         new PoolsCheck(),
         new OutOfMemoryCheck(),
         new CopiesCheck(),
+        new PeersCheck(),
         new GraphsCheck(),
         new ImagesCheck(),
         new CropsCheck(),
