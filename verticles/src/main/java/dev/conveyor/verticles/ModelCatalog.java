@@ -29,7 +29,7 @@ public final class ModelCatalog {
 
   private final Map<String, NavigableMap<Long, ServedModel>> models = new ConcurrentHashMap<>();
   private final Map<String, ModelStats> stepStats = new ConcurrentHashMap<>();
-  private final Map<String, String> unavailable = new ConcurrentHashMap<>();
+  private final Map<String, Absence> unavailable = new ConcurrentHashMap<>();
   private final Map<String, Trial> trials = new ConcurrentHashMap<>();
 
   /**
@@ -170,7 +170,20 @@ public final class ModelCatalog {
 
   /** Takes a model out of service; {@code reason} is what clients are told. */
   public void withdraw(String name, String reason) {
-    unavailable.put(name, reason);
+    withdraw(name, new Absence(reason, null));
+  }
+
+  /**
+   * Takes a model out of service for a while.
+   *
+   * @param retryAtNs when it is tried again, by {@link System#nanoTime}; clients are told
+   */
+  public void withdrawUntil(String name, String reason, long retryAtNs) {
+    withdraw(name, new Absence(reason, retryAtNs));
+  }
+
+  private void withdraw(String name, Absence absence) {
+    unavailable.put(name, absence);
     trials.remove(name);
     models.remove(name);
   }
@@ -205,12 +218,25 @@ public final class ModelCatalog {
   }
 
   private InferenceException missing(String name) {
-    String reason = unavailable.get(name);
-    return reason == null
+    Absence absence = unavailable.get(name);
+    return absence == null
         ? new InferenceException(
             ErrorCode.NOT_FOUND, "Request for unknown model: '" + name + "' is not found")
         : new InferenceException(
-            ErrorCode.UNAVAILABLE, "Model '" + name + "' is not ready: " + reason);
+            ErrorCode.UNAVAILABLE,
+            "Model '" + name + "' is not ready: " + absence.reason(),
+            null,
+            absence.retryAfterNs());
+  }
+
+  /** Why a model is not there, and when it is tried again; null if nobody knows. */
+  private record Absence(String reason, @Nullable Long retryAtNs) {
+
+    long retryAfterNs() {
+      return retryAtNs == null
+          ? InferenceException.UNKNOWN
+          : Math.max(1, retryAtNs - System.nanoTime());
+    }
   }
 
   private static long parseVersion(String name, String version) {

@@ -38,7 +38,7 @@ final class OverloadEvents implements OverloadWatch.Listener {
   }
 
   @Override
-  public void onOverloadEnded(ServedModel model) {
-    publisher.overloadEnded(model.name(), model.version());
+  public void onOverloadEnded(ServedModel model, Map<RefusalReason, Long> refused) {
+    publisher.overloadEnded(model.name(), model.version(), refused);
   }
 }

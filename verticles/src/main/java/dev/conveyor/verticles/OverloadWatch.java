@@ -25,8 +25,12 @@ final class OverloadWatch {
      */
     void onOverload(ServedModel model, Map<RefusalReason, Long> refused);
 
-    /** A model has turned nobody away for a while. */
-    void onOverloadEnded(ServedModel model);
+    /**
+     * A model has turned nobody away for a while.
+     *
+     * @param refused how many since the overload began, by reason
+     */
+    void onOverloadEnded(ServedModel model, Map<RefusalReason, Long> refused);
   }
 
   /** Periods without a refusal after which it is over. */
@@ -34,6 +38,7 @@ final class OverloadWatch {
 
   private static final class Watched {
     private Map<RefusalReason, Long> counts = Map.of();
+    private Map<RefusalReason, Long> before = Map.of();
     private boolean overloaded;
     private int quiet;
   }
@@ -59,14 +64,10 @@ final class OverloadWatch {
 
   private void look(ServedModel model, Watched state) {
     Map<RefusalReason, Long> now = model.stats().refusals();
-    Map<RefusalReason, Long> refused = new EnumMap<>(RefusalReason.class);
-    now.forEach(
-        (reason, count) -> {
-          long more = count - state.counts.getOrDefault(reason, 0L);
-          if (more > 0) {
-            refused.put(reason, more);
-          }
-        });
+    Map<RefusalReason, Long> refused = since(state.counts, now);
+    if (!state.overloaded) {
+      state.before = state.counts;
+    }
     state.counts = now;
     if (!refused.isEmpty()) {
       state.quiet = 0;
@@ -76,7 +77,20 @@ final class OverloadWatch {
       }
     } else if (state.overloaded && ++state.quiet >= QUIET_PERIODS) {
       state.overloaded = false;
-      listener.onOverloadEnded(model);
+      listener.onOverloadEnded(model, since(state.before, now));
     }
+  }
+
+  private static Map<RefusalReason, Long> since(
+      Map<RefusalReason, Long> before, Map<RefusalReason, Long> now) {
+    Map<RefusalReason, Long> more = new EnumMap<>(RefusalReason.class);
+    now.forEach(
+        (reason, count) -> {
+          long refused = count - before.getOrDefault(reason, 0L);
+          if (refused > 0) {
+            more.put(reason, refused);
+          }
+        });
+    return more;
   }
 }

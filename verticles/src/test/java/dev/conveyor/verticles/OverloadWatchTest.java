@@ -26,8 +26,8 @@ final class OverloadWatchTest {
             }
 
             @Override
-            public void onOverloadEnded(ServedModel model) {
-              events.add(model.name() + " ended");
+            public void onOverloadEnded(ServedModel model, Map<RefusalReason, Long> refused) {
+              events.add(model.name() + " ended " + refused);
             }
           });
 
@@ -68,7 +68,7 @@ final class OverloadWatchTest {
       assertThat(events).hasSize(1);
       watch.look();
     }
-    assertThat(events).containsExactly("m {DEADLINE=2}", "m ended");
+    assertThat(events).containsExactly("m {DEADLINE=2}", "m ended {QUEUE_FULL=2, DEADLINE=2}");
     watch.look();
     stats.onRefused(RefusalReason.TENANT_QUOTA);
     watch.look();

@@ -38,6 +38,10 @@ public record ServiceLevel(
 
   private static final Duration MICROSECOND = Duration.ofNanos(1000);
   private static final Duration LONGEST = Duration.ofDays(365);
+
+  /** Costs are learned up to this percentile; to promise more would be to promise this. */
+  private static final double MOST_PERCENT = 99;
+
   private static final Duration DEFAULT_AGEING = Duration.ofSeconds(1);
 
   // After the constants that its construction needs.
@@ -47,9 +51,9 @@ public record ServiceLevel(
   public ServiceLevel {
     requireDuration("latency_objective_microseconds", latencyObjective);
     requireDuration("priority_ageing_microseconds", priorityAgeing);
-    if (!(latencyPercentile > 0) || latencyPercentile > 100) {
+    if (!(latencyPercentile > 0) || latencyPercentile > MOST_PERCENT) {
       throw new ConfigException(
-          "latency_percentile", "a number above 0 and at most 100", latencyPercentile);
+          "latency_percentile", "a number above 0 and at most 99", latencyPercentile);
     }
   }
 

@@ -75,6 +75,7 @@ class JsonMistakesTest {
         "{'platform': 'ensemble', 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': ''}}]}} | ensemble_scheduling.step[0].output_map | two names",
         "{'platform': 'ensemble', 'input': [], 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | input | the inputs of the ensemble",
         "{'platform': 'ensemble', 'instance_group': [{}], 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | instance_group | not for an ensemble",
+        "{'conveyor': {'latency_percentile': 99.9}} | conveyor.latency_percentile | at most 99",
         "{'platform': 'ensemble', 'conveyor': {'latency_percentile': 95}, 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | conveyor.latency_percentile | not for an ensemble",
         "{'platform': 'ensemble', 'conveyor': {'priority_class': 'CRITICAL'}, 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | conveyor.priority_class | not for an ensemble",
         "{'platform': 'ensemble', 'conveyor': {'priority_ageing_microseconds': 5}, 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | conveyor.priority_ageing_microseconds | not for an ensemble",

@@ -46,6 +46,10 @@ public record Decision(
     /** A model leaves memory for others. */
     EVICT,
     /** A model is loaded onto one more device, or leaves one. */
-    PLACE
+    PLACE,
+    /** A model is loaded because a request came for it. */
+    LOAD,
+    /** Requests are turned away, before they are read or by the scheduler. */
+    REFUSE
   }
 }

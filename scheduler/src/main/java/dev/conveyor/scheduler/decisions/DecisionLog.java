@@ -245,7 +245,8 @@ public final class DecisionLog {
               + millis(slot.detailNs);
       case WAIT ->
           "waits: " + slot.requests + " queued, for more, " + millis(slot.detailNs) + " at most";
-      case LIMIT, SCALE, EVICT, PLACE -> throw new IllegalStateException(slot.kind + " is a note");
+      case LIMIT, SCALE, EVICT, PLACE, LOAD, REFUSE ->
+          throw new IllegalStateException(slot.kind + " is a note");
     };
   }
 

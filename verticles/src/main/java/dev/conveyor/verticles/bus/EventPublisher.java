@@ -82,6 +82,13 @@ public final class EventPublisher implements SupervisorEvents {
   }
 
   @Override
+  public void onColdStart(String model) {
+    String reason = "a request came, and it was not in memory";
+    note(new SchedulerCommand.Note(Decision.Kind.LOAD, model, "", "", reason));
+    next.onColdStart(model);
+  }
+
+  @Override
   public void onColdRequest(String model) {
     // Clients decide how many there are; they are counted.
     next.onColdRequest(model);

@@ -94,7 +94,7 @@ final class ColdStarts {
               "Model '%s' is loading and %d requests wait for it already"
                   .formatted(name, start.waiting),
               RefusalReason.QUEUE_FULL,
-              InferenceException.UNKNOWN));
+              Math.max(1, residents.readyInNs(name))));
     }
     Start mine = start;
     mine.waiting++;
@@ -123,6 +123,7 @@ final class ColdStarts {
 
   private Start begin(String name) {
     residents.onColdStart(name);
+    events.onColdStart(name);
     // A load that fails at once must find its start in the map to take it out.
     Start start = new Start();
     starts.put(name, start);
@@ -155,10 +156,11 @@ final class ColdStarts {
     }
     boolean noRoom = cause instanceof InferenceException e && e.code() == ErrorCode.OUT_OF_MEMORY;
     long backoffNs = residents.onLoadFailed(name, String.valueOf(cause.getMessage()), noRoom);
-    catalog.withdraw(
+    catalog.withdrawUntil(
         name,
         "its last load failed, it is tried again after %d ms: %s"
-            .formatted(TimeUnit.NANOSECONDS.toMillis(backoffNs), cause.getMessage()));
+            .formatted(TimeUnit.NANOSECONDS.toMillis(backoffNs), cause.getMessage()),
+        System.nanoTime() + backoffNs);
     long timer =
         vertx.setTimer(
             TimeUnit.NANOSECONDS.toMillis(backoffNs) + 1,

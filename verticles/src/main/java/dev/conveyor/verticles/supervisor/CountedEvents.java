@@ -56,6 +56,11 @@ public final class CountedEvents implements SupervisorEvents {
   }
 
   @Override
+  public void onColdStart(String model) {
+    next.onColdStart(model);
+  }
+
+  @Override
   public void onColdRequest(String model) {
     counters.count(Event.COLD_REQUEST, "model", model);
     next.onColdRequest(model);

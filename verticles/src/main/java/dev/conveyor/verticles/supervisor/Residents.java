@@ -100,6 +100,11 @@ final class Residents {
     return table.refusal(name, leftNs, runNs(name), now).map(r -> refusal(name, r));
   }
 
+  /** Returns how long it takes until a model serves, as far as is known. */
+  long readyInNs(String name) {
+    return table.readyInNs(name, System.nanoTime());
+  }
+
   /** A request has the model loaded. */
   void onColdStart(String name) {
     coldStarts++;
@@ -305,6 +310,6 @@ final class Residents {
     return refusal.late()
         ? new InferenceException(
             ErrorCode.OVERLOADED, message, RefusalReason.DEADLINE, refusal.retryAfterNs())
-        : new InferenceException(ErrorCode.UNAVAILABLE, message);
+        : new InferenceException(ErrorCode.UNAVAILABLE, message, null, refusal.retryAfterNs());
   }
 }

@@ -44,6 +44,9 @@ public interface SupervisorEvents {
   /** The model leaves memory although nobody unloaded it. */
   default void onEvicted(String model, String reason) {}
 
+  /** The model is loaded because a request came for it. */
+  default void onColdStart(String model) {}
+
   /** A request waits for the model to be loaded. */
   default void onColdRequest(String model) {}
 

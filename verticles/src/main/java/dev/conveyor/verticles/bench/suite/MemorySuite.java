@@ -22,8 +22,8 @@ final class MemorySuite implements Suite {
   public List<SuiteRow> rows() {
     return List.of(
         new SuiteRow(
-            "200 models, room for 20, Zipf: bytes loaded / best known schedule that knows the"
-                + " future",
+            "200 models, room for 20, Zipf: bytes loaded / the better of two heuristic"
+                + " schedules that know the future",
             Target.atMost(1.15, ""),
             MemorySuite::misses),
         new LoadNeighbourRow(lab).row());

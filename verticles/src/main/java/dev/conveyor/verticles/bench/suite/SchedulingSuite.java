@@ -26,8 +26,8 @@ final class SchedulingSuite implements Suite {
     List<SuiteRow> rows = new ArrayList<>(new SimulatedRows().rows());
     rows.add(
         new SuiteRow(
-            "200 models, room for 20, Zipf: bytes loaded / best known schedule that knows the"
-                + " future (Belady)",
+            "200 models, room for 20, Zipf: bytes loaded / the better of two heuristic"
+                + " schedules that know the future",
             Target.atMost(1.15, ""),
             MemorySuite::misses));
     rows.addAll(DecisionRows.rows());
