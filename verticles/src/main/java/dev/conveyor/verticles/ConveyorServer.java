@@ -59,9 +59,8 @@ import java.util.Optional;
 /**
  * Puts a server together and takes it down again: scheduler, supervisor, front ends.
  *
- * <p>Thread-confined: started and stopped on one context. The Vert.x instance is the caller's, so
- * that an application can host a server next to its own verticles; what was deployed here is
- * undeployed here, from the outside in: front ends, then models, then the scheduler.
+ * <p>Thread-confined: started and stopped on one context. The Vert.x instance is the caller's, who
+ * may have other verticles there; what was deployed here is undeployed here, from the outside in.
  */
 public final class ConveyorServer {
 

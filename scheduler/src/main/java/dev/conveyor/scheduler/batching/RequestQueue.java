@@ -124,10 +124,7 @@ public final class RequestQueue {
     return cancelled;
   }
 
-  /**
-   * Queues a request; returns null if it was taken, otherwise why not. One that runs again, because
-   * its instance was lost, had its place before.
-   */
+  /** Queues a request, always if it was queued before; returns null if it was taken, or why not. */
   public @Nullable InferenceException offer(InferenceRequest request, long nowNs) {
     long deadlineNs = deadlineNs(request);
     if (Lane.isPast(deadlineNs, nowNs)) {

@@ -46,6 +46,7 @@ public final class CostProfile {
   private final @Nullable CostTable[] levels = new @Nullable CostTable[MAX_CONCURRENCY + 1];
   private final PredictionError error = new PredictionError();
   private final Drift drift = new Drift();
+  private @Nullable CostTable seeds;
   private int firstConcurrency;
   private boolean varies;
   private long seeded;
@@ -114,6 +115,10 @@ public final class CostProfile {
   public void seed(int items, long busyNs) {
     seeded++;
     common.seed(items, Math.max(0, busyNs));
+    if (seeds == null) {
+      seeds = new CostTable();
+    }
+    seeds.seed(items, Math.max(0, busyNs));
   }
 
   /** Returns false until a batch has run; nothing can be predicted before. */
@@ -162,15 +167,19 @@ public final class CostProfile {
     return predictNs(items, 0.95) - predictNs(items);
   }
 
-  /** Returns the times of a batch that runs alone, if such runs were seen often enough; else 0. */
+  /**
+   * Returns the time of a batch that runs alone, by such runs if there were enough, otherwise by
+   * what it was seeded with, which ran alone in a warm-up; 0 if there is neither.
+   */
   public long soloNs(int items) {
-    if (!varies) {
-      return firstConcurrency == 1 || firstConcurrency == 0 ? predictNs(items) : 0;
+    if (!varies && firstConcurrency <= 1) {
+      return predictNs(items);
     }
     CostTable solo = levels[1];
-    return solo == null || solo.samplesOf(items) < LEVEL_SAMPLES
-        ? 0
-        : (long) drifted(solo.predict(items, 0), 0);
+    if (solo == null || solo.samplesOf(items) < LEVEL_SAMPLES) {
+      solo = seeds;
+    }
+    return solo == null ? 0 : (long) drifted(solo.predict(items, 0), 0);
   }
 
   private static int level(int concurrency) {

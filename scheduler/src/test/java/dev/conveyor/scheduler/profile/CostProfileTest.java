@@ -377,4 +377,18 @@ final class CostProfileTest {
       profile.record(items, ns);
     }
   }
+
+  @Test
+  void shouldTakeWhatItWasSeededWithForRunsAloneWhileNoneWere() {
+    CostProfile profile = new CostProfile();
+    for (int i = 0; i < 8; i++) {
+      profile.seed(4, 10_000_000);
+    }
+    for (int i = 0; i < 20; i++) {
+      profile.record(4, 18_000_000, 2);
+    }
+    assertThat(profile.predictNs(4)).isGreaterThan(15_000_000);
+    assertThat(profile.soloNs(4)).isLessThan(13_000_000).isPositive();
+    assertThat(new CostProfile().soloNs(4)).isZero();
+  }
 }

@@ -12,22 +12,13 @@ import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
-import io.vertx.core.Context;
-import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
-import io.vertx.core.http.HttpClient;
-import io.vertx.core.http.HttpClientOptions;
-import io.vertx.core.http.HttpConnection;
-import io.vertx.core.http.HttpMethod;
-import io.vertx.core.http.HttpVersion;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -89,8 +80,7 @@ final class DoorTest {
                     "limits",
                     new JsonObject()
                         .put("max_message_bytes", 2 << 20)
-                        .put("request_memory_bytes", REQUEST_MEMORY)
-                        .put("body_timeout_ms", 2000))
+                        .put("request_memory_bytes", REQUEST_MEMORY))
                 .put(
                     "tenants",
                     new JsonObject()
@@ -122,7 +112,7 @@ final class DoorTest {
       fillQueue(gate, taken);
       long before = refusals("gated", RefusalReason.QUEUE_FULL);
 
-      client.send(wideHead("gated", ""));
+      client.send(Requests.head(WIDTH, "gated", ""));
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 503 Service Unavailable");
       JsonObject refused = Buffer.buffer(client.answer()).toJsonObject();
       assertThat(refused.getString("error")).contains("queue size 1");
@@ -130,7 +120,7 @@ final class DoorTest {
       assertThat(refused.getDouble("retry_after_ms")).isNotNegative();
       assertThat(refusals("gated", RefusalReason.QUEUE_FULL)).isEqualTo(before + 1);
 
-      client.send(wideBody()).send(LIVE);
+      client.send(Requests.wholeBody(WIDTH)).send(LIVE);
       assertThat(client.statusLine()).as("the same connection").isEqualTo("HTTP/1.1 200 OK");
     }
     for (CompletableFuture<Answer> answer : taken) {
@@ -145,7 +135,7 @@ final class DoorTest {
       // Not shut until the connection closes: a batch that long would be cut as hung.
       try (Gate gate = Gate.shut("gated")) {
         fillQueue(gate, taken);
-        client.send(wideHead("gated", "expect: 100-continue\r\n"));
+        client.send(Requests.head(WIDTH, "gated", "expect: 100-continue\r\n"));
         assertThat(client.statusLine()).startsWith("HTTP/1.1 503 ");
       }
       String rest = client.rest();
@@ -162,10 +152,10 @@ final class DoorTest {
   @Test
   void shouldTellWhoAsksFirstToGoOn() throws IOException {
     try (RawConnection client = new RawConnection(server.httpPort())) {
-      client.send(wideHead("wide", "expect: 100-continue\r\n"));
+      client.send(Requests.head(WIDTH, "wide", "expect: 100-continue\r\n"));
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 100 Continue");
       assertThat(client.statusLine()).isEmpty();
-      client.send(wideBody());
+      client.send(Requests.wholeBody(WIDTH));
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
       client.answer();
     }
@@ -297,7 +287,7 @@ final class DoorTest {
     var memory = server.server().requestMemory();
     try (RawConnection client = new RawConnection(server.httpPort())) {
       // After a large body the server takes in the next one with a single read.
-      client.send(wideHead("wide", "")).send(wideBody());
+      client.send(Requests.head(WIDTH, "wide", "")).send(Requests.wholeBody(WIDTH));
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
       client.answer();
       await(() -> memory.leasedBytes() == 0);
@@ -335,109 +325,6 @@ final class DoorTest {
     assertThat(http.post("/v2/models/wide/infer", large).status()).isEqualTo(200);
   }
 
-  @Test
-  void shouldLoseItsPatienceWithABodyThatDoesNotCome() throws IOException {
-    try (RawConnection client = new RawConnection(server.httpPort())) {
-      client.send(wideHead("wide", "")).send(new byte[1000]);
-      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 408 Request Timeout");
-      client.awaitClose();
-    }
-  }
-
-  @Test
-  void shouldLoseItsPatienceWithAHeadThatComesByteByByte() throws Exception {
-    try (RawConnection client = new RawConnection(server.httpPort())) {
-      client.send(LIVE);
-      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
-      client.answer();
-      client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
-      CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
-      long untilNs = System.nanoTime() + 15 * SECOND_NS;
-      while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
-        client.offer("x");
-        Thread.onSpinWait();
-      }
-      assertThat(closed).as("within two seconds, however many bytes come").isDone();
-    }
-  }
-
-  @Test
-  void shouldLoseItsPatienceWithAFirstHeadThatComesByteByByte() throws Exception {
-    try (RawConnection client = new RawConnection(server.httpPort())) {
-      client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
-      CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
-      long untilNs = System.nanoTime() + 15 * SECOND_NS;
-      while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
-        client.offer("x");
-        Thread.onSpinWait();
-      }
-      assertThat(closed).as("within two seconds, however many bytes come").isDone();
-    }
-  }
-
-  @Test
-  void shouldLoseItsPatienceWithAConnectionThatSendsNothing() throws IOException {
-    try (RawConnection client = new RawConnection(server.httpPort())) {
-      client.awaitClose();
-    }
-    HttpCalls metrics = new HttpCalls(server.server().metricsPort());
-    long untilNs = System.nanoTime() + 15 * SECOND_NS;
-    String told = "decision=\"client_cut\",reason=\"no_request\"";
-    while (!metrics.get("/metrics").text().contains(told)) {
-      assertThat(System.nanoTime() - untilNs).as("it is counted").isNegative();
-    }
-  }
-
-  @Test
-  void shouldHavePatienceWithAConnectionThatWasUpgradedToHttp2() {
-    Context context = server.vertx().getOrCreateContext();
-    HttpClient client =
-        server
-            .vertx()
-            .createHttpClient(new HttpClientOptions().setProtocolVersion(HttpVersion.HTTP_2));
-    assertThat(live(context, client)).as("the upgrade").isNotNull();
-    Set<HttpConnection> used = new HashSet<>();
-    long untilNs = System.nanoTime() + 6 * SECOND_NS;
-    while (System.nanoTime() - untilNs < 0) {
-      used.add(live(context, client));
-    }
-    assertThat(used).as("connections, in three times two seconds").hasSize(1);
-    TestServer.await(client.close());
-  }
-
-  /** Asks on one event loop: from another thread the answer could be over before. */
-  private static HttpConnection live(Context context, HttpClient client) {
-    Promise<HttpConnection> used = Promise.promise();
-    context.runOnContext(
-        v ->
-            client
-                .request(HttpMethod.GET, server.httpPort(), "127.0.0.1", "/v2/health/live")
-                .compose(
-                    request ->
-                        request
-                            .send()
-                            .compose(
-                                answer -> {
-                                  assertThat(answer.version()).isEqualTo(HttpVersion.HTTP_2);
-                                  return answer.body();
-                                })
-                            .map(body -> request.connection()))
-                .onComplete(used));
-    return TestServer.await(used.future());
-  }
-
-  @Test
-  void shouldLoseItsPatienceWithWhoWaitsForMemory() throws IOException {
-    var memory = server.server().requestMemory();
-    try (var most = memory.heapShare();
-        RawConnection client = new RawConnection(server.httpPort())) {
-      assertThat(most.growTo(REQUEST_MEMORY * 9L / 10)).isTrue();
-      client.send(wideHead("wide", ""));
-      assertThat(client.statusLine()).isEqualTo("HTTP/1.1 408 Request Timeout");
-      assertThat(memory.waiters()).isZero();
-    }
-  }
-
   private static void fillQueue(Gate gate, List<CompletableFuture<Answer>> taken)
       throws InterruptedException {
     JsonObject head = Requests.binary(WIDTH, "INPUT0");
@@ -461,23 +348,6 @@ final class DoorTest {
 
   private static HttpRequest infer(String model, String header, String value) {
     return http.inferRequest(model, Requests.row(1, 2, 3, 4), NONE).header(header, value).build();
-  }
-
-  private static String wideHead(String model, String more) {
-    byte[] json = Requests.binary(WIDTH, "INPUT0").toBuffer().getBytes();
-    return """
-        POST /v2/models/%s/infer HTTP/1.1\r
-        host: x\r
-        %sinference-header-content-length: %d\r
-        content-length: %d\r
-        \r
-        """
-        .formatted(model, more, json.length, json.length + 4 * WIDTH);
-  }
-
-  private static byte[] wideBody() {
-    byte[] json = Requests.binary(WIDTH, "INPUT0").toBuffer().getBytes();
-    return HttpCalls.concat(json, Requests.counting(1, WIDTH));
   }
 
   private static void await(BooleanSupplier condition) {

@@ -50,6 +50,29 @@ public final class Requests {
     return new JsonObject().put("name", name).put("datatype", "FP32").put("shape", dims);
   }
 
+  /**
+   * Returns the head of a request whose body is {@link #wholeBody}.
+   *
+   * @param more further headers, each with its end of line
+   */
+  public static String head(int width, String model, String more) {
+    int json = binary(width, "INPUT0").toBuffer().length();
+    return """
+        POST /v2/models/%s/infer HTTP/1.1\r
+        host: x\r
+        %sinference-header-content-length: %d\r
+        content-length: %d\r
+        \r
+        """
+        .formatted(model, more, json, json + 4 * width);
+  }
+
+  /** Returns a body with one row in binary. */
+  public static byte[] wholeBody(int width) {
+    byte[] json = binary(width, "INPUT0").toBuffer().getBytes();
+    return HttpCalls.concat(json, counting(1, width));
+  }
+
   /** Returns {@code count} floats that count up from {@code first}, as bytes. */
   public static byte[] counting(float first, int count) {
     ByteBuffer bytes = ByteBuffer.allocate(4 * count).order(ByteOrder.LITTLE_ENDIAN);
