@@ -216,7 +216,9 @@ final class DeviceState {
     if (next != null) {
       return next.value();
     }
-    if (apart && keptFree == 0) {
+    if (!apart) {
+      chargeKeptFree(nowNs); // who was kept apart has left
+    } else if (keptFree == 0) {
       keptFree = room;
       keptFreeSinceNs = nowNs;
     }

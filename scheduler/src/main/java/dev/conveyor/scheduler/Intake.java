@@ -115,7 +115,8 @@ final class Intake {
       return Refusals.comeAgain(full, untilNs);
     }
     rejected.add(new Rejection(displaced, Refusals.displaced(model.plan, displaced, untilNs)));
-    return model.batcher.offer(request, nowNs);
+    InferenceException still = model.batcher.offer(request, nowNs);
+    return still == null ? null : Refusals.comeAgain(still, untilNs);
   }
 
   /** One that runs again was taken before: it goes to another instance that is leaving, too. */

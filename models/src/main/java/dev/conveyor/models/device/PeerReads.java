@@ -87,7 +87,9 @@ final class PeerReads {
       if (e.isSticky()) {
         throw lost(pool, e);
       }
-      ways.put(pool.device(), Way.REFUSED);
+      if (!e.isOutOfMemory()) {
+        ways.put(pool.device(), Way.REFUSED);
+      }
       LOG.warn("tensors from {} come by way of the host: {}", pool.device(), e.getMessage());
       return false;
     }

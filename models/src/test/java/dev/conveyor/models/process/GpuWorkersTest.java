@@ -207,7 +207,7 @@ final class GpuWorkersTest {
     put(ScriptedGpuWorker.GATE);
     CompletableFuture<LoadedModel> apart = CompletableFuture.supplyAsync(this::load);
     while (!Files.exists(Path.of(model + ScriptedGpuWorker.LOADING))) {
-      Thread.onSpinWait();
+      assertThat(apart).as("it waits at the gate").isNotDone();
     }
     CompletableFuture<Map<String, Long>> known = new CompletableFuture<>();
     Reservation weights = device.reserve("within/weights", 0);

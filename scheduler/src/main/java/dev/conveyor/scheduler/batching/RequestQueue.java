@@ -293,18 +293,19 @@ public final class RequestQueue {
 
   /**
    * Makes room at the level of a request where tenants share the model: takes out the last one in
-   * their fair order, if this request goes before it. With an objective requests are in order of
-   * deadlines, and the shares divide the losses elsewhere.
-   *
-   * @return what was taken out; null if there is nothing behind this request
+   * their fair order, if this request goes before it, or returns null. With an objective requests
+   * are in order of deadlines, and the shares divide the losses elsewhere.
    */
   @Nullable InferenceRequest displaceFor(InferenceRequest request) {
     int level = counts.level(request);
+    if (counts.requests(level) > lanes[laneOfLevel[level]].maxSize()) {
+      return null; // one place less would not be one for this request
+    }
     for (int i = lanes.length - 1; i >= 0 && objectiveNs == 0; i--) {
       Lane lane = lanes[i];
       for (int at = lane.size() - 1; at >= 0 && lane.isBehind(at, request); at--) {
         InferenceRequest last = lane.request(at);
-        if (counts.level(last) == level) {
+        if (counts.level(last) == level && !last.isRepeated()) {
           lane.remove(at);
           forget(last);
           return last;

@@ -39,10 +39,15 @@ public final class Suspects {
    *
    * @param failed whether they failed when they ran alone
    * @param losses how many instances were lost by them, perhaps
+   * @param all the hash of every byte of those that losses are counted for
    * @param loss what the last of these was lost by
    */
-  private record Memory(long forgottenNs, boolean failed, int losses, String loss) {
-    static final Memory NONE = new Memory(0, false, 0, "");
+  private record Memory(long forgottenNs, boolean failed, int losses, long all, String loss) {
+    static final Memory NONE = new Memory(0, false, 0, 0, "");
+
+    int losses(long ofAll) {
+      return all == ofAll ? losses : 0;
+    }
   }
 
   /** By fingerprint, what is forgotten first comes first. */
@@ -57,7 +62,9 @@ public final class Suspects {
       Long fingerprint = Fingerprint.of(request);
       synchronized (this) {
         Memory known = known(fingerprint, nowNs);
-        put(fingerprint, new Memory(nowNs + REMEMBERED_NS, true, known.losses(), known.loss()));
+        put(
+            fingerprint,
+            new Memory(nowNs + REMEMBERED_NS, true, known.losses(), known.all(), known.loss()));
       }
     }
   }
@@ -74,11 +81,12 @@ public final class Suspects {
       return false;
     }
     Long fingerprint = Fingerprint.of(request);
+    long ofAll = Fingerprint.ofAll(request);
     synchronized (this) {
       Memory known = known(fingerprint, nowNs);
-      int all = Math.max(known.losses() + 1, losses);
-      put(fingerprint, new Memory(nowNs + REMEMBERED_NS, known.failed(), all, loss));
-      return all >= MOST_LOSSES;
+      int most = Math.max(known.losses(ofAll) + 1, losses);
+      put(fingerprint, new Memory(nowNs + REMEMBERED_NS, known.failed(), most, ofAll, loss));
+      return most >= MOST_LOSSES;
     }
   }
 
@@ -87,11 +95,15 @@ public final class Suspects {
     if (none || isAnyOnDevice(request)) {
       return;
     }
+    Memory before = recall(request, nowNs);
+    if (before.losses() == 0 || before.losses(Fingerprint.ofAll(request)) == 0) {
+      return;
+    }
     Long fingerprint = Fingerprint.of(request);
     synchronized (this) {
       Memory known = known(fingerprint, nowNs);
       if (known.losses() > 0 && known.failed()) {
-        memories.put(fingerprint, new Memory(known.forgottenNs(), true, 0, ""));
+        memories.put(fingerprint, new Memory(known.forgottenNs(), true, 0, 0, ""));
       } else if (known.losses() > 0) {
         memories.remove(fingerprint);
         none = memories.isEmpty();
@@ -128,7 +140,7 @@ public final class Suspects {
   /** Returns what a request is told whose inputs have cost too many instances; null for others. */
   public @Nullable InferenceException refusal(String model, BatchRequest request, long nowNs) {
     Memory known = recall(request, nowNs);
-    return known.losses() < MOST_LOSSES
+    return known.losses() < MOST_LOSSES || known.losses(Fingerprint.ofAll(request)) < MOST_LOSSES
         ? null
         : new InferenceException(
             ErrorCode.EXECUTION_FAILED,

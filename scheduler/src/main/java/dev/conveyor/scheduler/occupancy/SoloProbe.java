@@ -41,7 +41,7 @@ public final class SoloProbe {
     } else if (hadCompany) {
       blindRuns = isSoloKnown ? 0 : blindRuns + 1;
       if (isSoloKnown) {
-        pauseNs = 0;
+        pauseNs = nowNs - sinceNs >= LONGEST_PAUSE_NS ? 0 : pauseNs;
       } else if (blindRuns >= BLIND_RUNS && (pauseNs == 0 || nowNs - sinceNs >= pauseNs)) {
         blindRuns = 0;
         soloRunsLeft = SOLO_RUNS;

@@ -43,12 +43,16 @@ public final class StretchTable {
     private double busyNs;
     private double soloNs;
     private int samples;
+    private int weight;
     private long lastNs;
 
     void add(double busy, double solo, long nowNs) {
       // An even mean at first, then one that forgets.
       samples = Math.min(samples + 1, 1 << 20);
-      double part = Math.max(NEWEST, 1.0 / samples);
+      // What was seen long ago is soon outweighed.
+      weight = nowNs - lastNs > PAIR_BELIEVED_NS ? Math.min(weight, 2) + 1 : weight + 1;
+      weight = Math.min(weight, 1 << 20);
+      double part = Math.max(NEWEST, 1.0 / weight);
       busyNs += (busy - busyNs) * part;
       soloNs += (solo - soloNs) * part;
       lastNs = nowNs;

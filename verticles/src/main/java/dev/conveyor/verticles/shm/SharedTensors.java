@@ -32,8 +32,10 @@ public final class SharedTensors implements AutoCloseable {
   /** As long as this takes to copy, an event loop can do without its other requests. */
   private static final long INLINE_BYTES = 1 << 20;
 
-  /** Smaller inputs are not worth a lease. */
+  /** Smaller inputs are not worth a lease, if there are few of them. */
   private static final int LEASE_FROM_BYTES = 16 * 1024;
+
+  private static final int MOST_WITHOUT_LEASE = 16;
 
   private static final Future<Void> DONE = Future.succeededFuture();
 
@@ -146,7 +148,7 @@ public final class SharedTensors implements AutoCloseable {
   }
 
   private Input input(String name, DataType type, Shape shape, RegionSlice source, int bytes) {
-    if (bytes < LEASE_FROM_BYTES) {
+    if (bytes == 0 || (bytes < LEASE_FROM_BYTES && inputs.size() < MOST_WITHOUT_LEASE)) {
       ByteBuffer heap = ByteBuffer.allocate(bytes);
       return new Input(source, heap, Tensor.of(name, type, shape, heap));
     }
@@ -184,7 +186,7 @@ public final class SharedTensors implements AutoCloseable {
     try {
       copy.run();
       return DONE;
-    } catch (RuntimeException e) {
+    } catch (Throwable e) { // out of memory, too: somebody waits for an answer
       return Future.failedFuture(e);
     }
   }

@@ -27,10 +27,15 @@ final class Departures {
   /**
    * One that has begun.
    *
+   * @param isWaitedFor false for one that was lost: nobody knows what its end takes
    * @param over completes when nobody is to wait any more
    */
   private record Departure(
-      Crew crew, Crew.Member member, Future<Void> stopped, Promise<Void> over) {}
+      Crew crew,
+      Crew.Member member,
+      Future<Void> stopped,
+      boolean isWaitedFor,
+      Promise<Void> over) {}
 
   private final Vertx vertx;
   private final List<Departure> departures = new ArrayList<>();
@@ -66,7 +71,7 @@ final class Departures {
     }
     List<Future<Void>> going =
         departures.stream()
-            .filter(each -> each.crew == crew)
+            .filter(each -> each.crew == crew && each.isWaitedFor)
             .map(each -> each.over.future())
             .toList();
     return going.isEmpty() ? Future.succeededFuture() : Future.join(going).mapEmpty();
@@ -77,18 +82,19 @@ final class Departures {
    * itself, with its inputs, so it is not cancelled unless it hangs.
    */
   void beginLost(Crew crew, Crew.Member member) {
-    Future<Void> unused = follow(crew, member, vertx.undeploy(member.deploymentId()));
+    Future<Void> unused = follow(crew, member, vertx.undeploy(member.deploymentId()), false);
   }
 
   private Future<Void> begin(Crew crew, Crew.Member member, Future<Void> stopped) {
     Crew.Member unused = crew.lose(member.index());
     crew.board().remove(member.index());
-    return follow(crew, member, stopped);
+    return follow(crew, member, stopped, true);
   }
 
-  private Future<Void> follow(Crew crew, Crew.Member member, Future<Void> stopped) {
+  private Future<Void> follow(
+      Crew crew, Crew.Member member, Future<Void> stopped, boolean isWaitedFor) {
     crew.leaving(member, stopped, false);
-    Departure departure = new Departure(crew, member, stopped, Promise.promise());
+    Departure departure = new Departure(crew, member, stopped, isWaitedFor, Promise.promise());
     departures.add(departure);
     stopped.onComplete(
         done -> {

@@ -161,8 +161,8 @@ final class InstanceKeeper {
     Future<String> deployed =
         vertx.deployVerticle(instance, InstanceVerticle.deploymentOptions(served.key(), index));
     return inTime(crew, slot, warm, deployed)
-        .onFailure(failure -> costs.failed(crew, slot.device, warm))
-        .compose(id -> join(crew, new Crew.Member(index, slot, id, instance), warm));
+        .compose(id -> join(crew, new Crew.Member(index, slot, id, instance), warm))
+        .onFailure(failure -> costs.failed(crew, slot.device, warm));
   }
 
   /** Has an instance that came up take batches. What it runs in may be gone again already. */
@@ -179,12 +179,17 @@ final class InstanceKeeper {
     InstanceRef ref = new InstanceRef(key, member.index(), device, crew.version.plan().threads());
     return costs
         .seed(crew, device, warm)
-        .compose(v -> control(new SchedulerCommand.InstanceReady(ref)))
+        .compose(
+            v ->
+                member.instance().isLost()
+                    ? Future.succeededFuture() // and replaced, like any other
+                    : control(new SchedulerCommand.InstanceReady(ref)))
         .compose(
             v -> {
               if (member.instance().isLost()) {
-                // The scheduler was told before it knew of it.
-                return control(new SchedulerCommand.InstanceGone(key, member.index()));
+                // The scheduler may have been told before it knew of it.
+                return control(new SchedulerCommand.InstanceGone(key, member.index()))
+                    .onSuccess(gone -> giveUpIfLate(crew));
               }
               crew.ready(member);
               return Future.succeededFuture();
@@ -339,6 +344,13 @@ final class InstanceKeeper {
               crew.note(lost.index(), lost.slot(), State.QUARANTINED, reason);
               long unused = replaceLater(crew, lost, reason, cause);
             });
+  }
+
+  private void giveUpIfLate(Crew crew) {
+    long nowNs = System.nanoTime();
+    if (crew.firstReplacementNs(nowNs) - nowNs > PATIENCE_MS * 1_000_000) {
+      giveUpIfEmpty(crew);
+    }
   }
 
   private void giveUpIfEmpty(Crew crew) {

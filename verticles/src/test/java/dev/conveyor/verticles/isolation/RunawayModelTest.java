@@ -59,6 +59,9 @@ final class RunawayModelTest {
       while (after.status() == 503) {
         after = http.infer("loop", request(1)); // The second instance in a row comes back later.
       }
+      while (http.get("/v2/models/loop/instances").text().contains("HUNG")) {
+        Thread.onSpinWait();
+      }
       assertThat(after.data()).isEqualTo(new JsonArray().add(-1.0).add(2.0));
       server.assertIdle();
     } // Which fails if the model's memory was kept.
