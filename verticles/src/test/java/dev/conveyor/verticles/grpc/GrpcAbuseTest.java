@@ -12,6 +12,7 @@ import dev.conveyor.verticles.proto.InferTensorContents;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferResponse;
 import dev.conveyor.verticles.server.NettyLeaks;
+import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
@@ -231,7 +232,10 @@ class GrpcAbuseTest {
     HttpClientRequest request =
         await(http.request(HttpMethod.POST, server.address.port(), "127.0.0.1", path));
     request.headers().addAll(headers).add("content-type", type);
-    return await(request.send(body).compose(response -> response.body().map(read -> response)));
+    // Listened to before it is asked for: an answer may be over before this thread goes on.
+    Future<HttpClientResponse> whole =
+        request.response().compose(response -> response.body().map(read -> response));
+    return await(request.send(body).compose(sent -> whole));
   }
 
   private static Buffer frame(int compressed, byte[] message) {
