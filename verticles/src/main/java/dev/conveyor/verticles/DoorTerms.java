@@ -2,6 +2,7 @@ package dev.conveyor.verticles;
 
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.admission.ModelLoad;
+import dev.conveyor.scheduler.admission.PriorityLevels;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,19 +12,16 @@ import org.jspecify.annotations.Nullable;
  * @param bytes of the request; 0 or less if they are not known yet
  * @param deadlineNs {@link System#nanoTime} at which the client stops waiting, or {@link
  *     InferenceRequest#NO_DEADLINE}
- * @param priority level, 1 the highest; 0 for the model's default; {@link #UNKNOWN_PRIORITY} if it
- *     is not known yet
+ * @param priority level, 1 the highest; 0 for the model's default; {@link PriorityLevels#UNKNOWN}
+ *     if it is not known yet
  * @param timeoutMicros the {@code timeout} parameter; 0 for none, or if it is not known yet
  */
 public record DoorTerms(
     @Nullable String tenant, long bytes, long deadlineNs, int priority, long timeoutMicros) {
 
-  /** The highest: the door keeps nothing out that the scheduler would take. */
-  public static final int UNKNOWN_PRIORITY = 1;
-
   /** What headers say, where priority and timeout are in the body. */
   public DoorTerms(@Nullable String tenant, long bytes, long deadlineNs) {
-    this(tenant, bytes, deadlineNs, UNKNOWN_PRIORITY, 0);
+    this(tenant, bytes, deadlineNs, PriorityLevels.UNKNOWN, 0);
   }
 
   /** Returns by when the request is to be answered; of its timeout see {@link #untilNs}. */

@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
  */
 public record PriorityLevels(int defaultLevel, List<Waiting> upTo) {
 
+  /** Of a request that has not said yet what its level is. */
+  public static final int UNKNOWN = -1;
+
   /** A model without levels. */
   public static final PriorityLevels NONE = new PriorityLevels(1, List.of());
 
@@ -30,10 +33,19 @@ public record PriorityLevels(int defaultLevel, List<Waiting> upTo) {
     upTo = List.copyOf(upTo);
   }
 
-  /** Returns what a request of this priority finds; null for a model without levels. */
+  /**
+   * Returns what a request of this priority finds, at best if that is {@link #UNKNOWN}; null for a
+   * model without levels.
+   */
   @Nullable Waiting of(int priority) {
     if (upTo.isEmpty()) {
       return null;
+    }
+    if (priority == UNKNOWN) {
+      Waiting highest = upTo.get(0);
+      boolean full = upTo.stream().allMatch(Waiting::full);
+      return new Waiting(
+          highest.requests(), highest.items(), highest.bytes(), full, highest.servable());
     }
     int level = priority < 1 || priority > upTo.size() ? defaultLevel : priority;
     return upTo.get(level - 1);
