@@ -2,7 +2,6 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.occupancy.ConcurrencyController;
 import dev.conveyor.scheduler.occupancy.ConcurrencyController.Change;
-import dev.conveyor.scheduler.occupancy.SoloProbe;
 import dev.conveyor.scheduler.occupancy.StretchTable;
 import dev.conveyor.scheduler.profile.CostProfile;
 import java.util.ArrayList;
@@ -20,8 +19,8 @@ import java.util.function.IntPredicate;
  *
  * <p>Begins with all that the device is configured for, because that is what was asked for, and
  * gives up what measurement shows to be worthless. Times of batches that ran alone are needed to
- * know; a device that never has fewer than two batches runs some alone for that ({@link
- * SoloProbe}).
+ * know: of such runs, or of the warm-up. A device is not made to run one at a time to learn them:
+ * an execution that hangs would keep all others out.
  *
  * <p>Besides the number it minds the pairs: a batch does not start beside one with which it would
  * do less side by side than one after the other, if by waiting for that one's end it is done no
@@ -34,7 +33,6 @@ final class DeviceOccupancy {
   private final int capacity;
   private final StretchTable stretches;
   private final ConcurrencyController controller;
-  private final SoloProbe probe = new SoloProbe();
   private final List<Placement> placements;
   private final List<InstanceState> active = new ArrayList<>();
   private final IntPredicate withinObjective = this::isWithinObjectives;
@@ -58,7 +56,7 @@ final class DeviceOccupancy {
    * counts no more, since it may never end.
    */
   boolean admitsOneMore(long nowNs) {
-    if (active.size() < limit() || untilOneMoreNs(nowNs) <= 0) {
+    if (active.size() < controller.limit() || untilOneMoreNs(nowNs) <= 0) {
       return true;
     }
     for (int i = 0; !heldBack && i < placements.size(); i++) {
@@ -67,13 +65,9 @@ final class DeviceOccupancy {
     return false;
   }
 
-  private int limit() {
-    return probe.isOn() ? 1 : controller.limit();
-  }
-
   /** Returns when another batch may run even if none ends; 0 or less if one may now. */
   long untilOneMoreNs(long nowNs) {
-    int surplus = active.size() - limit();
+    int surplus = active.size() - controller.limit();
     long untilNs = 0;
     for (int i = 0; i < active.size() && surplus >= 0; i++) {
       long leftNs = active.get(i).turnLeftNs(nowNs);
@@ -148,7 +142,6 @@ final class DeviceOccupancy {
     long soloNs = placement.profile.soloNs(outcome.items());
     stretches.record(
         placement.model.key, instance.beside(), concurrency, outcome.busyNs(), soloNs, nowNs);
-    probe.onOutcome(concurrency > 1, soloNs > 0, nowNs);
     Optional<Change> change = controller.onCompletion(heldBack, withinObjective, nowNs);
     heldBack = false;
     change.ifPresent(this::changed);

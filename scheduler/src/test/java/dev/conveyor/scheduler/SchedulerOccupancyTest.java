@@ -66,24 +66,6 @@ final class SchedulerOccupancyTest {
   }
 
   @Test
-  void shouldRunSomeAloneWhereNothingEverDid() {
-    addModels();
-    for (int i = 0; i < 100; i++) {
-      submit("a");
-      submit("b");
-    }
-    int together = 0;
-    while (together < 60 && atOnce(90) == 2) {
-      together++;
-    }
-    assertThat(together).as("fifty batches and the first ones").isBetween(25, 30);
-    for (int run = 1; run < 24; run++) {
-      assertThat(atOnce(90)).as("to know what they take alone").isEqualTo(1);
-    }
-    assertThat(atOnce(90)).isEqualTo(2);
-  }
-
-  @Test
   void shouldRunOneAtATimeIfAnObjectiveWouldBeMissedOtherwise() {
     Duration objective = Duration.ofMillis(19); // 18 and a tenth to spare are too much
     ServiceLevel level =
