@@ -94,8 +94,8 @@ class ServeProcessTest {
         if (line.startsWith("ready")) {
           HttpCalls http = new HttpCalls(port, HttpClient.Version.HTTP_1_1);
           for (int i = 0; i < 3; i++) {
-            slow.add(sleep(http, "slow", 300));
-            stuck.add(sleep(http, "stuck", 60_000));
+            slow.add(sleep(http, "slow", 300, i));
+            stuck.add(sleep(http, "stuck", 60_000, i));
           }
           while (taken(metrics, "slow") < 3 || taken(metrics, "stuck") < 3) {
             Thread.onSpinWait();
@@ -116,8 +116,9 @@ class ServeProcessTest {
     }
   }
 
-  private static CompletableFuture<Answer> sleep(HttpCalls http, String model, int ms) {
-    return http.inferAsync(model, Requests.row(Poison.SLEEP.mark(), ms, 0, 0), new byte[0]);
+  /** Each with inputs of its own: the same ones would be blamed for the third instance. */
+  private static CompletableFuture<Answer> sleep(HttpCalls http, String model, int ms, int item) {
+    return http.inferAsync(model, Requests.row(Poison.SLEEP.mark(), ms, 0, item), new byte[0]);
   }
 
   /** Returns how many requests wait, run, or were answered. */
