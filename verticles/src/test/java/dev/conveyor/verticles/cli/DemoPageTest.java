@@ -77,7 +77,8 @@ class DemoPageTest {
     String page = printed.page.get(60, TimeUnit.SECONDS);
     printed.kept.get(60, TimeUnit.SECONDS);
 
-    HttpClient client = HttpClient.newHttpClient();
+    // As browsers ask where there is no TLS.
+    HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     HttpResponse<byte[]> picture =
         client.send(
             HttpRequest.newBuilder(URI.create(page + "page/picture.jpg")).build(),
