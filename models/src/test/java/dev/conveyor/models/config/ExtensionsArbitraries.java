@@ -118,7 +118,7 @@ final class ExtensionsArbitraries {
         Arbitraries.longs().between(0, 1L << 40).map(n -> Duration.of(n, ChronoUnit.MICROS));
     return Combinators.combine(
             micros,
-            Arbitraries.doubles().between(0, false, 100, true),
+            Arbitraries.doubles().between(0, false, 99, true),
             Arbitraries.of(ServiceLevel.PriorityClass.class),
             micros)
         .as(ServiceLevel::new);
