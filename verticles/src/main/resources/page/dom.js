@@ -37,3 +37,4 @@ export const duration = (s) => {
   return (d > 0 ? d + " d " : "") + two(h) + ":" + two(m) + ":" + two(s % 60);
 };
 export const percent = (v) => Math.round(Math.min(1, Math.max(0, v || 0)) * 100) + " %";
+export const share = (v) => (100 * v).toFixed(1) + " %";

@@ -1,5 +1,5 @@
 // The table of models, with its curves, and the totals above it.
-import { DASH, SVG, byId, grouped, known, make, number, setClass, setText } from "./dom.js";
+import { DASH, SVG, byId, grouped, known, make, number, setClass, setText, share } from "./dom.js";
 
 const POINTS = 90;
 const rows = new Map();
@@ -61,6 +61,7 @@ function newRow() {
   row.p95 = make("td", "num", tr);
   row.p99 = make("td", "num", tr);
   row.p99s = spark(make("td", "", tr), "warm");
+  row.inTime = make("td", "num", tr);
   row.batch = make("td", "num", tr);
   row.failures = make("td", "num", tr);
   return row;
@@ -94,6 +95,9 @@ function showModel(row, m) {
   setText(row.p50, number(m.p50Ms));
   setText(row.p95, number(m.p95Ms));
   setText(row.p99, number(m.p99Ms));
+  setText(row.inTime, known(m.inObjective) ? share(m.inObjective) : DASH);
+  const objective = known(m.objectiveMs) ? "Objective: " + number(m.objectiveMs) + " ms" : "";
+  if (row.inTime.title !== objective) row.inTime.title = objective;
   setText(row.batch, number(m.meanBatch));
   setText(row.failures, number(m.failuresPerSecond));
   setClass(row.failures, m.failuresPerSecond > 0 ? "num alert" : "num");

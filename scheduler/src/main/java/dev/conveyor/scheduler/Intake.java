@@ -112,6 +112,7 @@ final class Intake {
     long untilNs = Math.max(1, ModelLoads.freeAtNs(model, nowNs) - nowNs);
     InferenceRequest displaced = model.batcher.displaceFor(request);
     if (displaced == null) {
+      model.admission.foundNoRoom(request);
       return Refusals.comeAgain(full, untilNs);
     }
     rejected.add(new Rejection(displaced, Refusals.displaced(model.plan, displaced, untilNs)));

@@ -12,7 +12,9 @@ import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.batching.RequestQueue;
 import dev.conveyor.scheduler.fairness.TenantShares;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 final class ModelAdmission {
 
   private static final long SHED_AGAIN_NS = 1_000_000;
+
+  /** The names of more tenants than this are not kept, and pass the door. */
+  private static final int MOST_SHUT_OUT = 16;
 
   /** A tenant may be so much of a full batch ahead of its share, where others want theirs. */
   private static final double WINDOW_BATCHES = 0.5;
@@ -41,6 +46,12 @@ final class ModelAdmission {
 
   private @Nullable StandingQueueGuard guard;
   private boolean hasTenants;
+
+  /**
+   * Tenants to whom nothing gave way in the full queue. What they send later has no better claim:
+   * their places in the fair order go up, and the last in the queue only down, until it has room.
+   */
+  private Set<String> shutOut = Set.of();
 
   ModelAdmission(ModelState model, Tenants tenants) {
     this.model = model;
@@ -145,6 +156,16 @@ final class ModelAdmission {
     }
   }
 
+  /** Takes note that a request found no room in the full queue. */
+  void foundNoRoom(InferenceRequest request) {
+    if (isRead && displaces() && model.batcher.queue().counts().lowestLevel() == 1) {
+      Set<String> more = new HashSet<>(shutOut);
+      if (more.size() < MOST_SHUT_OUT && more.add(request.tenant())) {
+        shutOut = more;
+      }
+    }
+  }
+
   /** Takes note of a batch that starts. */
   void onBatch(Batch batch, long nowNs) {
     List<InferenceRequest> requests = batch.requests();
@@ -211,9 +232,14 @@ final class ModelAdmission {
 
   /** Leaves what is known now for the front ends. */
   void publish(long nowNs) {
-    if (isRead) {
-      cell.set(ModelLoads.published(model, displaces(), margin.ns(nowNs), targetNs(), nowNs));
+    if (!isRead) {
+      return;
     }
+    if (!shutOut.isEmpty() && !model.batcher.queue().isFull()) {
+      shutOut = Set.of();
+    }
+    ModelLoad.TenantRoom room = new ModelLoad.TenantRoom(sharesRoom(), shutOut);
+    cell.set(ModelLoads.published(model, displaces(), room, margin.ns(nowNs), targetNs(), nowNs));
   }
 
   /** Leaves word that nothing is known any more. */
@@ -231,8 +257,11 @@ final class ModelAdmission {
 
   /** Returns true if in a full queue the requests of one tenant may give way to another's. */
   private boolean displaces() {
-    return hasTenants
-        && !model.plan.preservesOrdering()
-        && model.plan.serviceLevel().latencyObjective().isZero();
+    return hasTenants && sharesRoom();
+  }
+
+  /** Returns true if they would, were there tenants. */
+  private boolean sharesRoom() {
+    return !model.plan.preservesOrdering() && model.plan.serviceLevel().latencyObjective().isZero();
   }
 }

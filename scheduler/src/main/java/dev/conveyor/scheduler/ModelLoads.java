@@ -34,9 +34,15 @@ final class ModelLoads {
    * Returns the load as anybody may see it.
    *
    * @param takesMore whether a queue that is full makes room for some
+   * @param room for which of the tenants
    */
   static ModelLoad published(
-      ModelState model, boolean takesMore, long marginNs, long targetNs, long nowNs) {
+      ModelState model,
+      boolean takesMore,
+      ModelLoad.TenantRoom room,
+      long marginNs,
+      long targetNs,
+      long nowNs) {
     RequestQueue queue = model.batcher.queue();
     return of(
         model,
@@ -46,6 +52,7 @@ final class ModelLoads {
         marginNs,
         targetNs,
         levels(model, takesMore),
+        room,
         nowNs);
   }
 
@@ -54,14 +61,28 @@ final class ModelLoads {
       ModelState model, InferenceRequest request, long marginNs, long targetNs, long nowNs) {
     int level = model.batcher.queue().counts().level(request);
     boolean isServable = isServable(model, level);
-    return of(model, level, isServable, false, marginNs, targetNs, PriorityLevels.NONE, nowNs);
+    return of(model, level, isServable, marginNs, targetNs, nowNs);
   }
 
   /** Returns when a request would be answered, as far as is known; 0 if nothing is. */
   static long latencyNs(ModelState model, InferenceRequest request, long nowNs) {
     int level = model.batcher.queue().counts().level(request);
-    ModelLoad load = of(model, level, false, false, 0, 0, PriorityLevels.NONE, nowNs);
+    ModelLoad load = of(model, level, false, 0, 0, nowNs);
     return load.isKnown() ? load.latencyNs(request.batchSize(), nowNs) : 0;
+  }
+
+  private static ModelLoad of(
+      ModelState model, int level, boolean isServable, long marginNs, long targetNs, long nowNs) {
+    return of(
+        model,
+        level,
+        isServable,
+        false,
+        marginNs,
+        targetNs,
+        PriorityLevels.NONE,
+        ModelLoad.TenantRoom.NONE,
+        nowNs);
   }
 
   private static PriorityLevels levels(ModelState model, boolean takesMore) {
@@ -91,6 +112,7 @@ final class ModelLoads {
       long marginNs,
       long targetNs,
       PriorityLevels levels,
+      ModelLoad.TenantRoom room,
       long nowNs) {
     QueueCounts counts = model.batcher.queue().counts();
     long maxQueueBytes = model.plan.admission().maxQueueBytes();
@@ -108,7 +130,8 @@ final class ModelLoads {
         targetNs,
         model.plan.serviceLevel().latencyObjective().toNanos(),
         isServable,
-        levels);
+        levels,
+        room);
   }
 
   /**

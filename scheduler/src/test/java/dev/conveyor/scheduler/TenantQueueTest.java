@@ -49,6 +49,25 @@ final class TenantQueueTest {
   }
 
   @Test
+  void shouldTellTheDoorToWhomNothingGivesWayUntilThereIsRoom() {
+    Scheduler scheduler = scheduler(false);
+    fill(scheduler, "greedy"); // the last of it found no room
+    scheduler.publishLoads(T0);
+    assertThat(cell.get().seenBy("greedy").full()).isTrue();
+    assertThat(cell.get().seenBy("modest").full()).isFalse();
+    assertThat(cell.get().full()).as("who does not say yet").isFalse();
+
+    assertThat(submit(scheduler, "modest")).isNull();
+    scheduler.publishLoads(T0);
+    assertThat(cell.get().seenBy("greedy").full()).as("still full").isTrue();
+
+    scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
+    assertThat(scheduler.poll(T0)).as("a batch that makes room").isNotNull();
+    scheduler.publishLoads(T0);
+    assertThat(cell.get().seenBy("greedy").full()).isFalse();
+  }
+
+  @Test
   void shouldLeaveEachTenantItsShareOfTheRoom() {
     Scheduler scheduler = scheduler(false);
     fill(scheduler, "greedy");

@@ -11,7 +11,6 @@ import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.TenantQuotas;
 import dev.conveyor.verticles.metrics.ModelStats;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Lets requests in, or turns them away before their bytes are read: by the load that the scheduler
@@ -51,6 +50,9 @@ public final class FrontDoor {
     String tenant = terms.tenant();
     long nowNs = clock.nanoTime();
     ModelLoad load = model.door().load().get().seenBy(terms.priority());
+    if (tenant != null) {
+      load = load.seenBy(tenant);
+    }
     InferenceException refusal =
         AdmissionRule.check(
             model.name(),
@@ -60,7 +62,7 @@ public final class FrontDoor {
             model.images().ahead(),
             terms.untilNs(load, nowNs),
             nowNs);
-    if (refusal != null && !mayDisplace(refusal, tenant)) {
+    if (refusal != null) {
       if (load.servable() && refusal.reason() == RefusalReason.DEADLINE) {
         model.door().load().refused(nowNs);
       }
@@ -77,11 +79,6 @@ public final class FrontDoor {
       throw refused(
           model, overQuota(RefusalReason.MODEL_QUOTA, "model '" + model.name() + "'", waitNs));
     }
-  }
-
-  /** The scheduler knows whether others are to give way to this tenant in a full queue. */
-  private static boolean mayDisplace(InferenceException refusal, @Nullable String tenant) {
-    return refusal.reason() == RefusalReason.QUEUE_FULL && tenant != null && !tenant.isEmpty();
   }
 
   /**

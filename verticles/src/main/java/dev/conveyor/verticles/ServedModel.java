@@ -164,6 +164,20 @@ public record ServedModel(
     return !isLoaded() || instances.isReady();
   }
 
+  /** Returns the time that requests are promised, from arrival to answer; 0 if none is. */
+  public long objectiveNs() {
+    return config.extensions().serviceLevel().latencyObjective().toNanos();
+  }
+
+  /** Counts a request that was answered with outputs, as {@link ModelStats#onSuccess} does. */
+  public void countAnswer(int items, long preprocessNs, long queueNs, long totalNs) {
+    stats.onSuccess(items, preprocessNs, queueNs, totalNs);
+    long promisedNs = objectiveNs();
+    if (promisedNs > 0) {
+      stats.onObjective(totalNs <= promisedNs);
+    }
+  }
+
   /** Returns true if it may be taken out of memory while it takes requests. */
   public boolean isEvictable() {
     return config.extensions().memory().residency() != ModelMemory.Residency.PINNED;

@@ -15,6 +15,7 @@ import dev.conveyor.scheduler.admission.PriorityLevels.Waiting;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** Who may come in by what is known before the body; a run takes 10 ms, at time zero. */
@@ -62,11 +63,31 @@ final class FrontDoorTest {
 
   @Test
   void shouldLeaveItToTheSchedulerWhoGivesWayInAFullQueue() {
-    ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 10 * MS, 10 * MS);
-    model.door().load().set(new ModelLoad(9, 9, 0, 1, true, 0, speed, 0, 0, 0));
+    full(true, new ModelLoad.TenantRoom(true, Set.of()));
     enter(new DoorTerms("named", 0, NONE));
     assertThat(reason(new DoorTerms("", 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
     assertThat(reason(new DoorTerms(null, 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
+  }
+
+  @Test
+  void shouldKeepTenantsOutOfAFullQueueWhereNothingGivesWayToThem() {
+    full(true, ModelLoad.TenantRoom.NONE);
+    assertThat(reason(new DoorTerms("named", 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
+
+    full(false, new ModelLoad.TenantRoom(true, Set.of("greedy", "")));
+    assertThat(reason(new DoorTerms("greedy", 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
+    assertThat(reason(new DoorTerms("", 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
+    enter(new DoorTerms("modest", 0, NONE));
+    enter(new DoorTerms(null, 0, NONE));
+  }
+
+  private void full(boolean forAll, ModelLoad.TenantRoom room) {
+    ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 10 * MS, 10 * MS);
+    PriorityLevels none = PriorityLevels.NONE;
+    model
+        .door()
+        .load()
+        .set(new ModelLoad(9, 9, 0, 1, forAll, 0, speed, 0, 0, 0, 0, false, none, room));
   }
 
   private void load(int waiting, long objectiveNs, PriorityLevels levels) {
@@ -76,7 +97,20 @@ final class FrontDoorTest {
         .load()
         .set(
             new ModelLoad(
-                waiting, waiting, 0, 1, false, 0, speed, 0, 0, 0, objectiveNs, false, levels));
+                waiting,
+                waiting,
+                0,
+                1,
+                false,
+                0,
+                speed,
+                0,
+                0,
+                0,
+                objectiveNs,
+                false,
+                levels,
+                ModelLoad.TenantRoom.NONE));
   }
 
   private void enter(DoorTerms terms) {

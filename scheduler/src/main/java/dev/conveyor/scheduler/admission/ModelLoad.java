@@ -1,5 +1,7 @@
 package dev.conveyor.scheduler.admission;
 
+import java.util.Set;
+
 /**
  * How busy one version of a model is, and how fast it works. Immutable.
  *
@@ -19,6 +21,7 @@ package dev.conveyor.scheduler.admission;
  *     keeps anything out of the queue
  * @param levels the same by priority level, for a model that has levels; of the components above,
  *     those that a level changes are of all levels together
+ * @param room who of the tenants has a claim to room in a full queue
  */
 public record ModelLoad(
     int queuedRequests,
@@ -33,7 +36,8 @@ public record ModelLoad(
     long targetNs,
     long objectiveNs,
     boolean servable,
-    PriorityLevels levels) {
+    PriorityLevels levels,
+    TenantRoom room) {
 
   /** Describes the load of a model without priority levels. */
   public ModelLoad(
@@ -62,7 +66,8 @@ public record ModelLoad(
         targetNs,
         objectiveNs,
         servable,
-        PriorityLevels.NONE);
+        PriorityLevels.NONE,
+        TenantRoom.NONE);
   }
 
   /** Describes the load of a model without an objective. */
@@ -119,6 +124,22 @@ public record ModelLoad(
     }
   }
 
+  /**
+   * Whether requests in a full queue give way to those of other tenants.
+   *
+   * @param isShared false if nothing ever gives way
+   * @param shutOut tenants to whom nothing has given way, and nothing will until a batch starts
+   */
+  public record TenantRoom(boolean isShared, Set<String> shutOut) {
+
+    /** Nothing gives way. */
+    public static final TenantRoom NONE = new TenantRoom(false, Set.of());
+
+    public TenantRoom {
+      shutOut = Set.copyOf(shutOut);
+    }
+  }
+
   /** Nothing waits, nothing runs, nothing is known. */
   public static final ModelLoad IDLE = new ModelLoad(0, 0, 0, 0, false, 0, Speed.UNKNOWN, 0, 0, 0);
 
@@ -139,7 +160,8 @@ public record ModelLoad(
             targetNs,
             objectiveNs,
             servable,
-            levels);
+            levels,
+            room);
   }
 
   /**
@@ -164,7 +186,37 @@ public record ModelLoad(
             marginNs,
             targetNs,
             objectiveNs,
-            waiting.servable());
+            waiting.servable(),
+            PriorityLevels.NONE,
+            room);
+  }
+
+  /**
+   * Returns the load as a request of a tenant finds it: where others may have to give way to it, no
+   * queue is full but for those to whom nobody does.
+   *
+   * @param tenant empty for clients that do not say who they are
+   */
+  public ModelLoad seenBy(String tenant) {
+    boolean isFullForIt =
+        room.shutOut.contains(tenant) || (full && (tenant.isEmpty() || !room.isShared));
+    return isFullForIt == full
+        ? this
+        : new ModelLoad(
+            queuedRequests,
+            queuedItems,
+            queuedBytes,
+            running,
+            isFullForIt,
+            maxQueueBytes,
+            speed,
+            freeAtNs,
+            marginNs,
+            targetNs,
+            objectiveNs,
+            servable,
+            levels,
+            room);
   }
 
   /** Returns false until a batch has run; nothing can be predicted before. */

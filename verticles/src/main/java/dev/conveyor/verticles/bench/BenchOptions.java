@@ -25,7 +25,9 @@ final class BenchOptions {
   @Option(
       names = "--protocol",
       defaultValue = "http",
-      description = "http, grpc or bus (in this JVM). Default: ${DEFAULT-VALUE}.")
+      description =
+          "http, grpc, http-shm (http, with the inputs in system shared memory of this machine) or"
+              + " bus (in this JVM). Default: ${DEFAULT-VALUE}.")
   String protocol = "http";
 
   @Option(

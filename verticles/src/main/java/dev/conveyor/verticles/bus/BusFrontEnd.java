@@ -245,7 +245,10 @@ public final class BusFrontEnd extends VerticleBase {
   }
 
   private static void fail(Message<Object> message, @Nullable InferenceException failure) {
-    ErrorCode code = failure == null ? ErrorCode.EXECUTION_FAILED : failure.code();
-    message.fail(code.wireCode(), failure == null ? "unknown" : failure.getMessage());
+    if (failure == null) {
+      message.fail(ErrorCode.EXECUTION_FAILED.wireCode(), "unknown");
+    } else {
+      message.fail(failure.code().wireCode(), BusFailures.text(failure));
+    }
   }
 }

@@ -93,7 +93,7 @@ public final class InferenceClient {
         return new InferenceException(ErrorCode.DEADLINE_EXCEEDED, String.valueOf(e.getMessage()));
       }
       ErrorCode code = ErrorCode.ofWireCode(e.failureCode()).orElse(ErrorCode.EXECUTION_FAILED);
-      return new InferenceException(code, String.valueOf(e.getMessage()));
+      return BusFailures.parse(code, String.valueOf(e.getMessage()));
     }
     return new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(failure.getMessage()));
   }

@@ -134,7 +134,7 @@ public final class EnsembleRun {
     }
     long tookNs = System.nanoTime() - arrivalNs;
     InferenceResponse response = new InferenceResponse(served.name(), served.version(), outputs);
-    Runnable count = () -> served.stats().onSuccess(items, 0, 0, tookNs);
+    Runnable count = () -> served.countAnswer(items, 0, 0, tookNs);
     if (started) {
       // This is the context of the request; who asked may not expect an answer while asking.
       if (!reply.succeedHere(response, count)) {

@@ -3,6 +3,8 @@ package dev.conveyor.verticles.grpc;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
+import dev.conveyor.verticles.proto.InferParameter;
+import dev.conveyor.verticles.proto.ModelInferResponse;
 import io.vertx.grpc.common.InvalidMessageException;
 import io.vertx.grpc.common.MessageSizeOverflowException;
 import io.vertx.grpc.server.GrpcServerResponse;
@@ -17,6 +19,11 @@ final class GrpcErrors {
   static final String RETRY_PUSHBACK = "grpc-retry-pushback-ms";
   static final String REFUSAL_REASON = "refusal-reason";
 
+  /** The same where there are no trailers: parameters of the answer to one message of a stream. */
+  static final String REASON_PARAMETER = "refusal_reason";
+
+  static final String RETRY_PARAMETER = "retry_after_ms";
+
   private GrpcErrors() {}
 
   /**
@@ -30,14 +37,33 @@ final class GrpcErrors {
       response.statusMessage(message);
     }
     if (failure.retryAfterNs() >= 0) {
-      long millis = Math.max(1, (failure.retryAfterNs() + 999_999) / 1_000_000);
-      response.trailers().set(RETRY_PUSHBACK, Long.toString(millis));
+      response.trailers().set(RETRY_PUSHBACK, Long.toString(retryAfterMs(failure)));
     }
     RefusalReason reason = failure.reason();
     if (reason != null) {
       response.trailers().set(REFUSAL_REASON, reason.label());
     }
     response.end();
+  }
+
+  /** Says the same in the answer to one message, for the stream goes on. */
+  static ModelInferResponse.Builder explained(
+      ModelInferResponse.Builder answer, InferenceException failure) {
+    if (failure.retryAfterNs() >= 0) {
+      answer.putParameters(
+          RETRY_PARAMETER,
+          InferParameter.newBuilder().setInt64Param(retryAfterMs(failure)).build());
+    }
+    RefusalReason reason = failure.reason();
+    if (reason != null) {
+      answer.putParameters(
+          REASON_PARAMETER, InferParameter.newBuilder().setStringParam(reason.label()).build());
+    }
+    return answer;
+  }
+
+  private static long retryAfterMs(InferenceException failure) {
+    return Math.max(1, (failure.retryAfterNs() + 999_999) / 1_000_000);
   }
 
   /** Returns {@code failure} as what a client may see; what is not meant for clients is logged. */

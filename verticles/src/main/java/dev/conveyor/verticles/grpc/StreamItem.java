@@ -173,7 +173,8 @@ final class StreamItem implements ReplyTo.Handler {
     answer =
         ModelStreamInferResponse.newBuilder()
             .setErrorMessage(String.valueOf(why.getMessage()))
-            .setInferResponse(ModelInferResponse.newBuilder().setId(message.getId()))
+            .setInferResponse(
+                GrpcErrors.explained(ModelInferResponse.newBuilder().setId(message.getId()), why))
             .build();
     settled.accept(this, false);
   }

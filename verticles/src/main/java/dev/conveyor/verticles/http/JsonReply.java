@@ -2,6 +2,7 @@ package dev.conveyor.verticles.http;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerResponse;
@@ -15,19 +16,26 @@ final class JsonReply {
 
   private JsonReply() {}
 
-  /** Rounds up to the header's whole seconds; the body has the exact time, and the reason. */
-  private static long retryAfterSeconds(@Nullable Throwable failure, JsonObject body) {
-    if (!(failure instanceof InferenceException e)) {
-      return 1;
+  /** Says in an answer why a request was refused, and when to try again, as far as is known. */
+  static void explain(@Nullable Throwable failure, JsonObject answer) {
+    if (failure instanceof InferenceException e) {
+      RefusalReason reason = e.reason();
+      if (reason != null) {
+        answer.put("reason", reason.label());
+      }
+      if (e.retryAfterNs() >= 0) {
+        answer.put("retry_after_ms", e.retryAfterNs() / 1e6);
+      }
     }
-    if (e.reason() != null) {
-      body.put("reason", e.reason().label());
-    }
-    if (e.retryAfterNs() < 0) {
-      return 1;
-    }
-    body.put("retry_after_ms", e.retryAfterNs() / 1e6);
-    return Math.max(1, (e.retryAfterNs() + NS_PER_SECOND - 1) / NS_PER_SECOND);
+  }
+
+  /** Rounds up to the header's whole seconds; the body has the exact time. */
+  private static String retryAfterSeconds(@Nullable Throwable failure) {
+    long seconds =
+        failure instanceof InferenceException e && e.retryAfterNs() >= 0
+            ? (e.retryAfterNs() + NS_PER_SECOND - 1) / NS_PER_SECOND
+            : 1;
+    return Long.toString(Math.max(1, seconds));
   }
 
   static void send(HttpServerResponse response, Buffer json) {
@@ -47,11 +55,14 @@ final class JsonReply {
     response.setStatusCode(HttpStatus.of(code));
     JsonObject body = new JsonObject().put("error", message);
     switch (code) {
-      case UNAVAILABLE, QUEUE_FULL, SHUTTING_DOWN, OUT_OF_MEMORY, OVERLOADED, OVER_QUOTA ->
-          response.putHeader("Retry-After", Long.toString(retryAfterSeconds(failure, body)));
+      case UNAVAILABLE, QUEUE_FULL, SHUTTING_DOWN, OUT_OF_MEMORY, OVERLOADED, OVER_QUOTA -> {
+        response.putHeader("Retry-After", retryAfterSeconds(failure));
+        explain(failure, body);
+      }
       case DEADLINE_EXCEEDED -> {
         if (failure instanceof InferenceException e && e.retryAfterNs() >= 0) {
-          response.putHeader("Retry-After", Long.toString(retryAfterSeconds(e, body)));
+          response.putHeader("Retry-After", retryAfterSeconds(e));
+          explain(e, body);
         }
       }
       default -> {}

@@ -145,9 +145,7 @@ final class ModelRoutes {
     vertx
         .eventBus()
         .<ModelProfile>request(Addresses.PROFILE, served.key(), LOCAL)
-        .onComplete(
-            profile -> ok(context, ProfileJson.of(served.name(), served.version(), profile.body())),
-            context::fail);
+        .onComplete(profile -> ok(context, ProfileJson.of(served, profile.body())), context::fail);
   }
 
   private static JsonObject instances(ServedModel served) {

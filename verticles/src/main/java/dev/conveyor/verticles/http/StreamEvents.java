@@ -58,8 +58,11 @@ final class StreamEvents {
   private static JsonObject json(Throwable failure) {
     ErrorCode code =
         failure instanceof InferenceException e ? e.code() : ErrorCode.EXECUTION_FAILED;
-    return new JsonObject()
-        .put("error", String.valueOf(failure.getMessage()))
-        .put("status", HttpStatus.of(code));
+    JsonObject json =
+        new JsonObject()
+            .put("error", String.valueOf(failure.getMessage()))
+            .put("status", HttpStatus.of(code));
+    JsonReply.explain(failure, json);
+    return json;
   }
 }

@@ -107,13 +107,11 @@ final class BatchAnswers {
     }
     InferenceResponse response = new InferenceResponse(served.name(), served.version(), given);
     if (replies.succeed(request.replyTo(), response)) {
-      served
-          .stats()
-          .onSuccess(
-              request.batchSize(),
-              request.preprocessNs(),
-              startNs - request.arrivalNs() - request.preprocessNs(),
-              endNs - request.arrivalNs());
+      served.countAnswer(
+          request.batchSize(),
+          request.preprocessNs(),
+          startNs - request.arrivalNs() - request.preprocessNs(),
+          endNs - request.arrivalNs());
     } else {
       response.close();
     }

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
@@ -24,12 +25,14 @@ final class ModelFamilies {
 
   private static final int[] BATCH_BOUNDS = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
+  /** One version; {@code objective} is empty if nothing is promised for it. */
   private record Row(
       String labels,
       Snapshot counters,
       Histograms histograms,
       Map<RefusalReason, Long> refusals,
-      Map<FrameEvent, Long> frames) {}
+      Map<FrameEvent, Long> frames,
+      Optional<ObjectiveCounts> objective) {}
 
   private final List<Row> rows;
   private final Map<String, HandOver> ensembles = new LinkedHashMap<>();
@@ -46,7 +49,8 @@ final class ModelFamilies {
                         m.stats().snapshot(),
                         m.stats().histograms(),
                         m.stats().refusals(),
-                        m.stats().frames()))
+                        m.stats().frames(),
+                        Optional.of(m.stats().objective()).filter(c -> m.objectiveNs() > 0)))
             .toList();
     for (ServedModel model : models) {
       HandOver handOver = model.handOver();
@@ -64,6 +68,7 @@ final class ModelFamilies {
         s -> s.success().count());
     failures();
     refusals();
+    objectives();
     frames();
     counter(
         "nv_inference_count",
@@ -166,6 +171,23 @@ final class ModelFamilies {
                   PrometheusText.join(row.labels, PrometheusText.labels("reason", reason.label())),
                   count));
     }
+  }
+
+  private void objectives() {
+    out.counter(
+        "conveyor_objective_requests_total",
+        "Requests that were answered by models with a latency objective: inside it, or late");
+    for (Row row : rows) {
+      row.objective.ifPresent(
+          counts -> {
+            objective(row, "inside", counts.inside());
+            objective(row, "late", counts.late());
+          });
+    }
+  }
+
+  private void objective(Row row, String outcome, long count) {
+    out.sample(PrometheusText.join(row.labels, PrometheusText.labels("outcome", outcome)), count);
   }
 
   private void frames() {

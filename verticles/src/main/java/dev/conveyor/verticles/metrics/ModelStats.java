@@ -31,6 +31,18 @@ public interface ModelStats {
     return Map.of();
   }
 
+  /**
+   * Records that a request was answered of a model with a latency objective.
+   *
+   * @param inside whether that was in time
+   */
+  default void onObjective(boolean inside) {}
+
+  /** Returns what became of requests; only of use for a model with a latency objective. */
+  default ObjectiveCounts objective() {
+    return ObjectiveCounts.NONE;
+  }
+
   /** What happens to frames of streams. A frame is received once, and has one other end. */
   enum FrameEvent {
     RECEIVED,

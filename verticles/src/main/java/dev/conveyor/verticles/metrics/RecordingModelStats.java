@@ -34,6 +34,8 @@ public final class RecordingModelStats implements ModelStats {
   private final LongAdder canceled = new LongAdder();
   private final LongAdder backend = new LongAdder();
   private final LongAdder other = new LongAdder();
+  private final LongAdder inside = new LongAdder();
+  private final LongAdder late = new LongAdder();
   private final Map<RefusalReason, LongAdder> refused = new EnumMap<>(RefusalReason.class);
   private final Map<FrameEvent, LongAdder> frames = new EnumMap<>(FrameEvent.class);
   private final Phases perRequest = new Phases();
@@ -88,6 +90,17 @@ public final class RecordingModelStats implements ModelStats {
     Map<RefusalReason, Long> counts = new EnumMap<>(RefusalReason.class);
     refused.forEach((reason, count) -> counts.put(reason, count.sum()));
     return counts;
+  }
+
+  @Override
+  public void onObjective(boolean isInside) {
+    (isInside ? inside : late).increment();
+  }
+
+  @Override
+  public ObjectiveCounts objective() {
+    long turnedAway = refused.values().stream().mapToLong(LongAdder::sum).sum();
+    return new ObjectiveCounts(inside.sum(), late.sum(), turnedAway);
   }
 
   @Override

@@ -70,7 +70,11 @@ public final class LiveFigures implements PageSource {
     if (samples++ % INDEX_EVERY == 0) {
       repository.index().onSuccess(entries -> index = List.copyOf(entries));
     }
-    updateWindows(now);
+    Map<Key, ServedModel> served = new HashMap<>();
+    for (ServedModel model : catalog.all()) {
+      served.put(new Key(model.name(), model.version()), model);
+    }
+    updateWindows(served, now);
     SystemSnapshot snapshot = system.get();
     return new JsonObject()
         .put(
@@ -79,7 +83,7 @@ public final class LiveFigures implements PageSource {
                 .put("version", version)
                 .put("ready", repository.isReady())
                 .put("uptimeSeconds", (now - startedNs) / 1_000_000_000L))
-        .put("models", models(snapshot))
+        .put("models", models(served, snapshot))
         .put("devices", devices(snapshot))
         .put("costs", CostFigures.of(catalog.all(), profiles.get()));
   }
@@ -105,11 +109,7 @@ public final class LiveFigures implements PageSource {
     return new JsonObject().put("models", models);
   }
 
-  private void updateWindows(long now) {
-    Map<Key, ServedModel> served = new HashMap<>();
-    for (ServedModel model : catalog.all()) {
-      served.put(new Key(model.name(), model.version()), model);
-    }
+  private void updateWindows(Map<Key, ServedModel> served, long now) {
     windows.keySet().retainAll(served.keySet());
     served.forEach(
         (key, model) -> {
@@ -122,7 +122,7 @@ public final class LiveFigures implements PageSource {
         });
   }
 
-  private JsonArray models(SystemSnapshot snapshot) {
+  private JsonArray models(Map<Key, ServedModel> served, SystemSnapshot snapshot) {
     Map<String, JsonObject> rows = new TreeMap<>();
     for (RepositoryControl.Entry entry : index) {
       Key key = new Key(entry.name(), entry.version());
@@ -132,6 +132,7 @@ public final class LiveFigures implements PageSource {
         (key, window) -> {
           JsonObject row = rows.computeIfAbsent(order(key), k -> row(key, "READY", ""));
           addFigures(row, window);
+          addObjective(row, window, served.get(key));
           addLoad(row, key, snapshot);
         });
     return new JsonArray(List.copyOf(rows.values()));
@@ -156,6 +157,14 @@ public final class LiveFigures implements PageSource {
     if (!points.isEmpty()) {
       Point latest = points.get(points.size() - 1);
       row.put("rate", round(latest.perSecond())).put("p99", round(latest.p99Ms()));
+    }
+  }
+
+  private static void addObjective(
+      JsonObject row, ModelWindow window, @Nullable ServedModel model) {
+    if (model != null && model.objectiveNs() > 0) {
+      row.put("objectiveMs", round(model.objectiveNs() / 1e6))
+          .put("inObjective", downOrNull(window.shareInObjective()));
     }
   }
 
@@ -234,6 +243,11 @@ public final class LiveFigures implements PageSource {
 
   private static @Nullable Double orNull(OptionalDouble value) {
     return value.isPresent() ? round(value.getAsDouble()) : null;
+  }
+
+  /** Down: only what is all of it shows as 1. */
+  private static @Nullable Double downOrNull(OptionalDouble share) {
+    return share.isPresent() ? Math.floor(share.getAsDouble() * 1000) / 1000 : null;
   }
 
   private static double round(double value) {

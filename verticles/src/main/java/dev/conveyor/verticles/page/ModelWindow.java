@@ -3,6 +3,7 @@ package dev.conveyor.verticles.page;
 import dev.conveyor.verticles.metrics.LatencySnapshot;
 import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.metrics.ModelStats.Snapshot;
+import dev.conveyor.verticles.metrics.ObjectiveCounts;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -26,7 +27,8 @@ final class ModelWindow {
   /** Points kept for the small curves. */
   static final int POINTS = 90;
 
-  private record Sample(long atNs, Snapshot counters, LatencySnapshot requests) {}
+  private record Sample(
+      long atNs, Snapshot counters, LatencySnapshot requests, ObjectiveCounts objective) {}
 
   /** One point of the curves; {@code p99Ms} is negative while nothing was answered. */
   record Point(double perSecond, double p99Ms) {}
@@ -82,6 +84,14 @@ final class ModelWindow {
     return quantileMs(first(), q);
   }
 
+  /**
+   * Returns the part of the requests that was answered inside the model's latency objective; empty
+   * if there were none within the window.
+   */
+  OptionalDouble shareInObjective() {
+    return last.objective.since(first().objective).share();
+  }
+
   /** Returns items per execution; empty if nothing ran within the window. */
   OptionalDouble meanBatch() {
     long executions = last.counters.executionCount() - first().counters.executionCount();
@@ -115,7 +125,7 @@ final class ModelWindow {
   }
 
   private Sample take(long nowNs) {
-    return new Sample(nowNs, stats.snapshot(), stats.histograms().request());
+    return new Sample(nowNs, stats.snapshot(), stats.histograms().request(), stats.objective());
   }
 
   private static long items(Snapshot counters) {

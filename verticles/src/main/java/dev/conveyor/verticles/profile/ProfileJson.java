@@ -2,18 +2,21 @@ package dev.conveyor.verticles.profile;
 
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.profile.ProfileSnapshot;
+import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.metrics.ObjectiveCounts;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
 
 /** Writes profiles. Stateless. Times are microseconds. */
 public final class ProfileJson {
 
   private ProfileJson() {}
 
-  /** Returns everything about a profile. */
-  public static JsonObject of(String model, String version, ModelProfile profile) {
+  /** Returns everything about the profile of a model, and how it keeps what it promises. */
+  public static JsonObject of(ServedModel model, ModelProfile profile) {
     JsonArray devices = new JsonArray();
     for (ModelProfile.OnDevice device : profile.devices()) {
       ProfileSnapshot costs = device.costs();
@@ -47,10 +50,22 @@ public final class ProfileJson {
               .put("concurrency", concurrency)
               .put("occupancy", occupancy(device.occupancy())));
     }
+    JsonObject json =
+        new JsonObject().put("model_name", model.name()).put("model_version", model.version());
+    if (model.objectiveNs() > 0) {
+      json.put("objective", objective(model.objectiveNs(), model.stats().objective()));
+    }
+    return json.put("devices", devices);
+  }
+
+  private static JsonObject objective(long promisedNs, ObjectiveCounts counts) {
+    OptionalDouble share = counts.share();
     return new JsonObject()
-        .put("model_name", model)
-        .put("model_version", version)
-        .put("devices", devices);
+        .put("latency_objective_us", promisedNs / 1000)
+        .put("answered_inside", counts.inside())
+        .put("answered_late", counts.late())
+        .put("refused", counts.refused())
+        .put("share_inside", share.isPresent() ? round(share.getAsDouble()) : null);
   }
 
   private static JsonObject occupancy(ModelProfile.Occupancy occupancy) {

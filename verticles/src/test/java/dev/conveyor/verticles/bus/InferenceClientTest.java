@@ -8,6 +8,7 @@ import dev.conveyor.models.BytesTensors;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.Tenants;
@@ -211,8 +212,11 @@ final class InferenceClientTest {
       assertThat(TestServer.await(client.infer("wide", List.of(wide))).outputs()).hasSize(1);
     }
     assertThat(TestServer.await(client.infer("scarce", List.of(wide))).outputs()).hasSize(1);
-    assertThat(failure(client.infer("scarce", List.of(wide))).code())
-        .isEqualTo(ErrorCode.OVER_QUOTA);
+    InferenceException over = failure(client.infer("scarce", List.of(wide)));
+    assertThat(over.code()).isEqualTo(ErrorCode.OVER_QUOTA);
+    assertThat(over.reason()).isEqualTo(RefusalReason.MODEL_QUOTA);
+    assertThat(over.retryAfterNs()).isPositive();
+    assertThat(over.getMessage()).doesNotContain("reason=");
   }
 
   @Test

@@ -5,6 +5,7 @@ import static dev.conveyor.verticles.grpc.GrpcFixture.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.verticles.grpc.FakeGateway.Held;
 import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
 import dev.conveyor.verticles.proto.InferParameter;
@@ -70,6 +71,28 @@ class GrpcStreamTest {
 
     stream.end();
     assertThat(statusAtEnd(response)).isEqualTo(GrpcStatus.OK);
+  }
+
+  @Test
+  void shouldSayInTheAnswerWhyAMessageWasRefusedAndWhenToTryAgain() {
+    ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 1_000_000, 1_000_000);
+    long inAnHour = System.nanoTime() + TimeUnit.HOURS.toNanos(1);
+    server
+        .catalog
+        .find("identity", "")
+        .door()
+        .load()
+        .set(new ModelLoad(7, 7, 0, 1, true, 0, speed, inAnHour, 0, 0));
+    stream.write(request("late"));
+    open();
+
+    ModelStreamInferResponse refused = next();
+    assertThat(refused.getErrorMessage()).contains("exceeds maximum queue size 7");
+    assertThat(refused.getInferResponse().getId()).isEqualTo("late");
+    assertThat(refused.getInferResponse().getParametersOrThrow("refusal_reason").getStringParam())
+        .isEqualTo("queue_full");
+    assertThat(refused.getInferResponse().getParametersOrThrow("retry_after_ms").getInt64Param())
+        .isBetween(1L, TimeUnit.HOURS.toMillis(1));
   }
 
   @Test

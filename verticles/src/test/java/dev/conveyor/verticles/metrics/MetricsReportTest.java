@@ -3,7 +3,9 @@ package dev.conveyor.verticles.metrics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.isolation.Decision;
 import dev.conveyor.verticles.isolation.IsolationJournal;
 import java.util.ArrayList;
@@ -39,6 +41,34 @@ final class MetricsReportTest {
     assertThat(failures(shown, "CANCELED")).isZero();
     assertThat(shown.value("nv_inference_pending_request_count", MODEL)).isEqualTo(7);
     assertThat(shown.type("nv_inference_count")).isEqualTo("counter");
+  }
+
+  @Test
+  void shouldCountWhatWasAnsweredInsideTheObjectiveAndLate() {
+    ServedModel promising = Samples.promising("m", 5_000, stats);
+    promising.countAnswer(1, 0, 0, 5_000_000);
+    promising.countAnswer(4, 0, 0, 5_000_001);
+    promising.countAnswer(4, 0, 0, 9_000_000);
+    stats.onRefused(RefusalReason.DEADLINE);
+    catalog.publish("m", List.of(promising));
+    ServedModel other = Samples.model("other", "1", new RecordingModelStats());
+    other.countAnswer(1, 0, 0, 1);
+    catalog.publish("other", List.of(other));
+
+    StrictExposition shown = scrape(SystemSnapshot.EMPTY);
+    assertThat(objective(shown, "m", "inside")).isEqualTo(1);
+    assertThat(objective(shown, "m", "late")).isEqualTo(2);
+    assertThat(stats.objective()).isEqualTo(new ObjectiveCounts(1, 2, 1));
+    assertThat(stats.objective().share()).hasValue(0.25);
+    assertThat(other.stats().objective().share()).isEmpty();
+    assertThatThrownBy(() -> objective(shown, "other", "inside"))
+        .isInstanceOf(AssertionError.class);
+    assertThat(shown.value("nv_inference_request_success", MODEL)).isEqualTo(3);
+  }
+
+  private static double objective(StrictExposition shown, String model, String outcome) {
+    return shown.value(
+        "conveyor_objective_requests_total", "model", model, "version", "1", "outcome", outcome);
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.metrics;
 
 import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.verticles.ImageInputs;
 import dev.conveyor.verticles.InputCheck;
 import dev.conveyor.verticles.ServedModel;
@@ -14,12 +15,27 @@ public final class Samples {
   private Samples() {}
 
   public static ServedModel model(String name, String version, ModelStats stats) {
+    return model(ModelConfig.empty(name), version, stats);
+  }
+
+  /** Returns a model with a latency objective. */
+  public static ServedModel promising(String name, long objectiveMicros, ModelStats stats) {
+    return model(
+        ModelConfigReader.read(
+            name,
+            "{\"conveyor\": {\"latency_objective_microseconds\": %d}}".formatted(objectiveMicros)),
+        "1",
+        stats);
+  }
+
+  private static ServedModel model(ModelConfig config, String version, ModelStats stats) {
+    String name = config.name();
     return new ServedModel(
         name,
         version,
         version + "@1",
         "onnxruntime_onnx",
-        ModelConfig.empty(name),
+        config,
         new ModelSignature(List.of(), List.of(), 0),
         List.of(),
         Map.of(),

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.profile.CostProfile;
 import dev.conveyor.verticles.ModelCatalog;
@@ -46,6 +47,27 @@ final class LiveFiguresTest {
     assertThat(model.getDouble("p50Ms")).isBetween(1.5, 2.0);
     assertThat(model.getValue("meanBatch")).isNull();
     assertThat(model.getJsonArray("instances")).hasSize(2);
+  }
+
+  @Test
+  void shouldShowThePartInsideTheObjectiveOfModelsThatHaveOne() {
+    ServedModel promising = Samples.promising("m", 1_500, stats);
+    RecordingModelStats others = new RecordingModelStats();
+    ServedModel other = Samples.model("other", "1", others);
+    catalog.publish("m", List.of(promising));
+    catalog.publish("other", List.of(other));
+    figures.sample();
+    for (int i = 0; i < 1_999; i++) {
+      promising.countAnswer(1, 0, 0, 1_500_000);
+    }
+    promising.countAnswer(1, 0, 0, 1_500_001);
+    others.onRefused(RefusalReason.QUEUE_FULL);
+    nowNs += 1_000_000_000L;
+
+    JsonArray models = figures.sample().getJsonArray("models");
+    assertThat(models.getJsonObject(0).getDouble("objectiveMs")).isEqualTo(1.5);
+    assertThat(models.getJsonObject(0).getDouble("inObjective")).isEqualTo(0.999);
+    assertThat(models.getJsonObject(1).containsKey("inObjective")).isFalse();
   }
 
   @Test

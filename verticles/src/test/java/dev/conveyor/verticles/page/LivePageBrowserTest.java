@@ -46,6 +46,9 @@ final class LivePageBrowserTest {
     assertThat(text(ROW + ".cells[1]")).isEqualTo("ready");
     assertThat(text("document.querySelector('.device h3')")).contains("CPU", "2 cores");
 
+    assertThat(text(ROW + ".cells[10]")).isEqualTo("99.9 %");
+    assertThat(browser.evaluate(ROW + ".cells[10].title")).isEqualTo("Objective: 20.0 ms");
+
     source.perSecond = 4321;
     browser.waitUntil(ROW + ".cells[4].textContent === '4,321'");
     browser.waitUntil("document.getElementById('total-rate').textContent === '4,321'");
@@ -167,6 +170,8 @@ final class LivePageBrowserTest {
               .put("rate", perSecond)
               .put("p99", 1.5)
               .put("p99Ms", 1.5)
+              .put("objectiveMs", 20)
+              .put("inObjective", 0.999)
               .put("queued", 2);
       JsonObject device =
           new JsonObject()

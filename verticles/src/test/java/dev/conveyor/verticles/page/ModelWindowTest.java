@@ -3,6 +3,7 @@ package dev.conveyor.verticles.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.verticles.metrics.ModelStats.Reason;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,24 @@ final class ModelWindowTest {
     window.sample(T0 + 2 * SECOND);
     assertThat(window.perSecond()).isEqualTo(30);
     assertThat(window.failuresPerSecond()).isEqualTo(0.5);
+  }
+
+  @Test
+  void shouldShareWhatWasInTimeAmongAllThatCameWithinTheWindow() {
+    stats.onObjective(false);
+    for (int s = 1; s <= 10; s++) {
+      window.sample(T0 + s * SECOND);
+    }
+    assertThat(window.shareInObjective()).hasValue(0);
+
+    stats.onObjective(true);
+    stats.onRefused(RefusalReason.OVERLOADED);
+    window.sample(T0 + 11 * SECOND);
+    assertThat(window.shareInObjective()).hasValue(0.5);
+    for (int s = 12; s <= 21; s++) {
+      window.sample(T0 + s * SECOND);
+    }
+    assertThat(window.shareInObjective()).isEmpty();
   }
 
   @Test

@@ -72,6 +72,28 @@ final class ProfileEndpointTest {
   }
 
   @Test
+  void shouldSayHowTheObjectiveIsKept() {
+    TestModels models =
+        new TestModels(dir)
+            .identity("model", 3)
+            .config("model", "{\"conveyor\": {\"latency_objective_microseconds\": 60000000}}")
+            .identity("other", 3);
+    try (TestServer server = TestServer.start(models)) {
+      assertThat(server.http().post("/v2/models/model/infer", REQUEST).status()).isEqualTo(200);
+      assertThat(server.http().get("/v2/models/model/profile").json().getJsonObject("objective"))
+          .isEqualTo(
+              new JsonObject()
+                  .put("latency_objective_us", 60_000_000)
+                  .put("answered_inside", 1)
+                  .put("answered_late", 0)
+                  .put("refused", 0)
+                  .put("share_inside", 1.0));
+      assertThat(server.http().get("/v2/models/other/profile").json().containsKey("objective"))
+          .isFalse();
+    }
+  }
+
+  @Test
   void shouldMeasureAgainWhenTheModelHasChanged() throws Exception {
     TestModels models = new TestModels(dir).identity("model", 3);
     TestServer.start(models).close();

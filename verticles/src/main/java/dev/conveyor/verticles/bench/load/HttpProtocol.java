@@ -31,6 +31,10 @@ final class HttpProtocol implements LoadProtocol {
 
   @Override
   public Future<LoadConnection> connect(Vertx vertx, LoadTarget target) {
+    return Future.succeededFuture(open(vertx, target));
+  }
+
+  static Connection open(Vertx vertx, LoadTarget target) {
     HttpClientOptions options =
         new HttpClientOptions()
             .setDefaultHost(target.host())
@@ -40,7 +44,7 @@ final class HttpProtocol implements LoadProtocol {
     PoolOptions pool =
         new PoolOptions().setHttp1MaxSize(target.connections()).setMaxWaitQueueSize(-1);
     HttpClient client = vertx.createHttpClient(options, pool);
-    return Future.succeededFuture(new HttpConnection(client, target));
+    return new Connection(client, target);
   }
 
   /** Reads the inputs from a model's metadata document. */
@@ -75,7 +79,7 @@ final class HttpProtocol implements LoadProtocol {
     return text == null || text.isEmpty() ? "HTTP " + status : "HTTP " + status + ": " + text;
   }
 
-  private record HttpConnection(HttpClient client, LoadTarget target) implements LoadConnection {
+  record Connection(HttpClient client, LoadTarget target) implements LoadConnection {
 
     @Override
     public Future<List<TensorSpec>> inputs(String model) {
@@ -97,11 +101,12 @@ final class HttpProtocol implements LoadProtocol {
 
     @Override
     public LoadClient client(List<InferPayload> payloads) {
+      return client(payloads.get(0).model(), payloads.stream().map(HttpPayload::of).toList());
+    }
+
+    LoadClient client(String model, List<HttpPayload> requests) {
       return new HttpLoadClient(
-          client,
-          HttpPayload.uri(payloads.get(0).model()),
-          target.timeout().toMillis(),
-          payloads.stream().map(HttpPayload::of).toList());
+          client, HttpPayload.uri(model), target.timeout().toMillis(), requests);
     }
 
     @Override

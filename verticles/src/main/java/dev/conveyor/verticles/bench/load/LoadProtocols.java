@@ -16,7 +16,9 @@ public final class LoadProtocols {
    * @throws IllegalArgumentException if there is none; the message lists those there are
    */
   public static LoadProtocol find(String name) {
-    List<LoadProtocol> known = new ArrayList<>(List.of(new HttpProtocol(), new GrpcProtocol()));
+    List<LoadProtocol> known =
+        new ArrayList<>(
+            List.of(new HttpProtocol(), new SharedMemoryProtocol(), new GrpcProtocol()));
     ServiceLoader.load(LoadProtocol.class).forEach(known::add);
     for (LoadProtocol protocol : known) {
       if (protocol.name().equals(name)) {

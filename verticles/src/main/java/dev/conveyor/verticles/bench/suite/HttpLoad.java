@@ -46,8 +46,36 @@ final class HttpLoad implements AutoCloseable {
   }
 
   static HttpLoad on(Lab lab, ServerProcess server) throws TimeoutException {
+    return on(lab, server, Transport.HTTP);
+  }
+
+  static HttpLoad on(Lab lab, ServerProcess server, Transport transport) throws TimeoutException {
     LoadTarget target = new LoadTarget("127.0.0.1", server.httpPort(), CONNECTIONS, TIMEOUT, null);
-    return new HttpLoad(lab, server, LoadDriver.connect(LoadProtocols.find("http"), target));
+    return new HttpLoad(
+        lab, server, LoadDriver.connect(LoadProtocols.find(transport.protocol), target));
+  }
+
+  /** How inputs get to the server with the client of this program; wrk always sends them. */
+  enum Transport {
+    HTTP("http", "", "tensors travel as FP32 over HTTP"),
+    SHARED_MEMORY(
+        "http-shm",
+        ", inputs in system shared memory",
+        "inputs are FP32 in system shared memory, answers travel over HTTP");
+
+    private final String protocol;
+
+    /** What the name of a row says of it. */
+    final String suffix;
+
+    /** What the text of a row says of it. */
+    final String words;
+
+    Transport(String protocol, String suffix, String words) {
+      this.protocol = protocol;
+      this.suffix = suffix;
+      this.words = words;
+    }
   }
 
   /**

@@ -7,16 +7,18 @@ import dev.conveyor.verticles.bench.host.ProcFs;
 import dev.conveyor.verticles.bench.load.CpuClock;
 import dev.conveyor.verticles.bench.load.Lane;
 import dev.conveyor.verticles.bench.load.LaneResult;
-import dev.conveyor.verticles.bench.load.LoadDriver;
 import dev.conveyor.verticles.bench.load.LoadPattern;
 import dev.conveyor.verticles.bench.load.LoadPlan;
 import dev.conveyor.verticles.bench.load.LoadPoint;
+import dev.conveyor.verticles.bench.suite.HttpLoad.Transport;
 import dev.conveyor.verticles.bench.suite.RealServer.Served;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
+import java.util.Map;
+import java.util.concurrent.TimeoutException;
 
 /**
  * The rows on real models: three of them with three objectives on one server, in an open loop with
@@ -32,7 +34,7 @@ final class RealRows implements AutoCloseable {
   private final Lab lab;
   private final RealServer server;
   private final PredictionRows predictions;
-  private @Nullable Sustained sustained;
+  private final Map<Transport, Sustained> sustained = new EnumMap<>(Transport.class);
 
   RealRows(Lab lab) {
     this.lab = lab;
@@ -42,16 +44,20 @@ final class RealRows implements AutoCloseable {
 
   List<SuiteRow> rows() {
     List<SuiteRow> rows = new ArrayList<>();
-    rows.add(
-        new SuiteRow(
-            "real goodput of three models / simulated with their learned profiles",
-            Target.atLeast(0.92, ""),
-            this::goodput));
-    rows.add(
-        new SuiteRow(
-            "real goodput of three models / simulated on what their transport leaves of the cores",
-            Target.atLeast(0.92, ""),
-            this::goodputBesideTransport));
+    for (Transport transport : Transport.values()) {
+      rows.add(
+          new SuiteRow(
+              "real goodput of three models / simulated with their learned profiles"
+                  + transport.suffix,
+              Target.atLeast(0.92, ""),
+              () -> goodput(transport)));
+      rows.add(
+          new SuiteRow(
+              "real goodput of three models / simulated on what their transport leaves of the cores"
+                  + transport.suffix,
+              Target.atLeast(0.92, ""),
+              () -> besideTransport(transport)));
+    }
     rows.add(
         new SuiteRow(
             "admitted requests inside their objective at 70 % of that goodput",
@@ -65,34 +71,37 @@ final class RealRows implements AutoCloseable {
     server.close();
   }
 
-  private Measured goodput() throws Exception {
+  private Measured goodput(Transport transport) throws Exception {
     ServerProcess target = server.get();
-    try (HttpLoad load = HttpLoad.on(lab, target)) {
-      for (Served model : RealServer.MODELS) {
+    try (HttpLoad load = HttpLoad.on(lab, target, transport)) {
+      List<Lane> lanes = lanes(load);
+      for (int i = 0; i < lanes.size(); i++) {
         // Every size runs under load before its profile is taken at its word.
-        load.driver()
-            .run(
-                List.of(load.driver().lane(model.name(), List.of(load.payload(model.name())))),
-                plan(new LoadPattern.Closed(2 * model.largestBatch())));
+        int concurrency = 2 * RealServer.MODELS.get(i).largestBatch();
+        load.driver().run(List.of(lanes.get(i)), plan(new LoadPattern.Closed(concurrency)));
       }
-      Settling settling = settle(load, target);
+      Settling settling = settle(load, lanes, target);
       Scenario scenario = server.scenario(1);
       double simulated = GoodputSearch.find(scenario, Policies.find(Policies.CONVEYOR));
       StringBuilder tried = new StringBuilder();
       for (double part : PARTS) {
-        Judged judged = judge(load, part * simulated / RealServer.MODELS.size());
+        Judged judged = judge(load, lanes, part * simulated / lanes.size());
         tried.append(
             text(
                 "%s%.2f: %.2f %% bad (%s)",
                 tried.isEmpty() ? "" : ", ", part, judged.bad(), judged.why()));
         if (judged.bad() <= 100 * GoodputSearch.BAD_LIMIT) {
-          sustained = new Sustained(part * simulated, judged);
+          sustained.put(transport, new Sustained(part * simulated, judged));
           return new Measured(
               part,
               text(
                   "simulated %.1f/s (%s); tried, as parts of it: %s; the client is on the same"
-                      + " cores, tensors travel as FP32 over HTTP; %s",
-                  simulated, RealServer.describe(scenario), tried, settling.how()));
+                      + " cores, %s; %s",
+                  simulated,
+                  RealServer.describe(scenario),
+                  tried,
+                  transport.words,
+                  settling.how()));
         }
       }
       throw new CannotMeasureException(
@@ -100,12 +109,17 @@ final class RealRows implements AutoCloseable {
     }
   }
 
-  /** The client's compiler works on the same cores: both are to be quiet. */
-  private Settling settle(HttpLoad load, ServerProcess target) throws Exception {
+  /** Returns one lane per model, in their order. */
+  private static List<Lane> lanes(HttpLoad load) throws TimeoutException {
     List<Lane> lanes = new ArrayList<>();
     for (Served model : RealServer.MODELS) {
       lanes.add(load.driver().lane(model.name(), List.of(load.payload(model.name()))));
     }
+    return lanes;
+  }
+
+  /** The client's compiler works on the same cores: both are to be quiet. */
+  private Settling settle(HttpLoad load, List<Lane> lanes, ServerProcess target) throws Exception {
     CpuClock own = Settling.compilerOf(ProcessHandle.current().pid());
     return Settling.await(
         length ->
@@ -124,10 +138,10 @@ final class RealRows implements AutoCloseable {
   }
 
   private Measured inObjective() throws Exception {
-    double perModel = 0.7 * sustained().perSecond() / RealServer.MODELS.size();
+    double perModel = 0.7 * sustained(Transport.HTTP).perSecond() / RealServer.MODELS.size();
     ServerProcess target = server.get();
     try (HttpLoad load = HttpLoad.on(lab, target)) {
-      Judged judged = judge(load, perModel);
+      Judged judged = judge(load, lanes(load), perModel);
       return new Measured(
           100.0 * (judged.answered() - judged.late()) / Math.max(1, judged.answered()),
           text(
@@ -136,14 +150,15 @@ final class RealRows implements AutoCloseable {
     }
   }
 
-  /** What the rows after the first are about. */
+  /** What the rows after those of goodput are about. */
   private record Sustained(double perSecond, Judged judged) {}
 
-  private Sustained sustained() {
-    if (sustained == null) {
+  private Sustained sustained(Transport transport) {
+    Sustained found = sustained.get(transport);
+    if (found == null) {
       throw new CannotMeasureException("no goodput was found");
     }
-    return sustained;
+    return found;
   }
 
   /**
@@ -151,16 +166,17 @@ final class RealRows implements AutoCloseable {
    * they have a part of it in them already: this is the upper end of what may be lost to it, as the
    * row above is the lower.
    */
-  private Measured goodputBesideTransport() throws Exception {
-    Judged judged = sustained().judged();
+  private Measured besideTransport(Transport transport) throws Exception {
+    Sustained found = sustained(transport);
+    Judged judged = found.judged();
     double taken = judged.clientCores() + judged.serverCores();
     double speed = 1 - taken / lab.cores();
     double simulated = GoodputSearch.find(server.scenario(speed), Policies.find(Policies.CONVEYOR));
     return new Measured(
-        sustained().perSecond() / simulated,
+        found.perSecond() / simulated,
         text(
             "%.1f/s of %.1f/s simulated on %.2f cores; %s",
-            sustained().perSecond(), simulated, speed * lab.cores(), judged.why()));
+            found.perSecond(), simulated, speed * lab.cores(), judged.why()));
   }
 
   /**
@@ -190,13 +206,8 @@ final class RealRows implements AutoCloseable {
     }
   }
 
-  private Judged judge(HttpLoad load, double perModel) throws Exception {
-    LoadDriver driver = load.driver();
-    List<Lane> lanes = new ArrayList<>();
-    for (Served model : RealServer.MODELS) {
-      lanes.add(driver.lane(model.name(), List.of(load.payload(model.name()))));
-    }
-    LoadPoint point = driver.run(lanes, plan(new LoadPattern.Open(perModel)));
+  private Judged judge(HttpLoad load, List<Lane> lanes, double perModel) throws Exception {
+    LoadPoint point = load.driver().run(lanes, plan(new LoadPattern.Open(perModel)));
     if (point.windowNs() > 2 * lab.duration().toNanos()) {
       throw new CannotMeasureException(
           text("the client stood still: its window took %.1f s", point.windowNs() / 1e9));

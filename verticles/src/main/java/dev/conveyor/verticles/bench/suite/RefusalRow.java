@@ -6,10 +6,12 @@ import dev.conveyor.verticles.bench.load.LaneResult;
 import dev.conveyor.verticles.bench.load.LoadPattern;
 import dev.conveyor.verticles.bench.load.LoadPlan;
 import dev.conveyor.verticles.bench.load.LoadPoint;
+import dev.conveyor.verticles.bench.suite.HttpLoad.Transport;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -37,14 +39,19 @@ final class RefusalRow {
     this.lab = lab;
   }
 
-  SuiteRow row() {
-    return new SuiteRow(
-        "p99 of the time to refuse a request to squeezenet at twice its load",
-        Target.atMost(5, "ms"),
-        this::measure);
+  List<SuiteRow> rows() {
+    return Stream.of(Transport.values())
+        .map(
+            transport ->
+                new SuiteRow(
+                    "p99 of the time to refuse a request to squeezenet at twice its load"
+                        + transport.suffix,
+                    Target.atMost(5, "ms"),
+                    () -> measure(transport)))
+        .toList();
   }
 
-  private Measured measure() throws Exception {
+  private Measured measure(Transport transport) throws Exception {
     TestRepository repository = lab.repository();
     repository.add(
         MODEL,
@@ -57,16 +64,16 @@ final class RefusalRow {
                         "default_queue_policy",
                         new JsonObject().put("max_queue_size", MOST_QUEUED))));
     try (ServerProcess server = lab.startServer(repository, List.of());
-        HttpLoad load = HttpLoad.on(lab, server)) {
+        HttpLoad load = HttpLoad.on(lab, server, transport)) {
       load.driver().goFirst();
       double capacity =
           run(load, server, new LoadPattern.Closed(CONCURRENCY)).inferencesPerSecond();
       LoadPoint point = run(load, server, new LoadPattern.Open(OVERLOAD * capacity));
-      return judge(point.lanes().get(0), OVERLOAD * capacity);
+      return judge(point.lanes().get(0), OVERLOAD * capacity, transport);
     }
   }
 
-  static Measured judge(LaneResult lane, double offered) {
+  private static Measured judge(LaneResult lane, double offered, Transport transport) {
     for (Map.Entry<String, Long> error : lane.errors().entrySet()) {
       if (!error.getKey().startsWith(REFUSED)) {
         throw new CannotMeasureException("not a refusal: " + error);
@@ -80,10 +87,11 @@ final class RefusalRow {
         ms(refused, 99),
         String.format(
             Locale.ROOT,
-            "%.0f/s offered in an open loop, FP32 over HTTP: %d refused after %.1f ms at p50, %.1f"
+            "%.0f/s offered in an open loop, %s: %d refused after %.1f ms at p50, %.1f"
                 + " at p90, %.1f at p99, %.1f at most; %d answered, p99 %.1f ms; the client, on the"
                 + " same cores, sent %.1f ms late at p99",
             offered,
+            transport.words,
             refused.getTotalCount(),
             ms(refused, 50),
             ms(refused, 90),

@@ -34,7 +34,7 @@ final class SchedulingSuite implements Suite {
     rows.addAll(cpu.rows());
     rows.addAll(real.rows());
     rows.add(new VictimRow(lab).row());
-    rows.add(new RefusalRow(lab).row());
+    rows.addAll(new RefusalRow(lab).rows());
     return rows;
   }
 

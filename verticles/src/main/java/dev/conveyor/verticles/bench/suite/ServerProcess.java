@@ -36,6 +36,7 @@ final class ServerProcess implements AutoCloseable {
   private static final Duration CALL_LIMIT = Duration.ofMinutes(1);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
   private static final long POLL_MS = 50;
+  private static final int REGIONS = 16;
 
   private final Process process;
   private final Path log;
@@ -66,6 +67,7 @@ final class ServerProcess implements AutoCloseable {
             .put("http", endpoint(ports[0]))
             .put("grpc", endpoint(ports[1]))
             .put("metrics", endpoint(ports[2]))
+            .put("limits", new JsonObject().put("max_shared_memory_regions", REGIONS))
             .encodePrettily());
     Path log = work.resolve("server.log");
     Process process =
