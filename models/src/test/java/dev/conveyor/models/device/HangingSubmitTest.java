@@ -25,10 +25,8 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** An engine that does not come back from enqueueing, as with an endless loop in a model. */
-@Timeout(60)
 class HangingSubmitTest {
 
   private static final long MIB = 1 << 20;

@@ -28,12 +28,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Lanes on threads of their own, and a device that runs in real time. */
-@Timeout(60)
 class LaneGroupTest {
 
   private static final long MIB = 1 << 20;
