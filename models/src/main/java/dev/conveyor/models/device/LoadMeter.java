@@ -13,7 +13,8 @@ import java.util.function.Supplier;
  *
  * <p>One load at a time is measured per device, and what it took is in the ledger before the next
  * one begins. What others put into the same ledger meanwhile, or took out of it, is not counted.
- * Not seen is what grows without the ledger: workspaces of models that run, and other processes.
+ * Not seen is what grows without the ledger, or goes: workspaces of models that run, other
+ * processes, and workers that die.
  */
 public final class LoadMeter {
 
@@ -32,7 +33,12 @@ public final class LoadMeter {
    */
   public static <T> T load(
       GpuLoadOptions options, Reservation reservation, Supplier<T> loader, Consumer<T> closer) {
-    return alone(options.device(), () -> measured(options, reservation, loader, closer));
+    Turn turn = alone(options.device());
+    try {
+      return measured(options, reservation, loader, closer);
+    } finally {
+      turn.end();
+    }
   }
 
   private static <T> T measured(
@@ -53,41 +59,33 @@ public final class LoadMeter {
   }
 
   /**
-   * Has another process load something, while nothing is measured on the device in this one. Waits
-   * for its turn.
+   * Waits until nothing is measured on the device in this process. Nothing is from then on, until
+   * the turn ends: for who has another process take memory of it, or give it back, and brings that
+   * into the ledger.
    *
-   * @param load ends with what was taken in the ledger
+   * @return ended by the same thread
    */
-  public static <T, E extends Exception> T alone(int device, Load<T, E> load) throws E {
-    ReentrantLock lock = lockOf(device);
+  public static Turn alone(int device) {
+    ReentrantLock lock = ONE_AT_A_TIME.computeIfAbsent(device, number -> new ReentrantLock());
     lock.lock();
-    try {
-      return load.run();
-    } finally {
-      lock.unlock();
-    }
+    return lock::unlock;
   }
 
-  /** What takes memory of a device. */
+  /** While it lasts nobody else measures. */
   @FunctionalInterface
-  public interface Load<T, E extends Exception> {
-    /** Loads it. */
-    T run() throws E;
+  public interface Turn {
+    /** Lets others measure. */
+    void end();
   }
 
   /** Gives back what was loaded so, and its place in the ledger, while nothing is measured. */
   public static void unload(int device, Reservation reservation, Runnable unloader) {
-    ReentrantLock lock = lockOf(device);
-    lock.lock();
+    Turn turn = alone(device);
     try {
       unloader.run();
     } finally {
       reservation.close();
-      lock.unlock();
+      turn.end();
     }
-  }
-
-  private static ReentrantLock lockOf(int device) {
-    return ONE_AT_A_TIME.computeIfAbsent(device, number -> new ReentrantLock());
   }
 }

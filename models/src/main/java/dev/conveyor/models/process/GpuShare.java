@@ -3,6 +3,8 @@ package dev.conveyor.models.process;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.GpuPlace;
+import dev.conveyor.models.device.LoadMeter;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the workers of a model may have of a GPU.
@@ -11,4 +13,15 @@ import dev.conveyor.models.device.GpuPlace;
  * @param budget its ledger, or the model's part of it: what workers report is reserved there
  * @param config as configured
  */
-public record GpuShare(GpuPlace place, MemoryBudget budget, ModelConfig config) {}
+public record GpuShare(GpuPlace place, MemoryBudget budget, ModelConfig config) {
+
+  /**
+   * Waits until no load is measured on the GPU, and lets none be until that turn ends: for what
+   * changes how much a worker has of it, until the ledger says so too.
+   *
+   * @param share null on the CPU, where there is nothing to wait for
+   */
+  static LoadMeter.Turn turn(@Nullable GpuShare share) {
+    return share == null ? () -> {} : LoadMeter.alone(share.place().gpu().ordinal());
+  }
+}

@@ -9,6 +9,7 @@ import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.ModelConfigWriter;
+import dev.conveyor.models.device.LoadMeter;
 import dev.conveyor.models.process.wire.ControlChannel;
 import dev.conveyor.models.process.wire.FailureKind;
 import dev.conveyor.models.process.wire.Message;
@@ -35,6 +36,7 @@ final class LoadedWorker implements AutoCloseable {
   private final LoadOptions options;
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
+  private final @Nullable GpuShare share;
   private final @Nullable WorkerLedger gpu;
   private final int lanes;
 
@@ -57,6 +59,7 @@ final class LoadedWorker implements AutoCloseable {
       List<TensorSpec> inputs,
       List<TensorSpec> outputs,
       Reservation reservation,
+      @Nullable GpuShare share,
       @Nullable WorkerLedger gpu,
       int lanes) {
     this.process = process;
@@ -65,18 +68,37 @@ final class LoadedWorker implements AutoCloseable {
     this.inputs = inputs;
     this.outputs = outputs;
     this.reservation = reservation;
+    this.share = share;
     this.gpu = gpu;
     this.lanes = lanes;
   }
 
   /**
-   * Makes a worker load a model.
+   * Makes a worker load a model. What it takes of a GPU is in the ledger before anything else is
+   * loaded there, or is given back by then.
    *
+   * @param process closed if this fails
    * @param share where it is to load it; null for the CPU
    * @param lanes batches that it runs at once
    * @throws ModelLoadException if the worker could not, and says why
    */
   static LoadedWorker load(
+      WorkerProcess process,
+      Path file,
+      LoadOptions options,
+      @Nullable GpuShare share,
+      int lanes,
+      Workers workers)
+      throws WorkerLostException {
+    LoadMeter.Turn turn = GpuShare.turn(share);
+    try {
+      return loadAlone(process, file, options, share, lanes, workers);
+    } finally {
+      turn.end();
+    }
+  }
+
+  private static LoadedWorker loadAlone(
       WorkerProcess process,
       Path file,
       LoadOptions options,
@@ -100,13 +122,15 @@ final class LoadedWorker implements AutoCloseable {
       List<TensorSpec> inputs = answer.readSpecs();
       List<TensorSpec> outputs = answer.readSpecs();
       loaded = true;
-      return new LoadedWorker(process, workers, options, inputs, outputs, reservation, gpu, lanes);
+      return new LoadedWorker(
+          process, workers, options, inputs, outputs, reservation, share, gpu, lanes);
     } catch (BudgetExceededException e) {
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     } catch (IOException e) {
       throw process.lost(e);
     } finally {
       if (!loaded) {
+        process.close();
         reservation.close();
         close(gpu);
       }
@@ -144,9 +168,10 @@ final class LoadedWorker implements AutoCloseable {
    * @throws ModelLoadException if there is no room for it
    */
   void prepare(WorkerLine line, int maxBatchSize) throws WorkerLostException {
-    line.begin(MessageType.PREPARE).putInt(maxBatchSize);
-    Message answer = line.callToLoad();
+    LoadMeter.Turn turn = GpuShare.turn(share);
     try {
+      line.begin(MessageType.PREPARE).putInt(maxBatchSize);
+      Message answer = line.callToLoad();
       if (answer.type() == MessageType.FAILED) {
         throw failure(process, answer);
       }
@@ -155,6 +180,8 @@ final class LoadedWorker implements AutoCloseable {
       ThreadPriority.restore(process.pid(), WorkerCommand.STARTING_NICENESS);
     } catch (IOException e) {
       throw process.lost(e);
+    } finally {
+      turn.end();
     }
   }
 
@@ -236,11 +263,16 @@ final class LoadedWorker implements AutoCloseable {
 
   @Override
   public void close() {
-    process.close();
-    synchronized (this) {
-      reservation.close();
+    LoadMeter.Turn turn = GpuShare.turn(share);
+    try {
+      process.close();
+      synchronized (this) {
+        reservation.close();
+      }
+      close(gpu);
+    } finally {
+      turn.end();
     }
-    close(gpu);
   }
 
   private static void close(@Nullable WorkerLedger gpu) {

@@ -5,7 +5,6 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.device.GpuModel;
-import dev.conveyor.models.device.LoadMeter;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -98,7 +97,7 @@ public final class ProcessBackend implements Backend {
     WorkerProcess worker = null;
     try {
       worker = workers.start(backend, limits, options.owner(), lanes());
-      return load(worker, file, options);
+      return LoadedWorker.load(worker, file, options, gpu, lanes(), workers);
     } catch (WorkerLostException e) {
       close(worker);
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
@@ -109,16 +108,6 @@ public final class ProcessBackend implements Backend {
       close(worker);
       throw e;
     }
-  }
-
-  /** What a worker takes of a GPU is in the ledger before anything else is loaded there. */
-  private LoadedWorker load(WorkerProcess worker, Path file, LoadOptions options)
-      throws WorkerLostException {
-    return gpu == null
-        ? LoadedWorker.load(worker, file, options, null, lanes(), workers)
-        : LoadMeter.alone(
-            gpu.place().gpu().ordinal(),
-            () -> LoadedWorker.load(worker, file, options, gpu, lanes(), workers));
   }
 
   private static void close(@Nullable WorkerProcess worker) {

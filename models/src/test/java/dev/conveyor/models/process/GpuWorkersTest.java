@@ -30,9 +30,11 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the server makes of what workers on a GPU say; the workers are played. */
+@Timeout(60)
 final class GpuWorkersTest {
 
   private static final long MIB = 1L << 20;
@@ -204,32 +206,80 @@ final class GpuWorkersTest {
   void shouldMeasureNoLoadWhileAWorkerLoadsOnTheSameDevice() throws Exception {
     put(ScriptedGpuWorker.GATE);
     CompletableFuture<LoadedModel> apart = CompletableFuture.supplyAsync(this::load);
-    while (!Files.exists(Path.of(model + ScriptedGpuWorker.LOADING))) {
+
+    Map<String, Long> known = loadWithinWhileGrowing(apart);
+
+    assertThat(known).containsEntry("test/weights", ScriptedGpuWorker.BYTES_ON_GPU);
+    apart.join().close();
+  }
+
+  @Test
+  void shouldMeasureNoLoadWhileAWorkerMakesRoomForMoreBatchesThere() throws Exception {
+    try (LoadedModel loaded = load()) {
+      put(ScriptedGpuWorker.GATE);
+      CompletableFuture<ModelExecutor> lane =
+          CompletableFuture.supplyAsync(() -> loaded.newExecutor(1));
+
+      Map<String, Long> known = loadWithinWhileGrowing(lane);
+
+      assertThat(known).containsEntry("test/slabs", ScriptedGpuWorker.SLAB_BYTES);
+      lane.join().close();
+    }
+  }
+
+  /** Returns what was in the ledger as soon as another load was measured, which is let end. */
+  private Map<String, Long> loadWithinWhileGrowing(CompletableFuture<?> apart) throws Exception {
+    while (!Files.exists(Path.of(model + ScriptedGpuWorker.GROWING))) {
       assertThat(apart).as("it waits at the gate").isNotDone();
     }
     CompletableFuture<Map<String, Long>> known = new CompletableFuture<>();
-    Reservation weights = device.reserve("within/weights", 0);
-    Thread within =
-        new Thread(
-            () -> {
-              simulator.cuda().useDevice(0);
-              boolean unused =
-                  LoadMeter.load(
-                      new GpuLoadOptions(
-                          "within", simulator.cuda(), 0, device, ModelConfig.empty("within")),
-                      weights,
-                      () -> known.complete(device.holders()),
-                      nothing -> {});
-            });
+    Thread within = new Thread(() -> loadWithin(() -> known.complete(device.holders())));
     within.start();
     while (!known.isDone() && within.getState() != Thread.State.WAITING) {
       Thread.onSpinWait();
     }
     remove(ScriptedGpuWorker.GATE);
-
-    assertThat(known.join()).containsEntry("test/weights", ScriptedGpuWorker.BYTES_ON_GPU);
     within.join();
-    weights.close();
-    apart.join().close();
+    return known.join();
+  }
+
+  @Test
+  void shouldKeepAWorkerThatIsClosedAndItsMemoryUntilALoadThereIsMeasured() throws Exception {
+    LoadedModel loaded = load();
+    ModelExecutor executor = loaded.newExecutor(1);
+    Set<Long> running = processes();
+    Thread closer = new Thread(executor::close);
+
+    loadWithin(
+        () -> {
+          closer.start();
+          while (closer.isAlive() && closer.getState() != Thread.State.WAITING) {
+            Thread.onSpinWait();
+          }
+          assertThat(device.holders()).containsKey("test/weights");
+          assertThat(processes()).isEqualTo(running);
+        });
+
+    closer.join();
+    loaded.close();
+    assertThat(device.holders()).isEmpty();
+  }
+
+  /** As a model of this process, which takes nothing. */
+  private void loadWithin(Runnable loader) {
+    simulator.cuda().useDevice(0);
+    try (Reservation weights = device.reserve("within/weights", 0)) {
+      Runnable loaded =
+          LoadMeter.load(
+              new GpuLoadOptions(
+                  "within", simulator.cuda(), 0, device, ModelConfig.empty("within")),
+              weights,
+              () -> {
+                loader.run();
+                return loader;
+              },
+              nothing -> {});
+      assertThat(loaded).isSameAs(loader);
+    }
   }
 }

@@ -23,12 +23,13 @@ public final class ScriptedGpuWorker {
   static final long PREPARED_BYTES = 2 << 10;
   static final long AFTER_RUN_BYTES = 3 << 10;
   static final long BYTES_ON_GPU = 1 << 20;
+  static final long SLAB_BYTES = 1 << 19;
 
-  /** As long as it is there, a load does not end. */
+  /** As long as it is there, what has the GPU's memory grow does not end: a load, a new lane. */
   static final String GATE = ".gate";
 
-  /** Written when a load has begun. */
-  static final String LOADING = ".loading";
+  /** Written when that comes to the gate. */
+  static final String GROWING = ".growing";
 
   /** The GPU cannot be used. */
   static final String UNUSABLE = ".unusable";
@@ -74,6 +75,7 @@ public final class ScriptedGpuWorker {
     switch (message.type()) {
       case LOAD -> load(Path.of(message.readString()));
       case PREPARE -> {
+        awaitGate();
         if (isThere(NO_ROOM)) {
           fail(FailureKind.RUN, "no room");
         } else {
@@ -95,18 +97,22 @@ public final class ScriptedGpuWorker {
               .putLong(0)
               .putLong(0)
               .putLong(AFTER_RUN_BYTES)
-              .putLong(BYTES_ON_GPU)
+              .putLong(BYTES_ON_GPU + SLAB_BYTES)
               .putInt(1)
               .putBlock(Shape.of(1, 1), 0, Float.BYTES);
     }
   }
 
-  private void load(Path file) throws Exception {
-    model = file;
-    Files.writeString(Path.of(model + LOADING), "");
+  private static void awaitGate() throws Exception {
     while (isThere(GATE)) {
+      Files.writeString(Path.of(model + GROWING), "");
       TimeUnit.MILLISECONDS.sleep(5);
     }
+  }
+
+  private void load(Path file) throws Exception {
+    model = file;
+    awaitGate();
     if (isThere(UNUSABLE)) {
       fail(FailureKind.DEVICE_UNUSABLE, "no driver");
       return;
@@ -115,7 +121,7 @@ public final class ScriptedGpuWorker {
     channel
         .begin(MessageType.LOADED)
         .putLong(LOADED_BYTES)
-        .putHolders(onGpu())
+        .putHolders(Map.of("test/weights", BYTES_ON_GPU))
         .putSpecs(specs)
         .putSpecs(specs);
   }
@@ -125,10 +131,9 @@ public final class ScriptedGpuWorker {
   }
 
   private void done(long heldBytes) {
-    channel.begin(MessageType.DONE).putLong(heldBytes).putHolders(onGpu());
-  }
-
-  private static Map<String, Long> onGpu() {
-    return Map.of("test/weights", BYTES_ON_GPU);
+    channel
+        .begin(MessageType.DONE)
+        .putLong(heldBytes)
+        .putHolders(Map.of("test/weights", BYTES_ON_GPU, "test/slabs", SLAB_BYTES));
   }
 }
