@@ -211,7 +211,10 @@ static void end(struct stream *stream, struct op *op) {
   }
   stream->free_ns = op->end_ns;
   int device = stream->device, fails = op->fails;
-  if (!sim.config.no_data && !fails) {
+  int gone = op->between ? sim.devices[op->from_device].sticky : 0;
+  if (gone) {
+    sim.devices[device].told = gone;
+  } else if (!sim.config.no_data && !fails) {
     write_effect(stream, op);
   }
   if (op->kind == OP_RECORD) {
@@ -281,6 +284,13 @@ void fail_device(int device, int error) {
   pthread_cond_broadcast(&sim.progress);
 }
 
+/* Once, by whichever wait or question comes next: as with any error of what was enqueued before. */
+static int error_of(int device) {
+  int told = sim.devices[device].told;
+  sim.devices[device].told = 0;
+  return sim.devices[device].sticky ? sim.devices[device].sticky : told;
+}
+
 /* Waits until done(what) or the device fails; in virtual time it is the waiter who runs the device. */
 static int wait_until(int (*done)(void *, uint64_t), void *what, uint64_t number, int device) {
   uint64_t generation = sim.generation;
@@ -294,7 +304,7 @@ static int wait_until(int (*done)(void *, uint64_t), void *what, uint64_t number
       }
     }
   }
-  return generation != sim.generation ? UNKNOWN : sim.devices[device].sticky;
+  return generation != sim.generation ? UNKNOWN : error_of(device);
 }
 
 static int event_done(void *event, uint64_t sequence) {
@@ -346,7 +356,7 @@ int ask(int device) {
       sim.host_ns += IDLE_QUERY_NS;
     }
   }
-  return sim.devices[device].sticky;
+  return error_of(device);
 }
 
 static void *device_thread(void *unused) {

@@ -117,6 +117,7 @@ struct engine_use {
 
 struct device {
   int sticky; /* 0, or the error of every call from now on */
+  int told;   /* 0, or that of another device, from which a copy came to nothing: the next wait tells */
   size_t allocated_bytes;
   struct engine_use engines[ENGINES];
 };

@@ -172,8 +172,9 @@ final class LaneGroup implements PipelineListener {
     }
   }
 
-  /** On the thread that waited. */
+  /** On the thread that waited; perhaps before who closed it knows that it was given up. */
   private void releaseReturned() {
+    noteGivenUp();
     try {
       releases.close();
     } finally {

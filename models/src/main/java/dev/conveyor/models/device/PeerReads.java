@@ -5,6 +5,7 @@ import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
@@ -18,6 +19,9 @@ import org.slf4j.LoggerFactory;
  * the two can access each other. Then the copy goes straight from GPU to GPU; else the driver takes
  * it over the host, in the same call. A GPU that refuses the call is not asked again, and its
  * tensors are read by way of the host, as by any other reader there.
+ *
+ * <p>What goes wrong on a device is told by some later call, perhaps of another device that waits
+ * for it. So after an error that loses a device all are asked who it is.
  */
 final class PeerReads {
 
@@ -30,9 +34,15 @@ final class PeerReads {
     REFUSED
   }
 
+  private static final int TIMES_ASKED = 2;
+
   private final Cuda cuda;
   private final int device;
   private final Map<String, Way> ways = new ConcurrentHashMap<>();
+
+  /** Where tensors were read from. */
+  private final Set<ResidentPool> sources = ConcurrentHashMap.newKeySet();
+
   private final LongAdder directBytes = new LongAdder();
   private final LongAdder stagedBytes = new LongAdder();
 
@@ -68,10 +78,14 @@ final class PeerReads {
    * @param stream of this device, which the calling thread has set
    * @return whether it did; else they have to be read on the host
    * @throws InferenceException if the other device is lost
-   * @throws CudaException if this one is
+   * @throws CudaException if this one is, as far as can be found out
    */
   boolean tryEnqueue(ResidentBytes from, boolean first, long target, long stream) {
     ResidentPool pool = from.block().pool();
+    if (pool.isLost()) {
+      throw unreadable(pool);
+    }
+    sources.add(pool);
     try {
       Way way = ways.computeIfAbsent(pool.device(), name -> open(pool));
       if (way == Way.REFUSED) {
@@ -85,7 +99,10 @@ final class PeerReads {
       return true;
     } catch (CudaException e) {
       if (e.isSticky()) {
-        throw lost(pool, e);
+        if (!isOfPeer(e)) {
+          throw e;
+        }
+        throw unreadable(pool);
       }
       if (!e.isOutOfMemory()) {
         ways.put(pool.device(), Way.REFUSED);
@@ -110,16 +127,48 @@ final class PeerReads {
     return Way.STAGED;
   }
 
-  /** An error that loses a device may be of either; only this one's ends the instance. */
-  private RuntimeException lost(ResidentPool pool, CudaException failure) {
-    try {
-      long unused = cuda.freeBytes();
-    } catch (CudaException own) {
-      return own;
-    }
-    pool.lost(failure);
+  private static InferenceException unreadable(ResidentPool pool) {
     return new InferenceException(
-        ErrorCode.UNAVAILABLE,
-        "a tensor on %s cannot be read: %s".formatted(pool.device(), failure.getMessage()));
+        ErrorCode.UNAVAILABLE, "a tensor on %s cannot be read".formatted(pool.device()));
+  }
+
+  /**
+   * Finds out whose error one is that loses a device; others that are lost are told so. The calling
+   * thread has set the device.
+   *
+   * @return whether it is of another one, and this one is well
+   */
+  boolean isOfPeer(CudaException failure) {
+    if (sources.isEmpty() || isLost(device)) {
+      return false;
+    }
+    boolean found = false;
+    for (ResidentPool pool : sources) {
+      if (isLost(pool.ordinal())) {
+        pool.lost(failure);
+        found = true;
+      }
+    }
+    cuda.useDevice(device);
+    return found;
+  }
+
+  /** A device says so every time that it is lost, and only once what was another one's error. */
+  private boolean isLost(int asked) {
+    int refusals = 0;
+    while (refusals < TIMES_ASKED && isRefused(asked)) {
+      refusals++;
+    }
+    return refusals == TIMES_ASKED;
+  }
+
+  private boolean isRefused(int asked) {
+    try {
+      cuda.useDevice(asked);
+      long unused = cuda.freeBytes();
+      return false;
+    } catch (CudaException e) {
+      return e.isSticky();
+    }
   }
 }

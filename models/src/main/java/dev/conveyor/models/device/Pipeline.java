@@ -190,7 +190,10 @@ public final class Pipeline implements AutoCloseable {
    * @throws InferenceException likewise, because of what a request is
    */
   public void submit(List<? extends BatchRequest> requests) {
-    refuseIfLost();
+    String why = lost;
+    if (why != null) {
+      throw new ExecutionException(Kind.INSTANCE_LOST, why);
+    }
     int items = Slices.items(requests);
     if (items > layout.maxItems()) {
       throw new IllegalStateException(
@@ -206,8 +209,8 @@ public final class Pipeline implements AutoCloseable {
       stages.prepare(slot);
     } catch (RuntimeException | Error e) {
       // Nothing that could still run was enqueued, so there is nothing to wait for.
-      if (e instanceof CudaException cause && cause.isSticky()) {
-        lost = cause.getMessage();
+      if (losesDevice(e)) {
+        lost = e.getMessage();
       }
       giveBack(slot);
       throw failed(e);
@@ -235,28 +238,23 @@ public final class Pipeline implements AutoCloseable {
 
   /** Waits until nothing runs after a failure, and finds out whether the device is lost. */
   private void settle(Throwable failure) {
-    try {
-      if (failure instanceof CudaException e && e.isSticky()) {
-        throw e;
+    if (losesDevice(failure)) {
+      lost = failure.getMessage();
+    } else if (!abandoned) { // Else it may never end, and nothing of it is used again.
+      try {
+        stages.settle();
+      } catch (CudaException e) {
+        lost = e.getMessage();
       }
-      if (abandoned) {
-        return; // It may never end, and nothing of it is used again.
-      }
-      stages.await();
-    } catch (CudaException e) {
-      lost = e.getMessage();
     }
+  }
+
+  private boolean losesDevice(Throwable failure) {
+    return failure instanceof CudaException e && e.isSticky() && !stages.isOfPeer(e);
   }
 
   private ExecutionException failed(Throwable e) {
     return Failures.of(e, lost != null);
-  }
-
-  private void refuseIfLost() {
-    String why = lost;
-    if (why != null) {
-      throw new ExecutionException(Kind.INSTANCE_LOST, why);
-    }
   }
 
   /** Tells the listener of the oldest batch if it is done. Returns whether it was. */
@@ -281,7 +279,11 @@ public final class Pipeline implements AutoCloseable {
         return false;
       }
     } catch (CudaException e) {
-      return fail(slot, e);
+      settle(e);
+      if (!e.isSticky() || lost != null) {
+        return tell(slot, failed(e));
+      }
+      // Of another device: it may not be this batch that has read from there, and all are over.
     }
     return finish(slot);
   }
@@ -291,12 +293,16 @@ public final class Pipeline implements AutoCloseable {
     if (why != null) {
       return tellLost(slot, why);
     }
+    if (slot.hasReadLost()) {
+      return tell(slot, new ExecutionException(Kind.RUN, "an input was on a device that is lost"));
+    }
     BatchResult result;
     try {
       note(slot);
       result = Outputs.split(cuda, layout, slot);
     } catch (CudaException e) {
-      return fail(slot, e);
+      settle(e);
+      return tell(slot, failed(e));
     }
     List<? extends BatchRequest> requests = slot.requests;
     if (!inFlight.remove(slot)) {
@@ -308,24 +314,17 @@ public final class Pipeline implements AutoCloseable {
     return true;
   }
 
-  private boolean fail(Slot slot, CudaException failure) {
-    settle(failure);
-    List<? extends BatchRequest> requests = slot.requests;
-    if (!inFlight.remove(slot)) {
-      return false;
-    }
-    giveBack(slot);
-    listener.onFailure(requests, failed(failure));
-    return true;
+  private boolean tellLost(Slot slot, String why) {
+    return tell(slot, new ExecutionException(Kind.INSTANCE_LOST, why));
   }
 
-  private boolean tellLost(Slot slot, String why) {
-    if (!inFlight.remove(slot)) {
-      return false;
-    }
+  private boolean tell(Slot slot, ExecutionException failure) {
     List<? extends BatchRequest> requests = slot.requests;
+    if (!inFlight.remove(slot)) {
+      return false; // Abandoned meanwhile.
+    }
     giveBack(slot);
-    listener.onFailure(requests, new ExecutionException(Kind.INSTANCE_LOST, why));
+    listener.onFailure(requests, failure);
     return true;
   }
 
@@ -376,8 +375,8 @@ public final class Pipeline implements AutoCloseable {
   }
 
   /**
-   * Finishes what is in flight and gives everything back, unless it was abandoned. Nobody waits for
-   * batches any more.
+   * Finishes what is in flight and gives everything back, unless it was abandoned, or is now, since
+   * copies of outputs do not end. Nobody waits for batches any more.
    */
   @Override
   public void close() {

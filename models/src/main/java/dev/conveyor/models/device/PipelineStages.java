@@ -20,6 +20,9 @@ final class PipelineStages {
 
   private static final long ASK_EVERY_NS = 1_000_000;
 
+  /** Copies from a device that is lost each may have a wait end too early. */
+  private static final int MOST_TRIES = 1_000;
+
   private final Cuda cuda;
   private final DeviceLayout layout;
   private final Graphs graphs;
@@ -28,6 +31,7 @@ final class PipelineStages {
   private final long copyOut;
   private final InputCopies inputs;
   private final OutputCopies outputs;
+  private final @Nullable ResidentPool residents;
 
   /**
    * Creates the streams, as {@link Pipeline} describes its parameters.
@@ -47,6 +51,7 @@ final class PipelineStages {
     this.cuda = cuda;
     this.layout = layout;
     this.graphs = graphs;
+    this.residents = residents;
     this.outputs = new OutputCopies(cuda, layout, pinned, residents, device);
     this.copyIn = newStream(cuda, priority, releases);
     this.compute = newStream(cuda, priority, releases);
@@ -131,6 +136,32 @@ final class PipelineStages {
     cuda.awaitStream(copyIn);
     cuda.awaitStream(compute);
     cuda.awaitStream(copyOut);
+  }
+
+  /**
+   * Returns whether an error that loses a device is of another one, from which tensors were read,
+   * and this one is well. On a thread that has set the device.
+   */
+  boolean isOfPeer(CudaException failure) {
+    return residents != null && residents.peers().isOfPeer(failure);
+  }
+
+  /**
+   * As {@link #await}, whatever is told of other devices meanwhile.
+   *
+   * @throws CudaException if this one is lost, or something failed
+   */
+  void settle() {
+    for (int tries = 1; ; tries++) {
+      try {
+        await();
+        return;
+      } catch (CudaException e) {
+        if (tries == MOST_TRIES || !e.isSticky() || !isOfPeer(e)) {
+          throw e;
+        }
+      }
+    }
   }
 
   /**

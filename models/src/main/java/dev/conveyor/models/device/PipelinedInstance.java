@@ -19,7 +19,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Once it was abandoned, the thread waits for what runs all the same: for the device, and for
  * who submits. When both have come back everything is given back. If one never does, the thread
- * stays and so does the memory.
+ * stays and so does the memory. What is given up only as it is closed, when that thread is gone,
+ * has another one wait.
  */
 public final class PipelinedInstance implements AutoCloseable {
 
@@ -37,6 +38,13 @@ public final class PipelinedInstance implements AutoCloseable {
 
   @GuardedBy("this")
   private int submitting;
+
+  /** Whether some thread waits, or has waited, for what was given up. */
+  @GuardedBy("this")
+  private boolean outwaited;
+
+  @GuardedBy("this")
+  private boolean waiterIsGone;
 
   /**
    * Starts the thread.
@@ -116,6 +124,7 @@ public final class PipelinedInstance implements AutoCloseable {
         pipeline.lose(why);
       } else {
         pipeline.abandon(why);
+        noteWaiterGone();
         return;
       }
     }
@@ -127,13 +136,32 @@ public final class PipelinedInstance implements AutoCloseable {
         LOG.error("{}: told of a batch, the listener failed", waiter.getName(), e);
       }
     }
-    if (pipeline.isAbandoned()) {
+    if (outwaits()) {
       releaseAtLast();
     }
   }
 
+  /** Whether the waiter, which has nothing else to do, is to wait for what was given up. */
+  private synchronized boolean outwaits() {
+    outwaited = pipeline.isAbandoned();
+    waiterIsGone = true;
+    return outwaited;
+  }
+
+  private synchronized void noteWaiterGone() {
+    waiterIsGone = true;
+  }
+
+  /** Whether what was given up has nobody who waits for it; the caller sees to it then. */
+  private synchronized boolean isForsaken() {
+    boolean forsaken = pipeline.isAbandoned() && waiterIsGone && !outwaited;
+    outwaited |= forsaken;
+    return forsaken;
+  }
+
   private void releaseAtLast() {
     try {
+      cuda.useDeviceEvenIfLost(device);
       awaitSubmitters();
       if (pipeline.releaseAbandoned()) {
         onReturned.run();
@@ -157,7 +185,8 @@ public final class PipelinedInstance implements AutoCloseable {
   }
 
   /**
-   * Finishes what is in flight, unless it was abandoned, and gives everything back.
+   * Finishes what is in flight, unless it was abandoned, and gives everything back, at once or when
+   * it has ended after all.
    *
    * @throws InterruptedException if interrupted while batches are in flight
    */
@@ -169,6 +198,11 @@ public final class PipelinedInstance implements AutoCloseable {
           LOOK_EVERY_MS); // It may be abandoned meanwhile; the waiter then may never return.
     }
     pipeline.close();
+    if (isForsaken()) {
+      Thread last = new Thread(this::releaseAtLast, waiter.getName());
+      last.setDaemon(true);
+      last.start();
+    }
   }
 
   @Override

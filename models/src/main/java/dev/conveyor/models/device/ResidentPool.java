@@ -51,14 +51,13 @@ public final class ResidentPool implements AutoCloseable {
   private final DevicePixels pixels;
   private final Consumer<String> onLost;
   private final PeerReads peers;
+  private volatile boolean isLost;
 
   @GuardedBy("this")
   private @Nullable DevicePool memory;
 
   @GuardedBy("this")
   private int skips;
-
-  private volatile boolean isLost;
 
   /** Frees, and copies to the host; 0 before the first allocation. */
   private volatile long stream;
@@ -118,8 +117,14 @@ public final class ResidentPool implements AutoCloseable {
     }
   }
 
-  /** Has it told that the device is lost, whoever found out. */
+  /** Returns whether the device is known to be lost. */
+  boolean isLost() {
+    return isLost;
+  }
+
+  /** Has it told that the device is lost, and what was there with it, whoever found out. */
   void lost(CudaException failure) {
+    isLost = true;
     onLost.accept(String.valueOf(failure.getMessage()));
   }
 
@@ -346,7 +351,6 @@ public final class ResidentPool implements AutoCloseable {
       if (!e.isSticky()) {
         throw e;
       }
-      isLost = true; // And what was there with it.
       lost(e);
     }
   }

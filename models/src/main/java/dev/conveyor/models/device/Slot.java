@@ -166,6 +166,16 @@ final class Slot implements DeviceBatch {
     return memory.stagingAddress();
   }
 
+  /** Returns whether inputs were read on a device that is lost: what came of them is not known. */
+  boolean hasReadLost() {
+    for (int i = 0; i < reads.size(); i++) {
+      if (reads.get(i).block().pool().isLost()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Gives back what its batch took, and forgets it. Nothing of it reads or writes any more. */
   void clear() {
     Lease lent = outputs;

@@ -3,119 +3,25 @@ package dev.conveyor.models.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.conveyor.memory.BlockAllocator;
-import dev.conveyor.memory.BufferPool;
-import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.memory.cuda.Cuda;
-import dev.conveyor.memory.cuda.Gpu;
-import dev.conveyor.memory.cuda.PinnedAllocator;
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
-import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.models.BytesTensors;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
-import dev.conveyor.models.device.sim.HostJpegs;
 import dev.conveyor.models.image.TestImages;
 import dev.conveyor.models.steps.StepResources;
-import dev.conveyor.models.steps.StepSettings;
-import dev.conveyor.models.steps.Steps;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The step that decodes, on a device: the kernel is compiled as C, what decodes is OpenCV. */
-class DeviceDecodesTest {
-
-  private static final long MIB = 1 << 20;
-  private static final String DEVICE = "GPU0";
-  private static final String ADVERSE = "jitter_percent=500 latency_ns=30000 copy_ns=5000 seed=";
-  private static final int WIDTH = 40;
-  private static final int HEIGHT = 24;
-
-  private CudaSimulator simulator;
-  private MemoryBudget device;
-  private MemoryBudget host;
-  private BufferPool pinned;
-  private BufferPool memory;
-  private GpuPlace place;
-
-  @BeforeEach
-  void start() {
-    begin(ADVERSE + 1);
-  }
-
-  private void begin(String settings) {
-    simulator = Simulators.start(settings);
-    simulator.decodeJpegs(new HostJpegs());
-    host = new MemoryBudget("host", 64 * MIB);
-    pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    memory = new BufferPool(BlockAllocator.host(), 16 * MIB);
-    placeOn(simulator.cuda(), 256 * MIB);
-  }
-
-  private void placeOn(Cuda cuda, long bytes) {
-    device = new MemoryBudget(DEVICE, bytes);
-    Gpu gpu = new Gpu(0, "GPU-0", "Simulated GPU", 90, 1L << 30);
-    place = new GpuPlace(cuda, gpu, device, host, pinned, false, (which, isolation) -> {});
-  }
-
-  private void assertNothingLeft() {
-    place.close();
-    pinned.close();
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
-    assertThat(device.reservedBytes() + host.reservedBytes() + memory.leasedBytes()).isZero();
-  }
-
-  private static byte[] jpeg() {
-    return TestImages.jpeg(TestImages.gradient(WIDTH, HEIGHT));
-  }
-
-  private Tensor run(
-      StepResources resources, String step, Map<String, String> settings, Tensor in) {
-    return resources
-        .run(
-            Steps.onClassPath().create("conveyor." + step, new StepSettings(0, settings)),
-            List.of(in))
-        .get(0);
-  }
-
-  private StepResources there() {
-    return new StepResources(
-        memory,
-        Long.MAX_VALUE,
-        (where, output) -> where.equals(DEVICE) && output.equals("image"),
-        List.of(place));
-  }
-
-  private Tensor decode(Map<String, String> settings, byte[]... images) {
-    return run(there(), "decode", settings, encoded(images));
-  }
-
-  private Tensor decodeOnHost(Map<String, String> settings, byte[]... images) {
-    StepResources resources = new StepResources(memory, Long.MAX_VALUE);
-    return run(resources, "decode", settings, encoded(images));
-  }
-
-  private static Tensor encoded(byte[]... images) {
-    return BytesTensors.of("image", Shape.of(images.length), List.of(images));
-  }
-
-  private static byte[] bytes(Tensor tensor) {
-    byte[] bytes = new byte[tensor.sizeBytes()];
-    tensor.data().get(0, bytes);
-    return bytes;
-  }
+class DeviceDecodesTest extends DecodeCase {
 
   /** Returns the largest difference of floats, in levels of 255. */
   private static double difference(Tensor a, Tensor b, double scale) {
@@ -205,45 +111,6 @@ class DeviceDecodesTest {
     assertThatThrownBy(() -> decode(Map.of(), images))
         .isInstanceOf(InferenceException.class)
         .hasMessage(expected.getMessage());
-    assertNothingLeft();
-  }
-
-  private void assertOnHost() {
-    try (Tensor found = decode(Map.of(), jpeg(), jpeg());
-        Tensor expected = decodeOnHost(Map.of(), jpeg(), jpeg())) {
-      assertThat(found.isOnDevice()).isFalse();
-      assertThat(bytes(found)).isEqualTo(bytes(expected));
-    }
-  }
-
-  @Test
-  void shouldDecodeOnTheHostWhatTheLibraryRefuses() {
-    int[] asked = {0};
-    HostJpegs decoder = new HostJpegs();
-    simulator.decodeJpegs(
-        (data, bytes, channels, pixels, room) ->
-            asked[0]++ == 1 ? 1 : decoder.decode(data, bytes, channels, pixels, room));
-    assertOnHost();
-    assertThat(asked[0]).as("the first image, too").isEqualTo(2);
-    decode(Map.of(), jpeg()).close();
-    assertThat(place.residents().lends()).isEqualTo(2);
-    assertNothingLeft();
-  }
-
-  @Test
-  void shouldDecodeOnTheHostWithoutRoomBetweenSteps() {
-    placeOn(simulator.cuda(), 4 << 10);
-    assertOnHost();
-    assertThat(place.decodesImages()).isTrue();
-    assertNothingLeft();
-  }
-
-  @Test
-  void shouldDecodeOnTheHostOnceTheDeviceHasRefusedTheKernel() {
-    simulator.inject("cuModuleLoadData", 0, 200, Fault.RETURNED);
-    assertOnHost();
-    assertThat(place.decodesImages()).isFalse();
-    assertOnHost();
     assertNothingLeft();
   }
 
@@ -350,98 +217,6 @@ class DeviceDecodesTest {
       encoded.close();
       direct.put(0, new byte[direct.capacity()]);
       assertThat(bytes(found)).isEqualTo(bytes(expected));
-    }
-    assertNothingLeft();
-  }
-
-  @Test
-  void shouldNotWaitForADeviceThatHangs() {
-    simulator.inject("nvjpegDecode", 0, 0, Fault.HANGING);
-    List<Tensor> decoded = new ArrayList<>();
-    for (int i = 0; i < 5; i++) {
-      decoded.add(decode(Map.of(), jpeg()));
-    }
-    assertThat(decoded.get(0).isOnDevice()).isTrue();
-    assertThat(decoded.get(4).data().capacity()).isPositive();
-    decoded.forEach(Tensor::close);
-    place.close();
-    assertThat(device.holders()).as("what it may still use").containsKey("GPU0/decoding");
-    assertThat(simulator.violations()).isEmpty();
-  }
-
-  @Test
-  void shouldFailOnALostDevice() {
-    simulator.inject("cuLaunchKernel", 0, 719, Fault.STICKY);
-    assertThatThrownBy(() -> decode(Map.of(), jpeg()))
-        .isInstanceOf(InferenceException.class)
-        .hasMessageContaining("719");
-    assertLostAndNothingHeld();
-  }
-
-  private void assertLostAndNothingHeld() {
-    assertThat(place.lost()).contains("719");
-    assertThat(place.decodesImages() || place.worksOnPixels()).isFalse();
-    place.close();
-    pinned.close();
-    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
-    assertThat(simulator.violations()).isEmpty();
-  }
-
-  private void lose() {
-    simulator.inject("cudaMemGetInfo", 0, 719, Fault.STICKY);
-    assertThatThrownBy(() -> simulator.cuda().freeBytes()).hasMessageContaining("719");
-  }
-
-  @Test
-  void shouldTellOfADeviceThatWasLostBetweenTwoRequests() {
-    decode(Map.of(), jpeg()).close();
-    lose();
-    assertThatThrownBy(() -> decode(Map.of(), jpeg()))
-        .isInstanceOf(InferenceException.class)
-        .hasMessageContaining("719");
-    assertLostAndNothingHeld();
-  }
-
-  @Test
-  void shouldTellOfADeviceThatIsLostToWhatIsDoneWithPixels() {
-    Tensor pixels = decode(Map.of(), jpeg());
-    lose();
-    Map<String, String> size = Map.of("width", "9", "height", "7");
-    assertThatThrownBy(() -> run(there(), "resize", size, pixels))
-        .isInstanceOf(InferenceException.class)
-        .hasMessageContaining("719");
-    pixels.close();
-    assertLostAndNothingHeld();
-  }
-
-  @Test
-  void shouldTellOfADeviceThatIsLostToWhoReadsOnTheHost() {
-    Tensor pixels = decode(Map.of(), jpeg());
-    lose();
-    assertThatThrownBy(pixels::data)
-        .isInstanceOf(InferenceException.class)
-        .hasMessageContaining("719");
-    pixels.close();
-    assertLostAndNothingHeld();
-  }
-
-  @Test
-  void shouldTellOfADeviceThatIsLostWhenItsMemoryIsGivenBack() {
-    decode(Map.of(), jpeg()).close();
-    lose();
-    place.trimSteps();
-    assertLostAndNothingHeld();
-  }
-
-  @Test
-  void shouldTakeAnewWhatWasTrimmed() {
-    for (int i = 0; i < 3; i++) {
-      try (Tensor decoded = decode(Map.of(), jpeg())) {
-        assertThat(decoded.data().capacity()).as("awaited").isPositive();
-      }
-      assertThat(device.reservedBytes()).isPositive();
-      place.trimSteps();
-      assertThat(device.reservedBytes()).isZero();
     }
     assertNothingLeft();
   }

@@ -3,21 +3,12 @@ package dev.conveyor.models.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import dev.conveyor.memory.BufferPool;
-import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.memory.cuda.Gpus;
-import dev.conveyor.memory.cuda.PinnedAllocator;
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
-import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ExecutionException.Kind;
 import dev.conveyor.models.backend.ModelExecutor;
-import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -27,23 +18,17 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** An engine that does not come back from enqueueing, as with an endless loop in a model. */
-class HangingSubmitTest {
+class HangingSubmitTest extends GpuCase {
 
-  private static final long MIB = 1 << 20;
   private static final int LANES = 3;
   private static final SimulatedModel MODEL = new SimulatedModel(16, 16, 4, LANES, 1_000);
 
-  private final MemoryBudget device = new MemoryBudget("gpu-0", 64 * MIB);
-  private final MemoryBudget host = new MemoryBudget("host", 64 * MIB);
   private final ExecutorService threads = Executors.newFixedThreadPool(LANES);
   private final CountDownLatch hangs = new CountDownLatch(1);
   private final CountDownLatch cancelled = new CountDownLatch(1);
   private final CountDownLatch abandoned = new CountDownLatch(1);
   private final CountDownLatch freed = new CountDownLatch(1);
   private final CountDownLatch returned = new CountDownLatch(1);
-  private CudaSimulator simulator;
-  private GpuPlace place;
-  private BufferPool pinned;
 
   /** What the engine does; if there is nothing else, it waits until it is cancelled. */
   private volatile Runnable stuck =
@@ -58,17 +43,7 @@ class HangingSubmitTest {
 
   @BeforeEach
   void start() {
-    simulator = Simulators.start("real_time=1 copy_ns=1000");
-    pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    place =
-        new GpuPlace(
-            simulator.cuda(),
-            Gpus.find(0).usable().get(0),
-            device,
-            host,
-            pinned,
-            false,
-            (which, isolation) -> {});
+    begin("real_time=1 copy_ns=1000");
   }
 
   @AfterEach
@@ -80,7 +55,7 @@ class HangingSubmitTest {
   private LaneGroup group() {
     return new LaneGroup(
         place,
-        new Weights(),
+        model(),
         MODEL.layout(),
         LANES,
         0,
@@ -102,14 +77,11 @@ class HangingSubmitTest {
   /** The engine has come back: so nothing runs, and nothing stays. */
   private void assertEverythingComesBack() throws InterruptedException {
     returned.await();
-    pinned.close();
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
-    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+    assertNothingLeft();
   }
 
   private Future<Throwable> executeOn(ModelExecutor lane) {
-    List<SimulatedRequest> batch =
-        List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+    List<SimulatedRequest> batch = List.of(SimulatedRequest.onHeap(MODEL, 2, random));
     return threads.submit(
         () -> {
           place.use();
@@ -176,13 +148,7 @@ class HangingSubmitTest {
 
   @Test
   void shouldFreeTheWeightsOfAModelThatWasUnloadedOnlyWhenTheEngineHasComeBack() throws Exception {
-    GpuModel model =
-        GpuModel.load(
-            Path.of("model"),
-            place,
-            List.of(new Backend()),
-            new GpuLoadOptions("m", place.cuda(), 0, device, ModelConfig.empty("m")),
-            0);
+    GpuModel model = load(model());
     Deaf deaf = new Deaf();
     stuck = deaf;
     ModelExecutor hanging = model.newExecutor(MODEL.maxBatchSize());
@@ -195,9 +161,7 @@ class HangingSubmitTest {
     deaf.free.countDown();
     assertThat(never.get()).isInstanceOf(ExecutionException.class);
     freed.await();
-    pinned.close();
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
-    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+    assertNothingLeft();
   }
 
   @Test
@@ -208,12 +172,10 @@ class HangingSubmitTest {
           throw noMemory;
         };
     try (Lane lane = group().newLane(MODEL.maxBatchSize())) {
-      List<SimulatedRequest> batch =
-          List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+      List<SimulatedRequest> batch = List.of(SimulatedRequest.onHeap(MODEL, 2, random));
       assertThat(catchThrowable(() -> lane.execute(batch))).isSameAs(noMemory);
     }
-    pinned.close();
-    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+    assertNothingLeft();
   }
 
   /** Does not hear that it is cancelled, as a call of the driver. */
@@ -231,68 +193,29 @@ class HangingSubmitTest {
     }
   }
 
-  private final class Weights implements DeviceModel {
+  /** Its engine is stuck in every batch. */
+  private TestModel model() {
+    DeviceEngine engine =
+        new DeviceEngine() {
+          @Override
+          public void enqueue(int items, DeviceBatch batch, long stream) {
+            hangs.countDown();
+            stuck.run();
+          }
 
-    @Override
-    public List<TensorSpec> inputs() {
-      return MODEL.layout().inputs();
-    }
+          @Override
+          public void cancel() {
+            cancelled.countDown();
+          }
 
-    @Override
-    public List<TensorSpec> outputs() {
-      return MODEL.layout().outputs();
-    }
-
-    @Override
-    public long reservedBytes() {
-      return 0;
-    }
-
-    @Override
-    public DeviceEngine newEngine(EngineSite site) {
-      return new DeviceEngine() {
-        @Override
-        public void enqueue(int items, DeviceBatch batch, long stream) {
-          hangs.countDown();
-          stuck.run();
-        }
-
-        @Override
-        public void cancel() {
-          cancelled.countDown();
-        }
-
-        @Override
-        public void close() {}
-      };
-    }
-
-    @Override
-    public void close() {
-      freed.countDown();
-    }
-  }
-
-  private final class Backend implements GpuBackend {
-
-    @Override
-    public String name() {
-      return "stuck";
-    }
-
-    @Override
-    public boolean takes(Path file, ModelConfig config) {
-      return true;
-    }
-
-    @Override
-    public String unavailable() {
-      return "";
-    }
-
-    @Override
-    public DeviceModel load(Path file, GpuLoadOptions options) {
-      return new Weights();
-    }
+          @Override
+          public void close() {}
+        };
+    return new TestModel(MODEL.layout().inputs(), MODEL.layout().outputs(), site -> engine) {
+      @Override
+      public void close() {
+        freed.countDown();
+      }
+    };
   }
 }

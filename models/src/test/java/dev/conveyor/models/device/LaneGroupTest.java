@@ -3,18 +3,11 @@ package dev.conveyor.models.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.conveyor.memory.BufferPool;
-import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
-import dev.conveyor.memory.cuda.Gpus;
-import dev.conveyor.memory.cuda.PinnedAllocator;
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
-import dev.conveyor.memory.cuda.sim.TestKernel;
+import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.models.Tensor;
-import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ModelExecutor;
-import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
 import java.lang.reflect.Proxy;
@@ -22,7 +15,7 @@ import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -32,27 +25,28 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Lanes on threads of their own, and a device that runs in real time. */
-class LaneGroupTest {
+class LaneGroupTest extends GpuCase {
 
-  private static final long MIB = 1 << 20;
   private static final int LANES = 3;
   private static final int RUNS = 500;
   private static final SimulatedModel MODEL = new SimulatedModel(16, 16, 4, LANES, 1_000);
 
-  private final MemoryBudget device = new MemoryBudget("gpu-0", 64 * MIB);
-  private final MemoryBudget host = new MemoryBudget("host", 64 * MIB);
+  private LaneGroup group(GpuPlace on, String owner) {
+    return new LaneGroup(
+        on, new TestModel(MODEL), MODEL.layout(), LANES, 0, owner, false, () -> {});
+  }
+
+  private List<SimulatedRequest> batch() {
+    return List.of(SimulatedRequest.onHeap(MODEL, 2, random));
+  }
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void shouldAnswerEachLaneThoughAllRunTheSameList(boolean spins) throws Exception {
-    CudaSimulator simulator = Simulators.start("real_time=1 copy_ns=1000 jitter_percent=200");
-    BufferPool pinned =
-        new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    GpuPlace place = place(simulator, pinned, spins);
-    LaneGroup group =
-        new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lanes", false, () -> {});
-    List<SimulatedRequest> batch =
-        List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+    begin("real_time=1 copy_ns=1000 jitter_percent=200");
+    place = place(simulator.cuda(), spins);
+    LaneGroup group = group(place, "lanes");
+    List<SimulatedRequest> batch = batch();
     ExecutorService threads = Executors.newFixedThreadPool(LANES);
     try {
       List<Future<Integer>> answered = new ArrayList<>();
@@ -66,23 +60,14 @@ class LaneGroupTest {
     } finally {
       threads.shutdownNow();
     }
-    pinned.close();
-
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
-    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+    assertNothingLeft();
   }
 
   @Test
   void shouldNotTakeABatchForRunningThatWasNeverSubmitted() {
-    CudaSimulator simulator = Simulators.start("real_time=1 copy_ns=1000");
-    BufferPool pinned =
-        new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    GpuPlace place = place(simulator, pinned, false);
-    place.use();
-    LaneGroup group =
-        new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lanes", false, () -> {});
-    List<SimulatedRequest> batch =
-        List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
+    begin("real_time=1 copy_ns=1000");
+    LaneGroup group = group(place, "lanes");
+    List<SimulatedRequest> batch = batch();
     List<SimulatedRequest> tooMuch =
         new AbstractList<>() {
           @Override
@@ -102,34 +87,25 @@ class LaneGroupTest {
       assertThat(batch.get(0).isAnsweredBy(outputs)).isTrue();
       outputs.forEach(Tensor::close);
     }
-    pinned.close();
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
-    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+    assertNothingLeft();
   }
 
   /** The thread that waits for batches is the first to hear of it. */
   @Test
   void shouldSayThatTheDeviceIsLostWhenTheThreadThatWaitsCannotUseIt() {
-    CudaSimulator simulator = Simulators.start("copy_ns=1000");
-    BufferPool pinned =
-        new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
+    begin("copy_ns=1000");
     AtomicBoolean taken = new AtomicBoolean();
-    GpuPlace place = place(lostToWaiter(simulator.cuda(), taken), pinned, false);
-    LaneGroup group =
-        new LaneGroup(place, new Weights(), MODEL.layout(), LANES, 0, "lost", false, () -> {});
+    GpuPlace lost = place(lostToWaiter(simulator.cuda(), taken), false);
+    LaneGroup group = group(lost, "lost");
     ModelExecutor lane = group.newLane(MODEL.maxBatchSize());
     taken.set(true);
     awaitWaiting("device-lost");
-    List<SimulatedRequest> batch =
-        List.of(SimulatedRequest.onHeap(MODEL, 2, new SplittableRandom(1)));
 
-    assertThatThrownBy(() -> lane.execute(batch)).hasMessageContaining("cannot be used");
+    assertThatThrownBy(() -> lane.execute(batch())).hasMessageContaining("cannot be used");
 
-    assertThat(place.lost()).contains("cudaSetDevice");
+    assertThat(lost.lost()).contains("cudaSetDevice");
     lane.close();
-    pinned.close();
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
-    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+    assertNothingLeft();
   }
 
   /** Returns a runtime that tells the thread which waits, once it may, that the device is lost. */
@@ -160,56 +136,59 @@ class LaneGroupTest {
 
   @Test
   void shouldGiveBackWhatIsOnlyKeptBeforeAModelIsLoaded() {
-    CudaSimulator simulator = Simulators.start("copy_ns=1000");
-    BufferPool pinned =
-        new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 16 * MIB);
-    GpuPlace place = place(simulator, pinned, false);
-    place.use();
+    begin("copy_ns=1000");
     List<Long> keptBytes = new ArrayList<>();
     GpuBackend backend =
-        new GpuBackend() {
-          @Override
-          public String name() {
-            return "kernel";
-          }
-
-          @Override
-          public boolean takes(Path file, ModelConfig config) {
-            return true;
-          }
-
-          @Override
-          public String unavailable() {
-            return "";
-          }
-
+        new TestModel(MODEL) {
           @Override
           public DeviceModel load(Path file, GpuLoadOptions options) {
             keptBytes.add(place.residents().takenBytes());
-            return new Weights();
+            return this;
           }
         };
     keep(place);
     long keptBefore = place.residents().takenBytes();
 
-    GpuModel model =
-        GpuModel.load(
-            Path.of("model"),
-            place,
-            List.of(backend),
-            new GpuLoadOptions("m", place.cuda(), 0, device, ModelConfig.empty("m")),
-            0);
+    GpuModel model = load(backend);
     keep(place);
     try (ModelExecutor unused = model.newExecutor(4)) {
       keptBytes.add(place.residents().takenBytes());
     }
     model.close();
-    place.close();
-    pinned.close();
 
     assertThat(keptBefore).isPositive();
     assertThat(keptBytes).containsExactly(0L, 0L);
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
+    assertNothingLeft();
+  }
+
+  /** Whoever closes it waits two seconds for that copy, and then no longer. */
+  @Test
+  void shouldGiveSlabsAndWeightsBackWhenACopyThatWasTooLongForTheCloseEndsAfterAll()
+      throws Exception {
+    begin("real_time=1 copy_ns=1000");
+    CountDownLatch freed = new CountDownLatch(1);
+    GpuModel model =
+        load(
+            new TestModel(MODEL) {
+              @Override
+              public void close() {
+                freed.countDown();
+              }
+            });
+    // One copy in, and one aside, where the output stays.
+    simulator.inject("cudaMemcpyAsync", 1, 0, Fault.HANGING);
+    try (ModelExecutor lane = model.newExecutor(MODEL.maxBatchSize())) {
+      SimulatedRequest request = SimulatedRequest.onHeap(MODEL, 2, random).staying();
+      lane.execute(List.of(request)).discard();
+    }
+    model.close();
+    assertThat(freed.getCount()).as("the device may be at it").isEqualTo(1);
+    assertThat(device.holders()).containsKey("m/slabs");
+
+    simulator.resume();
+
+    freed.await();
+    assertNothingLeft();
   }
 
   /** As after a batch whose outputs the next model has read. */
@@ -218,15 +197,6 @@ class LaneGroupTest {
     place.residents().tryAllocate(MIB, stream).leave();
     place.cuda().awaitStream(stream);
     place.cuda().destroyStream(stream);
-  }
-
-  private GpuPlace place(CudaSimulator simulator, BufferPool pinned, boolean spins) {
-    return place(simulator.cuda(), pinned, spins);
-  }
-
-  private GpuPlace place(Cuda cuda, BufferPool pinned, boolean spins) {
-    return new GpuPlace(
-        cuda, Gpus.find(0).usable().get(0), device, host, pinned, spins, (which, isolation) -> {});
   }
 
   private static int run(GpuPlace place, ModelExecutor lane, List<SimulatedRequest> batch) {
@@ -240,50 +210,5 @@ class LaneGroupTest {
       }
     }
     return right;
-  }
-
-  /** None: the kernel has no weights. */
-  private static final class Weights implements DeviceModel {
-
-    @Override
-    public List<TensorSpec> inputs() {
-      return MODEL.layout().inputs();
-    }
-
-    @Override
-    public List<TensorSpec> outputs() {
-      return MODEL.layout().outputs();
-    }
-
-    @Override
-    public long reservedBytes() {
-      return 0;
-    }
-
-    @Override
-    public DeviceEngine newEngine(EngineSite site) {
-      return new Kernel();
-    }
-
-    @Override
-    public void close() {}
-  }
-
-  private static final class Kernel implements DeviceEngine {
-
-    @Override
-    public void enqueue(int items, DeviceBatch batch, long stream) {
-      TestKernel.launch(
-          stream,
-          items,
-          batch.input(0),
-          Integer.BYTES * (long) MODEL.inWords(),
-          batch.output(0),
-          Integer.BYTES * (long) MODEL.outWords(),
-          MODEL.computeNs());
-    }
-
-    @Override
-    public void close() {}
   }
 }

@@ -8,6 +8,7 @@ import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
+import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.device.sim.SimulatedChain;
 import dev.conveyor.models.device.sim.SimulatedInstance;
 import dev.conveyor.models.device.sim.SimulatedModel;
@@ -27,6 +28,8 @@ class PeerReadsTest extends ResidentCase {
   private static final long BYTES = ITEMS * SECOND.inWords() * Integer.BYTES;
 
   private ResidentPool there;
+  private final List<String> lost = new ArrayList<>();
+  private final List<String> otherLost = new ArrayList<>();
 
   private void beginPeers(String settings) {
     begin(settings);
@@ -121,19 +124,52 @@ class PeerReadsTest extends ResidentCase {
     assertNothingLeftOnBoth();
   }
 
+  /** Returns a request that reads what the first model has left on its device, all of it. */
+  private SimulatedRequest readerOf(SimulatedInstance first) {
+    List<SimulatedRequest> requests = staying(2);
+    runFirst(first, requests);
+    ResidentBytes left = (ResidentBytes) given.tensors.get(0).lateBytes();
+    simulator.cuda().awaitEvent(left.block().written);
+    return SimulatedRequest.of(SECOND, 2, requests.get(0).expected(), given.tensors.get(0));
+  }
+
+  private void loseFirstDevice() {
+    simulator.cuda().useDevice(0);
+    simulator.inject("cudaMemGetInfo", 0, LAUNCH_FAILURE, Fault.STICKY);
+    assertThatThrownBy(() -> simulator.cuda().freeBytes()).hasMessageContaining("719");
+  }
+
+  private SimulatedRequest well() {
+    return SimulatedRequest.leased(SECOND, 1, pinned, random);
+  }
+
+  private void submit(SimulatedInstance instance, SimulatedRequest request) {
+    List<SimulatedRequest> batch = List.of(request);
+    tally.submitting(batch);
+    instance.pipeline().submit(batch);
+  }
+
+  private void beginLossy() {
+    beginPeers("devices=2 latency_ns=1000000 copy_ns=1000");
+    residents = new ResidentPool(simulator.cuda(), 0, device, pinned, lost::add);
+    there = new ResidentPool(simulator.cuda(), 1, otherDevice, pinned, otherLost::add);
+  }
+
+  private void assertLedgersEmpty() {
+    residents.close();
+    there.close();
+    pinned.close();
+    assertThat(device.reservedBytes() + otherDevice.reservedBytes() + host.reservedBytes())
+        .isZero();
+  }
+
   @Test
   void shouldFailOnlyTheRequestWhenTheOtherDeviceIsLost() {
-    beginPeers("devices=2 copy_ns=1000");
-    List<String> lost = new ArrayList<>();
-    residents = new ResidentPool(simulator.cuda(), 0, device, pinned, lost::add);
+    beginLossy();
     try (SimulatedInstance second = loadOnOther(simulator.cuda(), there)) {
       SimulatedInstance first = load(simulator.cuda(), FIRST, given);
-      List<SimulatedRequest> requests = staying(2);
-      runFirst(first, requests);
-      simulator.inject("cudaMemGetInfo", 0, LAUNCH_FAILURE, Fault.STICKY);
-      assertThatThrownBy(() -> simulator.cuda().freeBytes()).hasMessageContaining("719");
-      SimulatedRequest reader =
-          SimulatedRequest.of(SECOND, 2, requests.get(0).expected(), given.tensors.get(0));
+      SimulatedRequest reader = readerOf(first);
+      loseFirstDevice();
 
       assertThatThrownBy(() -> second.pipeline().submit(List.of(reader)))
           .isInstanceOf(InferenceException.class)
@@ -142,15 +178,64 @@ class PeerReadsTest extends ResidentCase {
 
       assertThat(lost).hasSize(1);
       assertThat(second.pipeline().lost()).isNull();
-      List<SimulatedRequest> well = List.of(SimulatedRequest.leased(SECOND, 1, pinned, random));
-      readBySecond(second, well);
+      readBySecond(second, List.of(well()));
       first.close();
     }
-    residents.close();
-    there.close();
-    pinned.close();
-    assertThat(device.reservedBytes() + otherDevice.reservedBytes() + host.reservedBytes())
-        .isZero();
+    assertThat(otherLost).isEmpty();
+    assertLedgersEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void shouldBlameTheDeviceThatIsLostBeforeACopyFromThereHasRun(boolean told) {
+    beginLossy();
+    try (SimulatedInstance second = loadOnOther(simulator.cuda(), there)) {
+      SimulatedInstance first = load(simulator.cuda(), FIRST, given);
+      SimulatedRequest reader = readerOf(first);
+      submit(second, well());
+      submit(second, reader);
+      submit(second, well());
+      loseFirstDevice();
+      if (told) { // To who asks the reader's device how it is.
+        simulator.inject("cudaMemGetInfo", 0, LAUNCH_FAILURE, Fault.RETURNED);
+      }
+
+      while (second.pipeline().await()) {
+        // Until all have ended.
+      }
+
+      assertThat(tally.answered()).as("by batches that have read nothing there").isEqualTo(2);
+      assertThat(tally.failures())
+          .singleElement()
+          .extracting(ExecutionException::kind)
+          .isEqualTo(ExecutionException.Kind.RUN);
+      assertThat(tally.wrong()).isZero();
+      assertThat(second.pipeline().lost()).isNull();
+      readBySecond(second, List.of(well()));
+      first.close();
+    }
+    assertThat(lost).isNotEmpty();
+    assertThat(otherLost).isEmpty();
+    assertLedgersEmpty();
+  }
+
+  @Test
+  void shouldBlameTheReadersDeviceIfThatIsTheOneThatIsLost() {
+    beginLossy();
+    SimulatedInstance first = load(simulator.cuda(), FIRST, given);
+    SimulatedInstance second = loadOnOther(simulator.cuda(), there);
+    SimulatedRequest reader = readerOf(first);
+    simulator.inject("cudaMemcpyPeerAsync", 0, LAUNCH_FAILURE, Fault.RUNNING);
+    submit(second, reader);
+
+    assertThat(second.pipeline().await()).isTrue();
+
+    assertThat(second.pipeline().lost()).contains("719");
+    assertThat(lost).isEmpty();
+    second.close();
+    simulator.cuda().useDevice(0);
+    first.close();
+    assertLedgersEmpty();
   }
 
   @Test

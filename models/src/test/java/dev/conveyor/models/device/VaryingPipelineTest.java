@@ -3,13 +3,10 @@ package dev.conveyor.models.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.DevicePool;
-import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.memory.cuda.PinnedAllocator;
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
@@ -19,22 +16,18 @@ import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ExecutionException.Kind;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
-import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
 import dev.conveyor.models.device.sim.Tally;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches of which only they tell how long their items are. */
-class VaryingPipelineTest {
+class VaryingPipelineTest extends GpuCase {
 
-  private static final long MIB = 1 << 20;
   private static final int SLOTS = 3;
   private static final int MORE_OUT = 3;
   private static final List<TensorSpec> INPUTS =
@@ -42,12 +35,7 @@ class VaryingPipelineTest {
   private static final List<TensorSpec> OUTPUTS =
       List.of(new TensorSpec("out", DataType.INT32, Shape.of(-1, -1)));
 
-  private final SplittableRandom random = new SplittableRandom(1);
   private final Tally tally = new Tally();
-  private CudaSimulator simulator;
-  private MemoryBudget device;
-  private MemoryBudget host;
-  private BufferPool pinned;
   private DevicePool pool;
 
   @BeforeEach
@@ -56,10 +44,7 @@ class VaryingPipelineTest {
   }
 
   private void begin(int seed) {
-    simulator = Simulators.start("jitter_percent=500 latency_ns=30000 copy_ns=5000 seed=" + seed);
-    device = new MemoryBudget("gpu-0", 64 * MIB);
-    host = new MemoryBudget("host", 64 * MIB);
-    pinned = new BufferPool(new PinnedAllocator(simulator.cuda(), host, "pinned"), 4 * MIB);
+    begin("jitter_percent=500 latency_ns=30000 copy_ns=5000 seed=" + seed, 4 * MIB);
   }
 
   private Pipeline load(Cuda cuda) {
@@ -196,21 +181,11 @@ class VaryingPipelineTest {
 
   @Test
   void shouldRunOnLanesOfAModelAndRefuseAnEngineThatTakesFixedShapesOnly() {
-    GpuPlace place =
-        new GpuPlace(
-            simulator.cuda(),
-            Gpus.find(0).usable().get(0),
-            device,
-            host,
-            pinned,
-            false,
-            (which, why) -> {});
-    place.use();
-    assertThatThrownBy(() -> model(place, false))
+    assertThatThrownBy(() -> load(model(false)))
         .isInstanceOf(ModelLoadException.class)
         .hasMessageContaining("takes only shapes whose dimensions but the batch are fixed");
 
-    GpuModel model = model(place, true);
+    GpuModel model = load(model(true));
     try (ModelExecutor lane = model.newExecutor(8)) {
       for (int words : new int[] {5, 40_000, 1}) {
         List<SimulatedRequest> batch = List.of(request(words, 2), request(words, 1));
@@ -223,65 +198,16 @@ class VaryingPipelineTest {
       }
     }
     model.close();
-    place.close();
-    pinned.close();
-    assertThat(simulator.violationsAndLeaks()).isEmpty();
-    assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
+    assertNothingLeft();
   }
 
-  private GpuModel model(GpuPlace place, boolean varies) {
-    return GpuModel.load(
-        Path.of("model"),
-        place,
-        List.of(new Backend(varies)),
-        new GpuLoadOptions("m", place.cuda(), 0, device, ModelConfig.empty("m")),
-        0);
-  }
-
-  private record Backend(boolean takesVaryingShapes) implements GpuBackend, DeviceModel {
-
-    @Override
-    public String name() {
-      return "kernel";
-    }
-
-    @Override
-    public boolean takes(Path file, ModelConfig config) {
-      return true;
-    }
-
-    @Override
-    public String unavailable() {
-      return "";
-    }
-
-    @Override
-    public DeviceModel load(Path file, GpuLoadOptions options) {
-      return this;
-    }
-
-    @Override
-    public List<TensorSpec> inputs() {
-      return INPUTS;
-    }
-
-    @Override
-    public List<TensorSpec> outputs() {
-      return OUTPUTS;
-    }
-
-    @Override
-    public long reservedBytes() {
-      return 0;
-    }
-
-    @Override
-    public DeviceEngine newEngine(EngineSite site) {
-      return new Engine(site.pool());
-    }
-
-    @Override
-    public void close() {}
+  private static TestModel model(boolean varies) {
+    return new TestModel(INPUTS, OUTPUTS, site -> new Engine(site.pool())) {
+      @Override
+      public boolean takesVaryingShapes() {
+        return varies;
+      }
+    };
   }
 
   /** Takes memory for its outputs as it is told how long they are. */

@@ -3,6 +3,7 @@ package dev.conveyor.models.device.sim;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
+import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceLayout;
 import java.util.List;
 
@@ -30,5 +31,10 @@ public record SimulatedModel(
         List.of(new TensorSpec("in", DataType.INT32, Shape.of(-1, inWords))),
         List.of(new TensorSpec("out", DataType.INT32, Shape.of(-1, outWords))),
         maxBatchSize);
+  }
+
+  /** Returns what enqueues its computation. */
+  public DeviceEngine newEngine() {
+    return new SimulatedEngine(this);
   }
 }
