@@ -27,7 +27,7 @@ final class LostBatches {
   private final Scheduler scheduler;
   private final Supplier<EventBus> bus;
   private final DeliveryOptions local;
-  private final ExecutionLimit limit;
+  private final long unknownLimitNs;
   private final NanoClock clock;
   private final Replies replies;
   private final Runnable dispatchSoon;
@@ -37,24 +37,24 @@ final class LostBatches {
   /**
    * Creates it.
    *
-   * @param limit how long an execution may take before it counts as hung
+   * @param unknownLimitNs how long an execution may take of whose model nothing is known
    */
   LostBatches(
       Scheduler scheduler,
       Supplier<EventBus> bus,
       DeliveryOptions local,
-      ExecutionLimit limit,
+      long unknownLimitNs,
       NanoClock clock,
       Replies replies,
       Runnable dispatchSoon) {
     this.scheduler = scheduler;
     this.bus = bus;
     this.local = local;
-    this.limit = limit;
+    this.unknownLimitNs = unknownLimitNs;
     this.clock = clock;
     this.replies = replies;
     this.dispatchSoon = dispatchSoon;
-    this.watch = new ExecutionWatch(limit.leastPatienceNs());
+    this.watch = new ExecutionWatch(ExecutionLimit.leastPatienceNs(unknownLimitNs));
   }
 
   /** From now on what may have cost a model an instance is told to its instances' memory. */
@@ -106,11 +106,11 @@ final class LostBatches {
       bus.get()
           .publish(Addresses.LENT, new RoomLent(instance.key(), instance.index(), ageNs), local);
     }
-    for (Assignment overdue : executions.overdue(nowNs, stalls, limit)) {
+    for (Assignment overdue : executions.overdue(nowNs, stalls, unknownLimitNs)) {
       long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
       giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");
     }
-    watch.looked(nowNs, executions.untilOverdueNs(nowNs, stalls, limit));
+    watch.looked(nowNs, executions.untilOverdueNs(nowNs, stalls, unknownLimitNs));
   }
 
   /** Returns how long until {@link #lendAndCutOverdue} must be called though nothing happens. */

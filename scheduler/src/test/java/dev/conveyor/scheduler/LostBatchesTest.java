@@ -1,6 +1,5 @@
 package dev.conveyor.scheduler;
 
-import static dev.conveyor.scheduler.TestRequests.MS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.ErrorCode;
@@ -15,7 +14,6 @@ import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** What the actor does about instances that do not answer for their batches. */
@@ -43,7 +41,7 @@ final class LostBatchesTest extends SchedulerActor {
   @Test
   void shouldFailTheBatchWhenItsInstanceDoesNotReplyInTime() throws Exception {
     get(vertx.undeploy(deployment));
-    deploy(20, NanoClock.SYSTEM);
+    deploy(20);
     add(DynamicBatching.DEFAULT);
     instance(0);
 
@@ -58,16 +56,15 @@ final class LostBatchesTest extends SchedulerActor {
   @Test
   void shouldWaitForABatchAsLongAsEachOfItsPartsIsInTime() throws Exception {
     get(vertx.undeploy(deployment));
-    AtomicLong nowNs = new AtomicLong(System.nanoTime());
-    deploy(700, nowNs::get);
+    deploy(700);
     BlockingQueue<InstanceLost> lost = supervise();
     add(DynamicBatching.DEFAULT);
     instance(0);
     Call call = submit(1).get(0);
     Message<Batch> batch = arrived();
-    for (int part = 0; part < 30; part++) {
-      pass(50 * MS, nowNs);
-      batch.body().clock().start(nowNs.get());
+    long endNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(1500);
+    while (System.nanoTime() - endNs < 0) {
+      batch.body().clock().start(System.nanoTime());
     }
     answer(batch);
     get(call.answer());
@@ -86,8 +83,8 @@ final class LostBatchesTest extends SchedulerActor {
     running.fail(1, "the process died");
 
     assertThat(failure(call)).hasMessageContaining("unloading");
-    assertThat(lost.poll(60, TimeUnit.SECONDS)).isNotNull();
-    assertThat(decisions.poll(60, TimeUnit.SECONDS))
+    assertThat(lost.poll(10, TimeUnit.SECONDS)).isNotNull();
+    assertThat(decisions.poll(10, TimeUnit.SECONDS))
         .isEqualTo(new RetryDecision(KEY, "unavailable", "the process died"));
   }
 
@@ -99,12 +96,12 @@ final class LostBatchesTest extends SchedulerActor {
     instance(0);
     Call first = submit(1).get(0);
     loseAlone();
-    assertThat(decisions.poll(60, TimeUnit.SECONDS))
+    assertThat(decisions.poll(10, TimeUnit.SECONDS))
         .isEqualTo(new RetryDecision(KEY, "", "SIGSEGV"));
     instance(1);
     loseAlone();
     assertThat(failure(first).code()).isEqualTo(ErrorCode.UNAVAILABLE);
-    assertThat(decisions.poll(60, TimeUnit.SECONDS).refusal()).isEqualTo("repeated");
+    assertThat(decisions.poll(10, TimeUnit.SECONDS).refusal()).isEqualTo("repeated");
 
     instance(2);
     Call resent = submit(1).get(0);
@@ -112,7 +109,7 @@ final class LostBatchesTest extends SchedulerActor {
     InferenceException failure = failure(resent);
     assertThat(failure.code()).isEqualTo(ErrorCode.EXECUTION_FAILED);
     assertThat(failure).hasMessageContaining("SIGSEGV");
-    assertThat(decisions.poll(60, TimeUnit.SECONDS))
+    assertThat(decisions.poll(10, TimeUnit.SECONDS))
         .isEqualTo(new RetryDecision(KEY, RetryDecision.TO_BLAME, "SIGSEGV"));
     assertThat(pool.leasedBytes()).isZero();
     assertThat(lost).hasSize(3);
@@ -130,7 +127,7 @@ final class LostBatchesTest extends SchedulerActor {
         batch.body().requests().forEach(request -> request.triedIn(batch.body().id()));
         batch.body().clock().start(System.nanoTime());
         batch.fail(1, "the process died");
-        assertThat(lost.poll(60, TimeUnit.SECONDS)).isNotNull();
+        assertThat(lost.poll(10, TimeUnit.SECONDS)).isNotNull();
         instance(1 + 2 * i + run);
       }
       assertThat(failure(call).code()).isEqualTo(ErrorCode.UNAVAILABLE);
@@ -175,7 +172,7 @@ final class LostBatchesTest extends SchedulerActor {
     answer(again);
     get(call.answer());
     get(removed);
-    assertThat(lost.poll(60, TimeUnit.SECONDS)).isNotNull();
+    assertThat(lost.poll(10, TimeUnit.SECONDS)).isNotNull();
   }
 
   @Test
@@ -187,7 +184,7 @@ final class LostBatchesTest extends SchedulerActor {
     Message<Batch> first = arrived();
     first.body().requests().forEach(request -> request.triedIn(first.body().id()));
     first.fail(1, "the process died");
-    InstanceLost told = lost.poll(60, TimeUnit.SECONDS);
+    InstanceLost told = lost.poll(10, TimeUnit.SECONDS);
     assertThat(told)
         .isEqualTo(new InstanceLost(KEY, 0, InstanceLost.Cause.SICK, "the process died"));
 
@@ -206,19 +203,13 @@ final class LostBatchesTest extends SchedulerActor {
   @Test
   void shouldKeepTheInputsOfAHungExecutionUntilItIsBack() throws Exception {
     get(vertx.undeploy(deployment));
-    AtomicLong nowNs = new AtomicLong(System.nanoTime());
-    deploy(300, nowNs::get);
+    deploy(300);
     BlockingQueue<InstanceLost> lost = supervise();
     add(DynamicBatching.DEFAULT);
     instance(0);
     Call call = submit(1).get(0);
     Message<Batch> hung = arrived();
-    for (int look = 0; look < 6; look++) {
-      pass(50 * MS, nowNs);
-    }
-    assertThat(lost).as("at the limit").isEmpty();
-    pass(50 * MS, nowNs);
-    assertThat(lost.poll(60, TimeUnit.SECONDS).cause()).isEqualTo(InstanceLost.Cause.HUNG);
+    assertThat(lost.poll(10, TimeUnit.SECONDS).cause()).isEqualTo(InstanceLost.Cause.HUNG);
 
     instance(1);
     answer(arrived());
@@ -240,12 +231,6 @@ final class LostBatchesTest extends SchedulerActor {
 
     answer(running);
     get(gone);
-  }
-
-  /** Lets time pass, after which the scheduler looks at what runs. */
-  private void pass(long ns, AtomicLong nowNs) throws Exception {
-    nowNs.addAndGet(ns);
-    command(new InstanceGone(KEY, 99)); // Nobody: it is answered once decisions were taken.
   }
 
   /** Does what a supervisor does: hears of losses, so that requests wait for another instance. */

@@ -1,6 +1,5 @@
 package dev.conveyor.scheduler;
 
-import static dev.conveyor.scheduler.TestRequests.MS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.BlockAllocator;
@@ -13,7 +12,6 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.scheduler.SchedulerCommand.AddModel;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
-import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -47,7 +45,7 @@ abstract class SchedulerActor {
   @BeforeEach
   void deploy() throws Exception {
     LocalCodec.registerAll(vertx);
-    deploy(60_000, NanoClock.SYSTEM);
+    deploy(60_000);
   }
 
   @AfterEach
@@ -58,12 +56,12 @@ abstract class SchedulerActor {
 
   record Call(InferenceRequest request, Future<InferenceResponse> answer) {}
 
-  void deploy(long unknownLimitMs, NanoClock clock) throws Exception {
-    ExecutionLimit limit = new ExecutionLimit(unknownLimitMs * MS, 60_000 * MS);
+  void deploy(long unknownLimitMs) throws Exception {
     deployment =
         get(
             vertx.deployVerticle(
-                new SchedulerVerticle(List.of(DeviceSpec.cpu("cpu", 2)), clock, limit)));
+                new SchedulerVerticle(
+                    List.of(DeviceSpec.cpu("cpu", 2)), NanoClock.SYSTEM, unknownLimitMs)));
   }
 
   void add(DynamicBatching batching) throws Exception {
@@ -130,7 +128,7 @@ abstract class SchedulerActor {
   }
 
   Message<Batch> arrived() throws Exception {
-    Message<Batch> message = arrived.poll(60, TimeUnit.SECONDS);
+    Message<Batch> message = arrived.poll(10, TimeUnit.SECONDS);
     assertThat(message).as("a batch arrives").isNotNull();
     return message;
   }
@@ -160,6 +158,6 @@ abstract class SchedulerActor {
   }
 
   static <T> T get(Future<T> future) throws Exception {
-    return future.toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
+    return future.toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
   }
 }

@@ -9,9 +9,16 @@ import java.util.List;
  * @param count instances on each device
  * @param gpus device indices; empty means every device of the kind
  * @param isolation whether each instance runs in a process of its own
+ * @param profile numbers of the TensorRT engine's optimisation profiles that its instances use, as
+ *     they are tried; empty means all
  */
 public record InstanceGroup(
-    String name, Kind kind, int count, List<Integer> gpus, Isolation isolation) {
+    String name,
+    Kind kind,
+    int count,
+    List<Integer> gpus,
+    Isolation isolation,
+    List<Integer> profile) {
 
   /** Where instances run. */
   public enum Kind {
@@ -24,11 +31,12 @@ public record InstanceGroup(
 
   /** Creates a group whose instances run in the server's process. */
   public InstanceGroup(String name, Kind kind, int count, List<Integer> gpus) {
-    this(name, kind, count, gpus, Isolation.NONE);
+    this(name, kind, count, gpus, Isolation.NONE, List.of());
   }
 
   public InstanceGroup {
     gpus = List.copyOf(gpus);
+    profile = List.copyOf(profile);
     if (count < 1) {
       throw new ConfigException("count", "1 or more", count);
     }

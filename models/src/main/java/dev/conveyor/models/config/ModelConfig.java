@@ -70,6 +70,10 @@ public record ModelConfig(
     }
     requirePlain("default_model_filename", modelFilename);
     requireOneIsolation(instanceGroups);
+    if (backend.equals(TENSORRT)
+        || gpuAccelerators.stream().anyMatch(each -> each.name().equals(TENSORRT))) {
+      requireOneProfile(instanceGroups);
+    }
     if (maxBatchSize >= 0 && dynamicBatching.isPresent()) {
       requirePreferredWithin(dynamicBatching.get(), maxBatchSize);
     }
@@ -173,6 +177,19 @@ public record ModelConfig(
     return instanceGroups.isEmpty() ? Isolation.NONE : instanceGroups.get(0).isolation();
   }
 
+  /** Returns which optimisation profiles of a TensorRT engine the instances use; empty for all. */
+  public List<Integer> engineProfiles() {
+    return profiles(instanceGroups);
+  }
+
+  private static List<Integer> profiles(List<InstanceGroup> groups) {
+    return groups.stream()
+        .filter(group -> group.kind() != InstanceGroup.Kind.KIND_CPU)
+        .findFirst()
+        .map(InstanceGroup::profile)
+        .orElse(List.of());
+  }
+
   /** Refuses what could lead out of the directory that the file is looked for in. */
   static void requirePlain(String key, String filename) {
     boolean plain =
@@ -193,6 +210,20 @@ public record ModelConfig(
             "instance_group[" + i + "].isolation",
             "\"" + groups.get(0).isolation().word() + "\", as in the first group",
             "\"" + groups.get(i).isolation().word() + "\"");
+      }
+    }
+  }
+
+  /** Any instance is given any batch, so all of them take the same. */
+  private static void requireOneProfile(List<InstanceGroup> groups) {
+    List<Integer> first = profiles(groups);
+    for (int i = 0; i < groups.size(); i++) {
+      InstanceGroup group = groups.get(i);
+      if (group.kind() != InstanceGroup.Kind.KIND_CPU && !group.profile().equals(first)) {
+        throw new ConfigException(
+            "instance_group[" + i + "].profile",
+            first + " as in the first group on GPUs, since any instance is given any batch",
+            group.profile());
       }
     }
   }

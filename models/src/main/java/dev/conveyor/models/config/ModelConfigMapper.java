@@ -200,7 +200,17 @@ final class ModelConfigMapper {
         InstanceGroup.Kind.valueOf(group.getKind().name()),
         group.getCount() == 0 ? 1 : group.getCount(),
         group.getGpusList(),
-        Isolation.of("isolation", group.getIsolation()));
+        Isolation.of("isolation", group.getIsolation()),
+        each("profile", group.getProfileList(), ModelConfigMapper::profile));
+  }
+
+  /** TensorRT numbers profiles; Triton's configurations have the numbers as text. */
+  private static int profile(String number) {
+    if (!number.matches("[0-9]{1,4}")) {
+      throw new ConfigException(
+          "", "the number of an optimisation profile, from \"0\"", "\"" + number + "\"");
+    }
+    return Integer.parseInt(number);
   }
 
   private static VersionPolicy versionPolicy(ModelVersionPolicy policy) {

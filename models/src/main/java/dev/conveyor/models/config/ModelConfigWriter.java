@@ -152,7 +152,8 @@ public final class ModelConfigWriter {
             .setName(group.name())
             .setKind(ModelInstanceGroup.Kind.valueOf(group.kind().name()))
             .setCount(group.count())
-            .addAllGpus(group.gpus());
+            .addAllGpus(group.gpus())
+            .addAllProfile(group.profile().stream().map(String::valueOf).toList());
     if (group.isolation() != Isolation.NONE) {
       proto.setIsolation(group.isolation().word());
     }

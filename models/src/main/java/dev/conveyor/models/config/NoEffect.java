@@ -21,7 +21,10 @@ final class NoEffect {
       String key = "instance_group[" + i + "].";
       add(lines, group.hasRateLimiter(), key + "rate_limiter: no effect, the scheduler shares");
       add(lines, group.getPassive(), key + "passive: no effect, its instances take requests");
-      add(lines, group.getProfileCount() > 0, key + "profile: no effect, there is no engine");
+      add(
+          lines,
+          group.getProfileCount() > 0 && !hasEngine(config),
+          key + "profile: no effect, there is no engine of TensorRT");
       add(
           lines,
           !group.getHostPolicy().isEmpty(),
@@ -51,6 +54,17 @@ final class NoEffect {
       lines.addAll(ModelParameters.withoutEffect(config.getParametersMap().keySet()));
     }
     return lines;
+  }
+
+  private static boolean hasEngine(dev.conveyor.models.proto.ModelConfig config) {
+    return config.getPlatform().equals(UnsupportedSettings.PLAN_PLATFORM)
+        || config.getBackend().equals(ModelConfig.TENSORRT)
+        || config
+            .getOptimization()
+            .getExecutionAccelerators()
+            .getGpuExecutionAcceleratorList()
+            .stream()
+            .anyMatch(accelerator -> accelerator.getName().equals(ModelConfig.TENSORRT));
   }
 
   private static void add(List<String> lines, boolean configured, String line) {

@@ -44,18 +44,6 @@ final class UnsupportedSettings {
     refuse("model_transaction_policy.decoupled", config.getModelTransactionPolicy().getDecoupled());
     refuse(
         "model_repository_agents.agents", config.getModelRepositoryAgents().getAgentsCount() > 0);
-    if (isEngine(config)) {
-      for (int i = 0; i < config.getInstanceGroupCount(); i++) {
-        // It says which shapes an engine takes.
-        refuse(
-            "instance_group[" + i + "].profile", config.getInstanceGroup(i).getProfileCount() > 0);
-      }
-    }
-  }
-
-  private static boolean isEngine(dev.conveyor.models.proto.ModelConfig config) {
-    return config.getPlatform().equals(PLAN_PLATFORM)
-        || config.getBackend().equals(ModelConfig.TENSORRT);
   }
 
   static void refuse(ModelInput input) {

@@ -26,6 +26,7 @@ public final class Contexts<C> implements AutoCloseable {
   private final Consumer<C> closer;
   private final Map<Batch, C> byBatch = new HashMap<>();
   private @Nullable C first;
+  private int firstProfile;
 
   /**
    * Prepares.
@@ -41,12 +42,13 @@ public final class Contexts<C> implements AutoCloseable {
   }
 
   /**
-   * Makes the first, of profile 0, and returns it: to find out whether there can be one. Throws
+   * Makes the first, of a profile, and returns it: to find out whether there can be one. Throws
    * what making it does.
    */
-  public C prepare() {
-    C made = first == null ? maker.apply(0) : first;
+  public C prepare(int profile) {
+    C made = maker.apply(profile);
     first = made;
+    firstProfile = profile;
     return made;
   }
 
@@ -57,7 +59,7 @@ public final class Contexts<C> implements AutoCloseable {
   }
 
   private C firstOrNew(int profile) {
-    C made = profile == 0 ? first : null;
+    C made = profile == firstProfile ? first : null;
     if (made == null) {
       return maker.apply(profile);
     }

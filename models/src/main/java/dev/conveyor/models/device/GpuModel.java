@@ -15,6 +15,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A model on a GPU. Thread-safe.
@@ -27,6 +29,8 @@ public final class GpuModel implements LoadedModel {
 
   /** Batches that an instance has in flight: one is copied in, one computes, one is copied out. */
   public static final int LANES = 3;
+
+  private static final Logger LOG = LoggerFactory.getLogger(GpuModel.class);
 
   private final Path file;
   private final GpuPlace place;
@@ -88,6 +92,10 @@ public final class GpuModel implements LoadedModel {
         DeviceModel loaded = backend.load(file, options);
         GpuModel model = new GpuModel(file, place, loaded, options.owner(), priority, decodes);
         model.prepare(options.config());
+        if (!reasons.isEmpty()) {
+          LOG.info(
+              "{}: {} serves; {}", options.owner(), backend.name(), String.join("; ", reasons));
+        }
         return model;
       } catch (CudaException e) {
         if (e.isSticky()) {

@@ -127,22 +127,18 @@ record ShapeProfile(SortedMap<String, Range> ranges) {
   }
 
   /**
-   * Returns the first profile that takes a batch, or -1.
+   * Returns whether it takes a batch.
    *
    * @param shapes of the inputs, in their order
    */
-  static int firstFor(List<ShapeProfile> profiles, List<TensorSpec> inputs, List<Shape> shapes) {
-    for (int p = 0; p < profiles.size(); p++) {
-      boolean takes = true;
-      for (int i = 0; takes && i < shapes.size(); i++) {
-        @Nullable Range range = profiles.get(p).ranges.get(inputs.get(i).name());
-        takes = range == null || range.takes(shapes.get(i));
-      }
-      if (takes) {
-        return p;
+  boolean takes(List<TensorSpec> inputs, List<Shape> shapes) {
+    for (int i = 0; i < shapes.size(); i++) {
+      @Nullable Range range = ranges.get(inputs.get(i).name());
+      if (range != null && !range.takes(shapes.get(i))) {
+        return false;
       }
     }
-    return -1;
+    return true;
   }
 
   /**

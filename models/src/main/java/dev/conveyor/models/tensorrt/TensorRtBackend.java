@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -99,10 +100,10 @@ public final class TensorRtBackend implements GpuBackend {
   private DeviceModel built(Path file, GpuLoadOptions options, EngineOptions engine)
       throws IOException {
     BatchProfile profile = profile(options.config());
-    int uncovered = ShapeProfile.leastUncovered(engine.profiles(), profile.most());
-    if (!engine.profiles().isEmpty() && uncovered > 0) {
+    int uncovered = profiles(engine, options.config()).leastUncovered(profile.most());
+    if (uncovered > 0) {
       throw new ModelLoadException(
-          "%s: no profile takes batches of %d; max_batch_size is %d"
+          "%s: no profile that instances use takes batches of %d; max_batch_size is %d"
               .formatted(file, uncovered, profile.most()));
     }
     Cuda cuda = options.cuda();
@@ -268,11 +269,21 @@ public final class TensorRtBackend implements GpuBackend {
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     }
     try {
-      return new TensorRtModel(options.owner(), file, plan, reservation, engine);
+      return new TensorRtModel(
+          options.owner(), file, plan, reservation, engine, options.config().engineProfiles());
     } catch (RuntimeException | Error e) {
       reservation.close();
       throw e;
     }
+  }
+
+  /** Before it is built, which takes minutes: an engine has one if none is configured. */
+  static EngineProfiles profiles(EngineOptions engine, ModelConfig config) {
+    List<ShapeProfile> built =
+        engine.profiles().isEmpty()
+            ? List.of(new ShapeProfile(new TreeMap<>()))
+            : engine.profiles();
+    return EngineProfiles.of(built, config.engineProfiles());
   }
 
   private static Path timings(Path file, EngineOptions engine, EngineKey key) {

@@ -44,7 +44,7 @@ final class TensorRtEngine implements DeviceEngine {
   private final long scratch;
   private final List<BytePointer> inputNames = new ArrayList<>();
   private final List<BytePointer> outputNames = new ArrayList<>();
-  private final List<ShapeProfile> profiles;
+  private final EngineProfiles profiles;
 
   /** By batch size; empty where other dimensions vary. */
   private final List<List<Shape>> shapes = new ArrayList<>();
@@ -63,14 +63,14 @@ final class TensorRtEngine implements DeviceEngine {
    *
    * @param contexts makes an execution context that has no memory of its own; closed with this
    * @param declared inputs of the engine with their dynamic dimensions
-   * @param profiles of the engine, in its order
+   * @param profiles of the engine, and which of them it uses
    */
   TensorRtEngine(
       String name,
       Supplier<IExecutionContext> contexts,
       EngineSite site,
       List<TensorSpec> declared,
-      List<ShapeProfile> profiles,
+      EngineProfiles profiles,
       long scratchBytes,
       EngineOptions options) {
     this.name = name;
@@ -96,7 +96,7 @@ final class TensorRtEngine implements DeviceEngine {
    * @throws ModelLoadException if there can be none
    */
   void prepare() {
-    Context first = contexts.prepare();
+    Context first = contexts.prepare(profiles.first());
     if (!site.layout().isFixed()) {
       first.requireKnownOutputs();
     }
@@ -112,7 +112,7 @@ final class TensorRtEngine implements DeviceEngine {
         batch.add(BatchProfile.shape(input.name(), declared(declared, input.name()), size));
       }
       shapes.add(batch);
-      found[size] = ShapeProfile.firstFor(profiles, layout.inputs(), batch);
+      found[size] = profiles.firstFor(layout.inputs(), batch);
     }
     return found;
   }
@@ -137,7 +137,7 @@ final class TensorRtEngine implements DeviceEngine {
 
   @Override
   public DeviceOutputs enqueue(List<Shape> inputs, DeviceBatch batch, long on) {
-    int profile = ShapeProfile.firstFor(profiles, site.layout().inputs(), inputs);
+    int profile = profiles.firstFor(site.layout().inputs(), inputs);
     Context context = context(profile, 0, inputs, batch);
     context.shape(inputs);
     PoolOutputs outputs =
@@ -159,7 +159,7 @@ final class TensorRtEngine implements DeviceEngine {
     if (profile < 0) {
       throw new ExecutionException(
           ExecutionException.Kind.RUN,
-          "%s: no profile of the engine takes %s".formatted(name, inputs));
+          "%s: no profile of the engine that instances use takes %s".formatted(name, inputs));
     }
     try {
       return contexts.of(profile, items, batch);
@@ -207,7 +207,7 @@ final class TensorRtEngine implements DeviceEngine {
       if (profiler != null) {
         context.setProfiler(profiler.handle());
       }
-      if (profiles.size() > 1) {
+      if (profiles.areSeveral()) {
         require(context.setOptimizationProfileAsync(profile, stream.at(site.stream())));
         site.cuda().awaitStream(site.stream());
       }
@@ -244,7 +244,7 @@ final class TensorRtEngine implements DeviceEngine {
     void requireKnownOutputs() {
       List<Shape> largest = new ArrayList<>();
       for (TensorSpec input : site.layout().inputs()) {
-        ShapeProfile.Range range = profiles.get(0).ranges().get(input.name());
+        ShapeProfile.@Nullable Range range = profiles.firstRange(input.name());
         largest.add(range == null ? input.shape() : range.most());
       }
       shape(largest);

@@ -34,7 +34,7 @@ final class TensorRtModel implements DeviceModel {
   private final EngineOptions options;
   private final List<TensorSpec> inputs = new ArrayList<>();
   private final List<TensorSpec> outputs = new ArrayList<>();
-  private final List<ShapeProfile> profiles = new ArrayList<>();
+  private final EngineProfiles profiles;
 
   /**
    * Puts an engine on the device of the calling thread.
@@ -44,10 +44,17 @@ final class TensorRtModel implements DeviceModel {
    * @param plan engine as TensorRT serialised it, for this device, version and driver
    * @param reservation of its bytes; owned by this from now on
    * @param options what of them matters to what runs
+   * @param profileNumbers which of its profiles to use; empty for all
    * @throws ModelLoadException if TensorRT refuses it
+   * @throws dev.conveyor.models.config.ConfigException if there are no such profiles
    */
   TensorRtModel(
-      String name, Path file, byte[] plan, Reservation reservation, EngineOptions options) {
+      String name,
+      Path file,
+      byte[] plan,
+      Reservation reservation,
+      EngineOptions options,
+      List<Integer> profileNumbers) {
     this.name = name;
     this.reservation = reservation;
     this.options = options;
@@ -61,9 +68,11 @@ final class TensorRtModel implements DeviceModel {
     }
     try {
       readTensors(file);
+      List<ShapeProfile> all = new ArrayList<>();
       for (int p = 0; p < engine.getNbOptimizationProfiles(); p++) {
-        profiles.add(profile(p));
+        all.add(profile(p));
       }
+      profiles = EngineProfiles.of(all, profileNumbers);
     } catch (RuntimeException e) {
       CppObject.delete(engine.address());
       throw e;

@@ -15,6 +15,8 @@ import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ModelConfigReaderTest {
 
@@ -89,12 +91,13 @@ class ModelConfigReaderTest {
         ModelConfigReader.read(
             "m",
             """
-            {"instance_group": [{}, {"passive": true, "host_policy": "p", "profile": ["1"],
-                                     "rate_limiter": {"priority": 2}}],
+            {"instance_group": [{"profile": ["2"]},
+                                {"passive": true, "host_policy": "p", "profile": ["1"],
+                                 "rate_limiter": {"priority": 2}}],
              "response_cache": {"enable": true},
              "optimization": {"execution_accelerators":
                  {"cpu_execution_accelerator": [{"name": "openvino"}],
-                  "gpu_execution_accelerator": [{"name": "tensorrt"}, {"name": "cuda"}]}},
+                  "gpu_execution_accelerator": [{"name": "cuda"}]}},
              "parameters": {"inter_op_thread_count": {"string_value": "2"},
                             "exection_provider": {"string_value": "dnnl"},
                             "arena_extend_strategy": {"string_value": "0"},
@@ -104,17 +107,38 @@ class ModelConfigReaderTest {
     assertThat(config.warnings())
         .extracting(line -> line.substring(0, line.indexOf(':')))
         .containsExactly(
+            "instance_group[0].profile",
             "instance_group[1].rate_limiter",
             "instance_group[1].passive",
             "instance_group[1].profile",
             "instance_group[1].host_policy",
             "response_cache.enable",
             "optimization.execution_accelerators.cpu_execution_accelerator",
-            "optimization.execution_accelerators.gpu_execution_accelerator[1]",
+            "optimization.execution_accelerators.gpu_execution_accelerator[0]",
             "parameters.exection_provider",
             "parameters.inter_op_thread_count");
-    assertThat(config.warnings().get(7)).contains("did you mean \"execution_provider\"?");
+    assertThat(config.warnings().get(8)).contains("did you mean \"execution_provider\"?");
     assertThat(config.extensions().intraOpThreads()).isEqualTo(3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\"backend\": \"tensorrt\"",
+        "\"platform\": \"tensorrt_plan\"",
+        "\"optimization\": {\"execution_accelerators\": {\"gpu_execution_accelerator\": [{\"name\": \"tensorrt\"}]}}"
+      })
+  void shouldReadWhichProfilesOfAnEngineInstancesUse(String engine) {
+    ModelConfig config =
+        ModelConfigReader.read(
+            "m",
+            "{\"instance_group\": [{\"kind\": \"KIND_CPU\"}, {\"profile\": [\"2\", \"0\"]}], %s}"
+                .formatted(engine));
+
+    assertThat(config.engineProfiles()).containsExactly(2, 0);
+    assertThat(ModelConfigReader.read("m", ModelConfigWriter.toJson(config)).engineProfiles())
+        .containsExactly(2, 0);
+    assertThat(config.warnings()).isEmpty();
   }
 
   @Test

@@ -195,7 +195,8 @@ class ModelConfigRoundTripTest {
                     kind,
                     count,
                     kind == InstanceGroup.Kind.KIND_CPU ? List.of() : gpus,
-                    isolation));
+                    isolation,
+                    List.of()));
   }
 
   private static Arbitrary<DynamicBatching> batching(int maxBatch) {

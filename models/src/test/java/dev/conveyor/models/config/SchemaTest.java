@@ -47,7 +47,7 @@ class SchemaTest {
         "{'input': [{'name': 'x', 'optional': false, 'format': 'FORMAT_NHWC', 'dims': [1,2,3]}]}",
         "{'input': [{'name': 'x', 'dims': [3, 2], 'reshape': {'shape': [1, '6']}}]}",
         "{'output': [{'name': 'x', 'dims': [1], 'reshape': {'shape': []}}]}",
-        "{'instance_group': [{'passive': true, 'host_policy': 'a', 'profile': ['1'],"
+        "{'instance_group': [{'passive': true, 'host_policy': 'a', 'profile': ['1', '12'],"
             + " 'rate_limiter': {'resources': [{'name': 'r', 'global': true, 'count': 2}],"
             + " 'priority': 1}}], 'response_cache': {'enable': true}}",
         "{'optimization': {'execution_accelerators': {'cpu_execution_accelerator':"

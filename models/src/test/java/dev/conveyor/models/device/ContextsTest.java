@@ -15,6 +15,7 @@ import dev.conveyor.models.device.sim.SimulatedModel;
 import dev.conveyor.models.device.sim.SimulatedRequest;
 import dev.conveyor.models.device.sim.Tally;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,6 +99,33 @@ class ContextsTest {
     assertThat(tally.wrong()).isPositive();
   }
 
+  @Test
+  void shouldGiveTheFirstOfThemToBatchesOfItsProfileAndNoOthers() {
+    List<String> closed = new ArrayList<>();
+    int[] made = {0};
+    DeviceBatch batch = new Slab();
+    try (Contexts<String> contexts =
+        new Contexts<>(false, profile -> profile + "/" + made[0]++, closed::add)) {
+      assertThat(contexts.prepare(2)).isEqualTo("2/0");
+      assertThat(contexts.of(0, 1, batch)).isEqualTo("0/1");
+      assertThat(contexts.of(2, 1, batch)).isEqualTo("2/0");
+      assertThat(contexts.of(2, 5, batch)).isEqualTo("2/0");
+    }
+    assertThat(closed).containsExactlyInAnyOrder("0/1", "2/0");
+  }
+
+  private record Slab() implements DeviceBatch {
+    @Override
+    public long input(int index) {
+      return 0;
+    }
+
+    @Override
+    public long output(int index) {
+      return 0;
+    }
+  }
+
   private final class Engine implements DeviceEngine {
 
     private final long own = cuda.newStream(0);
@@ -105,7 +133,7 @@ class ContextsTest {
 
     Engine(boolean perGraph) {
       this.contexts = new Contexts<>(perGraph, profile -> new Context(own), Context::close);
-      Context unused = contexts.prepare();
+      Context unused = contexts.prepare(0);
     }
 
     @Override

@@ -26,7 +26,7 @@ class ShapeProfileTest {
           "ids:16x64,mask:16x64,ids:8x512,mask:8x512");
 
   private static int firstFor(Shape ids, Shape mask) {
-    return ShapeProfile.firstFor(SHORT_AND_LONG, INPUTS, List.of(ids, mask));
+    return EngineProfiles.of(SHORT_AND_LONG, List.of()).firstFor(INPUTS, List.of(ids, mask));
   }
 
   @Test

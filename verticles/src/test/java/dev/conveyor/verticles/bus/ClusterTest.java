@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The event bus as a protocol, between two JVMs of a cluster. */
@@ -34,6 +35,7 @@ final class ClusterTest {
   @TempDir private Path dir;
 
   @Test
+  @Timeout(value = 4, unit = TimeUnit.MINUTES)
   void shouldServeAnApplicationInAnotherJvm() throws Exception {
     new TestModels(dir).identity("simple", 4).identity("wide", WIDTH);
     List<Integer> ports = freePorts(2);

@@ -100,8 +100,7 @@ class FeedTest {
         Map<FrameEvent, Long> before = counts("held");
         Future<FeedResult> playing;
         try (Gate gate = Gate.shut("held")) {
-          playing =
-              Feed.play(server.vertx(), plan(protocol, "held", policy, Duration.ofSeconds(1)));
+          playing = Feed.play(server.vertx(), plan(protocol, "held", policy));
           // Two frames of each stream are under way, for `latest` one waits.
           awaitDropped(before, 3);
         }
@@ -157,17 +156,13 @@ class FeedTest {
   }
 
   private static FeedPlan plan(Protocol protocol, String model, String policy) {
-    return plan(protocol, model, policy, Duration.ofMillis(400));
-  }
-
-  private static FeedPlan plan(Protocol protocol, String model, String policy, Duration duration) {
     int port = protocol == Protocol.HTTP ? server.httpPort() : server.server().grpcPort();
     return new FeedPlan(
         new FeedPlan.Target(protocol, "127.0.0.1", port, model),
         frames,
         3,
         100,
-        duration,
+        Duration.ofMillis(400),
         policy,
         0,
         List.of("OUTPUT0"));

@@ -4,6 +4,7 @@ import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.TestKernel;
+import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.ModelLoadException;
@@ -12,9 +13,11 @@ import dev.conveyor.models.device.DeviceBatch;
 import dev.conveyor.models.device.DeviceEngine;
 import dev.conveyor.models.device.DeviceLayout;
 import dev.conveyor.models.device.DeviceModel;
+import dev.conveyor.models.device.DeviceOutputs;
 import dev.conveyor.models.device.EngineSite;
 import dev.conveyor.models.device.GpuBackend;
 import dev.conveyor.models.device.GpuLoadOptions;
+import dev.conveyor.models.device.PoolOutputs;
 import dev.conveyor.models.onnx.OnnxBackend;
 import dev.conveyor.verticles.server.Gate;
 import java.nio.file.Path;
@@ -110,6 +113,11 @@ public final class KernelBackend implements GpuBackend {
     }
 
     @Override
+    public boolean takesVaryingShapes() {
+      return true;
+    }
+
+    @Override
     public DeviceEngine newEngine(EngineSite site) {
       String gate = options.config().parameters().get(GATE_PARAMETER);
       if (gate != null) {
@@ -154,6 +162,19 @@ public final class KernelBackend implements GpuBackend {
           batch.output(0),
           site.layout().outputItemBytes(0),
           COST_NS);
+    }
+
+    /** Each item has as many words in its output as in its input. */
+    @Override
+    public DeviceOutputs enqueue(List<Shape> inputs, DeviceBatch batch, long stream) {
+      Shape shape = inputs.get(0);
+      PoolOutputs outputs =
+          new PoolOutputs(site.pool(), site.layout().outputs(), List.of(shape), stream);
+      long items = shape.dim(0);
+      long itemBytes = Integer.BYTES * shape.elements() / items;
+      TestKernel.launch(
+          stream, (int) items, batch.input(0), itemBytes, outputs.address(0), itemBytes, COST_NS);
+      return outputs;
     }
 
     @Override

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -130,11 +131,13 @@ final class DoorTest {
   @Test
   void shouldAnswerWhoAsksFirstWithTheRefusalAndNotWithContinue() throws Exception {
     List<CompletableFuture<Answer>> taken = new ArrayList<>();
-    try (Gate gate = Gate.shut("gated");
-        RawConnection client = new RawConnection(server.httpPort())) {
-      fillQueue(gate, taken);
-      client.send(Requests.head(WIDTH, "gated", "expect: 100-continue\r\n"));
-      assertThat(client.statusLine()).startsWith("HTTP/1.1 503 ");
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      // Not shut until the connection closes: a batch that long would be cut as hung.
+      try (Gate gate = Gate.shut("gated")) {
+        fillQueue(gate, taken);
+        client.send(Requests.head(WIDTH, "gated", "expect: 100-continue\r\n"));
+        assertThat(client.statusLine()).startsWith("HTTP/1.1 503 ");
+      }
       String rest = client.rest();
 
       assertThat(rest).doesNotContain("100 Continue");
@@ -161,7 +164,7 @@ final class DoorTest {
   @Test
   void shouldRefuseADeadlineThatCannotBeMetAndSayWhenToComeAgain() {
     LoadCell load = door("simple");
-    // One batch that ends in a minute; a run takes a millisecond.
+    // One batch that ends in two seconds; a run takes a millisecond.
     ModelLoad busy =
         new ModelLoad(
             0,
@@ -171,19 +174,19 @@ final class DoorTest {
             false,
             0,
             new ModelLoad.Speed(1, 1, 1_000_000, 1_000_000),
-            System.nanoTime() + 60 * SECOND_NS,
+            System.nanoTime() + 2 * SECOND_NS,
             0,
             0);
     load.set(busy);
     Answer late = http.send(simple("x-timeout-ms", "100"));
     assertThat(late.status()).as(late::text).isEqualTo(503);
     assertThat(late.json().getString("reason")).isEqualTo("deadline");
-    assertThat(late.json().getDouble("retry_after_ms")).isBetween(1.0, 60_000.0);
-    assertThat(Integer.parseInt(late.header("Retry-After"))).isBetween(1, 60);
+    assertThat(late.json().getDouble("retry_after_ms")).isBetween(1.0, 2000.0);
+    assertThat(late.header("Retry-After")).isIn("1", "2");
     assertThat(late.error()).contains("too late");
 
     load.set(busy);
-    assertThat(http.send(simple("x-timeout-ms", "600000")).status()).isEqualTo(200);
+    assertThat(http.send(simple("x-timeout-ms", "60000")).status()).isEqualTo(200);
     load.set(busy);
     assertThat(http.send(simple("x-other", "none")).status()).as("no deadline").isEqualTo(200);
   }
@@ -250,7 +253,7 @@ final class DoorTest {
       assertThat(most.growTo(REQUEST_MEMORY * 9L / 10)).isTrue();
       waiting =
           http.inferAsync("wide", Requests.binary(WIDTH, "INPUT0"), Requests.counting(1, WIDTH));
-      TestServer.awaitThat(() -> memory.waiters() == 1);
+      await(() -> memory.waiters() == 1);
       assertThat(memory.leasedBytes()).as("nothing was taken").isEqualTo(most.sizeBytes());
       assertThat(http.infer("simple", Requests.row(1, 2, 3, 4)).status())
           .as("small ones go on")
@@ -268,14 +271,14 @@ final class DoorTest {
       assertThat(most.growTo(REQUEST_MEMORY * 6L / 10)).isTrue();
       waiting =
           http.inferAsync("gated", Requests.binary(WIDTH, "INPUT0"), Requests.counting(1, WIDTH));
-      TestServer.awaitThat(() -> stuck.waiters() == 1);
+      await(() -> stuck.waiters() == 1);
       Answer other =
           http.infer("wide", Requests.binary(WIDTH, "INPUT0"), Requests.counting(2, WIDTH));
       assertThat(other.status()).as(other::text).isEqualTo(200);
       assertThat(stuck.heldBytes()).isEqualTo(most.sizeBytes());
     }
     assertThat(waiting.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
-    TestServer.awaitThat(() -> stuck.heldBytes() == 0);
+    await(() -> stuck.heldBytes() == 0);
     assertThat(stuck.waiters()).isZero();
   }
 
@@ -287,7 +290,7 @@ final class DoorTest {
       client.send(Requests.head(WIDTH, "wide", "")).send(Requests.wholeBody(WIDTH));
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
       client.answer();
-      TestServer.awaitThat(() -> memory.leasedBytes() == 0);
+      await(() -> memory.leasedBytes() == 0);
       byte[] noGzip = new byte[20_000];
       Buffer request =
           Buffer.buffer(
@@ -299,7 +302,7 @@ final class DoorTest {
       try (var most = memory.heapShare()) {
         assertThat(most.growTo(REQUEST_MEMORY * 9L / 10)).isTrue();
         client.send(request.getBytes());
-        TestServer.awaitThat(() -> memory.waiters() == 1);
+        await(() -> memory.waiters() == 1);
       }
       assertThat(client.statusLine()).startsWith("HTTP/1.1 400");
       client.answer();
@@ -328,7 +331,7 @@ final class DoorTest {
     taken.add(http.inferAsync("gated", head, Requests.counting(1, WIDTH)));
     gate.awaitArrival();
     taken.add(http.inferAsync("gated", head, Requests.counting(2, WIDTH)));
-    TestServer.awaitThat(() -> door("gated").get().full());
+    await(() -> door("gated").get().full());
   }
 
   private static LoadCell door(String model) {
@@ -345,5 +348,15 @@ final class DoorTest {
 
   private static HttpRequest infer(String model, String header, String value) {
     return http.inferRequest(model, Requests.row(1, 2, 3, 4), NONE).header(header, value).build();
+  }
+
+  private static void await(BooleanSupplier condition) {
+    long deadlineNs = System.nanoTime() + 60 * SECOND_NS;
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() - deadlineNs > 0) {
+        throw new AssertionError("it did not become true");
+      }
+      Thread.onSpinWait();
+    }
   }
 }

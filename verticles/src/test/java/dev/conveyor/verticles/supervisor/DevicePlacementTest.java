@@ -25,6 +25,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -269,6 +270,7 @@ final class DevicePlacementTest {
   }
 
   @Test
+  @Timeout(180)
   void shouldCloseTheCopyThatALateThreadUsedAndNotTheOneThatCameAfterIt() throws Exception {
     gated("a", 2);
     try (TestServer server = start(0, new JsonObject().put("load_timeout_ms", 5000))) {
@@ -279,7 +281,9 @@ final class DevicePlacementTest {
         looksUntil(server, () -> devices(server, "a").size() == 2);
         start.open();
       }
-      TestServer.awaitThat(() -> ledger(server, 0).holders().equals(ledger(server, 1).holders()));
+      while (!ledger(server, 0).holders().equals(ledger(server, 1).holders())) {
+        Thread.onSpinWait();
+      }
       burst(server, "a");
       assertLedgersTrue(server);
       server.assertIdle();

@@ -57,8 +57,9 @@ final class ModelSupervisorTest {
       for (int i = 0; i < RELOADS; i++) {
         int before = answered.get();
         assertThat(post(server, "load").status()).isEqualTo(200);
-        TestServer.awaitThat(
-            () -> answered.get() != before || clients.stream().anyMatch(CompletableFuture::isDone));
+        while (answered.get() == before && clients.stream().noneMatch(CompletableFuture::isDone)) {
+          Thread.onSpinWait();
+        }
       }
       done.set(true);
       for (CompletableFuture<String> client : clients) {
@@ -262,8 +263,9 @@ final class ModelSupervisorTest {
             .hasMessageContaining("did not start within 5000 ms (limits.load_timeout_ms)");
       }
       assertServes(server);
-      // What it held goes when its thread is back.
-      TestServer.awaitThat(() -> server.server().budget().reservedBytes() == reserved);
+      while (server.server().budget().reservedBytes() != reserved) {
+        Thread.onSpinWait(); // What it held goes when its thread is back.
+      }
       TestServer.await(server.server().repository().load("simple", GATED));
       assertServes(server);
       server.assertIdle();

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 class DirectBenchTest {
 
-  private static final Duration SHORT = Duration.ofMillis(400);
+  private static final Duration SHORT = Duration.ofMillis(50);
 
   @Test
   void shouldRunOneRunnerPerThreadAndCloseThemAll() throws Exception {
