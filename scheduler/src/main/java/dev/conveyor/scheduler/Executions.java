@@ -35,12 +35,11 @@ final class Executions {
    * Returns what runs longer than {@link ExecutionLimit} allows.
    *
    * @param stalls do not count
-   * @param unknownNs limit of executions of models that have not run yet
    */
-  List<Assignment> overdue(long nowNs, Stalls stalls, long unknownNs) {
+  List<Assignment> overdue(long nowNs, Stalls stalls, ExecutionLimit limit) {
     List<Assignment> overdue = new ArrayList<>(0);
     for (Assignment running : running()) {
-      if (untilCutNs(running, nowNs, stalls, unknownNs) < 0) {
+      if (untilCutNs(running, nowNs, stalls, limit) < 0) {
         overdue.add(running);
       }
     }
@@ -69,10 +68,10 @@ final class Executions {
    * Returns how long until {@link #lendOverdue} or {@link #overdue} may find something, though none
    * ends and none begins; {@link Scheduler#NEVER} if nothing runs.
    */
-  long untilOverdueNs(long nowNs, Stalls stalls, long unknownNs) {
+  long untilOverdueNs(long nowNs, Stalls stalls, ExecutionLimit limit) {
     long earliestNs = Scheduler.NEVER;
     for (Assignment running : running()) {
-      earliestNs = Math.min(earliestNs, untilCutNs(running, nowNs, stalls, unknownNs));
+      earliestNs = Math.min(earliestNs, untilCutNs(running, nowNs, stalls, limit));
       if (!running.state.isLent()) {
         earliestNs = Math.min(earliestNs, untilLentNs(running, nowNs, stalls));
       }
@@ -80,10 +79,11 @@ final class Executions {
     return earliestNs == Scheduler.NEVER ? earliestNs : Math.max(0, earliestNs);
   }
 
-  private static long untilCutNs(Assignment running, long nowNs, Stalls stalls, long unknownNs) {
+  private static long untilCutNs(
+      Assignment running, long nowNs, Stalls stalls, ExecutionLimit limit) {
     Batch batch = running.batch();
     Placement placement = running.state.placement;
-    long limitNs = ExecutionLimit.ns(placement.profile, batch.items(), unknownNs, placement.cuts);
+    long limitNs = limit.ns(placement.profile, batch.items(), placement.cuts);
     return limitNs - stalls.ageNs(batch.clock(), nowNs);
   }
 

@@ -27,7 +27,7 @@ final class LostBatches {
   private final Scheduler scheduler;
   private final Supplier<EventBus> bus;
   private final DeliveryOptions local;
-  private final long unknownLimitNs;
+  private final ExecutionLimit limit;
   private final NanoClock clock;
   private final Replies replies;
   private final Runnable dispatchSoon;
@@ -37,24 +37,24 @@ final class LostBatches {
   /**
    * Creates it.
    *
-   * @param unknownLimitNs how long an execution may take of whose model nothing is known
+   * @param limit how long an execution may take before it counts as hung
    */
   LostBatches(
       Scheduler scheduler,
       Supplier<EventBus> bus,
       DeliveryOptions local,
-      long unknownLimitNs,
+      ExecutionLimit limit,
       NanoClock clock,
       Replies replies,
       Runnable dispatchSoon) {
     this.scheduler = scheduler;
     this.bus = bus;
     this.local = local;
-    this.unknownLimitNs = unknownLimitNs;
+    this.limit = limit;
     this.clock = clock;
     this.replies = replies;
     this.dispatchSoon = dispatchSoon;
-    this.watch = new ExecutionWatch(ExecutionLimit.leastPatienceNs(unknownLimitNs));
+    this.watch = new ExecutionWatch(limit.leastPatienceNs());
   }
 
   /** From now on what may have cost a model an instance is told to its instances' memory. */
@@ -106,11 +106,11 @@ final class LostBatches {
       bus.get()
           .publish(Addresses.LENT, new RoomLent(instance.key(), instance.index(), ageNs), local);
     }
-    for (Assignment overdue : executions.overdue(nowNs, stalls, unknownLimitNs)) {
+    for (Assignment overdue : executions.overdue(nowNs, stalls, limit)) {
       long ageMs = overdue.batch().clock().ageNs(nowNs) / 1_000_000;
       giveUp(overdue, InstanceLost.Cause.HUNG, false, "an execution runs for " + ageMs + " ms");
     }
-    watch.looked(nowNs, executions.untilOverdueNs(nowNs, stalls, unknownLimitNs));
+    watch.looked(nowNs, executions.untilOverdueNs(nowNs, stalls, limit));
   }
 
   /** Returns how long until {@link #lendAndCutOverdue} must be called though nothing happens. */

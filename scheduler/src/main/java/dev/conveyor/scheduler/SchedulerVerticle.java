@@ -12,6 +12,7 @@ import dev.conveyor.scheduler.SchedulerCommand.RemoveModel;
 import dev.conveyor.scheduler.SchedulerCommand.SeedProfile;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.decisions.DecisionQuery;
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import io.vertx.core.Future;
 import io.vertx.core.Timer;
 import io.vertx.core.VerticleBase;
@@ -91,17 +92,16 @@ public final class SchedulerVerticle extends VerticleBase {
   /**
    * Creates the actor.
    *
-   * @param unknownLimitMs how long an execution may take before it counts as hung while nothing is
-   *     known about its model
+   * @param limit how long an execution may take before it counts as hung
    */
-  public SchedulerVerticle(List<DeviceSpec> devices, NanoClock clock, long unknownLimitMs) {
-    this(devices, Tenants.DEFAULT, clock, unknownLimitMs);
+  public SchedulerVerticle(List<DeviceSpec> devices, NanoClock clock, ExecutionLimit limit) {
+    this(devices, Tenants.DEFAULT, clock, limit);
   }
 
   /** Creates the actor of a server whose models are shared by tenants. */
   public SchedulerVerticle(
-      List<DeviceSpec> devices, Tenants tenants, NanoClock clock, long unknownLimitMs) {
-    this(devices, tenants, clock, unknownLimitMs, busy -> {});
+      List<DeviceSpec> devices, Tenants tenants, NanoClock clock, ExecutionLimit limit) {
+    this(devices, tenants, clock, limit, busy -> {});
   }
 
   /**
@@ -114,7 +114,7 @@ public final class SchedulerVerticle extends VerticleBase {
       List<DeviceSpec> devices,
       Tenants tenants,
       NanoClock clock,
-      long unknownLimitMs,
+      ExecutionLimit limit,
       IntConsumer onBusyCores) {
     this.onBusyCores = onBusyCores;
     this.scheduler = new Scheduler(devices, tenants);
@@ -124,7 +124,7 @@ public final class SchedulerVerticle extends VerticleBase {
             scheduler,
             () -> vertx.eventBus(),
             LOCAL,
-            TimeUnit.MILLISECONDS.toNanos(unknownLimitMs),
+            limit,
             clock,
             replies,
             this::scheduleDispatch);

@@ -22,7 +22,7 @@ class RepliesTest {
 
   @AfterEach
   void close() throws Exception {
-    vertx.close().await(10, TimeUnit.SECONDS);
+    vertx.close().await(60, TimeUnit.SECONDS);
   }
 
   @Test
@@ -38,8 +38,8 @@ class RepliesTest {
     assertThat(replies.fail(to(told::complete), gone)).isTrue();
     replies.flush();
 
-    assertThat(told.future().await(10, TimeUnit.SECONDS)).isSameAs(gone);
-    assertThat(thrown.future().await(10, TimeUnit.SECONDS)).hasMessage("the client hung up");
+    assertThat(told.future().await(60, TimeUnit.SECONDS)).isSameAs(gone);
+    assertThat(thrown.future().await(60, TimeUnit.SECONDS)).hasMessage("the client hung up");
   }
 
   @Test
@@ -52,7 +52,7 @@ class RepliesTest {
     assertThat(replies.fail(replyTo, gone)).isFalse();
     replies.flush();
 
-    assertThat(told.future().await(10, TimeUnit.SECONDS)).isSameAs(gone);
+    assertThat(told.future().await(60, TimeUnit.SECONDS)).isSameAs(gone);
   }
 
   @Test
@@ -80,8 +80,8 @@ class RepliesTest {
     }
     replies.flushInPortions();
 
-    assertThat(between.future().await(10, TimeUnit.SECONDS)).isLessThan(1000);
-    assertThat(all.future().await(10, TimeUnit.SECONDS)).isEqualTo(1000);
+    assertThat(between.future().await(60, TimeUnit.SECONDS)).isLessThan(1000);
+    assertThat(all.future().await(60, TimeUnit.SECONDS)).isEqualTo(1000);
   }
 
   private ReplyTo to(Consumer<Throwable> handler) {

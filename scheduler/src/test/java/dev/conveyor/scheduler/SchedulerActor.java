@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import static dev.conveyor.scheduler.TestRequests.MS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.BlockAllocator;
@@ -12,6 +13,7 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.scheduler.SchedulerCommand.AddModel;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -45,7 +47,7 @@ abstract class SchedulerActor {
   @BeforeEach
   void deploy() throws Exception {
     LocalCodec.registerAll(vertx);
-    deploy(60_000);
+    deploy(60_000, NanoClock.SYSTEM);
   }
 
   @AfterEach
@@ -56,12 +58,12 @@ abstract class SchedulerActor {
 
   record Call(InferenceRequest request, Future<InferenceResponse> answer) {}
 
-  void deploy(long unknownLimitMs) throws Exception {
+  void deploy(long unknownLimitMs, NanoClock clock) throws Exception {
+    ExecutionLimit limit = new ExecutionLimit(unknownLimitMs * MS, 60_000 * MS);
     deployment =
         get(
             vertx.deployVerticle(
-                new SchedulerVerticle(
-                    List.of(DeviceSpec.cpu("cpu", 2)), NanoClock.SYSTEM, unknownLimitMs)));
+                new SchedulerVerticle(List.of(DeviceSpec.cpu("cpu", 2)), clock, limit)));
   }
 
   void add(DynamicBatching batching) throws Exception {
@@ -128,7 +130,7 @@ abstract class SchedulerActor {
   }
 
   Message<Batch> arrived() throws Exception {
-    Message<Batch> message = arrived.poll(10, TimeUnit.SECONDS);
+    Message<Batch> message = arrived.poll(60, TimeUnit.SECONDS);
     assertThat(message).as("a batch arrives").isNotNull();
     return message;
   }
@@ -158,6 +160,6 @@ abstract class SchedulerActor {
   }
 
   static <T> T get(Future<T> future) throws Exception {
-    return future.toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    return future.toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
   }
 }

@@ -9,6 +9,7 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.scheduler.isolation.Stalls;
 import java.time.Duration;
 import java.util.List;
@@ -19,7 +20,7 @@ import org.junit.jupiter.api.Test;
 /** Instances that leave, are lost, hang or come back, and what becomes of their requests. */
 final class SchedulerLossTest extends SchedulerCase {
 
-  private static final long UNKNOWN_NS = 30_000 * MS;
+  private static final ExecutionLimit LIMIT = ExecutionLimit.DEFAULT;
 
   SchedulerLossTest() {
     super(DeviceSpec.cpu("cpu", 4));
@@ -76,7 +77,7 @@ final class SchedulerLossTest extends SchedulerCase {
     assertThat(overdue(nowNs + limitNs + 1)).containsExactly(slow);
     Stalls stalls = new Stalls(nowNs);
     stalls.look(nowNs + limitNs + 1);
-    assertThat(scheduler.executions().overdue(nowNs + limitNs + 1, stalls, UNKNOWN_NS))
+    assertThat(scheduler.executions().overdue(nowNs + limitNs + 1, stalls, LIMIT))
         .as("a stall of the watchdog itself does not count")
         .isEmpty();
     slow.batch().clock().start(nowNs + limitNs);
@@ -92,20 +93,20 @@ final class SchedulerLossTest extends SchedulerCase {
     final Assignment hung = scheduler.poll(nowNs);
     Stalls stalls = new Stalls(nowNs);
     int looks = 0;
-    while (scheduler.executions().overdue(nowNs, stalls, UNKNOWN_NS).isEmpty() && looks < 100) {
+    while (scheduler.executions().overdue(nowNs, stalls, LIMIT).isEmpty() && looks < 100) {
       nowNs += 250 * MS;
       stalls.look(nowNs);
       looks++;
     }
     assertThat(looks).as("of which each lets it grow 200 ms older, up to 900").isEqualTo(5);
-    assertThat(scheduler.executions().overdue(nowNs, stalls, UNKNOWN_NS)).containsExactly(hung);
+    assertThat(scheduler.executions().overdue(nowNs, stalls, LIMIT)).containsExactly(hung);
   }
 
   @Test
   void shouldGiveWhatIsCutAgainAndAgainMoreTime() {
     add("m", 1, null, 1);
     int index = 0;
-    long limitNs = UNKNOWN_NS;
+    long limitNs = LIMIT.unknownNs();
     long nowNs = T0;
     for (; index < 3; index++) {
       nowNs = cutAfter(index, limitNs, nowNs);
@@ -152,7 +153,7 @@ final class SchedulerLossTest extends SchedulerCase {
     assertThat(untilOverdueNs(T0, none)).as("nothing runs").isEqualTo(Scheduler.NEVER);
     submit("m");
     Assignment first = scheduler.poll(T0);
-    assertThat(untilOverdueNs(T0 + MS, none)).isEqualTo(UNKNOWN_NS - MS);
+    assertThat(untilOverdueNs(T0 + MS, none)).isEqualTo(LIMIT.unknownNs() - MS);
     scheduler.onOutcome(first, ran(MS), T0 + MS);
 
     long nowNs = known();
@@ -170,11 +171,11 @@ final class SchedulerLossTest extends SchedulerCase {
   }
 
   private long untilOverdueNs(long nowNs, Stalls stalls) {
-    return scheduler.executions().untilOverdueNs(nowNs, stalls, UNKNOWN_NS);
+    return scheduler.executions().untilOverdueNs(nowNs, stalls, LIMIT);
   }
 
   private List<Assignment> overdue(long nowNs) {
-    return scheduler.executions().overdue(nowNs, new Stalls(T0), UNKNOWN_NS);
+    return scheduler.executions().overdue(nowNs, new Stalls(T0), LIMIT);
   }
 
   @Test

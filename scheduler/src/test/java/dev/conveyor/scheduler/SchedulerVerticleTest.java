@@ -147,7 +147,7 @@ final class SchedulerVerticleTest extends SchedulerActor {
     Future<?> refused = request(new InstanceReady(new InstanceRef("nobody/1", 0, "cpu", 1)));
 
     assertThat(refused.toCompletionStage().toCompletableFuture())
-        .failsWithin(Duration.ofSeconds(10))
+        .failsWithin(Duration.ofSeconds(60))
         .withThrowableOfType(ExecutionException.class)
         .withMessageContaining("nobody/1#0: unknown model");
   }

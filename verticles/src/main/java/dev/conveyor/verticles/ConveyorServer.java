@@ -65,12 +65,12 @@ import java.util.Optional;
 public final class ConveyorServer {
 
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
-  private static final long UNKNOWN_LIMIT_MS = ExecutionLimit.UNKNOWN_NS / 1_000_000;
   private static final int IDLE_TIMEOUT_SECONDS = 300;
   private static final String CPU = "CPU";
 
   private final Vertx vertx;
   private final ServerConfig config;
+  private final ExecutionLimit executionLimit;
   private final Machine machine;
   private final ModelCatalog catalog = new ModelCatalog();
   private final MemoryBudget budget;
@@ -103,9 +103,19 @@ public final class ConveyorServer {
    * @throws IllegalStateException if this Vert.x instance hosts a server already
    */
   public ConveyorServer(Vertx vertx, ServerConfig config, SupervisorEvents events) {
+    this(vertx, config, events, ExecutionLimit.DEFAULT);
+  }
+
+  /**
+   * Prepares a server that is more or less patient with executions than {@link
+   * ExecutionLimit#DEFAULT}.
+   */
+  public ConveyorServer(
+      Vertx vertx, ServerConfig config, SupervisorEvents events, ExecutionLimit executionLimit) {
     LocalCodec.registerAll(vertx);
     this.vertx = vertx;
     this.config = config;
+    this.executionLimit = executionLimit;
     this.machine = Machine.find(config.devices().cpu());
     this.budget = new MemoryBudget(CPU, machine.memoryBudgetBytes());
     this.gpus = new GpuPlaces(config.devices().gpu(), budget);
@@ -263,7 +273,7 @@ public final class ConveyorServer {
   public Future<Void> listen() {
     SchedulerVerticle scheduler =
         new SchedulerVerticle(
-            devices(), config.tenants(), NanoClock.SYSTEM, UNKNOWN_LIMIT_MS, cores::computing);
+            devices(), config.tenants(), NanoClock.SYSTEM, executionLimit, cores::computing);
     return vertx
         .deployVerticle(scheduler)
         .onSuccess(frontEnds::addLast)

@@ -31,14 +31,12 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * An instance that decodes images, and every call of CUDA that can be refused, one after another.
  */
-@Timeout(120)
 class DeviceImagesFaultsTest {
 
   private static final long MIB = 1 << 20;

@@ -12,12 +12,14 @@ import dev.conveyor.models.config.ModelConfig;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * A simulated GPU with its ledgers and pinned memory. Whoever waits for what does not come fails.
+ * A simulated GPU with its ledgers and pinned memory. Tests have threads of their own, since what
+ * waits for a device is not to be interrupted.
  */
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 abstract class GpuCase {
 
   static final long MIB = 1 << 20;

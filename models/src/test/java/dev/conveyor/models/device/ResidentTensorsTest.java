@@ -197,7 +197,7 @@ class ResidentTensorsTest extends ResidentCase {
                 new Class<?>[] {Cuda.class},
                 (proxy, called, args) -> {
                   if (called.getName().equals("awaitEvent")) {
-                    CompletableFuture.runAsync(shares.get(0)::close).get(20, TimeUnit.SECONDS);
+                    CompletableFuture.runAsync(shares.get(0)::close).get(60, TimeUnit.SECONDS);
                   }
                   return called.invoke(cuda, args);
                 });

@@ -30,11 +30,9 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the server makes of what workers on a GPU say; the workers are played. */
-@Timeout(60)
 final class GpuWorkersTest {
 
   private static final long MIB = 1L << 20;

@@ -14,10 +14,8 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-@Timeout(60)
 final class RuntimeDirectoryTest {
 
   @TempDir private Path parent;
@@ -39,7 +37,7 @@ final class RuntimeDirectoryTest {
     Process stranger = new ProcessBuilder("sleep", "1000").start();
     Files.createFile(dead.resolve("worker-%d-%d".formatted(stranger.pid(), ticks + 1_000)));
     try (RuntimeDirectory ours = RuntimeDirectory.create(parent)) {
-      assertThat(hung.waitFor(10, TimeUnit.SECONDS)).as("its worker is killed").isTrue();
+      assertThat(hung.waitFor(60, TimeUnit.SECONDS)).as("its worker is killed").isTrue();
       assertThat(stranger.isAlive()).as("a process that took the number since").isTrue();
       assertThat(dead).doesNotExist();
       assertThat(unlocked).as("its server died before it had locked it").doesNotExist();
@@ -87,7 +85,7 @@ final class RuntimeDirectoryTest {
       ProcessHandle handle = ProcessHandle.of(worker).orElseThrow();
       assertThat(handle.isAlive()).isTrue();
       server.destroyForcibly();
-      handle.onExit().get(20, TimeUnit.SECONDS);
+      handle.onExit().get(60, TimeUnit.SECONDS);
     }
     assertThat(RuntimeDirectory.clean(parent)).as("the directory that it left").isEqualTo(1);
     try (Stream<Path> left = Files.list(parent)) {

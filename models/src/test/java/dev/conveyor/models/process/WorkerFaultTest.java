@@ -24,11 +24,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Real processes that come to harm. */
-@Timeout(60)
 final class WorkerFaultTest {
 
   private static final ProcessLimits QUICK =
@@ -117,7 +115,7 @@ final class WorkerFaultTest {
             .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost);
         assertThat(executor.lossCause()).isEqualTo("signalled");
       }
-      assertThat(lost.get(10, TimeUnit.SECONDS)).contains("SIGSEGV");
+      assertThat(lost.get(60, TimeUnit.SECONDS)).contains("SIGSEGV");
       try (ModelExecutor executor = model.newExecutor(4)) {
         assertThat(run(executor, 5)).containsExactly(5);
       }
@@ -155,9 +153,9 @@ final class WorkerFaultTest {
         } else {
           assertThat(worker.destroyForcibly()).isTrue();
         }
-        assertThat(lost.get(10, TimeUnit.SECONDS)).contains("was ended by SIGKILL");
+        assertThat(lost.get(60, TimeUnit.SECONDS)).contains("was ended by SIGKILL");
         assertThat(executor.lossCause()).isEqualTo("signalled");
-        worker.onExit().get(10, TimeUnit.SECONDS);
+        worker.onExit().get(60, TimeUnit.SECONDS);
       }
     }
   }
@@ -212,8 +210,8 @@ final class WorkerFaultTest {
       assertThatThrownBy(() -> run(executor, 5))
           .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
           .hasMessageContaining("no sign of life");
-      assertThat(lost.get(10, TimeUnit.SECONDS)).contains("no sign of life");
-      worker.onExit().get(10, TimeUnit.SECONDS);
+      assertThat(lost.get(60, TimeUnit.SECONDS)).contains("no sign of life");
+      worker.onExit().get(60, TimeUnit.SECONDS);
     }
   }
 

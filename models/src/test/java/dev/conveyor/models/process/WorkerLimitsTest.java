@@ -9,11 +9,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a worker may use, as the worker itself sees it. */
-@Timeout(60)
 final class WorkerLimitsTest {
 
   private static final String MEMORY = "Max data size";

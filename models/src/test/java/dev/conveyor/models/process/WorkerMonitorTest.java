@@ -71,8 +71,8 @@ final class WorkerMonitorTest {
       monitor.watch(broken, ProcessLimits.NONE);
       monitor.watch(well, ProcessLimits.NONE);
       for (Worker worker : new Worker[] {broken, well}) {
-        assertThat(worker.looks.await(30, TimeUnit.SECONDS)).isTrue();
-        assertThat(worker.looksForItsEnd.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(worker.looks.await(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(worker.looksForItsEnd.await(60, TimeUnit.SECONDS)).isTrue();
       }
     }
   }

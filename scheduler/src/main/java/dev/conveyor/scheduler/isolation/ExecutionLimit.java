@@ -8,14 +8,17 @@ import dev.conveyor.scheduler.profile.CostProfile;
  * who wait takes time as well; with that, it is cut within ten times, and within a second. What the
  * profile knows of is one execution: of a batch that runs in parts, each has the limit for itself.
  *
- * <p>Thread-safe: no state.
+ * <p>Thread-safe: immutable.
+ *
+ * @param unknownNs of an execution whose model has not run yet; such a run may compile, tune and
+ *     page in
+ * @param leastNs of one whose model has, however short it is otherwise
  */
-public final class ExecutionLimit {
+public record ExecutionLimit(long unknownNs, long leastNs) {
 
-  /** Of an execution whose model has not run yet. Such a run may compile, tune and page in. */
-  public static final long UNKNOWN_NS = 30_000_000_000L;
+  /** Of every server; others are for tests, which hold executions for as long as they like. */
+  public static final ExecutionLimit DEFAULT = new ExecutionLimit(30_000_000_000L, 900_000_000L);
 
-  private static final long LEAST_NS = 900_000_000L;
   private static final long FACTOR = 9;
   private static final int MOST_DOUBLINGS = 6;
 
@@ -24,14 +27,8 @@ public final class ExecutionLimit {
 
   private static final long LEAST_TURN_NS = 1_000_000L;
 
-  private ExecutionLimit() {}
-
-  /**
-   * Returns how long no execution takes too long, of whatever model.
-   *
-   * @param unknownNs limit of an execution whose model has not run yet
-   */
-  public static long leastPatienceNs(long unknownNs) {
+  /** Returns how long no execution takes too long, of whatever model. */
+  public long leastPatienceNs() {
     return Math.min(LEAST_PATIENCE_NS, unknownNs);
   }
 
@@ -43,7 +40,7 @@ public final class ExecutionLimit {
   public static long patienceNs(CostProfile profile, int items) {
     return profile.isKnown()
         ? Math.max(LEAST_PATIENCE_NS, PATIENCE * profile.predictTailNs(items))
-        : UNKNOWN_NS;
+        : DEFAULT.unknownNs;
   }
 
   /**
@@ -52,7 +49,9 @@ public final class ExecutionLimit {
    * cases may have come to a stop, and then they would wait for nothing.
    */
   public static long turnNs(CostProfile profile, int items) {
-    return profile.isKnown() ? Math.max(LEAST_TURN_NS, profile.predictTailNs(items)) : UNKNOWN_NS;
+    return profile.isKnown()
+        ? Math.max(LEAST_TURN_NS, profile.predictTailNs(items))
+        : DEFAULT.unknownNs;
   }
 
   /**
@@ -61,12 +60,11 @@ public final class ExecutionLimit {
    * the limit doubles with each that is cut on end, the profile's from the third on, since a
    * request that hangs for good is tried twice.
    *
-   * @param unknownNs of an execution whose model has not run yet
    * @param cuts executions that were cut since the last that ended well
    */
-  public static long ns(CostProfile profile, int items, long unknownNs, int cuts) {
+  public long ns(CostProfile profile, int items, int cuts) {
     return profile.isKnown()
-        ? Math.max(LEAST_NS, FACTOR * profile.predictTailNs(items)) << doublings(cuts - 2)
+        ? Math.max(leastNs, FACTOR * profile.predictTailNs(items)) << doublings(cuts - 2)
         : unknownNs << doublings(cuts);
   }
 

@@ -210,15 +210,18 @@ final class IsolationPoliciesTest {
   @Test
   void shouldCutWithinTenTimesTheTailButNotMuchBeforeASecond() {
     CostProfile profile = new CostProfile();
-    assertThat(ExecutionLimit.ns(profile, 1, ExecutionLimit.UNKNOWN_NS, 0))
-        .isEqualTo(ExecutionLimit.UNKNOWN_NS);
+    ExecutionLimit limit = ExecutionLimit.DEFAULT;
+    assertThat(limit.ns(profile, 1, 0)).isEqualTo(30_000 * MS);
     for (int i = 0; i < 5; i++) {
       profile.record(1, MS);
       profile.record(8, 300 * MS);
     }
-    assertThat(ExecutionLimit.ns(profile, 1, ExecutionLimit.UNKNOWN_NS, 0)).isEqualTo(900 * MS);
-    assertThat(ExecutionLimit.ns(profile, 8, ExecutionLimit.UNKNOWN_NS, 2))
-        .isCloseTo(2700 * MS, Offset.offset(MS));
+    assertThat(limit.ns(profile, 1, 0)).isEqualTo(900 * MS);
+    assertThat(limit.ns(profile, 8, 2)).isCloseTo(2700 * MS, Offset.offset(MS));
+
+    assertThat(new ExecutionLimit(30_000 * MS, 60_000 * MS).ns(profile, 8, 2))
+        .as("a server that is more patient")
+        .isEqualTo(60_000 * MS);
   }
 
   @Test

@@ -123,6 +123,7 @@ public final class HttpFrontEnd extends VerticleBase {
       refused.install(connection);
     }
     AcceptPace.install(connection);
+    NoUpgrade.install(connection);
   }
 
   @SuppressWarnings("NullAway") // both are set by start(), which precedes every request

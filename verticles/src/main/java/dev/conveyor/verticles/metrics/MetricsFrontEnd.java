@@ -51,6 +51,8 @@ public final class MetricsFrontEnd extends VerticleBase {
             .setHost(host)
             .setPort(port)
             .setCompressionSupported(true)
+            // Clients of the JDK that ask for HTTP/2 lose their place in it; see NoUpgrade.
+            .setHttp2ClearTextEnabled(false)
             .setIdleTimeout(120);
     HttpServer http = vertx.createHttpServer(options).requestHandler(this::onRequest);
     server = http;

@@ -29,7 +29,7 @@ public final class FakeServer implements AutoCloseable {
             .createHttpServer()
             .requestHandler(this::onRequest)
             .listen(0, "127.0.0.1")
-            .await(10, TimeUnit.SECONDS);
+            .await(60, TimeUnit.SECONDS);
   }
 
   public int port() {

@@ -24,7 +24,6 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The event bus as a protocol, between two JVMs of a cluster. */
@@ -35,7 +34,6 @@ final class ClusterTest {
   @TempDir private Path dir;
 
   @Test
-  @Timeout(value = 4, unit = TimeUnit.MINUTES)
   void shouldServeAnApplicationInAnotherJvm() throws Exception {
     new TestModels(dir).identity("simple", 4).identity("wide", WIDTH);
     List<Integer> ports = freePorts(2);

@@ -19,7 +19,7 @@ final class ChaosTest {
   private static final Duration MIX = Duration.ofSeconds(6);
 
   @Test
-  @Timeout(value = 5, unit = TimeUnit.MINUTES)
+  @Timeout(value = 10, unit = TimeUnit.MINUTES)
   void shouldLoseNothingThatWasNotAtFault() throws Exception {
     List<FaultResult> told = new ArrayList<>();
     List<Fault> faults =
@@ -50,7 +50,7 @@ final class ChaosTest {
   }
 
   @Test
-  @Timeout(value = 5, unit = TimeUnit.MINUTES)
+  @Timeout(value = 10, unit = TimeUnit.MINUTES)
   void shouldNotCareWhatTimeItIs(@TempDir Path scratch) throws Exception {
     assumeTrue(FakeClock.in(scratch).isPresent(), "libfaketime is not installed");
 

@@ -3,9 +3,7 @@ package dev.conveyor.verticles.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(120)
 final class ProbeTest {
 
   @Test

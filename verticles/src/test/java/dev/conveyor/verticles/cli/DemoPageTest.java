@@ -10,6 +10,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -77,21 +78,20 @@ class DemoPageTest {
     String page = printed.page.get(60, TimeUnit.SECONDS);
     printed.kept.get(60, TimeUnit.SECONDS);
 
-    // As browsers ask where there is no TLS.
-    HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    HttpClient client = HttpClient.newHttpClient();
     HttpResponse<byte[]> picture =
-        client.send(
-            HttpRequest.newBuilder(URI.create(page + "page/picture.jpg")).build(),
-            HttpResponse.BodyHandlers.ofByteArray());
+        client.send(request(page + "page/picture.jpg"), HttpResponse.BodyHandlers.ofByteArray());
     assertThat(picture.statusCode()).isEqualTo(200);
     assertThat(ImageIO.read(new ByteArrayInputStream(picture.body())).getWidth()).isEqualTo(640);
-    HttpResponse<String> html =
-        client.send(
-            HttpRequest.newBuilder(URI.create(page)).build(), HttpResponse.BodyHandlers.ofString());
+    HttpResponse<String> html = client.send(request(page), HttpResponse.BodyHandlers.ofString());
     assertThat(html.body()).contains("<html");
 
     thread.interrupt();
     assertThat(demo.get(60, TimeUnit.SECONDS)).as(printed::toString).isZero();
     assertThat(printed.toString()).endsWith("server stopped%n".formatted());
+  }
+
+  private static HttpRequest request(String uri) {
+    return HttpRequest.newBuilder(URI.create(uri)).timeout(Duration.ofSeconds(60)).build();
   }
 }

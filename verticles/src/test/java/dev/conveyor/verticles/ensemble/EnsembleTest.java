@@ -178,7 +178,7 @@ final class EnsembleTest {
       var first = server.http().inferAsync("slow", row(), new byte[0]);
       gate.awaitArrival();
       // Long enough for the first step to be lent the cores that the hung one has taken.
-      JsonObject impatient = row().put("parameters", new JsonObject().put("timeout", 500_000));
+      JsonObject impatient = row().put("parameters", new JsonObject().put("timeout", 2_000_000));
       Answer late = server.http().infer("slow", impatient);
       gate.open();
       assertThat(first.join().status()).isEqualTo(200);

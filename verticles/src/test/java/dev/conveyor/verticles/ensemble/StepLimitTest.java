@@ -22,7 +22,7 @@ final class StepLimitTest {
 
   @AfterEach
   void close() throws Exception {
-    vertx.close().toCompletionStage().toCompletableFuture().get(20, TimeUnit.SECONDS);
+    vertx.close().toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
   }
 
   @Test
@@ -70,6 +70,6 @@ final class StepLimitTest {
   }
 
   private Integer next() throws InterruptedException {
-    return begun.poll(20, TimeUnit.SECONDS);
+    return begun.poll(60, TimeUnit.SECONDS);
   }
 }

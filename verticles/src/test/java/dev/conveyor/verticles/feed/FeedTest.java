@@ -100,7 +100,8 @@ class FeedTest {
         Map<FrameEvent, Long> before = counts("held");
         Future<FeedResult> playing;
         try (Gate gate = Gate.shut("held")) {
-          playing = Feed.play(server.vertx(), plan(protocol, "held", policy));
+          playing =
+              Feed.play(server.vertx(), plan(protocol, "held", policy, Duration.ofSeconds(1)));
           // Two frames of each stream are under way, for `latest` one waits.
           awaitDropped(before, 3);
         }
@@ -156,13 +157,17 @@ class FeedTest {
   }
 
   private static FeedPlan plan(Protocol protocol, String model, String policy) {
+    return plan(protocol, model, policy, Duration.ofMillis(400));
+  }
+
+  private static FeedPlan plan(Protocol protocol, String model, String policy, Duration duration) {
     int port = protocol == Protocol.HTTP ? server.httpPort() : server.server().grpcPort();
     return new FeedPlan(
         new FeedPlan.Target(protocol, "127.0.0.1", port, model),
         frames,
         3,
         100,
-        Duration.ofMillis(400),
+        duration,
         policy,
         0,
         List.of("OUTPUT0"));

@@ -67,7 +67,7 @@ final class FakeGateway implements InferenceGateway {
 
   Held nextHeld() {
     try {
-      Held next = held.poll(20, TimeUnit.SECONDS);
+      Held next = held.poll(60, TimeUnit.SECONDS);
       if (next == null) {
         throw new AssertionError("no call arrived");
       }

@@ -160,7 +160,7 @@ final class GrpcFixture implements AutoCloseable {
 
   static <T> T await(Future<T> future) {
     try {
-      return future.await(20, TimeUnit.SECONDS);
+      return future.await(60, TimeUnit.SECONDS);
     } catch (TimeoutException e) {
       throw new AssertionError("no answer", e);
     }

@@ -74,14 +74,14 @@ class GrpcHealthTest {
         .onSuccess(response -> response.handler(health -> told.add(health.getStatus())));
     watch.end(request("pixels"));
 
-    assertThat(told.poll(20, TimeUnit.SECONDS)).isEqualTo(ServingStatus.SERVING);
+    assertThat(told.poll(60, TimeUnit.SECONDS)).isEqualTo(ServingStatus.SERVING);
     server.catalog.withdraw("pixels", "unloaded");
-    assertThat(told.poll(20, TimeUnit.SECONDS)).isEqualTo(ServingStatus.NOT_SERVING);
+    assertThat(told.poll(60, TimeUnit.SECONDS)).isEqualTo(ServingStatus.NOT_SERVING);
     server.catalog.publish("pixels", server.catalog.versions("identity"));
-    assertThat(told.poll(20, TimeUnit.SECONDS)).isEqualTo(ServingStatus.SERVING);
+    assertThat(told.poll(60, TimeUnit.SECONDS)).isEqualTo(ServingStatus.SERVING);
 
     await(server.vertx.undeploy(server.deploymentId));
-    assertThat(told.poll(20, TimeUnit.SECONDS)).isEqualTo(ServingStatus.NOT_SERVING);
+    assertThat(told.poll(60, TimeUnit.SECONDS)).isEqualTo(ServingStatus.NOT_SERVING);
     GrpcStatus end =
         await(watch.response().compose(response -> response.end().map(ended -> response.status())));
     assertThat(end).isEqualTo(GrpcStatus.OK);

@@ -186,7 +186,7 @@ class GrpcMemoryTest {
   private void awaitThat(BooleanSupplier condition) {
     long begin = System.nanoTime();
     while (!condition.getAsBoolean()) {
-      if (System.nanoTime() - begin > TimeUnit.SECONDS.toNanos(20)) {
+      if (System.nanoTime() - begin > TimeUnit.SECONDS.toNanos(60)) {
         throw new AssertionError(
             "leased %d, waiting %d"
                 .formatted(server.memory.leasedBytes(), server.memory.waiters()));

@@ -104,7 +104,7 @@ class GrpcReflectionTest {
       UnaryOperator<ServerReflectionRequest.Builder> question)
       throws InterruptedException {
     await(stream.write(question.apply(ServerReflectionRequest.newBuilder()).build()));
-    ServerReflectionResponse answer = answers.poll(20, TimeUnit.SECONDS);
+    ServerReflectionResponse answer = answers.poll(60, TimeUnit.SECONDS);
     assertThat(answer).isNotNull();
     return answer;
   }

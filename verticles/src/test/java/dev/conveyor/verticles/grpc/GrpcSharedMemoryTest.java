@@ -205,7 +205,7 @@ class GrpcSharedMemoryTest {
 
   private static ModelStreamInferResponse next(BlockingQueue<ModelStreamInferResponse> answers)
       throws InterruptedException {
-    ModelStreamInferResponse next = answers.poll(20, TimeUnit.SECONDS);
+    ModelStreamInferResponse next = answers.poll(60, TimeUnit.SECONDS);
     if (next == null) {
       throw new AssertionError("no answer");
     }

@@ -17,10 +17,8 @@ import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Connections without a call, on a server that waits for the first only so long. */
-@Timeout(60)
 final class GrpcSilenceTest {
 
   private static final int PATIENCE_MS = 700;

@@ -320,7 +320,7 @@ class GrpcStreamTest {
 
   private ModelStreamInferResponse next() {
     try {
-      ModelStreamInferResponse answer = answers.poll(20, TimeUnit.SECONDS);
+      ModelStreamInferResponse answer = answers.poll(60, TimeUnit.SECONDS);
       assertThat(answer).as("an answer").isNotNull();
       return answer;
     } catch (InterruptedException e) {

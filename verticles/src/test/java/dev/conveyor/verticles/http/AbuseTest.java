@@ -10,11 +10,15 @@ import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
 import io.vertx.core.json.JsonObject;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -217,11 +221,26 @@ final class AbuseTest {
 
   @Test
   void shouldRefuseABodyOverTheLimitOverHttp2() {
-    HttpCalls http2 = new HttpCalls(server.httpPort(), HttpClient.Version.HTTP_2);
-    assertThat(http2.get("/v2/health/live").status()).isEqualTo(200);
-    Answer answer = http2.post("/v2/models/simple/infer", " ".repeat(MAX_MESSAGE_BYTES + 1));
-    assertThat(answer.status()).isEqualTo(413);
-    assertThat(http2.get("/v2/health/live").status()).isEqualTo(200);
+    HttpClient http2 =
+        server
+            .vertx()
+            .createHttpClient(
+                new HttpClientOptions()
+                    .setProtocolVersion(HttpVersion.HTTP_2)
+                    .setHttp2ClearTextUpgrade(false));
+    Buffer tooMuch = Buffer.buffer(" ".repeat(MAX_MESSAGE_BYTES + 1));
+    assertThat(statusOf(http2, HttpMethod.GET, "/v2/health/live", Buffer.buffer())).isEqualTo(200);
+    assertThat(statusOf(http2, HttpMethod.POST, "/v2/models/simple/infer", tooMuch)).isEqualTo(413);
+    assertThat(statusOf(http2, HttpMethod.GET, "/v2/health/live", Buffer.buffer())).isEqualTo(200);
+    TestServer.await(http2.close());
+  }
+
+  private static int statusOf(HttpClient client, HttpMethod method, String path, Buffer body) {
+    return TestServer.await(
+        client
+            .request(method, server.httpPort(), "127.0.0.1", path)
+            .compose(request -> request.send(body))
+            .map(HttpClientResponse::statusCode));
   }
 
   @Test

@@ -21,7 +21,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -131,13 +130,11 @@ final class DoorTest {
   @Test
   void shouldAnswerWhoAsksFirstWithTheRefusalAndNotWithContinue() throws Exception {
     List<CompletableFuture<Answer>> taken = new ArrayList<>();
-    try (RawConnection client = new RawConnection(server.httpPort())) {
-      // Not shut until the connection closes: a batch that long would be cut as hung.
-      try (Gate gate = Gate.shut("gated")) {
-        fillQueue(gate, taken);
-        client.send(Requests.head(WIDTH, "gated", "expect: 100-continue\r\n"));
-        assertThat(client.statusLine()).startsWith("HTTP/1.1 503 ");
-      }
+    try (Gate gate = Gate.shut("gated");
+        RawConnection client = new RawConnection(server.httpPort())) {
+      fillQueue(gate, taken);
+      client.send(Requests.head(WIDTH, "gated", "expect: 100-continue\r\n"));
+      assertThat(client.statusLine()).startsWith("HTTP/1.1 503 ");
       String rest = client.rest();
 
       assertThat(rest).doesNotContain("100 Continue");
@@ -164,7 +161,7 @@ final class DoorTest {
   @Test
   void shouldRefuseADeadlineThatCannotBeMetAndSayWhenToComeAgain() {
     LoadCell load = door("simple");
-    // One batch that ends in two seconds; a run takes a millisecond.
+    // One batch that ends in a minute; a run takes a millisecond.
     ModelLoad busy =
         new ModelLoad(
             0,
@@ -174,19 +171,19 @@ final class DoorTest {
             false,
             0,
             new ModelLoad.Speed(1, 1, 1_000_000, 1_000_000),
-            System.nanoTime() + 2 * SECOND_NS,
+            System.nanoTime() + 60 * SECOND_NS,
             0,
             0);
     load.set(busy);
     Answer late = http.send(simple("x-timeout-ms", "100"));
     assertThat(late.status()).as(late::text).isEqualTo(503);
     assertThat(late.json().getString("reason")).isEqualTo("deadline");
-    assertThat(late.json().getDouble("retry_after_ms")).isBetween(1.0, 2000.0);
-    assertThat(late.header("Retry-After")).isIn("1", "2");
+    assertThat(late.json().getDouble("retry_after_ms")).isBetween(1.0, 60_000.0);
+    assertThat(Integer.parseInt(late.header("Retry-After"))).isBetween(1, 60);
     assertThat(late.error()).contains("too late");
 
     load.set(busy);
-    assertThat(http.send(simple("x-timeout-ms", "60000")).status()).isEqualTo(200);
+    assertThat(http.send(simple("x-timeout-ms", "600000")).status()).isEqualTo(200);
     load.set(busy);
     assertThat(http.send(simple("x-other", "none")).status()).as("no deadline").isEqualTo(200);
   }
@@ -253,7 +250,7 @@ final class DoorTest {
       assertThat(most.growTo(REQUEST_MEMORY * 9L / 10)).isTrue();
       waiting =
           http.inferAsync("wide", Requests.binary(WIDTH, "INPUT0"), Requests.counting(1, WIDTH));
-      await(() -> memory.waiters() == 1);
+      TestServer.awaitThat(() -> memory.waiters() == 1);
       assertThat(memory.leasedBytes()).as("nothing was taken").isEqualTo(most.sizeBytes());
       assertThat(http.infer("simple", Requests.row(1, 2, 3, 4)).status())
           .as("small ones go on")
@@ -271,14 +268,14 @@ final class DoorTest {
       assertThat(most.growTo(REQUEST_MEMORY * 6L / 10)).isTrue();
       waiting =
           http.inferAsync("gated", Requests.binary(WIDTH, "INPUT0"), Requests.counting(1, WIDTH));
-      await(() -> stuck.waiters() == 1);
+      TestServer.awaitThat(() -> stuck.waiters() == 1);
       Answer other =
           http.infer("wide", Requests.binary(WIDTH, "INPUT0"), Requests.counting(2, WIDTH));
       assertThat(other.status()).as(other::text).isEqualTo(200);
       assertThat(stuck.heldBytes()).isEqualTo(most.sizeBytes());
     }
     assertThat(waiting.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
-    await(() -> stuck.heldBytes() == 0);
+    TestServer.awaitThat(() -> stuck.heldBytes() == 0);
     assertThat(stuck.waiters()).isZero();
   }
 
@@ -290,7 +287,7 @@ final class DoorTest {
       client.send(Requests.head(WIDTH, "wide", "")).send(Requests.wholeBody(WIDTH));
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
       client.answer();
-      await(() -> memory.leasedBytes() == 0);
+      TestServer.awaitThat(() -> memory.leasedBytes() == 0);
       byte[] noGzip = new byte[20_000];
       Buffer request =
           Buffer.buffer(
@@ -302,7 +299,7 @@ final class DoorTest {
       try (var most = memory.heapShare()) {
         assertThat(most.growTo(REQUEST_MEMORY * 9L / 10)).isTrue();
         client.send(request.getBytes());
-        await(() -> memory.waiters() == 1);
+        TestServer.awaitThat(() -> memory.waiters() == 1);
       }
       assertThat(client.statusLine()).startsWith("HTTP/1.1 400");
       client.answer();
@@ -331,7 +328,7 @@ final class DoorTest {
     taken.add(http.inferAsync("gated", head, Requests.counting(1, WIDTH)));
     gate.awaitArrival();
     taken.add(http.inferAsync("gated", head, Requests.counting(2, WIDTH)));
-    await(() -> door("gated").get().full());
+    TestServer.awaitThat(() -> door("gated").get().full());
   }
 
   private static LoadCell door(String model) {
@@ -348,15 +345,5 @@ final class DoorTest {
 
   private static HttpRequest infer(String model, String header, String value) {
     return http.inferRequest(model, Requests.row(1, 2, 3, 4), NONE).header(header, value).build();
-  }
-
-  private static void await(BooleanSupplier condition) {
-    long deadlineNs = System.nanoTime() + 60 * SECOND_NS;
-    while (!condition.getAsBoolean()) {
-      if (System.nanoTime() - deadlineNs > 0) {
-        throw new AssertionError("it did not become true");
-      }
-      Thread.onSpinWait();
-    }
   }
 }

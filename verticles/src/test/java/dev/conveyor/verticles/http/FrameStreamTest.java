@@ -51,10 +51,7 @@ class FrameStreamTest {
     server =
         TestServer.start(
             models,
-            new JsonObject()
-                .put("limits", new JsonObject().put("max_message_bytes", MAX_BYTES))
-                // An execution that stands before a gate looks hung to a model that is known.
-                .put("profiles", new JsonObject().put("warmup_ms", 0).put("stored", false)));
+            new JsonObject().put("limits", new JsonObject().put("max_message_bytes", MAX_BYTES)));
   }
 
   private static String config(String model, String gate) {

@@ -78,7 +78,7 @@ final class PatienceTest {
       client.answer();
       client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
       CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
-      long untilNs = System.nanoTime() + 15 * SECOND_NS;
+      long untilNs = System.nanoTime() + 60 * SECOND_NS;
       while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
         client.offer("x");
         Thread.onSpinWait();
@@ -92,7 +92,7 @@ final class PatienceTest {
     try (RawConnection client = new RawConnection(server.httpPort())) {
       client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
       CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
-      long untilNs = System.nanoTime() + 15 * SECOND_NS;
+      long untilNs = System.nanoTime() + 60 * SECOND_NS;
       while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
         client.offer("x");
         Thread.onSpinWait();
@@ -107,7 +107,7 @@ final class PatienceTest {
       client.awaitClose();
     }
     HttpCalls metrics = new HttpCalls(server.server().metricsPort());
-    long untilNs = System.nanoTime() + 15 * SECOND_NS;
+    long untilNs = System.nanoTime() + 60 * SECOND_NS;
     String told = "decision=\"client_cut\",reason=\"no_request\"";
     while (!metrics.get("/metrics").text().contains(told)) {
       assertThat(System.nanoTime() - untilNs).as("it is counted").isNegative();
@@ -115,13 +115,15 @@ final class PatienceTest {
   }
 
   @Test
-  void shouldHavePatienceWithAConnectionThatWasUpgradedToHttp2() {
+  void shouldHavePatienceWithAConnectionOverHttp2() {
     Context context = server.vertx().getOrCreateContext();
     HttpClient client =
         server
             .vertx()
-            .createHttpClient(new HttpClientOptions().setProtocolVersion(HttpVersion.HTTP_2));
-    assertThat(live(context, client)).as("the upgrade").isNotNull();
+            .createHttpClient(
+                new HttpClientOptions()
+                    .setProtocolVersion(HttpVersion.HTTP_2)
+                    .setHttp2ClearTextUpgrade(false));
     Set<HttpConnection> used = new HashSet<>();
     long untilNs = System.nanoTime() + 3 * SECOND_NS;
     while (System.nanoTime() - untilNs < 0) {

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Cameras that stop in the middle of a frame, on a server that waits for a frame only so long. */
 class StalledFrameTest {
 
-  private static final int PATIENCE_MS = 300;
+  private static final int PATIENCE_MS = 1500;
 
   @TempDir private static Path directory;
 

@@ -15,7 +15,7 @@ import java.util.List;
 /** A camera: sends frames in chunks and reads events. Not thread-safe: owned by one test. */
 final class StreamClient implements AutoCloseable {
 
-  private static final int PATIENCE_MS = 20_000;
+  private static final int PATIENCE_MS = 60_000;
 
   /** What the server sent about a frame, or about the stream. */
   record Event(String name, JsonObject data) {

@@ -49,7 +49,7 @@ final class BatchRunnerTest {
 
   @AfterEach
   void stop() throws Exception {
-    vertx.close().toCompletionStage().toCompletableFuture().get(20, TimeUnit.SECONDS);
+    vertx.close().toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
   }
 
   private InferenceException failureWhen(RuntimeException failure) throws Exception {
@@ -71,7 +71,7 @@ final class BatchRunnerTest {
     long nowNs = System.nanoTime();
     assertThat(runner.run(new Batch(1, List.of(request), 1, nowNs), nowNs).succeeded())
         .isEqualTo(succeeded);
-    return failed.get(20, TimeUnit.SECONDS);
+    return failed.get(60, TimeUnit.SECONDS);
   }
 
   @ParameterizedTest

@@ -76,7 +76,7 @@ final class SickInstanceTest {
 
   @AfterEach
   void stop() throws Exception {
-    vertx.close().toCompletionStage().toCompletableFuture().get(20, TimeUnit.SECONDS);
+    vertx.close().toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
   }
 
   /** Runs a batch; returns the letters of the requests that were told a failure, in order. */
@@ -106,7 +106,7 @@ final class SickInstanceTest {
     }
     CompletableFuture<Void> delivered = new CompletableFuture<>();
     context.runOnContext(v -> delivered.complete(null));
-    delivered.get(20, TimeUnit.SECONDS);
+    delivered.get(60, TimeUnit.SECONDS);
     return String.join("", blamed);
   }
 

@@ -38,7 +38,7 @@ final class IsolationJournalTest {
   void shouldCountAndPublishThatAClientWasGivenUp() throws Exception {
     IsolationJournal.tell(vertx.eventBus(), "http_body");
 
-    JsonObject event = events.poll(30, TimeUnit.SECONDS);
+    JsonObject event = events.poll(60, TimeUnit.SECONDS);
     assertThat(event.getString("event")).isEqualTo("isolation");
     assertThat(event.getString("decision")).isEqualTo("client_cut");
     assertThat(event.getString("reason")).isEqualTo("http_body");
@@ -54,7 +54,7 @@ final class IsolationJournalTest {
     assertThat(journal.counts()).isEmpty();
     journal.onLeftovers(2);
 
-    JsonObject event = events.poll(30, TimeUnit.SECONDS);
+    JsonObject event = events.poll(60, TimeUnit.SECONDS);
     assertThat(event.getString("decision")).isEqualTo("leftovers_removed");
     assertThat(event.getString("detail")).contains("2 directories");
   }

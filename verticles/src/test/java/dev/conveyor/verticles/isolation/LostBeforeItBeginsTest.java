@@ -13,7 +13,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An instance that is lost between being given a batch and beginning it. */
@@ -25,7 +24,6 @@ final class LostBeforeItBeginsTest {
   private static final int WIDTH = 50_000;
 
   @Test
-  @Timeout(120)
   void shouldRunTheRequestElsewhereWithItsInputs(@TempDir Path dir) throws Exception {
     TestModels models =
         new TestModels(dir)
@@ -40,9 +38,7 @@ final class LostBeforeItBeginsTest {
 
       try (Gate gate = Gate.shut(MODEL)) {
         GatedBackend.lose(MODEL, "it is gone");
-        while (isReady(server)) {
-          Thread.onSpinWait();
-        }
+        TestServer.awaitThat(() -> !isReady(server));
         begin.countDown();
         server.awaitQueued(MODEL, 1);
         gate.awaitArrival(); // the warm-up of what takes its place

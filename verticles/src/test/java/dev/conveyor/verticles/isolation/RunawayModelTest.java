@@ -22,7 +22,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A model that computes for as long as a request says: centuries, unless ONNX Runtime is told. */
@@ -33,13 +32,12 @@ final class RunawayModelTest {
   @TempDir private Path dir;
 
   @Test
-  @Timeout(120)
   void shouldEndARunOfOnnxRuntimeThatTakesTooLong() throws IOException {
     TestModels models = new TestModels(dir);
     Files.createDirectories(models.file("loop", 1).getParent());
     Files.write(models.file("loop", 1), loop().toByteArray());
     models.config("loop", "{\"instance_group\": [{\"kind\": \"KIND_CPU\", \"count\": 1}]}");
-    try (TestServer server = TestServer.start(models)) {
+    try (TestServer server = TestServer.startImpatient(models)) {
       HttpCalls http = server.http();
       for (int i = 0; i < 12; i++) {
         Answer answer = http.infer("loop", request(3));
@@ -51,20 +49,20 @@ final class RunawayModelTest {
 
       assertThat(cut.status()).as(cut.text()).isEqualTo(503);
       assertThat(cut.error()).contains("an execution runs for");
-      while (http.get("/v2/models/loop/instances").text().contains("HUNG")) {
-        Thread.onSpinWait(); // Until its threads come back, which is long after this test if not
-        // told.
-      }
+      // Until its threads come back, which is long after this test if not told.
+      awaitNoneHung(http);
       Answer after = http.infer("loop", request(1));
       while (after.status() == 503) {
         after = http.infer("loop", request(1)); // The second instance in a row comes back later.
       }
-      while (http.get("/v2/models/loop/instances").text().contains("HUNG")) {
-        Thread.onSpinWait();
-      }
+      awaitNoneHung(http);
       assertThat(after.data()).isEqualTo(new JsonArray().add(-1.0).add(2.0));
       server.assertIdle();
     } // Which fails if the model's memory was kept.
+  }
+
+  private static void awaitNoneHung(HttpCalls http) {
+    TestServer.awaitThat(() -> !http.get("/v2/models/loop/instances").text().contains("HUNG"));
   }
 
   private static JsonObject request(long trips) {

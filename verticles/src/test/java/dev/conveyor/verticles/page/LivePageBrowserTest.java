@@ -10,10 +10,8 @@ import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** The page in a real browser; skipped when none is installed. */
-@Timeout(120)
 final class LivePageBrowserTest {
 
   private static final String HOSTILE = "<img src=x onerror=\"document.title='owned'\">";

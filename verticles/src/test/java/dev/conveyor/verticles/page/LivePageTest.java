@@ -17,6 +17,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -24,9 +25,7 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
 final class LivePageTest {
 
   private final Vertx vertx = Vertx.vertx();
@@ -45,8 +44,7 @@ final class LivePageTest {
     List<String> paths = new ArrayList<>(List.of("/", "/page/page.css", "/page/icon.svg"));
     LivePage.SCRIPTS.forEach(script -> paths.add("/page/" + script));
     for (String path : paths) {
-      HttpResponse<String> response =
-          client.send(HttpRequest.newBuilder(uri(path)).build(), BodyHandlers.ofString());
+      HttpResponse<String> response = client.send(request(path).build(), BodyHandlers.ofString());
       assertThat(response.statusCode()).as(path).isEqualTo(200);
       assertThat(response.headers().firstValue("Content-Security-Policy").orElseThrow())
           .contains("default-src 'none'");
@@ -149,8 +147,7 @@ final class LivePageTest {
     LivePage page = page(new Counter());
     serve(page);
     vertx.deployVerticle(page).await();
-    HttpRequest request =
-        HttpRequest.newBuilder(uri("/events")).header("Accept-Encoding", "gzip").build();
+    HttpRequest request = request("/events").header("Accept-Encoding", "gzip").build();
     HttpResponse<Stream<String>> response = client.send(request, BodyHandlers.ofLines());
     try (Stream<String> lines = response.body()) {
       assertThat(lines.findFirst()).hasValue("event: history");
@@ -160,7 +157,11 @@ final class LivePageTest {
   }
 
   private HttpResponse<Stream<String>> events() throws Exception {
-    return client.send(HttpRequest.newBuilder(uri("/events")).build(), BodyHandlers.ofLines());
+    return client.send(request("/events").build(), BodyHandlers.ofLines());
+  }
+
+  private HttpRequest.Builder request(String path) {
+    return HttpRequest.newBuilder(uri(path)).timeout(Duration.ofSeconds(60));
   }
 
   private URI uri(String path) {

@@ -74,7 +74,7 @@ public final class Gate implements AutoCloseable {
     }
     gate.arrived.release();
     try {
-      if (!gate.open.await(60, TimeUnit.SECONDS)) {
+      if (!gate.open.await(5, TimeUnit.MINUTES)) {
         throw new IllegalStateException("gate " + name + " stayed closed");
       }
     } catch (InterruptedException e) {

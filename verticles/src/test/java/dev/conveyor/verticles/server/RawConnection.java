@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 /** A TCP connection for bytes that no client would send. Not thread-safe: owned by one test. */
 public final class RawConnection implements AutoCloseable {
 
-  private static final int PATIENCE_MS = 20_000;
+  private static final int PATIENCE_MS = 60_000;
 
   private final Socket socket;
   private final OutputStream out;

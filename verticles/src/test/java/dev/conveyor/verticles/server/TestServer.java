@@ -6,6 +6,7 @@ import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.config.ServerConfigReader;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerSnapshot;
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.verticles.ConveyorServer;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import io.vertx.core.Future;
@@ -17,10 +18,14 @@ import java.nio.file.Path;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /**
  * A whole server in this JVM, on free loopback ports. Thread-safe.
+ *
+ * <p>It takes no execution for hung, unless it is {@link #startImpatient}: a test may hold one at a
+ * {@link Gate} for as long as it takes to set its scene.
  *
  * <p>{@link #assertIdle} belongs after every test; {@link #close} stops the server and fails if it
  * kept memory: leases, reservations, or buffers that Netty saw being dropped.
@@ -28,15 +33,20 @@ import java.util.function.Predicate;
 public final class TestServer implements AutoCloseable {
 
   private static final long PATIENCE_SECONDS = 60;
+
+  /** Longer than a test holds an execution, on however slow a machine. */
+  private static final ExecutionLimit PATIENT =
+      new ExecutionLimit(TimeUnit.MINUTES.toNanos(10), TimeUnit.MINUTES.toNanos(10));
+
   private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final NettyLeaks leaks = NettyLeaks.listen();
   private final Vertx vertx;
   private final ConveyorServer server;
 
-  private TestServer(Vertx vertx, ServerConfig config) {
+  private TestServer(Vertx vertx, ServerConfig config, ExecutionLimit limit) {
     this.vertx = vertx;
-    this.server = new ConveyorServer(vertx, config, SupervisorEvents.NONE);
+    this.server = new ConveyorServer(vertx, config, SupervisorEvents.NONE, limit);
   }
 
   /** Starts a server and loads every model. */
@@ -50,8 +60,22 @@ public final class TestServer implements AutoCloseable {
    * @param settings of the server's file, such as {@code limits}; ports and repository are set here
    */
   public static TestServer start(TestModels models, JsonObject settings) {
+    return start(models, settings, PATIENT);
+  }
+
+  /** Starts a server that takes executions for hung as every server does, and loads every model. */
+  public static TestServer startImpatient(TestModels models) {
+    return startImpatient(models, new JsonObject());
+  }
+
+  /** Starts a server that takes executions for hung as every server does, and loads every model. */
+  public static TestServer startImpatient(TestModels models, JsonObject settings) {
+    return start(models, settings, ExecutionLimit.DEFAULT);
+  }
+
+  private static TestServer start(TestModels models, JsonObject settings, ExecutionLimit limit) {
     Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(2));
-    TestServer started = new TestServer(vertx, config(models.root(), settings));
+    TestServer started = new TestServer(vertx, config(models.root(), settings), limit);
     await(started.server.start());
     return started;
   }
@@ -94,6 +118,17 @@ public final class TestServer implements AutoCloseable {
         throw new AssertionError("the scheduler stays at " + now);
       }
       now = snapshot();
+    }
+  }
+
+  /** Waits until something is true of which nobody tells. */
+  public static void awaitThat(BooleanSupplier condition) {
+    long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() - deadlineNs > 0) {
+        throw new AssertionError("it did not become true");
+      }
+      Thread.onSpinWait();
     }
   }
 

@@ -92,8 +92,12 @@ final class ColdDeadlinesTest {
   void shouldRefuseAtOnceWhatCannotBeAnsweredInTimeAndLoadTheModelForTheNext() {
     int before = coldStarts();
     Answer hasty =
-        http.send(
-            http.inferRequest("hurried", row(), new byte[0]).header("x-timeout-ms", "5").build());
+        untilAskedInTime(
+            () ->
+                http.send(
+                    http.inferRequest("hurried", row(), new byte[0])
+                        .header("x-timeout-ms", "15")
+                        .build()));
     assertThat(hasty.status()).isEqualTo(503);
     assertThat(hasty.error()).contains("'hurried' is not ready").contains("would answer in");
     assertThat(hasty.header("Retry-After")).isEqualTo("1");
@@ -136,7 +140,7 @@ final class ColdDeadlinesTest {
 
   @Test
   void shouldHeedTheTimeoutOfARequestWhereTheQueuePolicyDoes() {
-    Answer late = http.infer("impatient", hasty());
+    Answer late = untilAskedInTime(() -> http.infer("impatient", hasty()));
     assertThat(late.status()).isEqualTo(503);
     assertThat(late.error()).contains("would answer in");
     Answer patient = http.infer("patient", hasty());
@@ -157,13 +161,22 @@ final class ColdDeadlinesTest {
     assertThat(http.infer("slow", row()).status()).isIn(200, 503);
   }
 
+  /** Returns the first answer to a request whose time was not over before anybody was asked. */
+  private static Answer untilAskedInTime(Supplier<Answer> request) {
+    Answer answer = request.get();
+    for (int i = 1; i < TRIES && answer.status() == 504; i++) {
+      answer = request.get();
+    }
+    return answer;
+  }
+
   private static JsonObject row() {
     return Requests.row(1, 2, 3, 4);
   }
 
-  /** A timeout of a millisecond. */
+  /** A timeout that is too short for a load. */
   private static JsonObject hasty() {
-    return row().put("parameters", new JsonObject().put("timeout", 1000));
+    return row().put("parameters", new JsonObject().put("timeout", TOO_SHORT_MICROS));
   }
 
   private static int coldStarts() {

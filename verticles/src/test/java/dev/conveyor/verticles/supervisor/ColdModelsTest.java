@@ -143,13 +143,11 @@ final class ColdModelsTest {
         gate.awaitArrival();
         assertThat(server.http().infer("cold", head, data).error()).contains("1 requests wait");
         first.close();
-        while (server.server().requestMemory().leasedBytes() > 0) {
-          Thread.onSpinWait(); // its inputs
-        }
+        TestServer.awaitThat(() -> server.server().requestMemory().leasedBytes() == 0);
         patient = server.http().inferAsync("cold", head, data);
-        while (server.server().requestMemory().leasedBytes() == 0 && !patient.isDone()) {
-          Thread.onSpinWait();
-        }
+        CompletableFuture<Answer> waiting = patient;
+        TestServer.awaitThat(
+            () -> server.server().requestMemory().leasedBytes() > 0 || waiting.isDone());
       }
       assertThat(patient.get(60, TimeUnit.SECONDS).binary()).isEqualTo(data);
       server.assertIdle();

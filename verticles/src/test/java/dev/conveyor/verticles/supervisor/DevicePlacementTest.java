@@ -25,7 +25,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -270,7 +269,6 @@ final class DevicePlacementTest {
   }
 
   @Test
-  @Timeout(180)
   void shouldCloseTheCopyThatALateThreadUsedAndNotTheOneThatCameAfterIt() throws Exception {
     gated("a", 2);
     try (TestServer server = start(0, new JsonObject().put("load_timeout_ms", 5000))) {
@@ -281,9 +279,7 @@ final class DevicePlacementTest {
         looksUntil(server, () -> devices(server, "a").size() == 2);
         start.open();
       }
-      while (!ledger(server, 0).holders().equals(ledger(server, 1).holders())) {
-        Thread.onSpinWait();
-      }
+      TestServer.awaitThat(() -> ledger(server, 0).holders().equals(ledger(server, 1).holders()));
       burst(server, "a");
       assertLedgersTrue(server);
       server.assertIdle();

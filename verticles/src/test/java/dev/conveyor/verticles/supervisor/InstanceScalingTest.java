@@ -18,7 +18,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Instances that come and go with the load, which the test makes, in windows that it ends. */
@@ -59,9 +58,7 @@ final class InstanceScalingTest {
       awaitInstances(server, 1);
       assertThat(server.http().infer("elastic", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
 
-      while (events.size() < 2) {
-        Thread.onSpinWait();
-      }
+      TestServer.awaitThat(() -> events.size() >= 2);
       assertThat(events).extracting(event -> event.getInteger("instances")).containsExactly(2, 1);
       assertThat(events.element().getString("reason")).contains("5 % waited longer than");
       JsonArray decisions =
@@ -127,7 +124,6 @@ final class InstanceScalingTest {
   }
 
   @Test
-  @Timeout(120)
   void shouldNotWaitForAnInstanceThatHangsWhileItIsTakenDown() throws Exception {
     String two =
         """
@@ -135,7 +131,7 @@ final class InstanceScalingTest {
          "instance_group": [{"kind": "KIND_CPU", "count": 2}],
          "conveyor": {"min_count": 1, "max_count": 2}}""";
     TestModels models = new TestModels(dir).identity("elastic", 4).config("elastic", two);
-    try (TestServer server = TestServer.start(models, cores(4))) {
+    try (TestServer server = TestServer.startImpatient(models, cores(4))) {
       InstanceScaling scaling = scaling(server);
       awaitInstances(server, 2);
       TestServer.await(scaling.look(0));
@@ -151,13 +147,11 @@ final class InstanceScalingTest {
         for (CompletableFuture<Answer> answer : answers) {
           assertThat(answer.get(60, TimeUnit.SECONDS).status()).as("run elsewhere").isEqualTo(200);
         }
-        step.get(20, TimeUnit.SECONDS);
+        step.get(60, TimeUnit.SECONDS);
         assertThat(board(server)).contains("HUNG");
         awaitInstances(server, 1);
       }
-      while (board(server).contains("HUNG")) {
-        Thread.onSpinWait();
-      }
+      TestServer.awaitThat(() -> !board(server).contains("HUNG"));
       server.assertIdle();
     }
   }

@@ -57,9 +57,8 @@ final class ModelSupervisorTest {
       for (int i = 0; i < RELOADS; i++) {
         int before = answered.get();
         assertThat(post(server, "load").status()).isEqualTo(200);
-        while (answered.get() == before && clients.stream().noneMatch(CompletableFuture::isDone)) {
-          Thread.onSpinWait();
-        }
+        TestServer.awaitThat(
+            () -> answered.get() != before || clients.stream().anyMatch(CompletableFuture::isDone));
       }
       done.set(true);
       for (CompletableFuture<String> client : clients) {
@@ -263,9 +262,8 @@ final class ModelSupervisorTest {
             .hasMessageContaining("did not start within 5000 ms (limits.load_timeout_ms)");
       }
       assertServes(server);
-      while (server.server().budget().reservedBytes() != reserved) {
-        Thread.onSpinWait(); // What it held goes when its thread is back.
-      }
+      // What it held goes when its thread is back.
+      TestServer.awaitThat(() -> server.server().budget().reservedBytes() == reserved);
       TestServer.await(server.server().repository().load("simple", GATED));
       assertServes(server);
       server.assertIdle();

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 class DirectBenchTest {
 
-  private static final Duration SHORT = Duration.ofMillis(50);
+  private static final Duration SHORT = Duration.ofMillis(400);
 
   @Test
   void shouldRunOneRunnerPerThreadAndCloseThemAll() throws Exception {

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 
 class GrpcProtocolTest {
 
-  private static final Duration LIMIT = Duration.ofSeconds(10);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final Vertx vertx = Vertx.vertx();
   private final List<Buffer> got = new CopyOnWriteArrayList<>();
@@ -71,7 +71,7 @@ class GrpcProtocolTest {
             .createHttpServer()
             .requestHandler(grpc)
             .listen(0, "127.0.0.1")
-            .await(10, TimeUnit.SECONDS);
+            .await(60, TimeUnit.SECONDS);
     driver =
         LoadDriver.connect(
             LoadProtocols.find("grpc"),
@@ -81,7 +81,7 @@ class GrpcProtocolTest {
   @AfterEach
   void close() throws Exception {
     driver.close();
-    vertx.close().await(10, TimeUnit.SECONDS);
+    vertx.close().await(60, TimeUnit.SECONDS);
   }
 
   @Test

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 class HttpProtocolTest {
 
-  private static final Duration LIMIT = Duration.ofSeconds(10);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private FakeServer server;
   private LoadDriver driver;

@@ -16,13 +16,13 @@ import org.junit.jupiter.api.Test;
 
 class LoadRunTest {
 
-  private static final Duration SHORT = Duration.ofMillis(60);
+  private static final Duration SHORT = Duration.ofMillis(400);
 
   private final Vertx vertx = Vertx.vertx();
 
   @AfterEach
   void close() throws Exception {
-    vertx.close().await(10, TimeUnit.SECONDS);
+    vertx.close().await(60, TimeUnit.SECONDS);
   }
 
   @Test
@@ -108,7 +108,7 @@ class LoadRunTest {
 
     LoadPoint point =
         LoadRun.start(vertx, List.of(new Lane("a", n -> vertx.timer(1).mapEmpty(), 1)), plan)
-            .await(20, TimeUnit.SECONDS);
+            .await(60, TimeUnit.SECONDS);
 
     assertThat(reads).hasValue(2);
     assertThat(point.serverCpuSeconds()).hasValue(1.5);
@@ -120,6 +120,6 @@ class LoadRunTest {
             vertx,
             List.of(lanes),
             new LoadPlan(pattern, SHORT, SHORT, CpuClock.UNKNOWN, CpuClock.UNKNOWN, 1))
-        .await(20, TimeUnit.SECONDS);
+        .await(60, TimeUnit.SECONDS);
   }
 }

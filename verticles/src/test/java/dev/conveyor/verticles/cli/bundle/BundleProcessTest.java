@@ -19,7 +19,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
@@ -29,7 +28,6 @@ class BundleProcessTest {
   @TempDir private Path directory;
 
   @Test
-  @Timeout(300)
   void shouldServeFromWhereItWasUnpacked() throws Exception {
     Path parts = directory.resolve("parts");
     StringWriter said = new StringWriter();

@@ -16,12 +16,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /** The command from end to end, its processes included. */
-@Timeout(300)
 class GpuCheckCommandTest {
 
   @TempDir private Path directory;

@@ -28,13 +28,11 @@ import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** That checks of models see what is wrong, and nothing where nothing is. */
-@Timeout(120)
 class ModelChecksTest {
 
   private static final int WIDTH = 16;
