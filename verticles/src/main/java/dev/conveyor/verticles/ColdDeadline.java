@@ -24,13 +24,22 @@ record ColdDeadline(long ownNs, long objectiveNs) {
   private static final long LONGEST_MICROS = TimeUnit.DAYS.toMicros(365);
 
   static ColdDeadline of(ModelConfig config, InferCall call, long arrivalNs) {
+    return of(config, call.deadlineNs(), call.priority(), call.timeoutMicros(), arrivalNs);
+  }
+
+  /** The same by what is known at the door. */
+  static ColdDeadline of(ModelConfig config, DoorTerms terms, long arrivalNs) {
+    return of(config, terms.deadlineNs(), terms.priority(), terms.timeoutMicros(), arrivalNs);
+  }
+
+  private static ColdDeadline of(
+      ModelConfig config, long deadlineNs, int priority, long timeoutMicros, long arrivalNs) {
     long objectiveMicros =
         TimeUnit.NANOSECONDS.toMicros(
             config.extensions().serviceLevel().latencyObjective().toNanos());
-    boolean hasTimeout = objectiveMicros > 0 || letsRequestsTimeOut(config, call.priority());
+    boolean hasTimeout = objectiveMicros > 0 || letsRequestsTimeOut(config, priority);
     return new ColdDeadline(
-        InferenceRequest.earlierNs(
-            call.deadlineNs(), after(arrivalNs, hasTimeout ? call.timeoutMicros() : 0)),
+        InferenceRequest.earlierNs(deadlineNs, after(arrivalNs, hasTimeout ? timeoutMicros : 0)),
         after(arrivalNs, objectiveMicros));
   }
 

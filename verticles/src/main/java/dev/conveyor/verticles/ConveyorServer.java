@@ -166,7 +166,7 @@ public final class ConveyorServer {
             requestMemory,
             new RolloutPublisher(vertx.eventBus(), config.eventBus().addressPrefix()));
     InferenceGateway pinning = gpus.pinning(gateway, requestMemory, CPU);
-    FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM);
+    FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM, supervisor);
     this.http =
         new HttpFrontEnd(
             new HttpServices(

@@ -9,7 +9,9 @@ import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.admission.AdmissionRule;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.TenantQuotas;
+import dev.conveyor.scheduler.residency.ColdStartRefusal;
 import dev.conveyor.verticles.metrics.ModelStats;
+import io.vertx.core.Future;
 import java.util.Locale;
 
 /**
@@ -32,12 +34,24 @@ public final class FrontDoor {
   private final TenantQuotas tenantQuotas;
   private final boolean hasTenantQuotas;
   private final NanoClock clock;
+  private final ModelActivator activator;
 
+  /** Creates a door to models that are all loaded. */
   public FrontDoor(Tenants tenants, NanoClock clock) {
+    this(tenants, clock, ModelActivator.NONE);
+  }
+
+  /**
+   * Creates a door.
+   *
+   * @param activator loads the models of requests that are refused because that takes too long
+   */
+  public FrontDoor(Tenants tenants, NanoClock clock, ModelActivator activator) {
     this.tenants = tenants;
     this.tenantQuotas = new TenantQuotas(tenants);
     this.hasTenantQuotas = tenants.hasQuotas();
     this.clock = clock;
+    this.activator = activator;
   }
 
   /**
@@ -49,6 +63,9 @@ public final class FrontDoor {
   public void enter(ServedModel model, DoorTerms terms) {
     String tenant = terms.tenant();
     long nowNs = clock.nanoTime();
+    if (!model.isLoaded()) {
+      refuseIfTooCold(model, terms, nowNs);
+    }
     ModelLoad load = model.door().load().get().seenBy(terms.priority());
     if (tenant != null) {
       load = load.seenBy(tenant);
@@ -78,6 +95,21 @@ public final class FrontDoor {
       }
       throw refused(
           model, overQuota(RefusalReason.MODEL_QUOTA, "model '" + model.name() + "'", waitNs));
+    }
+  }
+
+  /**
+   * A request that is over before its model can be in memory waits for nothing; but the model is
+   * loaded for those that come again.
+   */
+  private void refuseIfTooCold(ServedModel model, DoorTerms terms, long nowNs) {
+    long deadlineNs = ColdDeadline.of(model.config(), terms, nowNs).ns();
+    long answerNs = model.door().coldStart().leftNs(nowNs);
+    if (deadlineNs != InferenceRequest.NO_DEADLINE && answerNs > deadlineNs - nowNs) {
+      activator.activate(model.name(), deadlineNs, Future.succeededFuture());
+      throw refused(
+          model,
+          ColdStartRefusal.late(answerNs, deadlineNs - nowNs, answerNs).asFailure(model.name()));
     }
   }
 

@@ -13,8 +13,35 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ModelDoor {
 
+  /** Nothing is expected of a model that is in memory, or of which nothing is known. */
+  private static final ColdStart UNKNOWN = new ColdStart(0, false);
+
+  /**
+   * When a version that is not in memory could answer, as far as is known. Immutable.
+   *
+   * @param ns of {@link System#nanoTime} if its load is under way, else from when it is asked for
+   */
+  public record ColdStart(long ns, boolean isUnderWay) {
+
+    /** A load that would take so long. */
+    public static ColdStart in(long ns) {
+      return new ColdStart(ns, false);
+    }
+
+    /** A load that is under way. */
+    public static ColdStart at(long ns) {
+      return new ColdStart(ns, true);
+    }
+
+    /** Returns after how long a request that comes now could be answered. */
+    long leftNs(long nowNs) {
+      return isUnderWay ? Math.max(0, ns - nowNs) : ns;
+    }
+  }
+
   private final LoadCell load = new LoadCell();
   private final @Nullable Quota quota;
+  private volatile ColdStart coldStart = UNKNOWN;
 
   @GuardedBy("this")
   private @Nullable TokenBucket bucket;
@@ -26,6 +53,15 @@ public final class ModelDoor {
   /** Returns where the scheduler leaves how busy the version is. */
   public LoadCell load() {
     return load;
+  }
+
+  /** Says when a version that is not in memory could answer. Called by the supervisor only. */
+  public void expect(ColdStart start) {
+    coldStart = start;
+  }
+
+  ColdStart coldStart() {
+    return coldStart;
   }
 
   /** Takes back what {@link #tryTake} let in: it was turned away for another reason. */

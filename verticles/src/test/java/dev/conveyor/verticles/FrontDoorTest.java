@@ -13,6 +13,8 @@ import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.PriorityLevels;
 import dev.conveyor.scheduler.admission.PriorityLevels.Waiting;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
+import io.vertx.core.Future;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -79,6 +81,41 @@ final class FrontDoorTest {
     assertThat(reason(new DoorTerms("", 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
     enter(new DoorTerms("modest", 0, NONE));
     enter(new DoorTerms(null, 0, NONE));
+  }
+
+  @Test
+  void shouldRefuseWhatIsOverBeforeItsModelCanBeInMemoryAndHaveItLoaded() {
+    List<String> asked = new ArrayList<>();
+    FrontDoor waking =
+        new FrontDoor(
+            Tenants.DEFAULT,
+            () -> 0,
+            (name, deadlineNs, left) -> {
+              asked.add(name);
+              return Future.succeededFuture();
+            });
+    ServedModel cold = model.cold();
+    waking.enter(cold, new DoorTerms("", 0, 1)); // nothing is known of it
+    cold.door().expect(ModelDoor.ColdStart.in(30 * MS));
+    waking.enter(cold, new DoorTerms("", 0, NONE));
+    waking.enter(cold, new DoorTerms("", 0, 30 * MS));
+    assertThat(asked).isEmpty();
+
+    assertThatThrownBy(() -> waking.enter(cold, new DoorTerms("", 0, 30 * MS - 1)))
+        .hasMessageContaining("Model 'm' is not ready: it is not in memory")
+        .isInstanceOfSatisfying(
+            InferenceException.class,
+            refusal -> {
+              assertThat(refusal.reason()).isEqualTo(RefusalReason.DEADLINE);
+              assertThat(refusal.retryAfterNs()).isEqualTo(30 * MS);
+            });
+    assertThat(asked).containsExactly("m");
+    assertThat(cold.stats().refusals()).containsEntry(RefusalReason.DEADLINE, 1L);
+
+    cold.door().expect(ModelDoor.ColdStart.at(10 * MS));
+    waking.enter(cold, new DoorTerms("", 0, 10 * MS));
+    cold.door().expect(ModelDoor.ColdStart.at(-10 * MS));
+    waking.enter(cold, new DoorTerms("", 0, 1)); // overdue: those who load it know more
   }
 
   private void full(boolean forAll, ModelLoad.TenantRoom room) {

@@ -188,6 +188,11 @@ public final class ResidencyTable {
     return entry.loadNs >= 0 ? entry.loadNs : times.estimateNs(entry.bytes);
   }
 
+  /** Returns true while a model loads, or waits for its turn to. */
+  public boolean isUnderWay(String model) {
+    return loads.contains(model);
+  }
+
   /** Returns how long it takes until a model serves, from now, those before it included. */
   public long readyInNs(String model, long nowNs) {
     Entry entry = entries.get(model);
@@ -222,7 +227,8 @@ public final class ResidencyTable {
       long leftNs = entry.notBeforeNs - nowNs;
       return Optional.of(
           new ColdStartRefusal(
-              "its last load failed: %s; next try in %s".formatted(entry.failure, ms(leftNs)),
+              "its last load failed: %s; next try in %s"
+                  .formatted(entry.failure, ColdStartRefusal.ms(leftNs)),
               false,
               leftNs));
     }
@@ -230,12 +236,7 @@ public final class ResidencyTable {
     if (budgetNs == Long.MAX_VALUE || readyNs + runNs <= budgetNs) {
       return Optional.empty();
     }
-    return Optional.of(
-        new ColdStartRefusal(
-            "it is not in memory and would answer in %s, the request ends in %s"
-                .formatted(ms(readyNs + runNs), ms(Math.max(0, budgetNs))),
-            true,
-            readyNs));
+    return Optional.of(ColdStartRefusal.late(readyNs + runNs, budgetNs, readyNs));
   }
 
   /**
@@ -343,9 +344,5 @@ public final class ResidencyTable {
       throw new IllegalArgumentException("'" + model + "' is not in the table");
     }
     return entry;
-  }
-
-  private static String ms(long ns) {
-    return "%d ms".formatted((ns + 999_999) / 1_000_000);
   }
 }

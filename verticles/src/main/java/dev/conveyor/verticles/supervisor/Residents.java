@@ -3,12 +3,11 @@ package dev.conveyor.verticles.supervisor;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.InferenceRequest;
-import dev.conveyor.scheduler.residency.ColdStartRefusal;
 import dev.conveyor.scheduler.residency.RequestForecast;
 import dev.conveyor.scheduler.residency.ResidencyTable;
 import dev.conveyor.scheduler.residency.Room;
+import dev.conveyor.verticles.ModelDoor;
 import dev.conveyor.verticles.ModelUsage;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.ModelStats;
@@ -75,6 +74,16 @@ final class Residents {
   void register(String name, List<ServedModel> cold, long expectedBytes) {
     versions.put(name, cold);
     table.register(name, expectedBytes);
+    tellDoors(name, System.nanoTime());
+  }
+
+  /** Says at the doors of a model that is not in memory when it could answer. */
+  private void tellDoors(String name, long nowNs) {
+    boolean isUnderWay = table.isUnderWay(name);
+    long inNs = runNs(name) + (isUnderWay ? table.readyInNs(name, nowNs) : table.loadNs(name));
+    ModelDoor.ColdStart start =
+        isUnderWay ? ModelDoor.ColdStart.at(nowNs + inNs) : ModelDoor.ColdStart.in(inNs);
+    cold(name).forEach(version -> version.door().expect(start));
   }
 
   /** Lets go of a model that is pinned now or not served any more. */
@@ -97,7 +106,7 @@ final class Residents {
   Optional<InferenceException> refusal(String name, long deadlineNs) {
     long now = System.nanoTime();
     long leftNs = deadlineNs == InferenceRequest.NO_DEADLINE ? Long.MAX_VALUE : deadlineNs - now;
-    return table.refusal(name, leftNs, runNs(name), now).map(r -> refusal(name, r));
+    return table.refusal(name, leftNs, runNs(name), now).map(r -> r.asFailure(name));
   }
 
   /** Returns how long it takes until a model serves, as far as is known. */
@@ -108,12 +117,16 @@ final class Residents {
   /** A request has the model loaded. */
   void onColdStart(String name) {
     coldStarts++;
-    table.onQueued(name, System.nanoTime());
+    long now = System.nanoTime();
+    table.onQueued(name, now);
+    tellDoors(name, now);
   }
 
   void onLoading(String name) {
     if (table.contains(name)) {
-      table.onLoading(name, System.nanoTime());
+      long now = System.nanoTime();
+      table.onLoading(name, now);
+      tellDoors(name, now);
     }
   }
 
@@ -148,7 +161,10 @@ final class Residents {
    */
   long onLoadFailed(String name, String reason, boolean noRoom) {
     long now = System.nanoTime();
-    return noRoom ? table.onNoRoom(name, reason, now) : table.onLoadFailed(name, reason, now);
+    long backoffNs =
+        noRoom ? table.onNoRoom(name, reason, now) : table.onLoadFailed(name, reason, now);
+    tellDoors(name, now);
+    return backoffNs;
   }
 
   void onLeaving(String name) {
@@ -159,6 +175,7 @@ final class Residents {
   void onGone(String name) {
     if (table.contains(name)) {
       table.onGone(name);
+      tellDoors(name, System.nanoTime());
     }
   }
 
@@ -303,13 +320,5 @@ final class Residents {
     }
     ModelStats.Snapshot stats = list.get(list.size() - 1).stats().snapshot();
     return stats.inferenceCount() == 0 ? 0 : stats.computeInfer().ns() / stats.inferenceCount();
-  }
-
-  private static InferenceException refusal(String name, ColdStartRefusal refusal) {
-    String message = "Model '" + name + "' is not ready: " + refusal.reason();
-    return refusal.late()
-        ? new InferenceException(
-            ErrorCode.OVERLOADED, message, RefusalReason.DEADLINE, refusal.retryAfterNs())
-        : new InferenceException(ErrorCode.UNAVAILABLE, message, null, refusal.retryAfterNs());
   }
 }

@@ -6,6 +6,7 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
@@ -52,6 +53,8 @@ final class ColdDeadlinesTest {
         new TestModels(dir)
             .identity("hurried", 4)
             .config("hurried", ON_DEMAND.formatted("", 0))
+            .identity("early", 4)
+            .config("early", ON_DEMAND.formatted("", 0))
             .identity("patient", 4)
             .config("patient", ON_DEMAND.formatted("", 0))
             .identity("impatient", 4)
@@ -106,6 +109,18 @@ final class ColdDeadlinesTest {
     assertThat(coldStarts()).as("the same load").isEqualTo(before + 1);
     assertThat(new HttpCalls(server.server().metricsPort()).get("/metrics").text())
         .contains("conveyor_cold_requests_refused_total{model=\"hurried\",reason=\"deadline\"} 1");
+  }
+
+  @Test
+  void shouldRefuseItBeforeItsBodyAndLoadTheModelForTheNext() throws Exception {
+    int before = coldStarts();
+    try (RawConnection client = new RawConnection(server.httpPort())) {
+      client.send(Requests.head(4, "early", "x-timeout-ms: 5\r\nexpect: 100-continue\r\n"));
+      assertThat(client.statusLine()).startsWith("HTTP/1.1 503 ");
+      assertThat(client.rest()).contains("'early' is not ready", "\"reason\":\"deadline\"");
+    }
+    assertThat(http.infer("early", row()).status()).isEqualTo(200);
+    assertThat(coldStarts()).as("the same load").isEqualTo(before + 1);
   }
 
   @Test
