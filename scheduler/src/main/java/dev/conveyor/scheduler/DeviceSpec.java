@@ -37,4 +37,9 @@ public record DeviceSpec(String name, Kind kind, int capacity) {
   int units(InstanceRef instance) {
     return kind == Kind.GPU ? 1 : Math.min(instance.threads(), capacity);
   }
+
+  /** Returns the same for a batch that runs while nothing else wants the device. */
+  int idleUnits(InstanceRef instance) {
+    return kind == Kind.GPU ? 1 : Math.min(instance.idleThreads(), capacity);
+  }
 }

@@ -204,6 +204,11 @@ final class DeviceState {
     return room() >= units && runQueue.isEmpty() && occupancy.admitsOneMore(nowNs);
   }
 
+  /** Returns true if nothing runs here, and no other model than this one has a batch ready. */
+  boolean isWantedOnlyBy(Placement placement) {
+    return batches.isEmpty() && lentNow == 0 && !runQueue.hasOthersThan(placement.entry);
+  }
+
   /** Returns the model that is to run here next, or null. */
   @Nullable Placement choose(long nowNs) {
     int room = room();

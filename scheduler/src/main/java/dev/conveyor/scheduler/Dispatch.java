@@ -1,6 +1,7 @@
 package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.decisions.DecisionLog;
+import dev.conveyor.scheduler.profile.CostProfile;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +27,8 @@ final class Dispatch {
   /** Runs what was cut from the queue of a place's model; the place has a free instance. */
   Assignment batch(Placement placement, Batch cut, long nowNs) {
     ModelState model = placement.model;
-    Batch batch = model.plan.preservesOrdering() ? model.order.place(cut) : cut;
+    Batch placed = model.plan.preservesOrdering() ? model.order.place(cut) : cut;
+    Batch batch = WideRuns.suits(placement, cut.items()) ? placed.widened() : placed;
     placement.device.shortBatches.began(placement, nowNs);
     Assignment assignment = start(placement, batch, null, nowNs);
     model.admission.onBatch(batch, nowNs);
@@ -36,7 +38,7 @@ final class Dispatch {
         model.plan,
         placement.device.spec.name(),
         batch,
-        (long) (assignment.state.chargedNs / assignment.state.units),
+        (long) (assignment.state.chargedNs / assignment.state.runUnits),
         model.batcher,
         nowNs);
     return assignment;
@@ -58,13 +60,14 @@ final class Dispatch {
       Placement placement, Batch batch, @Nullable Assignment hedgeOf, long nowNs) {
     DeviceState device = placement.device;
     InstanceState instance = placement.free.removeLast();
-    long predictedNs =
-        placement.profile.isKnown() ? placement.profile.predictNs(batch.items()) : UNKNOWN_COST_NS;
+    CostProfile costs = batch.wide() ? placement.wide.costs() : placement.profile;
+    long predictedNs = costs.isKnown() ? costs.predictNs(batch.items()) : UNKNOWN_COST_NS;
     Assignment assignment = new Assignment(instance, batch, hedgeOf);
     instance.running = assignment;
-    instance.chargedNs = (double) predictedNs * instance.units;
+    instance.runUnits = batch.wide() ? instance.idleUnits : instance.units;
+    instance.chargedNs = (double) predictedNs * instance.runUnits;
     device.runQueue.dispatch(placement.entry, instance.chargedNs);
-    device.take(instance.units, nowNs);
+    device.take(instance.runUnits, nowNs);
     instance.started(nowNs);
     device.started(instance);
     return assignment;

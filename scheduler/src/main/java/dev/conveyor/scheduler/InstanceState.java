@@ -12,7 +12,15 @@ final class InstanceState {
 
   final InstanceRef ref;
   final Placement placement;
+
+  /** What a batch of it takes of the device, unless nothing else wants that. */
   final int units;
+
+  /** What a batch of it takes then. */
+  final int idleUnits;
+
+  /** What its running batch takes, or took. */
+  int runUnits;
 
   /** Gets no more batches. */
   boolean leaving;
@@ -37,10 +45,17 @@ final class InstanceState {
   private @Nullable String beside;
   private boolean besideSeveral;
 
-  InstanceState(InstanceRef ref, Placement placement, int units) {
+  InstanceState(InstanceRef ref, Placement placement) {
     this.ref = ref;
     this.placement = placement;
-    this.units = units;
+    this.units = placement.device.spec.units(ref);
+    this.idleUnits = placement.device.spec.idleUnits(ref);
+    this.runUnits = units;
+  }
+
+  /** Returns true if its running batch, or the last one, had more threads than usual. */
+  boolean isWide() {
+    return runUnits > units;
   }
 
   /** Notes that a batch starts, and with it this instance's time on the device. */
@@ -82,7 +97,7 @@ final class InstanceState {
     Assignment assignment = running;
     return assignment == null
         ? 0
-        : Math.max(0, assignment.batch().dispatchNs() + (long) (chargedNs / units) - nowNs);
+        : Math.max(0, assignment.batch().dispatchNs() + (long) (chargedNs / runUnits) - nowNs);
   }
 
   /** Returns the same if nothing else runs beside it. */
@@ -107,7 +122,7 @@ final class InstanceState {
 
   /** Ends the running batch: gives the room back and charges what it took. */
   void settle(long busyNs, long nowNs) {
-    double actualNs = (double) Math.max(0, busyNs) * units;
+    double actualNs = (double) Math.max(0, busyNs) * runUnits;
     placement.device.chargeKeptFree(nowNs);
     placement.device.runQueue.complete(placement.entry, chargedNs - keptFreeNs, actualNs);
     if (lent) {
@@ -144,7 +159,7 @@ final class InstanceState {
 
   private void returnRoom(long nowNs) {
     if (!lent) {
-      placement.device.giveBack(units, nowNs);
+      placement.device.giveBack(runUnits, nowNs);
       placement.device.ended(this);
     }
   }

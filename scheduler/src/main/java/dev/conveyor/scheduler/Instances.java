@@ -39,7 +39,7 @@ final class Instances {
       before.drop(nowNs);
     }
     Placement placement = model.placeOn(device);
-    InstanceState instance = new InstanceState(ref, placement, device.spec.units(ref));
+    InstanceState instance = new InstanceState(ref, placement);
     model.instances.put(ref.index(), instance);
     placement.free.addLast(instance);
     model.countInstances();

@@ -3,6 +3,7 @@ package dev.conveyor.scheduler;
 import dev.conveyor.scheduler.profile.ProfileSnapshot;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What the batches of one version of a model cost. Immutable.
@@ -26,8 +27,26 @@ public record ModelProfile(String key, List<OnDevice> devices) {
     STORED
   }
 
-  /** The costs on one device. */
-  public record OnDevice(String device, Seed seed, ProfileSnapshot costs, Occupancy occupancy) {}
+  /**
+   * The costs on one device.
+   *
+   * @param wide of batches that had more threads than usual; empty if there were none
+   */
+  public record OnDevice(
+      String device, Seed seed, ProfileSnapshot costs, Occupancy occupancy, Optional<Wide> wide) {}
+
+  /**
+   * Batches that had more threads than usual, because nothing else wanted the cores.
+   *
+   * @param threads of each
+   * @param batches that ended well
+   * @param sizes what they cost, ascending
+   */
+  public record Wide(int threads, long batches, List<ProfileSnapshot.Size> sizes) {
+    public Wide {
+      sizes = List.copyOf(sizes);
+    }
+  }
 
   /**
    * What batches do to each other on the device.

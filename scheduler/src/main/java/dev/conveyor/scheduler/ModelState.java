@@ -270,7 +270,8 @@ final class ModelState {
                     placement.device.spec.name(),
                     placement.seed,
                     placement.profile.snapshot(),
-                    placement.device.occupancy.snapshot(key, placement.device.placements)))
+                    placement.device.occupancy.snapshot(key, placement.device.placements),
+                    placement.wide.snapshot()))
         .toList();
   }
 

@@ -28,6 +28,7 @@ final class Placement implements BatchCosts {
   double demand;
 
   CostProfile profile = new CostProfile();
+  WideRuns wide = new WideRuns();
   ModelProfile.Seed seed = ModelProfile.Seed.NONE;
 
   /** Larger batches are hardly faster, only longer. */
@@ -59,6 +60,7 @@ final class Placement implements BatchCosts {
     entry.flow().setWeight(model.plan.weight());
     boundLevel = boundLevel(model.plan);
     profile = new CostProfile();
+    wide = new WideRuns();
     seed = ModelProfile.Seed.NONE;
     smallestFast = Integer.MAX_VALUE;
     cuts = 0;
@@ -93,6 +95,12 @@ final class Placement implements BatchCosts {
     cuts = 0;
     profile.record(outcome.items(), outcome.busyNs(), concurrency);
     costsChanged();
+  }
+
+  /** Learns from a batch that ended well and had more threads than usual. */
+  void ranWide(BatchOutcome outcome, int threads) {
+    cuts = 0;
+    wide.ran(outcome, threads);
   }
 
   @Override

@@ -227,7 +227,10 @@ public final class Scheduler {
       return;
     }
     // Requests that were cancelled on the way did not run; perhaps none did.
-    if (outcome.succeeded() && outcome.items() > 0) {
+    boolean ranWell = outcome.succeeded() && outcome.items() > 0;
+    if (ranWell && instance.isWide()) {
+      instance.placement.ranWide(outcome, instance.runUnits);
+    } else if (ranWell) {
       int concurrency = instance.concurrency(nowNs);
       if (instance.isCountedRight()) {
         DeviceState device = instance.placement.device;
@@ -239,14 +242,14 @@ public final class Scheduler {
         concurrency++; // for what runs in lent room
       }
       instance.placement.ran(outcome, concurrency, nowNs);
-      if (assignment.hedgeOf == null) {
-        instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
-      }
+    }
+    if (ranWell && assignment.hedgeOf == null) {
+      instance.placement.model.retries.onSuccess(assignment.batch().requests().size());
     }
     instance.settle(outcome.busyNs(), nowNs);
     ModelState model = instance.placement.model;
     if (assignment.hedgeOf == null) {
-      model.admission.onOutcome(assignment.batch(), outcome, instance.units, nowNs);
+      model.admission.onOutcome(assignment.batch(), outcome, instance.runUnits, nowNs);
     } else if (outcome.items() > 0) {
       hedges.ended(assignment, nowNs);
     }

@@ -152,12 +152,14 @@ final class SchedulerPropertyTest {
     }
 
     private void addInstance(ModelPlan plan) {
+      int threads = 1 + random.nextInt(CORES + 1);
       scheduler.addInstance(
           new InstanceRef(
               plan.key(),
               nextIndex++,
               random.nextBoolean() ? "cpu" : "gpu",
-              1 + random.nextInt(CORES + 1)),
+              threads,
+              threads + random.nextInt(3)),
           nowNs);
     }
 

@@ -26,6 +26,17 @@ public interface ModelExecutor extends AutoCloseable {
   default void stayAwake(boolean awake) {}
 
   /**
+   * Says whether the next runs may take more threads than usual, because nothing else wants the
+   * cores. Executors that have one way to run ignore it.
+   */
+  default void widen(boolean wide) {}
+
+  /** Returns true if {@link #widen} makes a difference. */
+  default boolean canWiden() {
+    return false;
+  }
+
+  /**
    * Asks the run in progress to end soon, with a failure; there may be none. The executor is not
    * used for another run afterwards. Unlike everything else here, callable from any thread, at any
    * time, also after {@link #close}. Backends that cannot interrupt a run ignore it.

@@ -7,6 +7,7 @@ import java.util.List;
  *
  * @param preprocessing inputs that take encoded images, with what is done to them
  * @param intraOpThreads threads of one execution on a CPU; 0 divides the cores among the instances
+ * @param idleIntraOpThreads the same while nothing else wants the cores; 0 is no difference
  * @param weight share of device time against other models under load
  * @param admission what is taken in before requests are turned away
  * @param process what the processes of isolated instances may use
@@ -22,6 +23,7 @@ import java.util.List;
 public record Extensions(
     List<Preprocessing> preprocessing,
     int intraOpThreads,
+    int idleIntraOpThreads,
     double weight,
     Admission admission,
     ProcessIsolation process,
@@ -49,6 +51,7 @@ public record Extensions(
     this(
         preprocessing,
         intraOpThreads,
+        0,
         weight,
         admission,
         ProcessIsolation.DEFAULT,
@@ -67,6 +70,9 @@ public record Extensions(
     stepFlows = List.copyOf(stepFlows);
     if (intraOpThreads < 0) {
       throw new ConfigException("intra_op_threads", "0 or more", intraOpThreads);
+    }
+    if (idleIntraOpThreads < 0) {
+      throw new ConfigException("idle_intra_op_threads", "0 or more", idleIntraOpThreads);
     }
     if (!(weight > 0) || weight > 1e6) {
       throw new ConfigException("weight", "a number above 0 and at most 1e6", weight);

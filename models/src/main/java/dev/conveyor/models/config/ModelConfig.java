@@ -74,6 +74,12 @@ public record ModelConfig(
         || gpuAccelerators.stream().anyMatch(each -> each.name().equals(TENSORRT))) {
       requireOneProfile(instanceGroups);
     }
+    if (extensions.idleIntraOpThreads() > 0 && isolationOf(instanceGroups) == Isolation.PROCESS) {
+      throw new ConfigException(
+          "conveyor.idle_intra_op_threads",
+          "none with isolation \"process\": each worker would hold the weights twice",
+          extensions.idleIntraOpThreads());
+    }
     if (maxBatchSize >= 0 && dynamicBatching.isPresent()) {
       requirePreferredWithin(dynamicBatching.get(), maxBatchSize);
     }
@@ -174,7 +180,11 @@ public record ModelConfig(
 
   /** Returns where the instances run. */
   public Isolation isolation() {
-    return instanceGroups.isEmpty() ? Isolation.NONE : instanceGroups.get(0).isolation();
+    return isolationOf(instanceGroups);
+  }
+
+  private static Isolation isolationOf(List<InstanceGroup> groups) {
+    return groups.isEmpty() ? Isolation.NONE : groups.get(0).isolation();
   }
 
   /** Returns which optimisation profiles of a TensorRT engine the instances use; empty for all. */

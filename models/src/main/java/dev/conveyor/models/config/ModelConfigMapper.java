@@ -281,6 +281,7 @@ final class ModelConfigMapper {
         extensions.getIntraOpThreads() == 0
             ? ModelParameters.intraOpThreads(parameters)
             : extensions.getIntraOpThreads(),
+        extensions.getIdleIntraOpThreads(),
         extensions.hasWeight() ? extensions.getWeight() : Extensions.DEFAULT.weight(),
         under("admission", () -> AdmissionMapper.admission(extensions.getAdmission())),
         under("process", () -> IsolationMapper.process(extensions.getProcess())),

@@ -242,6 +242,7 @@ public final class ModelConfigWriter {
     ModelExtensions.Builder proto =
         ModelExtensions.newBuilder()
             .setIntraOpThreads(extensions.intraOpThreads())
+            .setIdleIntraOpThreads(extensions.idleIntraOpThreads())
             .setWeight(extensions.weight())
             .setResidency(extensions.memory().residency().key())
             .setMemoryLimitBytes(extensions.memory().limitBytes())

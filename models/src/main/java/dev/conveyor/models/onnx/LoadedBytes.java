@@ -1,7 +1,9 @@
 package dev.conveyor.models.onnx;
 
+import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.HostAllocator;
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.MemoryBudget.Reservation;
 import java.util.OptionalLong;
 import java.util.function.Supplier;
 import org.bytedeco.onnxruntime.Session;
@@ -23,17 +25,16 @@ final class LoadedBytes {
 
   private static final Object ONE_AT_A_TIME = new Object();
 
-  /** A session and the bytes that it holds without its runs. */
-  record Measured(Session session, long bytes) {}
-
   private LoadedBytes() {}
 
   /**
-   * Opens a session.
+   * Opens a session and has a reservation hold what it takes without its runs: in the ledger before
+   * the next one opens, which would count it as something that comes while it is measured.
    *
-   * @param atLeast bytes that it holds certainly
+   * @param weights holds the bytes that it takes certainly
+   * @throws BudgetExceededException if there is no room for it; it is closed again
    */
-  static Measured open(Supplier<Session> opener, MemoryBudget budget, long atLeast) {
+  static Session open(Supplier<Session> opener, MemoryBudget budget, Reservation weights) {
     synchronized (ONE_AT_A_TIME) {
       long othersBefore = budget.reservedBytes();
       OptionalLong before = HostAllocator.allocatedBytes();
@@ -44,8 +45,14 @@ final class LoadedBytes {
         long others = Math.max(0, budget.reservedBytes() - othersBefore);
         grown = after.getAsLong() - before.getAsLong() - others;
       }
-      long floor = Math.max(atLeast, ArenaBytes.onHost(session));
-      return new Measured(session, grown >= SIGNIFICANT_BYTES ? Math.max(floor, grown) : floor);
+      long floor = Math.max(weights.bytes(), ArenaBytes.onHost(session));
+      try {
+        weights.resize(grown >= SIGNIFICANT_BYTES ? Math.max(floor, grown) : floor);
+        return session;
+      } catch (BudgetExceededException e) {
+        session.close();
+        throw e;
+      }
     }
   }
 }

@@ -13,7 +13,6 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.ModelParameters;
-import dev.conveyor.models.onnx.LoadedBytes.Measured;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -76,15 +75,11 @@ public final class OnnxBackend implements Backend {
     long fileBytes = sizeOf(file);
     Reservation weights = reserve(file, fileBytes, options);
     try {
-      Measured opened = LoadedBytes.open(() -> open(file, options), options.budget(), fileBytes);
-      OnnxModel model = new OnnxModel(file, opened.session(), weights, options);
-      try {
-        weights.resize(opened.bytes());
-        return model;
-      } catch (BudgetExceededException e) {
-        model.close();
-        throw new ModelLoadException(file + ": " + e.getMessage(), e);
-      }
+      Session session = LoadedBytes.open(() -> open(file, options), options.budget(), weights);
+      return new OnnxModel(file, session, weights, options);
+    } catch (BudgetExceededException e) {
+      weights.close();
+      throw new ModelLoadException(file + ": " + e.getMessage(), e);
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;

@@ -22,7 +22,7 @@ final class ExtensionsArbitraries {
   static Arbitrary<Extensions> extensions() {
     return Combinators.combine(
             preprocessing().list().ofMaxSize(2),
-            Arbitraries.integers().greaterOrEqual(0),
+            threads(),
             Arbitraries.doubles().between(0, false, 1e6, true),
             admission(),
             processIsolation(),
@@ -39,7 +39,8 @@ final class ExtensionsArbitraries {
             (preprocessing, threads, weight, admission, process, verify, memory, rest) ->
                 new Extensions(
                     preprocessing,
-                    threads,
+                    threads.getKey(),
+                    threads.getValue(),
                     weight,
                     admission,
                     process,
@@ -51,6 +52,12 @@ final class ExtensionsArbitraries {
                     List.of(),
                     rest.getValue().getValue().getKey(),
                     rest.getValue().getValue().getValue()));
+  }
+
+  private static Arbitrary<Map.Entry<Integer, Integer>> threads() {
+    return Combinators.combine(
+            Arbitraries.integers().greaterOrEqual(0), Arbitraries.integers().greaterOrEqual(0))
+        .as(Map::entry);
   }
 
   private static Arbitrary<Hedging> hedging() {

@@ -75,6 +75,8 @@ class JsonMistakesTest {
         "{'platform': 'ensemble', 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': ''}}]}} | ensemble_scheduling.step[0].output_map | two names",
         "{'platform': 'ensemble', 'input': [], 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | input | the inputs of the ensemble",
         "{'platform': 'ensemble', 'instance_group': [{}], 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | instance_group | not for an ensemble",
+        "{'conveyor': {'idle_intra_op_threads': -1}} | conveyor.idle_intra_op_threads | 0 or more",
+        "{'instance_group': [{'isolation': 'process'}], 'conveyor': {'idle_intra_op_threads': 2}} | conveyor.idle_intra_op_threads | none with isolation",
         "{'conveyor': {'latency_percentile': 99.9}} | conveyor.latency_percentile | at most 99",
         "{'platform': 'ensemble', 'conveyor': {'latency_percentile': 95}, 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | conveyor.latency_percentile | not for an ensemble",
         "{'platform': 'ensemble', 'conveyor': {'priority_class': 'CRITICAL'}, 'ensemble_scheduling': {'step': [{'model_name': 'a', 'input_map': {'x': 'y'}, 'output_map': {'x': 'z'}}]}} | conveyor.priority_class | not for an ensemble",

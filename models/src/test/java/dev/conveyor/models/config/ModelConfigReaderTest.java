@@ -233,6 +233,7 @@ class ModelConfigReaderTest {
             new Extensions(
                 List.of(),
                 2,
+                0,
                 0.5,
                 Admission.DEFAULT,
                 ProcessIsolation.DEFAULT,

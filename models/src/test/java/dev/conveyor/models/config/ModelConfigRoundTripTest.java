@@ -110,20 +110,22 @@ class ModelConfigRoundTripTest {
                             parts.warmups(),
                             rest.getKey(),
                             parts.filename(),
-                            batching.filter(DynamicBatching::preserveOrdering).isPresent()
-                                ? withoutHedging(rest.getValue())
-                                : rest.getValue(),
+                            allowed(rest.getValue(), groups, batching),
                             Optional.empty(),
                             parts.accelerators(),
                             parts.priority(),
                             ModelParameters.withoutEffect(rest.getKey().keySet()))));
   }
 
-  /** Order and hedging exclude each other. */
-  private static Extensions withoutHedging(Extensions all) {
+  /** Order and hedging exclude each other, processes and more threads when idle do. */
+  private static Extensions allowed(
+      Extensions all, List<InstanceGroup> groups, Optional<DynamicBatching> batching) {
+    boolean ordered = batching.filter(DynamicBatching::preserveOrdering).isPresent();
+    boolean isolated = !groups.isEmpty() && groups.get(0).isolation() == Isolation.PROCESS;
     return new Extensions(
         all.preprocessing(),
         all.intraOpThreads(),
+        isolated ? 0 : all.idleIntraOpThreads(),
         all.weight(),
         all.admission(),
         all.process(),
@@ -133,7 +135,7 @@ class ModelConfigRoundTripTest {
         all.instances(),
         all.rejectNonFinite(),
         all.stepFlows(),
-        Hedging.OFF,
+        ordered ? Hedging.OFF : all.hedging(),
         all.rollout());
   }
 

@@ -94,7 +94,7 @@ class SchemaTest {
             + "'ensemble_scheduling': {'step': ["
             + STEP
             + "]}, 'conveyor': {'ensemble_step': [{'unless': 'x', 'when': ''}]}}",
-        "{'conveyor': {'intra_op_threads': 1, 'weight': 0.25}}",
+        "{'conveyor': {'intra_op_threads': 1, 'idle_intra_op_threads': 4, 'weight': 0.25}}",
         "{'conveyor': {'admission': {}}}",
         "{'conveyor': {'admission': {'max_queue_bytes': '1', 'target_queue_delay_microseconds': 5,"
             + " 'overload_interval_microseconds': 1, 'quota': {'requests_per_second': 0.5}}}}",
@@ -221,6 +221,7 @@ class SchemaTest {
         "{'conveyor': {'process': {'heartbeat_timeout_ms': 10}}}",
         "{'conveyor': {'process': {'memory': 1}}}",
         "{'conveyor': {'intra_op_threads': -1}}",
+        "{'conveyor': {'idle_intra_op_threads': -1}}",
         "{'conveyor': {'weight': 0}}",
         "{'conveyor': {'admission': {'max_queue_bytes': -1}}}",
         "{'conveyor': {'admission': {'target_queue_delay_microseconds': 86400000001}}}",

@@ -94,6 +94,11 @@ public final class RunQueue<T> {
     return size == 0;
   }
 
+  /** Returns true if anyone else has something ready. */
+  public boolean hasOthersThan(Entry<T> entry) {
+    return size > (entry.isReady() ? 1 : 0);
+  }
+
   /** Tells that an idle competitor has something to do again: it saved up no credit. */
   public void activate(Entry<T> entry) {
     fair.activate(entry.flow);

@@ -108,6 +108,7 @@ final class Attempts {
     computeNs = 0;
     copyOutNs = 0;
     executor.stayAwake(batch.linger().isAllowed());
+    executor.widen(batch.wide());
   }
 
   /** Returns how the batch went; its time says nothing about its cost if anything failed. */

@@ -77,11 +77,24 @@ public final class CostWarmup {
             samples.add(new CostSample(size, tookNs));
           }
         }
+        if (executor.canWiden()) {
+          runWide(executor, batch.get());
+        }
       }
     } catch (ExecutionException e) {
       LOG.info("{}: warm-up ends early: {}", served.key(), e.getMessage());
     }
     return samples;
+  }
+
+  /** Pays for memory and caches, so that no request does; what it costs is learned from those. */
+  private static void runWide(ModelExecutor executor, Zeros batch) {
+    executor.widen(true);
+    try {
+      executor.execute(List.of(batch)).discard();
+    } finally {
+      executor.widen(false);
+    }
   }
 
   /** Returns the sizes to run, ascending. */

@@ -28,7 +28,7 @@ public final class ProfileJson {
                 .put("batches", level.batches())
                 .put("batch_sizes", sizes(level.sizes())));
       }
-      devices.add(
+      JsonObject shown =
           new JsonObject()
               .put("device", device.device())
               .put("seed", device.seed().name().toLowerCase(Locale.ROOT))
@@ -48,7 +48,9 @@ public final class ProfileJson {
                       .put("share_under_p99_ever", round(accuracy.shareUnderP99Ever())))
               .put("batch_sizes", sizes(costs.sizes()))
               .put("concurrency", concurrency)
-              .put("occupancy", occupancy(device.occupancy())));
+              .put("occupancy", occupancy(device.occupancy()));
+      device.wide().ifPresent(wide -> shown.put("idle", idle(wide)));
+      devices.add(shown);
     }
     JsonObject json =
         new JsonObject().put("model_name", model.name()).put("model_version", model.version());
@@ -66,6 +68,13 @@ public final class ProfileJson {
         .put("answered_late", counts.late())
         .put("refused", counts.refused())
         .put("share_inside", share.isPresent() ? round(share.getAsDouble()) : null);
+  }
+
+  private static JsonObject idle(ModelProfile.Wide wide) {
+    return new JsonObject()
+        .put("threads", wide.threads())
+        .put("batches", wide.batches())
+        .put("batch_sizes", sizes(wide.sizes()));
   }
 
   private static JsonObject occupancy(ModelProfile.Occupancy occupancy) {

@@ -176,7 +176,9 @@ final class InstanceKeeper {
     crew.add(member);
     String key = crew.version.served().key();
     String device = member.slot().device;
-    InstanceRef ref = new InstanceRef(key, member.index(), device, crew.version.plan().threads());
+    InstancePlan plan = crew.version.plan();
+    InstanceRef ref =
+        new InstanceRef(key, member.index(), device, plan.threads(), plan.idleThreads());
     return costs
         .seed(crew, device, warm)
         .compose(

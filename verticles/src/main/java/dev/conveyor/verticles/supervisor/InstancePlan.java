@@ -18,10 +18,13 @@ import java.util.List;
  *     as many as it may have batches in flight on a GPU
  * @param threads of one execution; fixed for the life of the session, and so divided by the most
  *     instances there can be
+ * @param idleThreads of one execution while nothing else wants the cores, on the CPU only; {@code
+ *     threads} if there is no difference
  * @param min fewest there can be, on all devices together, {@code lanes} counted as one
  * @param max most there can be, counted likewise
  */
-public record InstancePlan(List<String> devices, int lanes, int threads, int min, int max) {
+public record InstancePlan(
+    List<String> devices, int lanes, int threads, int idleThreads, int min, int max) {
 
   public InstancePlan {
     devices = List.copyOf(devices);
@@ -34,7 +37,9 @@ public record InstancePlan(List<String> devices, int lanes, int threads, int min
     int max = range.isFixed() ? begin : range.max();
     int min = range.isFixed() ? begin : range.min();
     List<String> devices = Collections.nCopies(begin, device);
-    return new InstancePlan(devices, 1, threads(config, cores, max), min, max);
+    int threads = threads(config, cores, max);
+    int idle = Math.max(threads, Math.min(cores, config.extensions().idleIntraOpThreads()));
+    return new InstancePlan(devices, 1, threads, idle, min, max);
   }
 
   /**
@@ -46,7 +51,8 @@ public record InstancePlan(List<String> devices, int lanes, int threads, int min
     InstanceRange range = config.extensions().instances();
     int max = range.isFixed() ? devices.size() : range.max();
     int min = range.isFixed() ? devices.size() : range.min();
-    return new InstancePlan(repeated(devices, lanes), lanes, threads(config, cores, 1), min, max);
+    int threads = threads(config, cores, 1);
+    return new InstancePlan(repeated(devices, lanes), lanes, threads, threads, min, max);
   }
 
   /**
@@ -59,12 +65,13 @@ public record InstancePlan(List<String> devices, int lanes, int threads, int min
     List<String> devices = new ArrayList<>(repeated(onGpus, lanes));
     devices.addAll(Collections.nCopies(onCpu, cpu));
     int all = devices.size();
-    return new InstancePlan(devices, 1, threads(config, cores, onCpu), all, all);
+    int threads = threads(config, cores, onCpu);
+    return new InstancePlan(devices, 1, threads, threads, all, all);
   }
 
   /** Creates the plan of an ensemble, which has no instances of its own. */
   static InstancePlan none() {
-    return new InstancePlan(List.of(), 1, 0, 0, 0);
+    return new InstancePlan(List.of(), 1, 0, 0, 0, 0);
   }
 
   private static List<String> repeated(List<String> devices, int lanes) {

@@ -8,6 +8,7 @@ import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.backend.WideModel;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
@@ -272,11 +273,31 @@ public final class ModelLoader {
       InstancePlan plan,
       MemoryBudget memory,
       boolean background) {
-    LoadOptions options = new LoadOptions(owner, plan.threads(), memory, config.parameters());
+    LoadedModel usual = withThreads(file, config, owner, plan.threads(), memory, background);
+    if (plan.idleThreads() == plan.threads()) {
+      return usual;
+    }
+    try {
+      LoadedModel wide = withThreads(file, config, owner, plan.idleThreads(), memory, background);
+      return new WideModel(usual, wide);
+    } catch (RuntimeException | Error e) {
+      usual.close();
+      throw e;
+    }
+  }
+
+  private LoadedModel withThreads(
+      Path file,
+      ModelConfig config,
+      String owner,
+      int threads,
+      MemoryBudget memory,
+      boolean background) {
+    LoadOptions options = new LoadOptions(owner, threads, memory, config.parameters());
     // A process keeps the priority that it was born with; it would serve at it.
     boolean lowered = background && config.isolation() != Isolation.PROCESS;
     return lowered
-        ? ThreadPriority.lowered(plan.threads() > 1, () -> backends.load(file, config, options))
+        ? ThreadPriority.lowered(threads > 1, () -> backends.load(file, config, options))
         : backends.load(file, config, options);
   }
 

@@ -18,6 +18,7 @@ import io.vertx.core.json.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 final class LiveFiguresTest {
@@ -100,7 +101,8 @@ final class LiveFiguresTest {
                         "CPU",
                         ModelProfile.Seed.STORED,
                         costs.snapshot(),
-                        ModelProfile.Occupancy.UNKNOWN))));
+                        ModelProfile.Occupancy.UNKNOWN,
+                        Optional.empty()))));
 
     JsonObject shown = figures.sample().getJsonArray("costs").getJsonObject(0);
     assertThat(shown.getString("name")).isEqualTo("m");

@@ -1,0 +1,71 @@
+package dev.conveyor.scheduler;
+
+import dev.conveyor.scheduler.profile.CostProfile;
+import java.util.Optional;
+
+/**
+ * One model's batches on one CPU that have more threads than usual, because nothing else wants the
+ * cores: what they cost, and whether they are worth it.
+ *
+ * <p>Not thread-safe: owned by its {@link Placement}.
+ *
+ * <p>What the model promises, and when an execution takes too long, goes by its usual batches:
+ * others may want the cores at any time.
+ */
+final class WideRuns {
+
+  /**
+   * Part of the usual time that a wide run may take at most; else the cores are better left free.
+   */
+  private static final double WORTH = 0.9;
+
+  /** So many wide runs are needed to judge; the first two of a size count little. */
+  private static final int LEARNING_RUNS = 4;
+
+  /** Of batches that could be wide and are not, as they do not pay, one in so many is. */
+  private static final int TRY_AGAIN = 64;
+
+  private final CostProfile costs = new CostProfile();
+  private int threads;
+  private long runs;
+  private int passed;
+
+  /**
+   * Returns whether a batch that is cut and starts now is to have more threads than usual: nothing
+   * runs on the device, nothing waits for it, and by what was measured it ends earlier.
+   */
+  static boolean suits(Placement placement, int items) {
+    InstanceState instance = placement.nextInstance();
+    return instance.idleUnits > instance.units
+        && placement.device.isWantedOnlyBy(placement)
+        && placement.model.batcher.queue().requests() == 0
+        && placement.profile.isKnown()
+        && placement.wide.pays(placement.profile.predictNs(items), items);
+  }
+
+  private boolean pays(long usualNs, int items) {
+    if (runs < LEARNING_RUNS || costs.predictNs(items) <= WORTH * usualNs) {
+      return true;
+    }
+    passed = (passed + 1) % TRY_AGAIN;
+    return passed == 0;
+  }
+
+  /** Learns from one that ended well. */
+  void ran(BatchOutcome outcome, int itsThreads) {
+    runs++;
+    threads = itsThreads;
+    costs.record(outcome.items(), outcome.busyNs());
+  }
+
+  CostProfile costs() {
+    return costs;
+  }
+
+  /** Returns what was learned; empty if none has run. */
+  Optional<ModelProfile.Wide> snapshot() {
+    return runs == 0
+        ? Optional.empty()
+        : Optional.of(new ModelProfile.Wide(threads, runs, costs.snapshot().sizes()));
+  }
+}
