@@ -19,18 +19,29 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FileState {
 
-  private static final long ABSENT = -1;
+  private static final Looks ABSENT = new Looks(-1, null, null);
 
-  private record Seen(Path file, long bytes, @Nullable FileTime modified, @Nullable Object key) {
+  /** The same for the same content of the same file, under whatever name. */
+  private record Looks(long bytes, @Nullable FileTime modified, @Nullable Object key) {
 
-    static Seen of(Path file) {
+    static Looks of(Path file) {
       try {
         BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
-        return new Seen(
-            file, attributes.size(), attributes.lastModifiedTime(), attributes.fileKey());
+        return new Looks(attributes.size(), attributes.lastModifiedTime(), attributes.fileKey());
       } catch (IOException gone) {
-        return new Seen(file, ABSENT, null, null);
+        return ABSENT;
       }
+    }
+  }
+
+  private record Seen(Path file, Looks looks) {
+
+    static Seen of(Path file) {
+      return new Seen(file, Looks.of(file));
+    }
+
+    boolean isSame() {
+      return looks.equals(Looks.of(file));
     }
   }
 
@@ -66,6 +77,25 @@ public final class FileState {
     }
   }
 
+  /** Returns the files, the model file first. */
+  List<Path> files() {
+    return files.stream().map(Seen::file).toList();
+  }
+
+  /**
+   * Returns whether other names are those of the same files.
+   *
+   * @param names as many as {@link #files}, in that order
+   */
+  boolean isSameAt(List<Path> names) {
+    return files.stream().map(Seen::looks).toList().equals(names.stream().map(Looks::of).toList());
+  }
+
+  /** Returns whether the files are what they were. */
+  boolean isSame() {
+    return files.stream().allMatch(Seen::isSame);
+  }
+
   /**
    * Refuses files that are not what they were.
    *
@@ -73,7 +103,7 @@ public final class FileState {
    */
   public void requireSame() {
     for (Seen seen : files) {
-      if (!seen.equals(Seen.of(seen.file()))) {
+      if (!seen.isSame()) {
         throw new ModelLoadException(
             seen.file() + ": the file changed since the model was loaded; load the model again");
       }

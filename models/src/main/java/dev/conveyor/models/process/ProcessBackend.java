@@ -62,7 +62,8 @@ public final class ProcessBackend implements Backend {
   @Override
   public LoadedModel load(Path file, LoadOptions options) {
     FileState state = FileState.of(file);
-    return new ProcessModel(this, file, state, options, start(file, options));
+    LoadedWorker first = start(file, options);
+    return new ProcessModel(this, KeptFiles.of(file, state, workers), file, options, first);
   }
 
   /**

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>On the CPU an instance is one executor. On a GPU it is as many as it has batches in flight:
  * they share a worker, which is lost with all of them. The worker that the model was loaded in
- * first waits for the first instance; every other one starts its own.
+ * first waits for the first instance; every other one starts its own, from the files that the
+ * first one loaded.
  *
  * <p>A worker that loses its GPU takes nothing with it but itself. Only when one that takes the
  * place of a lost one finds that it cannot use that GPU is it given up for all workers.
@@ -25,8 +26,8 @@ final class ProcessModel implements LoadedModel {
   private static final int NONE = LoadedWorker.NO_LANE;
 
   private final ProcessBackend backend;
+  private final KeptFiles files;
   private final Path file;
-  private final FileState state;
   private final LoadOptions options;
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
@@ -42,10 +43,10 @@ final class ProcessModel implements LoadedModel {
   private volatile boolean replaces;
 
   ProcessModel(
-      ProcessBackend backend, Path file, FileState state, LoadOptions options, LoadedWorker first) {
+      ProcessBackend backend, KeptFiles files, Path file, LoadOptions options, LoadedWorker first) {
     this.backend = backend;
+    this.files = files;
     this.file = file;
-    this.state = state;
     this.options = options;
     this.inputs = first.inputs();
     this.outputs = first.outputs();
@@ -83,7 +84,6 @@ final class ProcessModel implements LoadedModel {
     LoadedWorker worker = takeOpen();
     int lane = worker == null ? NONE : enter(worker);
     if (worker == null || lane == NONE) {
-      state.requireSame();
       worker = start();
       lane = enter(worker);
       if (lane == NONE) {
@@ -115,7 +115,7 @@ final class ProcessModel implements LoadedModel {
 
   private LoadedWorker start() {
     try {
-      return backend.start(file, options);
+      return files.load(from -> backend.start(from, options));
     } catch (ModelLoadException e) {
       GpuShare gpu = backend.gpu();
       if (gpu != null
@@ -142,6 +142,7 @@ final class ProcessModel implements LoadedModel {
     if (unused != null && unused.isUnused()) {
       unused.close();
     }
+    files.close();
   }
 
   /** Takes a lane, or {@link #NONE}; a worker that died before anybody had one is closed here. */

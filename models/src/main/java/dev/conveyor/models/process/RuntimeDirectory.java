@@ -101,6 +101,15 @@ public final class RuntimeDirectory implements AutoCloseable {
         path.resolve("worker-%d-%d".formatted(pid, ProcessFiles.startTicks(pid))));
   }
 
+  /** Removes a directory in it, with what it holds. */
+  static void discard(Path directory) {
+    try {
+      delete(directory);
+    } catch (IOException | UncheckedIOException e) {
+      LOG.debug("{}: goes with the directory that it is in: {}", directory, e.toString());
+    }
+  }
+
   @Override
   public void close() {
     try {

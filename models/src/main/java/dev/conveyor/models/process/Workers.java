@@ -9,8 +9,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a server has one of for all its workers: a directory for sockets and shared memory, and the
- * watch over them. Thread-safe.
+ * What a server has one of for all its workers: a directory for sockets and shared memory, one on
+ * the disk for links to their models' files, and the watch over them. Thread-safe.
  *
  * <p>Costs nothing until the first worker is started, but for the removal of what servers that
  * crashed have left.
@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class Workers implements AutoCloseable {
 
   private final Path parent;
+  private final Path parentOnDisk;
   private final String mainClass;
   private final long loadLimitMs;
   private final int removedLeftovers;
@@ -26,31 +27,48 @@ public final class Workers implements AutoCloseable {
   private @Nullable RuntimeDirectory directory;
 
   @GuardedBy("this")
+  private @Nullable RuntimeDirectory directoryOnDisk;
+
+  @GuardedBy("this")
   private @Nullable WorkerMonitor monitor;
 
   @GuardedBy("this")
   private boolean closed;
 
   /**
-   * Creates it in shared memory, after removing leftovers.
+   * Creates it in shared memory, and in the directory for temporary files, after removing
+   * leftovers.
    *
    * @param loadLimit longest that a worker may take to load its model, and to prepare its executor
    */
   public Workers(Duration loadLimit) {
-    this(RuntimeDirectory.usualParent(), WorkerMain.class.getName(), loadLimit);
+    this(
+        RuntimeDirectory.usualParent(),
+        Path.of(System.getProperty("java.io.tmpdir")),
+        WorkerMain.class.getName(),
+        loadLimit);
+  }
+
+  /** Creates it in one directory; see the other. */
+  Workers(Path parent, String mainClass, Duration loadLimit) {
+    this(parent, parent, mainClass, loadLimit);
   }
 
   /**
-   * Creates it in a given directory.
+   * Creates it in given directories.
    *
    * @param parent where the directory of this server will be, and those of crashed ones are
+   * @param parentOnDisk the same for the one on the disk
    * @param mainClass of the workers
    */
-  Workers(Path parent, String mainClass, Duration loadLimit) {
+  Workers(Path parent, Path parentOnDisk, String mainClass, Duration loadLimit) {
     this.parent = parent;
+    this.parentOnDisk = parentOnDisk;
     this.mainClass = mainClass;
     this.loadLimitMs = loadLimit.toMillis();
-    this.removedLeftovers = RuntimeDirectory.clean(parent);
+    this.removedLeftovers =
+        RuntimeDirectory.clean(parent)
+            + (parentOnDisk.equals(parent) ? 0 : RuntimeDirectory.clean(parentOnDisk));
   }
 
   /** Returns how many directories of crashed servers were removed. */
@@ -85,6 +103,17 @@ public final class Workers implements AutoCloseable {
     return directory;
   }
 
+  /** Returns the one on the disk, made with the first call. */
+  synchronized RuntimeDirectory directoryOnDisk() throws IOException {
+    if (closed) {
+      throw new IOException("the server is stopping");
+    }
+    if (directoryOnDisk == null) {
+      directoryOnDisk = RuntimeDirectory.create(parentOnDisk);
+    }
+    return directoryOnDisk;
+  }
+
   private synchronized WorkerMonitor monitor() {
     if (monitor == null) {
       monitor = new WorkerMonitor(loadLimitMs);
@@ -92,7 +121,7 @@ public final class Workers implements AutoCloseable {
     return monitor;
   }
 
-  /** Ends the watch and removes the directory; the workers are closed by who started them. */
+  /** Ends the watch and removes the directories; the workers are closed by who started them. */
   @Override
   public synchronized void close() {
     closed = true;
@@ -101,6 +130,9 @@ public final class Workers implements AutoCloseable {
     }
     if (directory != null) {
       directory.close();
+    }
+    if (directoryOnDisk != null) {
+      directoryOnDisk.close();
     }
   }
 }

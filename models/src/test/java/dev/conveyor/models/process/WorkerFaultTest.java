@@ -16,6 +16,7 @@ import dev.conveyor.models.process.worker.WorkerMain;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -255,13 +256,34 @@ final class WorkerFaultTest {
   }
 
   @Test
-  void shouldNotServeAFileThatChangedUnderTheSameVersion() throws IOException {
+  void shouldNotServeAFileThatWasWrittenOverInPlace() throws IOException {
     try (LoadedModel model = load()) {
       model.newExecutor(4).close();
       Files.writeString(file, "another");
       assertThatThrownBy(() -> model.newExecutor(4))
           .isInstanceOf(ModelLoadException.class)
           .hasMessageContaining("the file changed since the model was loaded");
+    }
+  }
+
+  @Test
+  void shouldServeTheFileThatWasLoadedAfterAnotherTookItsNameAndAfterItWasDeleted()
+      throws IOException {
+    try (LoadedModel model = load()) {
+      model.newExecutor(4).close();
+      Path other = Files.writeString(dir.resolve("other"), "bad");
+      Files.move(other, file, StandardCopyOption.REPLACE_EXISTING);
+      try (ModelExecutor executor = model.newExecutor(4)) {
+        assertThat(run(executor, 5)).containsExactly(5);
+      }
+      Files.delete(file);
+      try (ModelExecutor executor = model.newExecutor(4)) {
+        assertThat(run(executor, 6)).containsExactly(6);
+      }
+      Files.writeString(file, "bad");
+      assertThatThrownBy(this::load)
+          .as("a load reads the repository")
+          .hasMessageEndingWith("this model is bad");
     }
   }
 

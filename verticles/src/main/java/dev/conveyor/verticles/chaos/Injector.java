@@ -41,6 +41,7 @@ final class Injector {
   private static final int MOST_TAKES = 5;
   private static final long MEMORY_EVENT_MS = 1_000;
   private static final long WORKER_MS = 10_000;
+  private static final Duration AGAIN = Duration.ofSeconds(30);
 
   /** So many instances a request may cost, however often it is sent. */
   private static final int MOST_LOST = 3;
@@ -129,7 +130,7 @@ final class Injector {
       case GARBAGE -> poison(tally, Poison.GARBAGE, 0, "may be sent again");
       case RESENT -> resend(tally);
       case CHILD_MEMORY -> takeMemory(tally, decided);
-      case CHILD_FILE -> withAnotherFile(this::killAndAwaitTheReason);
+      case CHILD_FILE -> withAnotherFile(file -> loseWorkerOf(file, tally));
       case FULL_DISK -> fillDisk();
       case BLOCKED_LOOP -> poison(tally, Poison.BLOCKED_LOOP, BLOCK_MS, null);
       case PAUSE -> {
@@ -141,7 +142,7 @@ final class Injector {
     }
   }
 
-  private void signalWorkers(Signal signal) throws IOException, InterruptedException {
+  private List<Long> signalWorkers(Signal signal) throws IOException, InterruptedException {
     long startNs = System.nanoTime();
     List<Long> workers = server.workers(victim);
     while (workers.isEmpty()) {
@@ -153,6 +154,7 @@ final class Injector {
     }
     actedNs = System.nanoTime();
     workers.forEach(signal::to);
+    return workers;
   }
 
   /** Only a batch of more than so many runs out of memory, and who is in one is chance. */
@@ -280,11 +282,28 @@ final class Injector {
     reload(200);
   }
 
-  /** The worker that would replace the one that is killed must not serve another file. */
-  private void killAndAwaitTheReason(Path file) throws IOException, InterruptedException {
+  /** The worker that replaces the one that is killed must serve what was loaded. */
+  private void loseWorkerOf(Path file, Tally tally) throws IOException, InterruptedException {
     Files.writeString(file, "no model");
-    signalWorkers(Signal.KILL);
-    TimeUnit.MILLISECONDS.sleep(500);
+    List<Long> before = signalWorkers(Signal.KILL);
+    long endNs = System.nanoTime() + Math.max(AGAIN.toNanos(), loadsWithin.toNanos());
+    while (before.containsAll(server.workers(victim)) || !answersRight(tally)) {
+      if (System.nanoTime() - endNs > 0) {
+        tally.surprise(victim + ": no other worker serves what was loaded from " + file);
+        return;
+      }
+      TimeUnit.MILLISECONDS.sleep(SEND_EVERY_MS);
+    }
+  }
+
+  private boolean answersRight(Tally tally) {
+    String model = victim;
+    float[] row = new float[Traffic.WIDTH];
+    row[2] = NEXT.incrementAndGet();
+    Answer answer =
+        traffic.send(model, row, sentNs -> outages.covers(model, sentNs)).join().answer();
+    tally.count(answer, false, 0);
+    return answer.equals(Answer.RIGHT);
   }
 
   /** The server may refuse the reload or not; the model serves on, and takes one later. */

@@ -42,6 +42,8 @@ final class ProcessIsolationTest {
             .identity("here", 4)
             .identity("there", 4)
             .config("there", ISOLATED)
+            .identity("renewed", 4)
+            .config("renewed", ISOLATED)
             .identity("doomed", 4)
             .config("doomed", ISOLATED)
             .file("bad", "1/model.onnx", "this is no model")
@@ -148,7 +150,7 @@ final class ProcessIsolationTest {
   @Test
   void shouldSayWhyAModelCannotComeBack() throws IOException {
     Path file = dir.resolve("doomed").resolve("1").resolve("model.onnx");
-    Files.delete(file);
+    Files.writeString(file, "written over in place");
     assertThat(workerOf("doomed").destroyForcibly()).isTrue();
     Answer answer = http.infer("doomed", Requests.row(1, 2, 3, 4));
     while (!answer.text().contains(file.toString())) {
@@ -157,6 +159,22 @@ final class ProcessIsolationTest {
     assertThat(answer.status()).as(answer.text()).isEqualTo(503);
     assertThat(http.get("/v2/models/doomed/ready").status()).isNotEqualTo(200);
     assertThat(http.infer("here", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+  }
+
+  @Test
+  void shouldReplaceAWorkerWithWhatWasLoadedWhenItsFileIsAnotherOneOrNone() throws IOException {
+    Path file = dir.resolve("renewed").resolve("1").resolve("model.onnx");
+    Files.delete(file);
+    assertThat(workerOf("renewed").destroyForcibly()).isTrue();
+    awaitAnswer("renewed");
+
+    Files.writeString(file, "this is no model");
+    assertThat(workerOf("renewed").destroyForcibly()).isTrue();
+    awaitAnswer("renewed");
+    assertThat(http.post("/v2/repository/models/renewed/load", "{}").status())
+        .as("a reload reads the repository")
+        .isEqualTo(400);
+    assertThat(http.infer("renewed", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
   }
 
   private static void awaitAnswer(String model) {
