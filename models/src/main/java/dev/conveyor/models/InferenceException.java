@@ -47,4 +47,9 @@ public final class InferenceException extends RuntimeException {
   public static InferenceException invalid(String message) {
     return new InferenceException(ErrorCode.INVALID_REQUEST, message);
   }
+
+  /** Returns what whoever still waits is told when the server stops. */
+  public static InferenceException shuttingDown() {
+    return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
+  }
 }

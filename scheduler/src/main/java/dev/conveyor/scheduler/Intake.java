@@ -81,7 +81,7 @@ final class Intake {
   private @Nullable InferenceException admit(
       ModelState model, InferenceRequest request, long nowNs) {
     if (closed) {
-      return Refusals.shuttingDown();
+      return InferenceException.shuttingDown();
     }
     String lost = model.lostReason;
     if (leaves(model, request)) {

@@ -78,8 +78,4 @@ final class Refusals {
     return new InferenceException(
         refusal.code(), String.valueOf(refusal.getMessage()), refusal.reason(), retryAfterNs);
   }
-
-  static InferenceException shuttingDown() {
-    return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
-  }
 }

@@ -334,7 +334,7 @@ public final class Scheduler {
   public void shutDown() {
     intake.close();
     for (ModelState model : models.all()) {
-      model.batcher.rejectAll(Refusals.shuttingDown(), intake.rejected());
+      model.batcher.rejectAll(InferenceException.shuttingDown(), intake.rejected());
       model.order.giveUp();
       agenda.touch(model);
     }

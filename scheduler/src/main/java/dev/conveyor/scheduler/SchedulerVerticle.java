@@ -331,7 +331,7 @@ public final class SchedulerVerticle extends VerticleBase {
     answerRejected();
     for (Assignment running : scheduler.executions().running()) {
       for (InferenceRequest request : running.batch().requests()) {
-        replies.fail(request.replyTo(), Refusals.shuttingDown());
+        replies.fail(request.replyTo(), InferenceException.shuttingDown());
       }
     }
     replies.flush();

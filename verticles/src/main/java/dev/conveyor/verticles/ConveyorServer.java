@@ -8,12 +8,10 @@ import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuBackends;
 import dev.conveyor.models.process.Workers;
 import dev.conveyor.models.repository.ModelRepository;
-import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.DeviceSpec;
 import dev.conveyor.scheduler.LocalCodec;
 import dev.conveyor.scheduler.NanoClock;
-import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.SchedulerVerticle;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.verticles.bus.BusAddresses;
@@ -49,7 +47,6 @@ import io.vertx.core.Deployable;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
-import io.vertx.core.eventbus.DeliveryOptions;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -64,7 +61,6 @@ import java.util.Optional;
  */
 public final class ConveyorServer {
 
-  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
   private static final int IDLE_TIMEOUT_SECONDS = 300;
   private static final String CPU = "CPU";
 
@@ -85,6 +81,7 @@ public final class ConveyorServer {
   private final IsolationJournal journal;
   private final LifecycleCounters lifecycle = new LifecycleCounters();
   private final ModelSupervisor supervisor;
+  private final LocalGateway gateway;
   private final SystemSnapshots system;
   private final ProfileSnapshots profiles;
   private final OverloadEvents overloads;
@@ -157,7 +154,7 @@ public final class ConveyorServer {
         new LivePage(
             new LiveFigures(
                 ServerInfo.VERSION, catalog, supervisor, system, profiles, NanoClock.SYSTEM));
-    LocalGateway gateway =
+    this.gateway =
         new LocalGateway(
             vertx,
             catalog,
@@ -315,7 +312,7 @@ public final class ConveyorServer {
         vertx.setTimer(
             patienceMs,
             id -> {
-              vertx.eventBus().send(Addresses.CONTROL, new SchedulerCommand.AnswerAll(), LOCAL);
+              gateway.answerAll();
               supervisor.answerWaiting();
             });
     return undeployFrontEnds()

@@ -9,6 +9,7 @@ import dev.conveyor.models.config.Isolation;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.rollout.RolloutGuard;
 import dev.conveyor.verticles.ensemble.Ensemble;
 import dev.conveyor.verticles.ensemble.EnsembleRun;
@@ -27,7 +28,7 @@ import java.util.function.UnaryOperator;
  * The gateway of this server: wait for the model if it is cold, check, preprocess where the model
  * takes images, submit.
  *
- * <p>Thread-safe: no state of its own.
+ * <p>Thread-safe: no state but which requests are on their way to the scheduler.
  */
 public final class LocalGateway implements InferenceGateway {
 
@@ -41,6 +42,7 @@ public final class LocalGateway implements InferenceGateway {
   private final ColdRequests cold;
   private final StepStage steps;
   private final TrialTraffic trials;
+  private final UnderWay underWay = new UnderWay();
 
   /** Creates a gateway to models that are all loaded. */
   public LocalGateway(Vertx vertx, ModelCatalog catalog) {
@@ -132,6 +134,12 @@ public final class LocalGateway implements InferenceGateway {
     }
   }
 
+  /** The grace period is nearly over: whoever waits is told that the server stops. */
+  void answerAll() {
+    vertx.eventBus().send(Addresses.CONTROL, new SchedulerCommand.AnswerAll(), LOCAL);
+    underWay.answerAll();
+  }
+
   private void sweep(String model, String version) {
     String key;
     try {
@@ -184,6 +192,7 @@ public final class LocalGateway implements InferenceGateway {
     }
     try {
       call.arrived(checked.inputs());
+      underWay.add(reply);
       run.start(checked.inputs(), checked.batchSize(), reply);
       if (!reply.isDone()) {
         run.expireInTime(vertx);
@@ -272,6 +281,7 @@ public final class LocalGateway implements InferenceGateway {
       InputCheck.Checked checked,
       long arrivalNs,
       ReplyTo reply) {
+    underWay.add(reply);
     model
         .images()
         .preprocess(

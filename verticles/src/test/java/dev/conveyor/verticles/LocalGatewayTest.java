@@ -64,6 +64,23 @@ final class LocalGatewayTest {
   }
 
   @Test
+  void shouldAnswerWhoseImageIsDecodedWithoutEndWhenTheServerStops() throws Exception {
+    LocalCodec.registerAll(vertx);
+    catalog.publish("model", List.of(served()));
+    for (boolean stopsBefore : new boolean[] {false, true}) {
+      CompletableFuture<InferenceException> failed = new CompletableFuture<>();
+      vertx.runOnContext(
+          v -> {
+            gateway.infer(call(), (answer, failure) -> failed.complete(failure));
+            if (!stopsBefore) {
+              gateway.answerAll();
+            }
+          });
+      assertThat(failed.get(60, TimeUnit.SECONDS).code()).isEqualTo(ErrorCode.SHUTTING_DOWN);
+    }
+  }
+
+  @Test
   void shouldLetTheVersionGoWhenDecodingFails() throws Exception {
     ServedModel served = served();
     catalog.publish("model", List.of(served));

@@ -85,7 +85,7 @@ final class InferStream implements FramePump.Effects<StreamItem> {
 
   /** The server stops: takes no more messages; ends when those that came are answered. */
   void stop() {
-    takeNoMore(new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down"));
+    takeNoMore(InferenceException.shuttingDown());
   }
 
   /** A camera that stops in the middle of a message: what came before is still answered. */

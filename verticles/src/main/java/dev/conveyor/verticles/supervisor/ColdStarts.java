@@ -71,7 +71,7 @@ final class ColdStarts {
    */
   Future<Void> await(String name, long deadlineNs, Future<Void> left) {
     if (closed) {
-      return Future.failedFuture(LoadErrors.shuttingDown());
+      return Future.failedFuture(InferenceException.shuttingDown());
     }
     if (!residents.contains(name)) {
       return Future.failedFuture(
@@ -112,7 +112,7 @@ final class ColdStarts {
   /** Refuses every request that waits or comes; the loads go on. */
   void refuseAll() {
     closed = true;
-    starts.values().forEach(start -> start.load.tryFail(LoadErrors.shuttingDown()));
+    starts.values().forEach(start -> start.load.tryFail(InferenceException.shuttingDown()));
   }
 
   /** Tries no failed load again. */

@@ -13,10 +13,6 @@ final class LoadErrors {
 
   private LoadErrors() {}
 
-  static InferenceException shuttingDown() {
-    return new InferenceException(ErrorCode.SHUTTING_DOWN, "The server is shutting down");
-  }
-
   static InferenceException notLoaded(String name) {
     return new InferenceException(ErrorCode.NOT_FOUND, "model '" + name + "' is not loaded");
   }

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.repository.ModelRepository;
 import dev.conveyor.verticles.ModelActivator;
@@ -156,7 +157,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     return onContext(
         () ->
             stopping
-                ? Future.failedFuture(LoadErrors.shuttingDown())
+                ? Future.failedFuture(InferenceException.shuttingDown())
                 : deployed.contains(name)
                     ? Future.succeededFuture()
                     : coldStarts.await(name, deadlineNs, left.future()));
@@ -288,7 +289,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
 
   private Future<Void> doLoad(String name, @Nullable String configJson) {
     if (stopping) {
-      return Future.failedFuture(LoadErrors.shuttingDown());
+      return Future.failedFuture(InferenceException.shuttingDown());
     }
     results.loading(name);
     return ensembles
