@@ -1,51 +1,131 @@
 package dev.conveyor.models;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
+import java.util.Objects;
+import java.util.Set;
+import java.util.UUID;
 
 /**
  * Files that are written under another name and then renamed, so that nobody reads half of one.
- * Thread-safe: no state; blocks.
+ * Thread-safe; blocks.
+ *
+ * <p>Who writes one has it locked until it is renamed, however the process ends, so what nobody has
+ * locked is what a process left that died: whoever comes next removes it. That is true across
+ * machines and containers that share the directory, as far as its file system has locks; where it
+ * has none, nothing is removed.
  */
 public final class ScratchFiles {
 
-  private static final String SUFFIX = ".tmp";
+  private static final String SUFFIX = ".conveyor-part";
 
-  /**
-   * Nobody writes one file for so long, on this machine or on another that shares the directory.
-   */
-  private static final long LEFT_AFTER_MS = TimeUnit.MINUTES.toMillis(10);
+  /** Of this process: to try the lock of one of them would give it up. Guarded by itself. */
+  private static final Set<Path> OWN = new HashSet<>();
+
+  /** Writes the content of a file. */
+  @FunctionalInterface
+  public interface Content {
+    void writeTo(FileChannel file) throws IOException;
+  }
+
+  private record Scratch(Path path, FileChannel file) {}
 
   private ScratchFiles() {}
 
   /**
-   * Makes a scratch file, and removes those of the same prefix that processes have left which died
-   * before they renamed them. What is old is told by the times of the files alone.
+   * Writes a file so that it is there whole or not at all; the one of this name is replaced.
    *
-   * @param prefix in the directory of nobody else
+   * @throws IOException what the content throws, too; then nothing has changed
    */
-  public static Path create(Path directory, String prefix) throws IOException {
-    Path scratch = Files.createTempFile(directory, prefix, SUFFIX);
-    long nowMs = Files.getLastModifiedTime(scratch).toMillis();
-    try (DirectoryStream<Path> found =
-        Files.newDirectoryStream(
-            directory, path -> isScratch(path.getFileName().toString(), prefix))) {
-      for (Path path : found) {
-        if (nowMs - Files.getLastModifiedTime(path).toMillis() > LEFT_AFTER_MS) {
-          Files.deleteIfExists(path);
-        }
+  public static void replace(Path target, Content content) throws IOException {
+    Path absolute = target.toAbsolutePath().normalize();
+    Path directory = Objects.requireNonNull(absolute.getParent(), "a file has a directory");
+    sweep(directory, 0);
+    Scratch scratch = create(directory, "." + absolute.getFileName());
+    try (FileChannel file = scratch.file()) {
+      content.writeTo(file);
+      Files.move(
+          scratch.path(),
+          absolute,
+          StandardCopyOption.ATOMIC_MOVE,
+          StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(scratch.path());
+      synchronized (OWN) {
+        OWN.remove(scratch.path());
       }
-    } catch (IOException e) {
-      // Then they stay: this one is what matters.
-      return scratch;
     }
-    return scratch;
   }
 
-  private static boolean isScratch(String name, String prefix) {
-    return name.startsWith(prefix) && name.endsWith(SUFFIX);
+  private static Scratch create(Path directory, String prefix) throws IOException {
+    synchronized (OWN) {
+      while (true) {
+        Path path = directory.resolve(prefix + "-" + UUID.randomUUID() + SUFFIX);
+        FileChannel file =
+            FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        // Until it is locked it is anybody's to remove, who has it locked then.
+        if (lock(file) && Files.exists(path)) {
+          OWN.add(path);
+          return new Scratch(path, file);
+        }
+        file.close();
+      }
+    }
+  }
+
+  /** Where there are no locks, nobody has it locked. */
+  private static boolean lock(FileChannel file) {
+    try {
+      return file.tryLock() != null;
+    } catch (IOException noLocks) {
+      return true;
+    }
+  }
+
+  /**
+   * Removes what writers left that died.
+   *
+   * @param levels of directories below this one in which that is done as well
+   * @return how many files
+   */
+  public static int sweep(Path directory, int levels) {
+    int removed = 0;
+    try (DirectoryStream<Path> found =
+        Files.newDirectoryStream(directory.toAbsolutePath().normalize())) {
+      for (Path path : found) {
+        if (path.toString().endsWith(SUFFIX)) {
+          removed += removeAbandoned(path) ? 1 : 0;
+        } else if (levels > 0 && Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+          removed += sweep(path, levels - 1);
+        }
+      }
+    } catch (IOException | DirectoryIteratorException e) {
+      return removed; // What cannot be read is left to whoever can.
+    }
+    return removed;
+  }
+
+  private static boolean removeAbandoned(Path path) {
+    synchronized (OWN) {
+      if (OWN.contains(path)) {
+        return false;
+      }
+      try (FileChannel file = FileChannel.open(path, StandardOpenOption.WRITE);
+          FileLock lock = file.tryLock()) {
+        return lock != null && Files.deleteIfExists(path);
+      } catch (IOException | OverlappingFileLockException e) {
+        return false;
+      }
+    }
   }
 }

@@ -3,6 +3,7 @@ package dev.conveyor.verticles;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuBackends;
@@ -231,7 +232,9 @@ public final class ConveyorServer {
                 machine.cores(),
                 config.devices().gpu().placement() == ServerConfig.Placement.PLANNED),
             images::of);
-    journal.onLeftovers(workers.removedLeftovers() + loader.removedLeftovers());
+    journal.onLeftovers(
+        workers.removedLeftovers() + loader.removedLeftovers(),
+        loader.removedParts() + ScratchFiles.sweep(ProfileStore.userCache(), 0));
     return new ModelSupervisor(
         vertx,
         vertx.getOrCreateContext(),

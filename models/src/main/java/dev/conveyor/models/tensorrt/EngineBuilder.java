@@ -5,9 +5,9 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.backend.ModelLoadException;
 import java.io.IOException;
 import java.lang.ref.Reference;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -227,14 +227,9 @@ final class EngineBuilder {
       IHostMemory serialized = made("the timings", cache.serialize(), 1);
       Path directory =
           EngineCache.made(Objects.requireNonNull(timings.toAbsolutePath().getParent()));
-      Path scratch = ScratchFiles.create(directory, "timings");
-      try {
-        Files.write(scratch, bytes(serialized));
-        Files.move(
-            scratch, timings, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      } finally {
-        Files.deleteIfExists(scratch);
-      }
+      ScratchFiles.replace(
+          directory.resolve(timings.getFileName()),
+          file -> Channels.newOutputStream(file).write(bytes(serialized)));
     } catch (IOException | ModelLoadException e) {
       log.warn("{}: cannot keep the timings: {}", timings, e.toString());
     }

@@ -5,10 +5,10 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -64,8 +64,12 @@ final class EngineCache {
     return engine;
   }
 
-  /** Returns the engine of a key if there is one that can be trusted. */
+  /**
+   * Returns the engine of a key if there is one that can be trusted. What writers left there that
+   * died is removed.
+   */
   Optional<byte[]> read(EngineKey key) {
+    int unused = ScratchFiles.sweep(directory, 0);
     Path file = directory.resolve(key.fileName());
     try {
       return Optional.of(verified(key, Files.readAllBytes(file)));
@@ -116,22 +120,15 @@ final class EngineCache {
   }
 
   private void write(EngineKey key, byte[] engine) throws IOException {
-    Path scratch = ScratchFiles.create(made(directory), "engine");
-    try {
-      try (OutputStream out = Files.newOutputStream(scratch)) {
-        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
-        header.putLong(MAGIC).put(key.digest());
-        header.put(EngineKey.sha256().digest(engine)).putLong(engine.length);
-        out.write(header.array());
-        out.write(engine);
-      }
-      Files.move(
-          scratch,
-          directory.resolve(key.fileName()),
-          StandardCopyOption.ATOMIC_MOVE,
-          StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(scratch);
-    }
+    ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+    header.putLong(MAGIC).put(key.digest());
+    header.put(EngineKey.sha256().digest(engine)).putLong(engine.length);
+    ScratchFiles.replace(
+        made(directory).resolve(key.fileName()),
+        file -> {
+          OutputStream out = Channels.newOutputStream(file);
+          out.write(header.array());
+          out.write(engine);
+        });
   }
 }

@@ -40,6 +40,15 @@ class EngineCacheTest {
   }
 
   @Test
+  void shouldRemoveWhatABuildThatWasKilledLeft() throws IOException {
+    Path dead = Files.writeString(directory.resolve(".a.engine-17.conveyor-part"), "half");
+
+    assertThat(new EngineCache(directory).read(KEY)).isEmpty();
+
+    assertThat(dead).doesNotExist();
+  }
+
+  @Test
   void shouldBuildForWhateverDiffersInOneThing() {
     List<EngineKey> others =
         List.of(

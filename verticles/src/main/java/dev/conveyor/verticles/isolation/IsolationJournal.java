@@ -73,15 +73,16 @@ public final class IsolationJournal implements IsolationLog {
             .formatted(device, apart ? "processes of their own" : "the server's process"));
   }
 
-  /** Takes note of how many directories of crashed servers were removed. */
-  public void onLeftovers(int directories) {
-    if (directories > 0) {
+  /** Takes note of how many directories and half-written files of crashed servers were removed. */
+  public void onLeftovers(int directories, int parts) {
+    if (directories + parts > 0) {
       decided(
           "",
           "",
           Decision.LEFTOVERS_REMOVED,
           "server_crashed",
-          directories + " directories of servers that are gone");
+          "%d directories of servers that are gone, %d half-written files"
+              .formatted(directories, parts));
     }
   }
 

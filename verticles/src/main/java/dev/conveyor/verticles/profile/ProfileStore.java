@@ -6,9 +6,10 @@ import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
+import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -69,31 +70,19 @@ public final class ProfileStore {
 
   /** Stores samples; returns the file, empty if there is no place that can be written. */
   public Optional<Path> write(ProfileKey key, List<CostSample> samples) {
-    String text = encode(key.conditions(), samples);
+    byte[] text = encode(key.conditions(), samples).getBytes(StandardCharsets.UTF_8);
     for (Path file : List.of(nextToModel(key), inCache(key))) {
       try {
         if (!file.startsWith(key.directory())) {
           Files.createDirectories(file.getParent());
         }
-        replace(file, text);
+        ScratchFiles.replace(file, out -> Channels.newOutputStream(out).write(text));
         return Optional.of(file);
       } catch (IOException | SecurityException e) {
         LOG.debug("{}: no profile is stored there: {}", file, e.toString());
       }
     }
     return Optional.empty();
-  }
-
-  private static void replace(Path file, String text) throws IOException {
-    Path temporary =
-        ScratchFiles.create(Objects.requireNonNull(file.getParent()), "." + file.getFileName());
-    try {
-      Files.writeString(temporary, text);
-      Files.move(
-          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(temporary);
-    }
   }
 
   private static Optional<List<CostSample>> read(Path file, Map<String, String> conditions) {
@@ -172,7 +161,7 @@ public final class ProfileStore {
 
   private Path inCache(ProfileKey key) {
     CRC32C crc = new CRC32C();
-    crc.update(key.directory().toString().getBytes(java.nio.charset.StandardCharsets.UTF_8));
+    crc.update(key.directory().toString().getBytes(StandardCharsets.UTF_8));
     return cache.resolve("%08x-%s.json".formatted(crc.getValue(), plain(key.device())));
   }
 

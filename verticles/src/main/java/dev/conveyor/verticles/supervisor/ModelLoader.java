@@ -4,6 +4,7 @@ import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
@@ -50,6 +51,9 @@ public final class ModelLoader {
 
   private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
 
+  /** Of directories in a repository: models, versions, their engines. */
+  private static final int LEVELS = 3;
+
   private final ModelRepository repository;
   private final Overrides overrides = new Overrides();
   private final ProcessLoads backends;
@@ -58,9 +62,10 @@ public final class ModelLoader {
   private final int cores;
   private final DeviceLoads devices;
   private final BiFunction<ModelConfig, Boolean, ImageInputs> images;
+  private final int removedParts;
 
   /**
-   * Creates a loader.
+   * Creates a loader, after removing from the repository what was half-written when its writer died.
    *
    * @param sites the devices, by the names that they have in the scheduler
    * @param devices where models run
@@ -81,6 +86,7 @@ public final class ModelLoader {
     this.cores = cores;
     this.devices = devices;
     this.images = images;
+    this.removedParts = ScratchFiles.sweep(repository.root(), LEVELS);
   }
 
   /** Returns the loader of the ensembles in the same repository. */
@@ -193,6 +199,11 @@ public final class ModelLoader {
   /** Returns how many directories of crashed servers were removed. */
   public int removedLeftovers() {
     return overrides.removedLeftovers();
+  }
+
+  /** Returns how many half-written files were removed from the repository. */
+  public int removedParts() {
+    return removedParts;
   }
 
   /** Returns the models that are not loaded from the repository. */

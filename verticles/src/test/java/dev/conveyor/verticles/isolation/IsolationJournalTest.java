@@ -50,12 +50,12 @@ final class IsolationJournalTest {
 
   @Test
   void shouldCountAndPublishThatLeftoversWereRemovedIfThereWereAny() throws Exception {
-    journal.onLeftovers(0);
+    journal.onLeftovers(0, 0);
     assertThat(journal.counts()).isEmpty();
-    journal.onLeftovers(2);
+    journal.onLeftovers(2, 3);
 
     JsonObject event = events.poll(60, TimeUnit.SECONDS);
     assertThat(event.getString("decision")).isEqualTo("leftovers_removed");
-    assertThat(event.getString("detail")).contains("2 directories");
+    assertThat(event.getString("detail")).contains("2 directories", "3 half-written files");
   }
 }

@@ -40,6 +40,7 @@ final class ProcessIsolationTest {
     TestModels models =
         new TestModels(dir)
             .identity("here", 4)
+            .file("here", "1/.profile-CPU.json-17.conveyor-part", "half of")
             .identity("there", 4)
             .config("there", ISOLATED)
             .identity("renewed", 4)
@@ -76,6 +77,12 @@ final class ProcessIsolationTest {
                 .getJsonObject(0)
                 .getString("isolation"))
         .isEqualTo("process");
+  }
+
+  @Test
+  void shouldRemoveWhatCrashedServersHadHalfWrittenIntoTheRepository() {
+    assertThat(dir.resolve("here/1")).isDirectoryNotContaining("glob:**.conveyor-part");
+    assertThat(http.infer("here", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
   }
 
   @Test

@@ -6,13 +6,11 @@ import dev.conveyor.models.onnx.proto.ModelProto;
 import dev.conveyor.models.onnx.proto.TensorProto;
 import dev.conveyor.models.optimize.OptimizeException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
 
 /** Reads and writes ONNX files. Stateless. */
@@ -71,22 +69,13 @@ public final class OnnxFile {
     Path directory = Objects.requireNonNull(target.getParent(), "a file has a directory");
     try {
       Files.createDirectories(directory);
-      Path part = ScratchFiles.create(directory, "." + target.getFileName());
-      try {
-        try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
-          ByteBuffer rest = ByteBuffer.wrap(bytes);
-          while (rest.hasRemaining()) {
-            channel.write(rest);
-          }
-          channel.force(true);
-        }
-        Files.setPosixFilePermissions(part, PosixFilePermissions.fromString("rw-r--r--"));
-        Files.move(
-            part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        sync(directory);
-      } finally {
-        Files.deleteIfExists(part);
-      }
+      ScratchFiles.replace(
+          target,
+          part -> {
+            Channels.newOutputStream(part).write(bytes);
+            part.force(true);
+          });
+      sync(directory);
     } catch (IOException e) {
       throw new OptimizeException(file + ": cannot be written: " + e, e);
     }
