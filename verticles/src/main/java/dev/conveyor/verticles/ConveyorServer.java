@@ -3,7 +3,6 @@ package dev.conveyor.verticles;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuBackends;
@@ -104,10 +103,7 @@ public final class ConveyorServer {
     this(vertx, config, events, ExecutionLimit.DEFAULT);
   }
 
-  /**
-   * Prepares a server that is more or less patient with executions than {@link
-   * ExecutionLimit#DEFAULT}.
-   */
+  /** Prepares a server with another patience for executions than {@link ExecutionLimit#DEFAULT}. */
   public ConveyorServer(
       Vertx vertx, ServerConfig config, SupervisorEvents events, ExecutionLimit executionLimit) {
     LocalCodec.registerAll(vertx);
@@ -233,8 +229,7 @@ public final class ConveyorServer {
                 config.devices().gpu().placement() == ServerConfig.Placement.PLANNED),
             images::of);
     journal.onLeftovers(
-        workers.removedLeftovers() + loader.removedLeftovers(),
-        loader.removedParts() + ScratchFiles.sweep(ProfileStore.userCache(), 0));
+        workers.removedLeftovers() + loader.removedLeftovers(), loader.removedParts());
     return new ModelSupervisor(
         vertx,
         vertx.getOrCreateContext(),
@@ -271,9 +266,11 @@ public final class ConveyorServer {
 
   /** Opens the ports; the server is live, not ready. */
   public Future<Void> listen() {
+    List<DeviceSpec> devices =
+        gpus.with(DeviceSpec.cpu(CPU, machine.cores()), config.devices().gpu());
     SchedulerVerticle scheduler =
         new SchedulerVerticle(
-            devices(), config.tenants(), NanoClock.SYSTEM, executionLimit, cores::computing);
+            devices, config.tenants(), NanoClock.SYSTEM, executionLimit, cores::computing);
     return vertx
         .deployVerticle(scheduler)
         .onSuccess(frontEnds::addLast)
@@ -285,14 +282,6 @@ public final class ConveyorServer {
         .onSuccess(v -> system.start())
         .onSuccess(v -> profiles.start())
         .onSuccess(v -> overloads.start());
-  }
-
-  private List<DeviceSpec> devices() {
-    List<DeviceSpec> devices = new ArrayList<>();
-    devices.add(DeviceSpec.cpu(CPU, machine.cores()));
-    int inFlight = config.devices().gpu().batchesInFlight();
-    gpus.all().forEach(place -> devices.add(DeviceSpec.gpu(place.gpu().device(), inFlight)));
-    return devices;
   }
 
   /** Loads the models of the repository. */

@@ -12,6 +12,7 @@ import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuPlace;
+import dev.conveyor.scheduler.DeviceSpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
@@ -112,6 +113,15 @@ public final class GpuPlaces implements AutoCloseable {
   /** Returns what was found, in the order of CUDA's numbers. */
   public List<GpuPlace> all() {
     return places;
+  }
+
+  /** Returns the scheduler's devices: the CPU, and each of these. */
+  List<DeviceSpec> with(DeviceSpec cpu, ServerConfig.Gpu config) {
+    List<DeviceSpec> devices = new ArrayList<>();
+    devices.add(cpu);
+    places.forEach(
+        place -> devices.add(DeviceSpec.gpu(place.gpu().device(), config.batchesInFlight())));
+    return devices;
   }
 
   /** Returns the names of the GPUs whose memory one reads by itself. */

@@ -7,6 +7,10 @@ import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.device.GpuModel;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,25 +66,46 @@ public final class ProcessBackend implements Backend {
   @Override
   public LoadedModel load(Path file, LoadOptions options) {
     FileState state = FileState.of(file);
-    LoadedWorker first = start(file, options);
+    return model(file, options, state, start(file, options));
+  }
+
+  private ProcessModel model(Path file, LoadOptions options, FileState state, LoadedWorker first) {
     return new ProcessModel(this, KeptFiles.of(file, state, workers), file, options, first);
   }
 
   /**
-   * Loads a model in a process that is thrown away, and makes an executor there: what a model does
-   * to a process when it is loaded, it does to that one.
+   * Loads a model in a process that is thrown away, and tries it there: what a model does to a
+   * process when it is loaded and run, it does to that one.
    *
-   * @param maxBatchSize as for {@link LoadedModel#newExecutor}; below 0 makes no executor
-   * @throws ModelLoadException if it cannot be loaded, or the process died of it
+   * @param limit longest that the trial may take, once the model is loaded; then the process is
+   *     killed
+   * @param trial makes an executor, runs it, and closes it
+   * @throws ModelLoadException if it cannot be loaded, the trial throws that, or the process died
    */
-  public void verify(Path file, LoadOptions options, int maxBatchSize) {
-    try (LoadedModel model = load(file, options)) {
-      if (maxBatchSize >= 0) {
-        model.newExecutor(maxBatchSize).close();
+  public void verify(Path file, LoadOptions options, Duration limit, Consumer<LoadedModel> trial) {
+    try {
+      FileState state = FileState.of(file);
+      LoadedWorker first = start(file, options);
+      WorkerProcess process = first.process();
+      CompletableFuture<Void> end =
+          CompletableFuture.runAsync(
+              () -> process.kill(tooLong(process, limit)),
+              CompletableFuture.delayedExecutor(limit.toMillis(), TimeUnit.MILLISECONDS));
+      try (LoadedModel model = model(file, options, state, first)) {
+        trial.accept(model);
+      } finally {
+        end.cancel(false);
       }
     } catch (ModelLoadException e) {
       throw new ModelLoadException("tried in a process of its own: " + e.getMessage(), e);
     }
+  }
+
+  private static Loss tooLong(WorkerProcess process, Duration limit) {
+    return new Loss(
+        Loss.Cause.LOAD_TIMEOUT,
+        "worker process %d did not run one batch within %d ms"
+            .formatted(process.pid(), limit.toMillis()));
   }
 
   /** Returns where the models are; null if that is the CPU. */

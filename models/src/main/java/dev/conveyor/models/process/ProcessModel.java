@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>On the CPU an instance is one executor. On a GPU it is as many as it has batches in flight:
  * they share a worker, which is lost with all of them. The worker that the model was loaded in
- * first waits for the first instance; every other one starts its own, from the files that the
- * first one loaded.
+ * first waits for the first instance; every other one starts its own, from the files that the first
+ * one loaded.
  *
  * <p>A worker that loses its GPU takes nothing with it but itself. Only when one that takes the
  * place of a lost one finds that it cannot use that GPU is it given up for all workers.

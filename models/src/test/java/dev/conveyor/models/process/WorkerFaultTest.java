@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,6 +33,8 @@ final class WorkerFaultTest {
 
   private static final ProcessLimits QUICK =
       ProcessLimits.of(new ProcessIsolation(512L << 20, 256, "", Duration.ofSeconds(1)), "");
+
+  private static final Duration LIMIT = Duration.ofMinutes(5);
 
   @TempDir private Path dir;
 
@@ -245,7 +248,7 @@ final class WorkerFaultTest {
         .isInstanceOf(ModelLoadException.class)
         .hasMessageContaining(file.toString())
         .hasMessageContaining("SIGSEGV");
-    assertThatThrownBy(() -> backend.verify(file, Runs.options(budget), 1))
+    assertThatThrownBy(() -> verify(LIMIT, model -> {}))
         .isInstanceOf(ModelLoadException.class)
         .hasMessageContaining("tried in a process of its own")
         .hasMessageContaining("SIGSEGV");
@@ -253,6 +256,36 @@ final class WorkerFaultTest {
     assertThatThrownBy(this::load)
         .isInstanceOf(ModelLoadException.class)
         .hasMessageEndingWith("this model is bad");
+  }
+
+  @Test
+  void shouldKillWhatTakesTooLongToTry() {
+    assertThatThrownBy(
+            () ->
+                verify(
+                    Duration.ofMillis(300),
+                    model -> {
+                      try (ModelExecutor executor = model.newExecutor(4)) {
+                        run(executor, FaultyBackend.HANG);
+                      }
+                    }))
+        .isInstanceOfSatisfying(ExecutionException.class, WorkerFaultTest::isLost)
+        .hasMessageContaining("did not run one batch within 300 ms");
+    assertThat(ProcessHandle.current().children()).isEmpty();
+  }
+
+  @Test
+  void shouldThrowAwayTheProcessInWhichAModelWasTried() {
+    float[] tried = new float[1];
+    verify(
+        LIMIT,
+        model -> {
+          try (ModelExecutor executor = model.newExecutor(4)) {
+            tried[0] = run(executor, 5)[0];
+          }
+        });
+    assertThat(tried).containsExactly(5);
+    assertThat(ProcessHandle.current().children()).isEmpty();
   }
 
   @Test
@@ -285,6 +318,10 @@ final class WorkerFaultTest {
           .as("a load reads the repository")
           .hasMessageEndingWith("this model is bad");
     }
+  }
+
+  private void verify(Duration limit, Consumer<LoadedModel> trial) {
+    backend.verify(file, Runs.options(budget), limit, trial);
   }
 
   private LoadedModel load() {

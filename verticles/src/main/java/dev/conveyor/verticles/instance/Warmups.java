@@ -62,10 +62,49 @@ public final class Warmups {
    * @throws ExecutionException if it fails
    */
   public static void probe(ServedModel served, ModelExecutor executor, Map<String, Path> files) {
+    synthetic(served, files).ifPresent(batch -> execute(served, executor, batch));
+  }
+
+  /**
+   * Runs a synthetic batch, as {@link #probe}, on a model that is tried before it is loaded. Zeros
+   * may be inputs that it refuses, which says nothing about others.
+   *
+   * @throws ExecutionException if what it gives is not what it declares, or not finite where it has
+   *     to be; also if it runs out of memory, or its process ends
+   */
+  public static void tryOut(ServedModel served, ModelExecutor executor, Map<String, Path> files) {
+    Optional<Request> request = synthetic(served, files);
+    if (request.isEmpty()) {
+      return;
+    }
+    BatchResult result;
+    try {
+      result = executor.execute(List.of(request.get()));
+    } catch (ExecutionException e) {
+      if (e.kind() == ExecutionException.Kind.RUN && served.config().warmups().isEmpty()) {
+        LOG.info(
+            "{}: not tried, the model does not run on zeros: {}", served.key(), e.getMessage());
+        return;
+      }
+      throw e;
+    }
+    try {
+      new OutputCheck(served.signature()).check(List.of(request.get()), result);
+      String problem =
+          served.config().extensions().rejectNonFinite()
+              ? new FiniteCheck().problem(result.outputs().get(0))
+              : null;
+      if (problem != null) {
+        throw new ExecutionException(ExecutionException.Kind.RUN, problem);
+      }
+    } finally {
+      result.discard();
+    }
+  }
+
+  private static Optional<Request> synthetic(ServedModel served, Map<String, Path> files) {
     List<Warmup> warmups = served.config().warmups();
-    Optional<Request> request =
-        warmups.isEmpty() ? zeros(served) : Optional.of(request(served, warmups.get(0), files));
-    request.ifPresent(batch -> execute(served, executor, batch));
+    return warmups.isEmpty() ? zeros(served) : Optional.of(request(served, warmups.get(0), files));
   }
 
   private static void runZeros(ServedModel served, ModelExecutor executor, Isolation isolation) {

@@ -6,8 +6,10 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.ScratchFiles;
 import dev.conveyor.models.backend.Declared;
+import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
+import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.backend.WideModel;
 import dev.conveyor.models.config.Isolation;
@@ -26,8 +28,10 @@ import dev.conveyor.verticles.ImageInputs;
 import dev.conveyor.verticles.InputCheck;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
+import dev.conveyor.verticles.instance.Warmups;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.profile.ProfileKey;
+import dev.conveyor.verticles.profile.ProfileStore;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -65,7 +69,8 @@ public final class ModelLoader {
   private final int removedParts;
 
   /**
-   * Creates a loader, after removing from the repository what was half-written when its writer died.
+   * Creates a loader, after removing from the repository what was half-written when its writer
+   * died.
    *
    * @param sites the devices, by the names that they have in the scheduler
    * @param devices where models run
@@ -86,7 +91,9 @@ public final class ModelLoader {
     this.cores = cores;
     this.devices = devices;
     this.images = images;
-    this.removedParts = ScratchFiles.sweep(repository.root(), LEVELS);
+    this.removedParts =
+        ScratchFiles.sweep(repository.root(), LEVELS)
+            + ScratchFiles.sweep(ProfileStore.userCache(), 0);
   }
 
   /** Returns the loader of the ensembles in the same repository. */
@@ -159,7 +166,7 @@ public final class ModelLoader {
     InstancePlan plan = devices.cpuPlan(config);
     List<ServedModel> cold = new ArrayList<>();
     for (long version : versions) {
-      Declared declared = declared(directory.modelFile(version, config), config);
+      Declared declared = declared(directory, config, version);
       Completed completed = directory.complete(config, declared.inputs(), declared.outputs());
       bytes += plan.instances() * ModelFiles.slabBytes(completed.signature());
       cold.add(served(directory, completed, Long.toString(version), 0, false).cold());
@@ -167,14 +174,16 @@ public final class ModelLoader {
     return new Survey(residency, bytes, cold);
   }
 
-  private Declared declared(Path file, ModelConfig config) {
+  private Declared declared(ModelDirectory directory, ModelConfig config, long version) {
+    Path file = directory.modelFile(version, config);
     return backends
         .declared(file)
         .orElseGet(
             () -> {
               LoadOptions options =
                   new LoadOptions(config.name() + "/survey", 1, budget, config.parameters());
-              backends.verify(file, config, options);
+              backends.verify(
+                  file, config, options, model -> tryOut(model, directory, config, file));
               try (LoadedModel loaded = backends.load(file, config, options)) {
                 return new Declared(loaded.inputs(), loaded.outputs());
               }
@@ -201,7 +210,9 @@ public final class ModelLoader {
     return overrides.removedLeftovers();
   }
 
-  /** Returns how many half-written files were removed from the repository. */
+  /**
+   * Returns how many half-written files were removed, from the repository and the user's profiles.
+   */
   public int removedParts() {
     return removedParts;
   }
@@ -239,7 +250,8 @@ public final class ModelLoader {
     backends.verify(
         file,
         config,
-        new LoadOptions(directory.name() + "/verify", 1, memory, config.parameters()));
+        new LoadOptions(directory.name() + "/verify", 1, memory, config.parameters()),
+        model -> tryOut(model, directory, config, file));
     DeviceLoads.Loaded loaded =
         devices.load(
             file,
@@ -264,6 +276,17 @@ public final class ModelLoader {
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
+    }
+  }
+
+  /** Runs a synthetic batch on a model that is thrown away. */
+  private void tryOut(LoadedModel model, ModelDirectory directory, ModelConfig config, Path file) {
+    Completed completed = directory.complete(config, model.inputs(), model.outputs());
+    ServedModel served = served(directory, completed, "verify", 0, false);
+    try (ModelExecutor executor = model.newExecutor(completed.signature().maxBatchSize())) {
+      Warmups.tryOut(served, executor, warmupFiles(directory, config));
+    } catch (ExecutionException e) {
+      throw new ModelLoadException(file + ": a synthetic batch fails: " + e.getMessage(), e);
     }
   }
 

@@ -11,9 +11,12 @@ import dev.conveyor.models.process.GpuShare;
 import dev.conveyor.models.process.ProcessBackend;
 import dev.conveyor.models.process.ProcessLimits;
 import dev.conveyor.models.process.Workers;
+import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * Thread-safe.
  */
 public final class ProcessLoads {
+
+  /** As an execution of a model that nothing is known about. */
+  private static final Duration TRIAL = Duration.ofNanos(ExecutionLimit.DEFAULT.unknownNs());
 
   private final Backend backend;
   private final Workers workers;
@@ -54,16 +60,17 @@ public final class ProcessLoads {
   }
 
   /**
-   * Loads a model in a process that is thrown away, if its configuration asks for that and it is
-   * not going to be in one anyway; wherever it will run, a GPU included.
+   * Loads and tries a model in a process that is thrown away, if its configuration asks for that
+   * and it is not going to be in one anyway; on the CPU, wherever it will run.
    *
+   * @param trial makes an executor, runs it, and closes it
    * @throws dev.conveyor.models.backend.ModelLoadException if it cannot be loaded, or the process
    *     has died of it
    */
-  void verify(Path file, ModelConfig config, LoadOptions options) {
+  void verify(Path file, ModelConfig config, LoadOptions options, Consumer<LoadedModel> trial) {
     boolean verify = config.extensions().verify() == Isolation.PROCESS;
     if (verify && config.isolation() != Isolation.PROCESS) {
-      isolated(config).verify(file, options, config.maxBatchSize());
+      isolated(config).verify(file, options, TRIAL, trial);
     }
   }
 

@@ -53,8 +53,7 @@ final class StoppingTest {
                 .identity("first", 4)
                 .identity("gated", 4)
                 .config(
-                    "gated",
-                    "{\"parameters\": {\"test_gate\": {\"string_value\": \"hanging\"}}}")
+                    "gated", "{\"parameters\": {\"test_gate\": {\"string_value\": \"hanging\"}}}")
                 .config("stuck", ensemble(second, input, output, limit)),
             SHORT_GRACE);
     HttpCalls http = server.http();

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.isolation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
@@ -31,6 +32,11 @@ final class ProcessIsolationTest {
       {"max_batch_size": 8,
        "instance_group": [{"kind": "KIND_CPU", "count": 1, "isolation": "process"}]}""";
 
+  private static final String RANDOM =
+      """
+      "model_warmup": [{"name": "random", "batch_size": 1, "inputs":
+        {"INPUT0": {"data_type": "TYPE_FP32", "dims": [4], "random_data": true}}}],""";
+
   @TempDir private static Path dir;
   private static TestServer server;
   private static HttpCalls http;
@@ -48,7 +54,11 @@ final class ProcessIsolationTest {
             .identity("doomed", 4)
             .config("doomed", ISOLATED)
             .file("bad", "1/model.onnx", "this is no model")
-            .config("bad", "{\"conveyor\": {\"verify\": \"process\"}}");
+            .config("bad", "{\"conveyor\": {\"verify\": \"process\"}}")
+            .unary("infinite", 1, "Log", DataType.FP32, "batch", 4)
+            .config("infinite", tried("reject_non_finite", ""))
+            .unary("finite", 1, "Log", DataType.FP32, "batch", 4)
+            .config("finite", tried("reject_non_finite", RANDOM));
     server = TestServer.start(models);
     http = server.http();
   }
@@ -93,6 +103,19 @@ final class ProcessIsolationTest {
         .contains("tried in a process of its own")
         .contains(dir.resolve("bad").resolve("1").resolve("model.onnx").toString());
     assertThat(http.infer("here", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+  }
+
+  @Test
+  void shouldRunABatchOfAModelThatItTriesInAProcess() {
+    Answer refused = http.post("/v2/repository/models/infinite/load", "{}");
+    assertThat(refused.status()).isEqualTo(400);
+    assertThat(refused.error())
+        .contains("tried in a process of its own")
+        .contains(dir.resolve("infinite").resolve("1").resolve("model.onnx").toString())
+        .contains("output 'OUTPUT0' is not finite at element 0");
+    assertThat(http.infer("finite", Requests.row(1, 1, 1, 1)).data())
+        .as("its warm-up is what it was tried with")
+        .isEqualTo(new JsonArray("[0.0,0.0,0.0,0.0]"));
   }
 
   @Test
@@ -182,6 +205,11 @@ final class ProcessIsolationTest {
         .as("a reload reads the repository")
         .isEqualTo(400);
     assertThat(http.infer("renewed", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+  }
+
+  private static String tried(String and, String warmup) {
+    return "{\"max_batch_size\": 8, %s \"conveyor\": {\"verify\": \"process\", \"%s\": true}}"
+        .formatted(warmup, and);
   }
 
   private static void awaitAnswer(String model) {
