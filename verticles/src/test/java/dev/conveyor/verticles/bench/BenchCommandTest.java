@@ -75,7 +75,7 @@ class BenchCommandTest {
       delimiter = '|',
       value = {
         "--concurrency 1|--model is missing",
-        "--model a --protocol pigeon|unknown protocol \"pigeon\", expected one of http, grpc",
+        "--model a --protocol pigeon|unknown protocol \"pigeon\", expected one of http, http-shm, grpc",
         "--model a --concurrency 0|concurrency must be at least 1, was 0",
         "--model a --concurrency 1 --rate 5|--concurrency and --rate exclude each other",
         "--model a --rate 0|a rate is above 0",
