@@ -95,7 +95,7 @@ class LaneGroupTest extends GpuCase {
   void shouldSayThatTheDeviceIsLostWhenTheThreadThatWaitsCannotUseIt() {
     begin("copy_ns=1000");
     AtomicBoolean taken = new AtomicBoolean();
-    GpuPlace lost = place(lostToWaiter(simulator.cuda(), taken), false);
+    GpuPlace lost = place(refusingWaiter(simulator.cuda(), taken, 719), false);
     LaneGroup group = group(lost, "lost");
     ModelExecutor lane = group.newLane(MODEL.maxBatchSize());
     taken.set(true);
@@ -108,19 +108,51 @@ class LaneGroupTest extends GpuCase {
     assertNothingLeft();
   }
 
-  /** Returns a runtime that tells the thread which waits, once it may, that the device is lost. */
-  private static Cuda lostToWaiter(Cuda cuda, AtomicBoolean told) {
+  @Test
+  void shouldGiveEverythingBackThoughTheThreadThatWaitsCouldNotUseTheDevice() throws Exception {
+    begin("copy_ns=1000");
+    AtomicBoolean taken = new AtomicBoolean();
+    GpuPlace well = place(refusingWaiter(simulator.cuda(), taken, 2), false);
+    CountDownLatch returned = new CountDownLatch(1);
+    GivenUp givenUp =
+        new GivenUp() {
+          @Override
+          public void begins() {}
+
+          @Override
+          public void ends() {
+            returned.countDown();
+          }
+        };
+    LaneGroup group =
+        new LaneGroup(well, new TestModel(MODEL), MODEL.layout(), LANES, 0, "lost", false, givenUp);
+    ModelExecutor lane = group.newLane(MODEL.maxBatchSize());
+    taken.set(true);
+    awaitWaiting("device-lost");
+
+    assertThatThrownBy(() -> lane.execute(batch())).hasMessageContaining("cannot be used");
+
+    assertThat(well.lost()).isNull();
+    lane.close();
+    returned.await();
+    assertNothingLeft();
+  }
+
+  /** Returns a runtime that refuses the device, once, to the thread which waits, when it may. */
+  private static Cuda refusingWaiter(Cuda cuda, AtomicBoolean may, int code) {
+    AtomicBoolean refused = new AtomicBoolean();
     return (Cuda)
         Proxy.newProxyInstance(
             Cuda.class.getClassLoader(),
             new Class<?>[] {Cuda.class},
             (proxy, called, args) -> {
               if (called.getName().equals("useDevice")
-                  && Thread.currentThread().getName().equals("device-lost")) {
-                while (!told.get()) {
+                  && Thread.currentThread().getName().equals("device-lost")
+                  && refused.compareAndSet(false, true)) {
+                while (!may.get()) {
                   Thread.onSpinWait();
                 }
-                throw new CudaException("cudaSetDevice", 719, "lost");
+                throw new CudaException("cudaSetDevice", code, "refused");
               }
               return called.invoke(cuda, args);
             });

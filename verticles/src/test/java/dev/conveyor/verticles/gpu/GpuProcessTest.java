@@ -192,7 +192,7 @@ final class GpuProcessTest {
   void shouldCutABatchThatNeverEndsWithItsProcess() {
     model("apart", "KIND_GPU", "process");
     model("within", "KIND_GPU", "none");
-    try (TestServer server = TestServer.start(models)) {
+    try (TestServer server = TestServer.startImpatient(models)) {
       HttpCalls http = server.http();
       for (int i = 0; i < REQUESTS; i++) {
         ask(http, "apart", i); // So that it is known how long they take.
