@@ -31,8 +31,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** Real processes that come to harm. */
 final class WorkerFaultTest {
 
-  private static final ProcessLimits QUICK =
-      ProcessLimits.of(new ProcessIsolation(512L << 20, 256, "", Duration.ofSeconds(1)), "");
+  /** With a sign of life within a minute: a machine that is slow is no reason to lose a worker. */
+  private static final ProcessLimits LIMITS = limits(Duration.ofMinutes(1));
 
   private static final Duration LIMIT = Duration.ofMinutes(5);
 
@@ -46,7 +46,7 @@ final class WorkerFaultTest {
   @BeforeEach
   void start() throws IOException {
     workers = new Workers(dir, WorkerMain.class.getName(), Duration.ofMinutes(5));
-    backend = new ProcessBackend(workers, FaultyBackend.class, "faulty", QUICK);
+    backend = new ProcessBackend(workers, FaultyBackend.class, "faulty", LIMITS);
     file = Files.writeString(dir.resolve("model"), "good");
   }
 
@@ -60,7 +60,7 @@ final class WorkerFaultTest {
   void shouldGiveUpALoadThatDoesNotEnd() throws IOException {
     Files.writeString(file, "hang");
     try (Workers impatient = new Workers(dir, WorkerMain.class.getName(), Duration.ofMillis(500))) {
-      ProcessBackend hanging = new ProcessBackend(impatient, FaultyBackend.class, "faulty", QUICK);
+      ProcessBackend hanging = new ProcessBackend(impatient, FaultyBackend.class, "faulty", LIMITS);
       assertThatThrownBy(() -> hanging.load(file, new LoadOptions("m/1", 1, budget, Map.of())))
           .isInstanceOf(ModelLoadException.class)
           .hasMessageContaining("did not load its model within 500 ms");
@@ -205,7 +205,9 @@ final class WorkerFaultTest {
 
   @Test
   void shouldReplaceAWorkerThatWasStopped() throws Exception {
-    try (LoadedModel model = load();
+    ProcessLimits watched = limits(Duration.ofSeconds(1));
+    ProcessBackend strict = new ProcessBackend(workers, FaultyBackend.class, "faulty", watched);
+    try (LoadedModel model = strict.load(file, Runs.options(budget));
         ModelExecutor executor = model.newExecutor(4)) {
       CompletableFuture<String> lost = new CompletableFuture<>();
       executor.whenLost(lost::complete);
@@ -322,6 +324,10 @@ final class WorkerFaultTest {
 
   private void verify(Duration limit, Consumer<LoadedModel> trial) {
     backend.verify(file, Runs.options(budget), limit, trial);
+  }
+
+  private static ProcessLimits limits(Duration heartbeatTimeout) {
+    return ProcessLimits.of(new ProcessIsolation(512L << 20, 256, "", heartbeatTimeout), "");
   }
 
   private LoadedModel load() {

@@ -1,6 +1,5 @@
 package dev.conveyor.verticles.grpc;
 
-import dev.conveyor.memory.HeapShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
@@ -34,12 +33,11 @@ final class InferUnary implements ReplyTo.Handler {
   private final GrpcServerResponse<ModelInferRequest, ModelInferResponse> response;
   private final TimedRequest arrival;
   private final String trace;
+  private final Holdings held = new Holdings();
 
   private @Nullable ModelInferRequest message;
   private List<RequestedOutput> outputs = List.of();
   private @Nullable ReplyTo replyTo;
-  private @Nullable HeapShare share;
-  private @Nullable SharedTensors shared;
   private BodyWatch.@Nullable Entry patience;
   private long timer = NO_TIMER;
   private boolean done;
@@ -67,22 +65,22 @@ final class InferUnary implements ReplyTo.Handler {
   @Override
   public void handle(@Nullable InferenceResponse result, @Nullable InferenceException failure) {
     cancelTimer();
-    release();
+    held.release();
     if (result == null) {
-      closeShared();
+      held.closeShared();
       fail(failure == null ? GrpcErrors.of(new NullPointerException("outcome")) : failure);
-    } else if (shared == null) {
+    } else if (held.shared == null) {
       end(result);
     } else {
-      shared
+      held.shared
           .write(route.vertx(), result.outputs())
           .onComplete(
               written -> {
-                closeShared();
+                held.closeShared();
                 end(result);
               },
               unwritten -> {
-                closeShared();
+                held.closeShared();
                 result.close();
                 fail(GrpcErrors.of(unwritten));
               });
@@ -103,23 +101,23 @@ final class InferUnary implements ReplyTo.Handler {
     if (message != null || done) {
       return;
     }
-    share = arrival.takeMemory();
+    held.share = arrival.takeMemory();
     endPatience();
     try {
       ModelInferRequest decoded = route.decode(received);
       message = decoded;
       long deadlineNs = InferRoute.deadlineNs(request);
-      share = route.hold(decoded, share); // first: who finds no memory spends no quota
+      held.share = route.hold(decoded, held.share); // first: who finds no memory spends no quota
       String tenant = route.enter(request.headers(), decoded, deadlineNs);
       outputs = RequestedOutput.of(decoded, route.catalog());
       SharedTensors tensors = route.shared(decoded, outputs);
-      shared = tensors;
+      held.shared = tensors;
       InferCall call = GrpcInferCodec.decode(decoded, deadlineNs, tenant, trace, tensors);
       tensors
           .read(route.vertx())
           .onComplete(read -> submit(call), unread -> refuse(call, GrpcErrors.of(unread)));
     } catch (RuntimeException e) {
-      discardShared();
+      held.discardShared();
       fail(GrpcErrors.of(e));
     }
   }
@@ -140,7 +138,7 @@ final class InferUnary implements ReplyTo.Handler {
   /** Fails a call whose inputs did not come about, or came too late. */
   private void refuse(InferCall call, InferenceException why) {
     call.inputs().forEach(Tensor::close);
-    closeShared();
+    held.closeShared();
     fail(why);
   }
 
@@ -160,29 +158,11 @@ final class InferUnary implements ReplyTo.Handler {
   private void fail(InferenceException failure) {
     endPatience();
     if (replyTo == null) {
-      release();
+      held.release();
     }
     if (!done) {
       done = true;
       GrpcErrors.end(response, failure);
-    }
-  }
-
-  private void release() {
-    if (share != null) {
-      share.close();
-    }
-  }
-
-  private void closeShared() {
-    if (shared != null) {
-      shared.close();
-    }
-  }
-
-  private void discardShared() {
-    if (shared != null) {
-      shared.discard();
     }
   }
 

@@ -37,8 +37,7 @@ final class StreamItem implements ReplyTo.Handler {
   private final ModelInferRequest message;
   private final Settled settled;
   private final @Nullable ModelStats stats;
-  private @Nullable HeapShare share;
-  private @Nullable SharedTensors shared;
+  private final Holdings held = new Holdings();
   private @Nullable ReplyTo replyTo;
   private @Nullable InferenceException failure;
   private @Nullable InferenceResponse response;
@@ -60,7 +59,7 @@ final class StreamItem implements ReplyTo.Handler {
     this.stats = route.stats(message);
     count(FrameEvent.RECEIVED);
     try {
-      share = route.hold(message, arrived);
+      held.share = route.hold(message, arrived);
     } catch (InferenceException noMemory) {
       failure = noMemory;
     }
@@ -90,15 +89,13 @@ final class StreamItem implements ReplyTo.Handler {
       String tenant = route.enter(metadata, message, deadlineNs);
       outputs = RequestedOutput.of(message, route.catalog());
       SharedTensors tensors = route.shared(message, outputs);
-      shared = tensors;
+      held.shared = tensors;
       InferCall call = GrpcInferCodec.decode(message, deadlineNs, tenant, trace, tensors);
       tensors
           .read(route.vertx())
           .onComplete(read -> submit(call), unread -> refuse(call, GrpcErrors.of(unread)));
     } catch (RuntimeException e) {
-      if (shared != null) {
-        shared.discard();
-      }
+      held.discardShared();
       fail(GrpcErrors.of(e));
     }
   }
@@ -113,7 +110,7 @@ final class StreamItem implements ReplyTo.Handler {
 
   private void refuse(InferCall call, InferenceException why) {
     call.inputs().forEach(Tensor::close);
-    closeShared();
+    held.closeShared();
     if (!abandoned) {
       fail(why);
     }
@@ -121,26 +118,26 @@ final class StreamItem implements ReplyTo.Handler {
 
   @Override
   public void handle(@Nullable InferenceResponse result, @Nullable InferenceException why) {
-    release();
+    held.release();
     if (abandoned || result == null) {
-      closeShared();
+      held.closeShared();
       if (result != null) {
         result.close();
       } else if (!abandoned) {
         fail(why == null ? GrpcErrors.of(new NullPointerException("outcome")) : why);
       }
-    } else if (shared == null) {
+    } else if (held.shared == null) {
       answerWith(result);
     } else {
-      shared
+      held.shared
           .write(route.vertx(), result.outputs())
           .onComplete(
               written -> {
-                closeShared();
+                held.closeShared();
                 answerWith(result);
               },
               unwritten -> {
-                closeShared();
+                held.closeShared();
                 result.close();
                 if (!abandoned) {
                   fail(GrpcErrors.of(unwritten));
@@ -168,7 +165,7 @@ final class StreamItem implements ReplyTo.Handler {
   }
 
   private void fail(InferenceException why) {
-    release();
+    held.release();
     failure = why;
     answer =
         ModelStreamInferResponse.newBuilder()
@@ -192,7 +189,7 @@ final class StreamItem implements ReplyTo.Handler {
   /** Gives up a message that was never sent to the model; returns what to tell the client. */
   ModelStreamInferResponse drop() {
     count(FrameEvent.DROPPED);
-    release();
+    held.release();
     return ModelStreamInferResponse.newBuilder()
         .setErrorMessage("dropped: frames come faster than the model takes them")
         .setInferResponse(
@@ -208,22 +205,9 @@ final class StreamItem implements ReplyTo.Handler {
     count(FrameEvent.ABANDONED);
     closeResponse();
     if (replyTo == null) {
-      release();
+      held.release();
     } else {
       route.abandon(replyTo, message, ErrorCode.CANCELLED, reason);
-    }
-  }
-
-  private void release() {
-    if (share != null) {
-      share.close();
-      share = null;
-    }
-  }
-
-  private void closeShared() {
-    if (shared != null) {
-      shared.close();
     }
   }
 

@@ -91,17 +91,24 @@ final class FaultyServer implements AutoCloseable {
   /** Sends a full batch, one request of which is poisoned; returns the answers. */
   List<Future<float[]>> batch(String model, int at, Poison poison, float amount)
       throws InterruptedException {
-    List<Future<float[]>> answers = new ArrayList<>();
+    List<Future<float[]>> answers;
     Future<float[]> first;
     try (Gate gate = Gate.shut(model)) {
       first = infer(model, 1, 2, 3, 4);
       gate.awaitArrival();
-      for (int i = 0; i < BATCH; i++) {
-        answers.add(infer(model, i == at ? row(poison, amount, i) : new float[] {1, 2, 3, i}));
-      }
+      answers = send(model, at, poison, amount);
       server.awaitQueued(model, BATCH);
     }
     TestServer.await(first);
+    return answers;
+  }
+
+  /** Sends as many requests, one of which is poisoned, in whatever batches; returns the answers. */
+  List<Future<float[]>> send(String model, int at, Poison poison, float amount) {
+    List<Future<float[]>> answers = new ArrayList<>();
+    for (int i = 0; i < BATCH; i++) {
+      answers.add(infer(model, i == at ? row(poison, amount, i) : new float[] {1, 2, 3, i}));
+    }
     return answers;
   }
 

@@ -54,6 +54,8 @@ final class HungExecutionTest {
           .as("it does not wait until the replacement is there")
           .hasMessageContaining("'away' is not ready: an execution runs for");
       faulty.next("away", "model_unavailable");
+      assertThat(status("/v2/models/away/ready")).isEqualTo(503);
+      assertThat(status("/v2/health/ready")).isEqualTo(200);
     }
     faulty.next("away", "instance_replaced");
     assertThat(TestServer.await(faulty.infer("away", 1, 2, 3, 4))).containsExactly(1, 2, 3, 4);
@@ -63,17 +65,13 @@ final class HungExecutionTest {
   @Test
   void shouldCutAHungExecutionAndRunItsRequestsElsewhere() throws Exception {
     faulty.learn("hung", ENOUGH);
-    Future<float[]> answer;
-    try (Gate gate = Gate.shut("hung")) {
-      answer = faulty.infer("hung", 5, 6, 7, 8);
+    try (Gate gate = Gate.holdOne("hung")) {
+      Future<float[]> answer = faulty.infer("hung", 5, 6, 7, 8);
       gate.awaitArrival();
+      assertThat(TestServer.await(answer)).as("by another instance").containsExactly(5, 6, 7, 8);
       faulty.next("hung", "execution_cut");
-      // The replacement stands before the gate too, in its warm-up; the first is still inside.
-      gate.awaitArrival();
-      assertThat(status("/v2/models/hung/ready")).isEqualTo(503);
-      assertThat(status("/v2/health/ready")).isEqualTo(200);
+      assertThat(faulty.instances("hung").encode()).as("the first is inside").contains("HUNG");
     }
-    assertThat(TestServer.await(answer)).containsExactly(5, 6, 7, 8);
     JsonObject replaced = faulty.next("hung", "instance_replaced");
     assertThat(replaced.getString("reason")).as("why it was necessary").isEqualTo("hung");
     assertThat(faulty.counted("hung"))
@@ -86,8 +84,9 @@ final class HungExecutionTest {
   @Test
   void shouldAnswerThoseThatRanBeforeOneThatHangs() throws Exception {
     faulty.learn("stuck", ENOUGH);
-    // It hangs again when it runs alone on the next instance, after some of the others did.
-    List<Future<float[]>> answers = faulty.batch("stuck", 20, Poison.SLEEP, 6000);
+    // It hangs again when it runs alone on the next instance, after some of the others did. They
+    // are not gathered at a gate: what is held there would be cut.
+    List<Future<float[]>> answers = faulty.send("stuck", 20, Poison.SLEEP, 6000);
     FaultyServer.assertOnlyFails(answers, 20, "may be sent again");
     assertThat(faulty.counted("stuck")).contains("decision=\"retry_refused\",reason=\"repeated\"");
     faulty.next("stuck", "execution_cut");

@@ -40,8 +40,7 @@ final class LostBeforeItBeginsTest {
         GatedBackend.lose(MODEL, "it is gone");
         TestServer.awaitThat(() -> !isReady(server));
         begin.countDown();
-        server.awaitQueued(MODEL, 1);
-        gate.awaitArrival(); // the warm-up of what takes its place
+        server.awaitQueued(MODEL, 1); // until the gate lets its next instance warm up
         assertThat(server.server().requestMemory().leasedBytes())
             .as("what the second execution will read")
             .isGreaterThanOrEqualTo(4L * WIDTH);

@@ -138,10 +138,12 @@ final class InstanceScalingTest {
       TestServer.await(scaling.look(5 * SECOND));
       List<CompletableFuture<Answer>> answers = new ArrayList<>();
       try (Gate gate = Gate.hold("elastic", 2)) {
+        // Both at once: the first is not to be cut, and run again, before the second is there.
         for (int i = 0; i < 2; i++) {
           answers.add(server.http().inferAsync("elastic", Requests.row(i, 2, 3, 4), new byte[0]));
-          gate.awaitArrival();
         }
+        gate.awaitArrival();
+        gate.awaitArrival();
         CompletableFuture<Void> step =
             scaling.look(70 * SECOND).toCompletionStage().toCompletableFuture();
         for (CompletableFuture<Answer> answer : answers) {
