@@ -39,14 +39,26 @@ final class StepMemoryTest {
         new TestModels(dir)
             .identity("look", DataType.FP32, "batch", 1, 4, 4)
             .identity("other", 4)
-            .config("look", "{\"parameters\": {\"test_gate\": {\"string_value\": \"looking\"}}}")
+            .config(
+                "look",
+                """
+                {"parameters": {"test_gate": {"string_value": "looking"}},
+                 "instance_group": [{"kind": "KIND_CPU", "count": 2}],
+                 "conveyor": {"intra_op_threads": 1}}""")
+            .config("other", "{\"conveyor\": {\"intra_op_threads\": 1}}")
             .config("photos", photos());
     JsonObject limits =
         new JsonObject()
             .put("max_message_bytes", 1 << 20)
             .put("request_memory_bytes", 10 << 20)
             .put("max_image_pixels", SIDE * SIDE);
-    server = TestServer.start(models, new JsonObject().put("limits", limits));
+    JsonObject cpu = new JsonObject().put("cores", 4); // two look, and one is left for the others
+    server =
+        TestServer.start(
+            models,
+            new JsonObject()
+                .put("limits", limits)
+                .put("devices", new JsonObject().put("cpu", cpu)));
   }
 
   @AfterEach
