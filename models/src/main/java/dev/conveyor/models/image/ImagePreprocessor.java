@@ -120,7 +120,7 @@ public final class ImagePreprocessor {
 
   /** As {@link #process(ByteBuffer, ByteBuffer, int)}, to a size; returns where the image lies. */
   Placement process(ByteBuffer encoded, Size size, ByteBuffer target, int targetOffset) {
-    check(ImageHeader.readComplete(encoded));
+    check(encoded);
     return decodeInto(encoded, size, target.slice(targetOffset, outputBytes(size)));
   }
 
@@ -139,25 +139,29 @@ public final class ImagePreprocessor {
 
   /** Refuses what {@link #process} refuses without decoding anything. */
   void check(ByteBuffer encoded) {
-    check(ImageHeader.readComplete(encoded));
-  }
-
-  Preprocessing config() {
-    return config;
-  }
-
-  private void check(ImageHeader header) {
+    ImageHeader header = ImageHeader.readComplete(encoded);
     if (header.pixels() > maxPixels) {
       throw InferenceException.invalid(
           "%s of %d x %d pixels; at most %d pixels are decoded"
               .formatted(header.format(), header.width(), header.height(), maxPixels));
     }
-    boolean jpeg = header.format() == ImageHeader.Format.JPEG;
-    if (jpeg && header.components() != 1 && header.components() != 3) {
+    if (header.format() == ImageHeader.Format.JPEG && !hasKnownColours(header, encoded)) {
       throw InferenceException.invalid(
-          "JPEG with %d colour components (CMYK?); send RGB or grey"
+          "JPEG with %d colour components (CMYK?) and no marker of Adobe's that says how they are meant; send RGB or grey"
               .formatted(header.components()));
     }
+  }
+
+  private static boolean hasKnownColours(ImageHeader header, ByteBuffer encoded) {
+    return switch (header.components()) {
+      case 1, 3 -> true;
+      case 4 -> new JpegStream(encoded.slice()).hasAdobeMarker();
+      default -> false;
+    };
+  }
+
+  Preprocessing config() {
+    return config;
   }
 
   private Placement decodeInto(ByteBuffer encoded, Size size, ByteBuffer target) {

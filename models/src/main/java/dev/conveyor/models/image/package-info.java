@@ -10,9 +10,10 @@
  * </ul>
  *
  * <p>JPEG and PNG. An EXIF orientation is applied; alpha is dropped; 16 bits per sample become the
- * upper 8; CMYK is refused, because without a colour profile its colours would be guesses. What is
- * truncated is refused too. Damage inside the compressed data of a JPEG that ends properly cannot
- * be told from an odd picture, and is not noticed.
+ * upper 8; of CMYK with Adobe's marker, which says that it is stored inverted, red, green and blue
+ * are made as OpenCV makes them, without its colour profile; without the marker it is refused. What
+ * is truncated is refused too. Damage inside the compressed data of a JPEG that ends properly
+ * cannot be told from an odd picture, and is not noticed.
  *
  * <p>OpenCV does the decoding, with its own threads turned off: callers bring the parallelism.
  */

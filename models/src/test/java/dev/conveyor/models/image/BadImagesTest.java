@@ -96,7 +96,7 @@ final class BadImagesTest {
   }
 
   @Test
-  void shouldRefuseCmyk() {
+  void shouldRefuseCmykThatDoesNotSayHowItIsStored() {
     assertInvalid(TestImages.cmykJpeg(16, 16), "JPEG with 4 colour components (CMYK?)");
   }
 

@@ -62,6 +62,26 @@ final class ImagePreprocessorTest {
     }
   }
 
+  /** Light that is left over: of each ink times that of black. */
+  @ParameterizedTest
+  @CsvSource({
+    "255,255,255,255, 255,255,255",
+    "255,0,0,255, 255,0,0",
+    "0,255,0,255, 0,255,0",
+    "255,255,255,0, 0,0,0",
+    "200,100,50,128, 100,50,25"
+  })
+  void shouldTakeCmykAsAdobeStoresIt(int c, int m, int y, int k, int red, int green, int blue) {
+    byte[] image = TestImages.adobeCmykJpeg(16, 16, c, m, y, k);
+    List<Double> mean = List.of(0.0, 0.0, 0.0);
+    List<Double> scale = List.of(1.0, 1.0, 1.0);
+
+    float[] pixel = pixel(config(Color.RGB, mean, scale), image);
+    assertThat(pixel[0]).isCloseTo(red, within(3f));
+    assertThat(pixel[1]).isCloseTo(green, within(3f));
+    assertThat(pixel[2]).isCloseTo(blue, within(3f));
+  }
+
   @Test
   void shouldNormaliseEachChannelInTheOrderOfTheColours() {
     byte[] image = TestImages.png(TestImages.solid(4, 4, 0x0A141E));

@@ -70,6 +70,29 @@ public final class TestImages {
     return encode("jpeg", new IIOImage(raster, null, null), false);
   }
 
+  /**
+   * A CMYK image of one colour, as Adobe's programs store it.
+   *
+   * @param inverted cyan, magenta, yellow and black, 255 for none of it
+   */
+  public static byte[] adobeCmykJpeg(int width, int height, int... inverted) {
+    WritableRaster raster = Raster.createInterleavedRaster(0, width, height, 4, null);
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        raster.setPixel(x, y, inverted);
+      }
+    }
+    byte[] jpeg = encode("jpeg", new IIOImage(raster, null, null), false);
+    byte[] marker = {
+      (byte) 0xFF, (byte) 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0
+    };
+    return ByteBuffer.allocate(jpeg.length + marker.length)
+        .put(jpeg, 0, 2)
+        .put(marker)
+        .put(jpeg, 2, jpeg.length - 2)
+        .array();
+  }
+
   /** Puts an EXIF block with this orientation behind the start of a JPEG. */
   public static byte[] withOrientation(byte[] jpeg, int orientation) {
     byte[] tiff = tiff(orientation);
