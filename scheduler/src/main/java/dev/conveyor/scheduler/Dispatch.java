@@ -1,7 +1,6 @@
 package dev.conveyor.scheduler;
 
 import dev.conveyor.scheduler.decisions.DecisionLog;
-import dev.conveyor.scheduler.profile.CostProfile;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,8 +59,9 @@ final class Dispatch {
       Placement placement, Batch batch, @Nullable Assignment hedgeOf, long nowNs) {
     DeviceState device = placement.device;
     InstanceState instance = placement.free.removeLast();
-    CostProfile costs = batch.wide() ? placement.wide.costs() : placement.profile;
-    long predictedNs = costs.isKnown() ? costs.predictNs(batch.items()) : UNKNOWN_COST_NS;
+    long usualNs =
+        placement.profile.isKnown() ? placement.profile.predictNs(batch.items()) : UNKNOWN_COST_NS;
+    long predictedNs = batch.wide() ? placement.wideNs(batch.items()) : usualNs;
     Assignment assignment = new Assignment(instance, batch, hedgeOf);
     instance.running = assignment;
     instance.runUnits = batch.wide() ? instance.idleUnits : instance.units;

@@ -131,6 +131,13 @@ final class Placement implements BatchCosts {
     return soloNs > 0 ? soloNs : profile.predictNs(items);
   }
 
+  /**
+   * Returns the time of a batch with more threads than usual; the usual one until that is known.
+   */
+  long wideNs(int items) {
+    return wide.costs().isKnown() ? wide.costs().predictNs(items) : aloneNs(items);
+  }
+
   /** Works out how many batches could run here at once if nothing else did. */
   void countInstances() {
     int widest = 1;

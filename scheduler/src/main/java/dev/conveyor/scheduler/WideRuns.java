@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.profile.CostProfile;
 import java.util.Optional;
 
@@ -32,7 +33,8 @@ final class WideRuns {
 
   /**
    * Returns whether a batch that is cut and starts now is to have more threads than usual: nothing
-   * runs on the device, nothing waits for it, and by what was measured it ends earlier.
+   * runs on the device, nothing waits for it, by what was measured it ends earlier, and no other
+   * model there has promised to be faster than it ends.
    */
   static boolean suits(Placement placement, int items) {
     InstanceState instance = placement.nextInstance();
@@ -40,7 +42,19 @@ final class WideRuns {
         && placement.device.isWantedOnlyBy(placement)
         && placement.model.batcher.queue().requests() == 0
         && placement.profile.isKnown()
-        && placement.wide.pays(placement.profile.predictNs(items), items);
+        && placement.wide.pays(placement.aloneNs(items), items)
+        && leavesOthersTime(placement, placement.wideNs(items));
+  }
+
+  private static boolean leavesOthersTime(Placement placement, long wideNs) {
+    for (Placement other : placement.device.placements) {
+      ServiceLevel level = other.model.plan.serviceLevel();
+      boolean promised = other != placement && level.hasObjective();
+      if (promised && level.latencyObjective().toNanos() < wideNs) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private boolean pays(long usualNs, int items) {

@@ -4,8 +4,11 @@ import static dev.conveyor.scheduler.TestRequests.MS;
 import static dev.conveyor.scheduler.TestRequests.T0;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.profile.CostSample;
+import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -110,6 +113,48 @@ final class WideRunsTest extends SchedulerCase {
   }
 
   @Test
+  void shouldCompareWithWhatTheUsualTakesAlone() {
+    know("m", USUAL_NS);
+    for (int i = 0; i < 4; i++) {
+      end(next("m"), USUAL_NS);
+    }
+    for (int i = 0; i < 70; i++) {
+      submit("m");
+      submit("m");
+      List<Assignment> both = pollAll(nowNs);
+      assertThat(both).hasSize(2).noneMatch(next -> next.batch().wide());
+      nowNs += 2 * USUAL_NS;
+      both.forEach(next -> end(next, 2 * USUAL_NS, 0));
+    }
+    assertThat(next("m").batch().wide()).as("no faster than one core alone").isFalse();
+  }
+
+  @Test
+  void shouldNotHoldUpAModelThatHasPromisedToBeFaster() {
+    know("m", USUAL_NS);
+    Assignment first = next("m");
+    assertThat(first.batch().wide()).isTrue();
+    end(first, WIDE_NS);
+    addWithObjective("quick", 5);
+    assertThat(next("m").batch().wide()).isFalse();
+  }
+
+  private void addWithObjective(String name, int millis) {
+    scheduler.addModel(
+        new ModelPlan(
+            name,
+            "1",
+            1,
+            Optional.empty(),
+            1,
+            100,
+            new ServiceLevel(
+                Duration.ofMillis(millis), 99, ServiceLevel.PriorityClass.STANDARD, Duration.ZERO)),
+        nowNs);
+    scheduler.addInstance(new InstanceRef(name + "/1", 0, "CPU", 1), nowNs);
+  }
+
+  @Test
   void shouldTakeOneCoreOfABatchThatWasLentRoom() {
     know("m", USUAL_NS);
     Assignment hung = next("m");
@@ -135,7 +180,11 @@ final class WideRunsTest extends SchedulerCase {
   }
 
   private void end(Assignment assignment, long busyNs) {
-    nowNs += busyNs;
+    end(assignment, busyNs, busyNs);
+  }
+
+  private void end(Assignment assignment, long busyNs, long passNs) {
+    nowNs += passNs;
     scheduler.onOutcome(
         assignment, new BatchOutcome(true, 1, nowNs - busyNs, 0, busyNs, 0, nowNs), nowNs);
   }

@@ -25,34 +25,48 @@ final class LoadedBytes {
 
   private static final Object ONE_AT_A_TIME = new Object();
 
+  /** A session, and what it takes in the ledger. */
+  record Opened(Session session, Reservation weights) {}
+
   private LoadedBytes() {}
 
   /**
-   * Opens a session and has a reservation hold what it takes without its runs: in the ledger before
-   * the next one opens, which would count it as something that comes while it is measured.
+   * Opens a session and reserves what it takes without its runs. Both while no other is opened,
+   * which would take a reservation for something that came while it is measured.
    *
-   * @param weights holds the bytes that it takes certainly
-   * @throws BudgetExceededException if there is no room for it; it is closed again
+   * @param certain reserves what it takes certainly
+   * @throws BudgetExceededException if there is no room for it; nothing is left of it then
    */
-  static Session open(Supplier<Session> opener, MemoryBudget budget, Reservation weights) {
+  static Opened open(Supplier<Session> opener, MemoryBudget budget, Supplier<Reservation> certain) {
     synchronized (ONE_AT_A_TIME) {
-      long othersBefore = budget.reservedBytes();
-      OptionalLong before = HostAllocator.allocatedBytes();
-      Session session = opener.get();
-      OptionalLong after = HostAllocator.allocatedBytes();
-      long grown = 0;
-      if (before.isPresent() && after.isPresent()) {
-        long others = Math.max(0, budget.reservedBytes() - othersBefore);
-        grown = after.getAsLong() - before.getAsLong() - others;
-      }
-      long floor = Math.max(weights.bytes(), ArenaBytes.onHost(session));
+      Reservation weights = certain.get();
       try {
-        weights.resize(grown >= SIGNIFICANT_BYTES ? Math.max(floor, grown) : floor);
-        return session;
-      } catch (BudgetExceededException e) {
-        session.close();
+        return new Opened(measured(opener, budget, weights), weights);
+      } catch (RuntimeException | Error e) {
+        weights.close();
         throw e;
       }
+    }
+  }
+
+  private static Session measured(
+      Supplier<Session> opener, MemoryBudget budget, Reservation weights) {
+    long othersBefore = budget.reservedBytes();
+    OptionalLong before = HostAllocator.allocatedBytes();
+    Session session = opener.get();
+    OptionalLong after = HostAllocator.allocatedBytes();
+    long grown = 0;
+    if (before.isPresent() && after.isPresent()) {
+      long others = Math.max(0, budget.reservedBytes() - othersBefore);
+      grown = after.getAsLong() - before.getAsLong() - others;
+    }
+    long floor = Math.max(weights.bytes(), ArenaBytes.onHost(session));
+    try {
+      weights.resize(grown >= SIGNIFICANT_BYTES ? Math.max(floor, grown) : floor);
+      return session;
+    } catch (BudgetExceededException e) {
+      session.close();
+      throw e;
     }
   }
 }

@@ -5,7 +5,6 @@ import static org.bytedeco.onnxruntime.global.onnxruntime.ORT_LOGGING_LEVEL_ERRO
 import static org.bytedeco.onnxruntime.global.onnxruntime.OrtSessionOptionsAppendExecutionProvider_Dnnl;
 
 import dev.conveyor.memory.BudgetExceededException;
-import dev.conveyor.memory.MemoryBudget.Reservation;
 import dev.conveyor.memory.Natives;
 import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.Declared;
@@ -13,6 +12,7 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.ModelParameters;
+import dev.conveyor.models.onnx.LoadedBytes.Opened;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,15 +73,20 @@ public final class OnnxBackend implements Backend {
   @Override
   public LoadedModel load(Path file, LoadOptions options) {
     long fileBytes = sizeOf(file);
-    Reservation weights = reserve(file, fileBytes, options);
+    Opened opened;
     try {
-      Session session = LoadedBytes.open(() -> open(file, options), options.budget(), weights);
-      return new OnnxModel(file, session, weights, options);
+      opened =
+          LoadedBytes.open(
+              () -> open(file, options),
+              options.budget(),
+              () -> options.budget().reserve(options.owner() + "/weights", fileBytes));
     } catch (BudgetExceededException e) {
-      weights.close();
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
+    }
+    try {
+      return new OnnxModel(file, opened.session(), opened.weights(), options);
     } catch (RuntimeException | Error e) {
-      weights.close();
+      opened.weights().close();
       throw e;
     }
   }
@@ -131,14 +136,6 @@ public final class OnnxBackend implements Backend {
       return bytes;
     } catch (IOException e) {
       throw new ModelLoadException(file + ": " + e, e);
-    }
-  }
-
-  private static Reservation reserve(Path file, long bytes, LoadOptions options) {
-    try {
-      return options.budget().reserve(options.owner() + "/weights", bytes);
-    } catch (BudgetExceededException e) {
-      throw new ModelLoadException(file + ": " + e.getMessage(), e);
     }
   }
 }

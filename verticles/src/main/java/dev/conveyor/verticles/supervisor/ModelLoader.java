@@ -155,20 +155,21 @@ public final class ModelLoader {
     ModelDirectory directory = open(name);
     ModelConfig config = config(directory, configJson);
     List<Long> versions = directory.served(config);
+    InstancePlan plan = devices.cpuPlan(config);
+    int sessions = plan.idleThreads() > plan.threads() ? 2 : 1;
     long bytes = 0;
     for (long version : versions) {
-      bytes += ModelFiles.sizeBytes(directory.modelFile(version, config));
+      bytes += sessions * ModelFiles.sizeBytes(directory.modelFile(version, config));
     }
     ModelMemory.Residency residency = config.extensions().memory().residency();
     if (residency == ModelMemory.Residency.PINNED) {
       return new Survey(residency, bytes, List.of());
     }
-    InstancePlan plan = devices.cpuPlan(config);
     List<ServedModel> cold = new ArrayList<>();
     for (long version : versions) {
       Declared declared = declared(directory, config, version);
       Completed completed = directory.complete(config, declared.inputs(), declared.outputs());
-      bytes += plan.instances() * ModelFiles.slabBytes(completed.signature());
+      bytes += (long) sessions * plan.instances() * ModelFiles.slabBytes(completed.signature());
       cold.add(served(directory, completed, Long.toString(version), 0, false).cold());
     }
     return new Survey(residency, bytes, cold);
