@@ -8,8 +8,8 @@ import java.util.List;
  * before its turn is held until then.
  *
  * <p>Thread-safe: the instance that ran the batch delivers, the scheduler says when the turn comes.
- * Deliveries only wake event loops, so one may be made while the lock is held, which keeps them in
- * order.
+ * Deliveries only count answers and wake event loops, so one may be made while the lock is held,
+ * which keeps them in order.
  */
 public final class AnswerTurn {
 
@@ -23,8 +23,12 @@ public final class AnswerTurn {
   private final List<Runnable> held = new ArrayList<>(1);
   private boolean hasCome;
 
-  /** Delivers answers that were decided, now or when the turn comes. */
-  synchronized void deliver(Runnable answers) {
+  /**
+   * Delivers answers that were decided, now or when the turn comes; in the order of these calls.
+   *
+   * @param answers runs on this thread or the scheduler's; must neither block nor throw
+   */
+  public synchronized void deliver(Runnable answers) {
     if (hasCome) {
       answers.run();
     } else {

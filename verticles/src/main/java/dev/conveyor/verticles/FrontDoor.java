@@ -63,9 +63,6 @@ public final class FrontDoor {
   public void enter(ServedModel model, DoorTerms terms) {
     String tenant = terms.tenant();
     long nowNs = clock.nanoTime();
-    if (!model.isLoaded()) {
-      refuseIfTooCold(model, terms, nowNs);
-    }
     ModelLoad load = model.door().load().get().seenBy(terms.priority());
     if (tenant != null) {
       load = load.seenBy(tenant);
@@ -96,13 +93,20 @@ public final class FrontDoor {
       throw refused(
           model, overQuota(RefusalReason.MODEL_QUOTA, "model '" + model.name() + "'", waitNs));
     }
+    if (tenant != null || !hasTenantQuotas) {
+      refuseIfTooCold(model, terms, nowNs);
+    }
   }
 
   /**
    * A request that is over before its model can be in memory waits for nothing; but the model is
-   * loaded for those that come again.
+   * loaded for those that come again. So it is asked after all quotas, and what was taken of them
+   * is spent: a load may cost others their places.
    */
   private void refuseIfTooCold(ServedModel model, DoorTerms terms, long nowNs) {
+    if (model.isLoaded()) {
+      return;
+    }
     long deadlineNs = ColdDeadline.of(model.config(), terms, nowNs).ns();
     long answerNs = model.door().coldStart().leftNs(nowNs);
     if (deadlineNs != InferenceRequest.NO_DEADLINE && answerNs > deadlineNs - nowNs) {
@@ -116,14 +120,19 @@ public final class FrontDoor {
   /**
    * Lets a request of a tenant in, which became known only after {@link #enter}.
    *
-   * @throws InferenceException if the tenant is over its quota, or its name is too long
+   * @param terms those of {@link #enter}
+   * @throws InferenceException if the tenant is over its quota, its name is too long, or the
+   *     request is over before its model can be in memory
    */
-  public void enterAs(ServedModel model, String tenant) {
+  public void enterAs(ServedModel model, DoorTerms terms, String tenant) {
     try {
       takeAs(model, tenant);
     } catch (InferenceException e) {
       model.door().giveBack(); // What one tenant asks for in vain is not the others' loss.
       throw e;
+    }
+    if (hasTenantQuotas) {
+      refuseIfTooCold(model, terms, clock.nanoTime());
     }
   }
 

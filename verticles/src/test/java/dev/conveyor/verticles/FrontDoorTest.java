@@ -7,7 +7,10 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.config.ModelConfigReader;
+import dev.conveyor.models.config.Quota;
 import dev.conveyor.models.config.Tenants;
+import dev.conveyor.models.config.Tenants.Tenant;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.PriorityLevels;
@@ -18,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 /** Who may come in by what is known before the body; a run takes 10 ms, at time zero. */
@@ -27,19 +31,40 @@ final class FrontDoorTest {
   private static final long NONE = InferenceRequest.NO_DEADLINE;
 
   private final FrontDoor door = new FrontDoor(Tenants.DEFAULT, () -> 0);
-  private final ServedModel model =
-      new ServedModel(
-          "m",
-          "1",
-          "1@1",
-          "test",
-          ModelConfig.empty("m"),
-          new ModelSignature(List.of(), List.of(), 0),
-          List.of(),
-          Map.of(),
-          new InputCheck("m", List.of(), List.of(), 0),
-          ImageInputs.NONE,
-          new RecordingModelStats());
+  private final ServedModel model = served(ModelConfig.empty("m"));
+  private final List<String> asked = new ArrayList<>();
+
+  private static ServedModel served(ModelConfig config) {
+    return new ServedModel(
+        "m",
+        "1",
+        "1@1",
+        "test",
+        config,
+        new ModelSignature(List.of(), List.of(), 0),
+        List.of(),
+        Map.of(),
+        new InputCheck("m", List.of(), List.of(), 0),
+        ImageInputs.NONE,
+        new RecordingModelStats());
+  }
+
+  private FrontDoor waking(Tenants tenants) {
+    return new FrontDoor(
+        tenants,
+        () -> 0,
+        (name, deadlineNs, left) -> {
+          asked.add(name);
+          return Future.succeededFuture();
+        });
+  }
+
+  /** It takes 30 ms to load. */
+  private static ServedModel cold(ServedModel served) {
+    ServedModel cold = served.cold();
+    cold.door().expect(ModelDoor.ColdStart.in(30 * MS));
+    return cold;
+  }
 
   @Test
   void shouldKeepOutByWhatTheLevelOfARequestFinds() {
@@ -85,15 +110,7 @@ final class FrontDoorTest {
 
   @Test
   void shouldRefuseWhatIsOverBeforeItsModelCanBeInMemoryAndHaveItLoaded() {
-    List<String> asked = new ArrayList<>();
-    FrontDoor waking =
-        new FrontDoor(
-            Tenants.DEFAULT,
-            () -> 0,
-            (name, deadlineNs, left) -> {
-              asked.add(name);
-              return Future.succeededFuture();
-            });
+    FrontDoor waking = waking(Tenants.DEFAULT);
     ServedModel cold = model.cold();
     waking.enter(cold, new DoorTerms("", 0, 1)); // nothing is known of it
     cold.door().expect(ModelDoor.ColdStart.in(30 * MS));
@@ -116,6 +133,54 @@ final class FrontDoorTest {
     waking.enter(cold, new DoorTerms("", 0, 10 * MS));
     cold.door().expect(ModelDoor.ColdStart.at(-10 * MS));
     waking.enter(cold, new DoorTerms("", 0, 1)); // overdue: those who load it know more
+  }
+
+  @Test
+  void shouldNotHaveAModelLoadedForATenantThatIsOverItsQuota() {
+    Tenant limited = new Tenant(1, new Quota(1, 1));
+    FrontDoor waking = waking(new Tenants(8, new Tenant(1, null), Map.of("limited", limited)));
+    ServedModel cold = cold(model);
+    DoorTerms hasty = new DoorTerms("limited", 0, 1);
+
+    assertThat(reason(() -> waking.enter(cold, hasty))).isEqualTo(RefusalReason.DEADLINE);
+    assertThat(asked).containsExactly("m");
+    assertThat(reason(() -> waking.enter(cold, hasty))).isEqualTo(RefusalReason.TENANT_QUOTA);
+    assertThat(asked).hasSize(1);
+  }
+
+  @Test
+  void shouldNotHaveAModelLoadedBeforeItIsKnownWhoseQuotaThatSpends() {
+    Tenant limited = new Tenant(1, new Quota(1, 1));
+    FrontDoor waking = waking(new Tenants(8, new Tenant(1, null), Map.of("limited", limited)));
+    ServedModel cold = cold(model);
+    DoorTerms hasty = new DoorTerms(null, 0, 1);
+
+    waking.enter(cold, hasty);
+    assertThat(asked).isEmpty();
+    assertThat(reason(() -> waking.enterAs(cold, hasty, "limited")))
+        .isEqualTo(RefusalReason.DEADLINE);
+    assertThat(asked).containsExactly("m");
+    assertThat(reason(() -> waking.enterAs(cold, hasty, "limited")))
+        .isEqualTo(RefusalReason.TENANT_QUOTA);
+    assertThat(asked).hasSize(1);
+  }
+
+  @Test
+  void shouldNotHaveAModelLoadedThatIsOverItsQuota() {
+    FrontDoor waking = waking(Tenants.DEFAULT);
+    ServedModel cold =
+        cold(
+            served(
+                ModelConfigReader.read(
+                    "m",
+                    """
+                    {"conveyor": {"admission": {
+                      "quota": {"requests_per_second": 1, "burst": 1}}}}""")));
+    DoorTerms hasty = new DoorTerms(null, 0, 1);
+
+    assertThat(reason(() -> waking.enter(cold, hasty))).isEqualTo(RefusalReason.DEADLINE);
+    assertThat(reason(() -> waking.enter(cold, hasty))).isEqualTo(RefusalReason.MODEL_QUOTA);
+    assertThat(asked).containsExactly("m");
   }
 
   private void full(boolean forAll, ModelLoad.TenantRoom room) {
@@ -155,8 +220,12 @@ final class FrontDoorTest {
   }
 
   private RefusalReason reason(DoorTerms terms) {
+    return reason(() -> enter(terms));
+  }
+
+  private static RefusalReason reason(ThrowingCallable entrance) {
     RefusalReason[] reason = new RefusalReason[1];
-    assertThatThrownBy(() -> enter(terms))
+    assertThatThrownBy(entrance)
         .isInstanceOfSatisfying(InferenceException.class, e -> reason[0] = e.reason());
     return reason[0];
   }

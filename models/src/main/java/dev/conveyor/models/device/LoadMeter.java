@@ -3,7 +3,9 @@ package dev.conveyor.models.device;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.MemoryBudget.Reservation;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -14,12 +16,26 @@ import java.util.function.Supplier;
  * <p>One load at a time is measured per device, and what it took is in the ledger before the next
  * one begins. What others put into the same ledger meanwhile, or took out of it, is not counted.
  * Not seen is what grows without the ledger, or goes: workspaces of models that run, other
- * processes, and workers that die.
+ * processes, and workers that die. To a worker that measures its own load the other workers are
+ * such processes: none loads meanwhile, but one may be closed, since a load can take minutes.
  */
 public final class LoadMeter {
 
-  private static final ConcurrentHashMap<Integer, ReentrantLock> ONE_AT_A_TIME =
-      new ConcurrentHashMap<>();
+  private static final ConcurrentHashMap<Integer, Site> SITES = new ConcurrentHashMap<>();
+
+  /**
+   * The locks of a device.
+   *
+   * @param loads held by who loads
+   * @param measuring exclusive while this process measures, shared by those that give back; taken
+   *     after {@code loads} where both are
+   */
+  private record Site(ReentrantLock loads, ReentrantReadWriteLock measuring) {
+    static Site of(int device) {
+      return SITES.computeIfAbsent(
+          device, number -> new Site(new ReentrantLock(), new ReentrantReadWriteLock()));
+    }
+  }
 
   private LoadMeter() {}
 
@@ -33,11 +49,16 @@ public final class LoadMeter {
    */
   public static <T> T load(
       GpuLoadOptions options, Reservation reservation, Supplier<T> loader, Consumer<T> closer) {
-    Turn turn = alone(options.device());
+    Turn loading = alone(options.device());
     try {
-      return measured(options, reservation, loader, closer);
+      Turn measuring = turn(Site.of(options.device()).measuring().writeLock());
+      try {
+        return measured(options, reservation, loader, closer);
+      } finally {
+        measuring.end();
+      }
     } finally {
-      turn.end();
+      loading.end();
     }
   }
 
@@ -59,28 +80,41 @@ public final class LoadMeter {
   }
 
   /**
-   * Waits until nothing is measured on the device in this process. Nothing is from then on, until
-   * the turn ends: for who has another process take memory of it, or give it back, and brings that
-   * into the ledger.
+   * Waits until nothing else loads on the device. Nothing does from then on, until the turn ends:
+   * for who has another process take memory of it, and brings that into the ledger.
    *
    * @return ended by the same thread
    */
   public static Turn alone(int device) {
-    ReentrantLock lock = ONE_AT_A_TIME.computeIfAbsent(device, number -> new ReentrantLock());
+    return turn(Site.of(device).loads());
+  }
+
+  /**
+   * Waits until this process measures nothing on the device. It does not from then on, until the
+   * turn ends: for who gives memory back, and its place in the ledger. Does not wait for what other
+   * processes load.
+   *
+   * @return ended by the same thread, which loads nothing meanwhile
+   */
+  public static Turn unmeasured(int device) {
+    return turn(Site.of(device).measuring().readLock());
+  }
+
+  private static Turn turn(Lock lock) {
     lock.lock();
     return lock::unlock;
   }
 
-  /** While it lasts nobody else measures. */
+  /** While it lasts others wait. */
   @FunctionalInterface
   public interface Turn {
-    /** Lets others measure. */
+    /** Lets others go on. */
     void end();
   }
 
   /** Gives back what was loaded so, and its place in the ledger, while nothing is measured. */
   public static void unload(int device, Reservation reservation, Runnable unloader) {
-    Turn turn = alone(device);
+    Turn turn = unmeasured(device);
     try {
       unloader.run();
     } finally {

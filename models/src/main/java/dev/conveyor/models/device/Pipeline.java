@@ -48,7 +48,7 @@ public final class Pipeline implements AutoCloseable {
   private @Nullable PipelineTrace trace;
   private long traceBegun;
   private volatile @Nullable String lost;
-  private volatile boolean abandoned;
+  private volatile @Nullable String abandoned;
   private boolean closed;
 
   /**
@@ -174,12 +174,13 @@ public final class Pipeline implements AutoCloseable {
 
   /** Returns why it can run no more batches; null if it can. */
   public @Nullable String lost() {
-    return lost;
+    String why = abandoned; // With one write it is both, to whoever looks meanwhile.
+    return why == null ? lost : why;
   }
 
   /** Returns whether the device may still be at work for it although nobody waits any more. */
   public boolean isAbandoned() {
-    return abandoned;
+    return abandoned != null;
   }
 
   /**
@@ -190,7 +191,7 @@ public final class Pipeline implements AutoCloseable {
    * @throws InferenceException likewise, because of what a request is
    */
   public void submit(List<? extends BatchRequest> requests) {
-    String why = lost;
+    String why = lost();
     if (why != null) {
       throw new ExecutionException(Kind.INSTANCE_LOST, why);
     }
@@ -222,8 +223,9 @@ public final class Pipeline implements AutoCloseable {
       throw failedToEnqueue(slot, e);
     }
     inFlight.add(slot);
-    if (abandoned) {
-      boolean unused = tellLost(slot, String.valueOf(lost)); // Unless abandon() came across it.
+    if (isAbandoned()) {
+      boolean unused =
+          tellLost(slot, String.valueOf(abandoned)); // Unless abandon() came across it.
     }
   }
 
@@ -231,7 +233,7 @@ public final class Pipeline implements AutoCloseable {
   private RuntimeException failedToEnqueue(Slot slot, Throwable failure) {
     settle(failure);
     giveBack(slot);
-    return failure instanceof InferenceException refusal && lost == null
+    return failure instanceof InferenceException refusal && lost() == null
         ? refusal
         : failed(failure);
   }
@@ -240,7 +242,7 @@ public final class Pipeline implements AutoCloseable {
   private void settle(Throwable failure) {
     if (losesDevice(failure)) {
       lost = failure.getMessage();
-    } else if (!abandoned) { // Else it may never end, and nothing of it is used again.
+    } else if (!isAbandoned()) { // Else it may never end, and nothing of it is used again.
       try {
         stages.settle();
       } catch (CudaException e) {
@@ -254,7 +256,7 @@ public final class Pipeline implements AutoCloseable {
   }
 
   private ExecutionException failed(Throwable e) {
-    return Failures.of(e, lost != null);
+    return Failures.of(e, lost() != null);
   }
 
   /** Tells the listener of the oldest batch if it is done. Returns whether it was. */
@@ -273,14 +275,14 @@ public final class Pipeline implements AutoCloseable {
       return false;
     }
     try {
-      if (lost == null && waits) {
+      if (lost() == null && waits) {
         cuda.awaitEvent(slot.done);
-      } else if (lost == null && !cuda.isComplete(slot.done)) {
+      } else if (lost() == null && !cuda.isComplete(slot.done)) {
         return false;
       }
     } catch (CudaException e) {
       settle(e);
-      if (!e.isSticky() || lost != null) {
+      if (!e.isSticky() || lost() != null) {
         return tell(slot, failed(e));
       }
       // Of another device: it may not be this batch that has read from there, and all are over.
@@ -289,7 +291,7 @@ public final class Pipeline implements AutoCloseable {
   }
 
   private boolean finish(Slot slot) {
-    String why = lost;
+    String why = lost();
     if (why != null) {
       return tellLost(slot, why);
     }
@@ -333,7 +335,7 @@ public final class Pipeline implements AutoCloseable {
    * abandoned it may not, since the device may still be at it.
    */
   private void giveBack(Slot slot) {
-    if (abandoned) {
+    if (isAbandoned()) {
       return;
     }
     slot.clear();
@@ -352,8 +354,7 @@ public final class Pipeline implements AutoCloseable {
    * thread, also while another one waits, or submits and does not come back.
    */
   public void abandon(String why) {
-    abandoned = true;
-    lost = why;
+    abandoned = why;
     stages.cancel();
     for (Slot slot = inFlight.peek(); slot != null; slot = inFlight.peek()) {
       boolean unused = tellLost(slot, why);
@@ -387,10 +388,10 @@ public final class Pipeline implements AutoCloseable {
     while (await()) {
       // The listener is told of each.
     }
-    if (!abandoned && !stages.areCopiedAside(free)) {
+    if (!isAbandoned() && !stages.areCopiedAside(free)) {
       abandon("outputs were not copied aside");
     }
-    if (!abandoned) {
+    if (!isAbandoned()) {
       releases.close();
     }
   }

@@ -16,12 +16,22 @@ import org.jspecify.annotations.Nullable;
 public record GpuShare(GpuPlace place, MemoryBudget budget, ModelConfig config) {
 
   /**
-   * Waits until no load is measured on the GPU, and lets none be until that turn ends: for what
-   * changes how much a worker has of it, until the ledger says so too.
+   * Waits until nothing else is loaded on the GPU, and lets nothing be until that turn ends: for
+   * what makes a worker take more of it, until the ledger says so too.
    *
    * @param share null on the CPU, where there is nothing to wait for
    */
-  static LoadMeter.Turn turn(@Nullable GpuShare share) {
+  static LoadMeter.Turn toLoad(@Nullable GpuShare share) {
     return share == null ? () -> {} : LoadMeter.alone(share.place().gpu().ordinal());
+  }
+
+  /**
+   * Waits until this process measures no load on the GPU, and lets it measure none until that turn
+   * ends: for what a worker gives back, until the ledger says so too.
+   *
+   * @param share null on the CPU, where there is nothing to wait for
+   */
+  static LoadMeter.Turn toGiveBack(@Nullable GpuShare share) {
+    return share == null ? () -> {} : LoadMeter.unmeasured(share.place().gpu().ordinal());
   }
 }

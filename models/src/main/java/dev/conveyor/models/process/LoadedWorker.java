@@ -90,7 +90,7 @@ final class LoadedWorker implements AutoCloseable {
       int lanes,
       Workers workers)
       throws WorkerLostException {
-    LoadMeter.Turn turn = GpuShare.turn(share);
+    LoadMeter.Turn turn = GpuShare.toLoad(share);
     try {
       return loadAlone(process, file, options, share, lanes, workers);
     } finally {
@@ -168,7 +168,7 @@ final class LoadedWorker implements AutoCloseable {
    * @throws ModelLoadException if there is no room for it
    */
   void prepare(WorkerLine line, int maxBatchSize) throws WorkerLostException {
-    LoadMeter.Turn turn = GpuShare.turn(share);
+    LoadMeter.Turn turn = GpuShare.toLoad(share);
     try {
       line.begin(MessageType.PREPARE).putInt(maxBatchSize);
       Message answer = line.callToLoad();
@@ -263,7 +263,7 @@ final class LoadedWorker implements AutoCloseable {
 
   @Override
   public void close() {
-    LoadMeter.Turn turn = GpuShare.turn(share);
+    LoadMeter.Turn turn = GpuShare.toGiveBack(share);
     try {
       process.close();
       synchronized (this) {

@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -261,6 +262,27 @@ final class GpuWorkersTest {
     closer.join();
     loaded.close();
     assertThat(device.holders()).isEmpty();
+  }
+
+  @Test
+  void shouldCloseAWorkerWhileAnotherLoadsOnTheSameDevice() throws Exception {
+    LoadedModel loaded = load();
+    ModelExecutor executor = loaded.newExecutor(1);
+    put(ScriptedGpuWorker.GATE);
+    CompletableFuture<LoadedModel> other = CompletableFuture.supplyAsync(this::load);
+    try {
+      while (!Files.exists(Path.of(model + ScriptedGpuWorker.GROWING))) {
+        assertThat(other).as("it waits at the gate").isNotDone();
+      }
+      CompletableFuture.runAsync(executor::close).get(60, TimeUnit.SECONDS);
+
+      assertThat(device.holders()).as("nothing of the other is known yet").isEmpty();
+      assertThat(other).isNotDone();
+    } finally {
+      remove(ScriptedGpuWorker.GATE);
+      other.join().close();
+      loaded.close();
+    }
   }
 
   /** As a model of this process, which takes nothing. */

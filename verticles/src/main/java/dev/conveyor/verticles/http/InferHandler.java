@@ -181,7 +181,7 @@ final class InferHandler {
       String tenant = terms.tenant();
       if (tenant == null) {
         tenant = head.tenant();
-        door.enterAs(served, tenant);
+        door.enterAs(served, terms.atDoor(), tenant);
       }
       InferCall call =
           head.toCall(served.name(), version, terms.deadlineNs(), tenant, terms.trace());

@@ -9,6 +9,7 @@ import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.Replies;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.ModelStats;
+import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 
@@ -17,7 +18,7 @@ import java.util.List;
  *
  * <p>Not thread-safe: owned by one instance. When a batch runs in parts, answers leave with the
  * part that made them; those of a model that preserves ordering wait for the whole batch and its
- * {@link AnswerTurn}, and leave in the order of the requests.
+ * {@link AnswerTurn}, and leave in the order of the requests. They are counted as they leave.
  */
 final class BatchAnswers {
 
@@ -27,6 +28,11 @@ final class BatchAnswers {
   private final IdentityHashMap<InferenceRequest, Runnable> held = new IdentityHashMap<>();
   private boolean inParts;
   private AnswerTurn turn = AnswerTurn.ANY_TIME;
+
+  /** What was answered of a batch that waits for its turn, to be counted when that comes. */
+  private List<Answered> uncounted = new ArrayList<>();
+
+  private record Answered(int items, long preprocessNs, long queueNs, long arrivalNs) {}
 
   BatchAnswers(ServedModel served) {
     this.served = served;
@@ -74,7 +80,7 @@ final class BatchAnswers {
 
   /** A part is over. */
   void endPart() {
-    replies.flush(turn);
+    leave();
   }
 
   /** The batch is over: whatever was held back leaves. */
@@ -90,8 +96,25 @@ final class BatchAnswers {
         }
       }
     } finally {
-      replies.flush(turn);
+      leave();
     }
+  }
+
+  private void leave() {
+    if (!uncounted.isEmpty()) {
+      List<Answered> leaving = uncounted;
+      uncounted = new ArrayList<>();
+      turn.deliver(() -> leaving.forEach(answered -> count(answered, System.nanoTime())));
+    }
+    replies.flush(turn);
+  }
+
+  private void count(Answered answered, long nowNs) {
+    served.countAnswer(
+        answered.items(),
+        answered.preprocessNs(),
+        answered.queueNs(),
+        nowNs - answered.arrivalNs());
   }
 
   private void sendOutputs(
@@ -107,11 +130,17 @@ final class BatchAnswers {
     }
     InferenceResponse response = new InferenceResponse(served.name(), served.version(), given);
     if (replies.succeed(request.replyTo(), response)) {
-      served.countAnswer(
-          request.batchSize(),
-          request.preprocessNs(),
-          startNs - request.arrivalNs() - request.preprocessNs(),
-          endNs - request.arrivalNs());
+      Answered answered =
+          new Answered(
+              request.batchSize(),
+              request.preprocessNs(),
+              startNs - request.arrivalNs() - request.preprocessNs(),
+              request.arrivalNs());
+      if (turn == AnswerTurn.ANY_TIME) {
+        count(answered, endNs);
+      } else {
+        uncounted.add(answered);
+      }
     } else {
       response.close();
     }

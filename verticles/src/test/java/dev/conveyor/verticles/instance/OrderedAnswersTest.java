@@ -44,12 +44,24 @@ final class OrderedAnswersTest {
         server.awaitScheduler(now -> model(now).running() <= 1);
         assertThat(http.get("/v2/health/live").status()).isEqualTo(200);
         early = second.isDone();
+        assertThat(answered(http)).as("counted, with the time they took").isZero();
       }
       assertThat(early).as("it has run, and waits for the first").isFalse();
       assertThat(first.get(60, TimeUnit.SECONDS).data().getFloat(0)).isEqualTo(1);
       assertThat(second.get(60, TimeUnit.SECONDS).data().getFloat(0)).isEqualTo(-1);
+      assertThat(answered(http)).isEqualTo(2);
       server.assertIdle();
     }
+  }
+
+  private static int answered(HttpCalls http) {
+    return http.get("/v2/models/ordered/stats")
+        .json()
+        .getJsonArray("model_stats")
+        .getJsonObject(0)
+        .getJsonObject("inference_stats")
+        .getJsonObject("success")
+        .getInteger("count");
   }
 
   private static SchedulerSnapshot.Model model(SchedulerSnapshot now) {

@@ -31,7 +31,29 @@ final class SharedInputs implements AutoCloseable {
 
   /** Writes the tensors of these requests one after the other. */
   static SharedInputs write(List<InferPayload> payloads) {
-    Path object = DIRECTORY.resolve("bench-" + UUID.randomUUID());
+    return write(payloads, DIRECTORY);
+  }
+
+  /**
+   * As the other, in the place of the system's shared memory. If that fails nothing stays there.
+   */
+  static SharedInputs write(List<InferPayload> payloads, Path directory) {
+    Path object = directory.resolve("bench-" + UUID.randomUUID());
+    boolean isWhole = false;
+    try {
+      SharedInputs inputs = writeTo(object, payloads);
+      isWhole = true;
+      return inputs;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } finally {
+      if (!isWhole) {
+        delete(object);
+      }
+    }
+  }
+
+  private static SharedInputs writeTo(Path object, List<InferPayload> payloads) throws IOException {
     List<HttpPayload> requests = new ArrayList<>();
     long written = 0;
     try (OutputStream out = Files.newOutputStream(object, StandardOpenOption.CREATE_NEW)) {
@@ -42,8 +64,6 @@ final class SharedInputs implements AutoCloseable {
           written += tensor.data().length();
         }
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
     return new SharedInputs(object, written, requests);
   }
@@ -69,6 +89,10 @@ final class SharedInputs implements AutoCloseable {
   /** Removes the object. Closing twice is harmless. */
   @Override
   public void close() {
+    delete(object);
+  }
+
+  private static void delete(Path object) {
     try {
       Files.deleteIfExists(object);
     } catch (IOException e) {

@@ -14,6 +14,7 @@ import io.vertx.core.json.JsonObject;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.AbstractList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,6 +51,30 @@ class SharedMemoryProtocolTest {
       assertThat(head.getJsonArray("outputs").getJsonObject(0).getString("name")).isEqualTo("out");
     }
     assertThat(object).doesNotExist();
+  }
+
+  @Test
+  void shouldLeaveNothingWhereTheTensorsCouldNotAllBeWritten(@TempDir Path dir) {
+    List<InferPayload> endsEarly =
+        new AbstractList<>() {
+          @Override
+          public InferPayload get(int index) {
+            if (index == 1) {
+              assertThat(dir).as("the first is written").isNotEmptyDirectory();
+              throw new IllegalStateException("no more");
+            }
+            return new InferPayload("m", List.of(tensor("a", "1234")), List.of(), 1);
+          }
+
+          @Override
+          public int size() {
+            return 2;
+          }
+        };
+
+    assertThatThrownBy(() -> SharedInputs.write(endsEarly, dir)).hasMessage("no more");
+
+    assertThat(dir).isEmptyDirectory();
   }
 
   @Test
