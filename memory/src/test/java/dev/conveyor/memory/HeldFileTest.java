@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,10 +22,19 @@ final class HeldFileTest {
     Files.writeString(file, "something else");
 
     assertThat(held.path()).hasContent("what was there");
+    assertThat(target(held)).startsWith(file.toString());
 
     held.close();
     held.close();
-    assertThat(held.path()).doesNotExist();
+    assertThat(target(held)).as("another thread may have it now").doesNotStartWith(file.toString());
+  }
+
+  private static String target(HeldFile held) throws IOException {
+    try {
+      return Files.readSymbolicLink(held.path()).toString();
+    } catch (NoSuchFileException e) {
+      return "";
+    }
   }
 
   @Test

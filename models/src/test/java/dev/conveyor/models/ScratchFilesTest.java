@@ -8,6 +8,10 @@ import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -31,6 +35,14 @@ final class ScratchFilesTest {
             System.out.flush();
             int unused = System.in.read();
           });
+    }
+  }
+
+  /** Removes what writers left that died, and says of how many files. */
+  static final class Sweeper {
+    public static void main(String[] arguments) {
+      System.out.write(ScratchFiles.sweep(Path.of(arguments[0]), 0));
+      System.out.flush();
     }
   }
 
@@ -78,6 +90,57 @@ final class ScratchFilesTest {
   }
 
   @Test
+  @Timeout(60)
+  void shouldKeepTheLockOfWhatThisProcessWritesUnderWhateverNamesItIsFound() throws IOException {
+    Path written = Files.createDirectory(directory.resolve("written"));
+    Path sameDirectory = Files.createSymbolicLink(directory.resolve("same"), written);
+    ScratchFiles.replace(
+        written.resolve("file"),
+        out -> {
+          Path scratch = written.resolve(names(written).get(0));
+          Path sameFile = directory.resolve(".same" + scratch.getFileName());
+          Files.createSymbolicLink(sameFile, scratch);
+
+          assertThat(ScratchFiles.sweep(sameDirectory, 0)).isZero();
+          assertThat(ScratchFiles.sweep(directory, 0)).isZero();
+
+          Process sweeper = java(Sweeper.class, written);
+          assertThat(sweeper.getInputStream().read()).as("in another process").isZero();
+          assertThat(sameFile).as("what is no file of ours").isSymbolicLink();
+        });
+    assertThat(written.resolve("file")).isRegularFile();
+  }
+
+  @Test
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void shouldNotWaitForWhoeverReadsAPipe() throws IOException, InterruptedException {
+    Path pipe = directory.resolve(".a.conveyor-part");
+    assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+
+    assertThat(ScratchFiles.sweep(directory, 0)).isZero();
+    assertThat(pipe).exists();
+  }
+
+  @Test
+  void shouldLeaveForADayWhatAnotherMachineMayWrite() throws IOException {
+    Path other = Files.createFile(directory.resolve(".file-0123-4567.conveyor-part"));
+    assertThat(ScratchFiles.sweep(directory, 0)).isZero();
+
+    Instant now = Files.getLastModifiedTime(other).toInstant();
+    Files.setLastModifiedTime(other, FileTime.from(now.minus(2, ChronoUnit.DAYS)));
+    assertThat(ScratchFiles.sweep(directory, 0)).isOne();
+    assertThat(names(directory)).isEmpty();
+  }
+
+  @Test
+  void shouldWriteForItsUserAlone() throws IOException {
+    Path file = directory.resolve("file");
+    write(file, "secret");
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+        .isEqualTo("rw-------");
+  }
+
+  @Test
   void shouldChangeNothingWhenTheContentFails() throws IOException {
     Path file = directory.resolve("file");
     write(file, "before");
@@ -95,17 +158,20 @@ final class ScratchFilesTest {
   }
 
   private static Process begin(Path file) throws IOException {
-    Process writer =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                Writer.class.getName(),
-                file.toString())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
+    Process writer = java(Writer.class, file);
     assertThat(writer.getInputStream().read()).isEqualTo(FOUND);
     return writer;
+  }
+
+  private static Process java(Class<?> main, Path argument) throws IOException {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-cp",
+            System.getProperty("java.class.path"),
+            main.getName(),
+            argument.toString())
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
   }
 
   private static void write(Path file, String text) throws IOException {

@@ -216,7 +216,9 @@ final class LostBatchesTest extends SchedulerActor {
     for (int look = 0; look < 6; look++) {
       pass(50 * MS, nowNs);
     }
-    assertThat(lost).as("at the limit").isEmpty();
+    InstanceLost later = new InstanceLost(KEY, 99, InstanceLost.Cause.SICK, "after the limit");
+    get(vertx.eventBus().request(Addresses.LOST, later, SchedulerActor.LOCAL));
+    assertThat(lost.poll()).as("nothing came at the limit").isEqualTo(later);
     pass(50 * MS, nowNs);
     assertThat(lost.poll(60, TimeUnit.SECONDS).cause()).isEqualTo(InstanceLost.Cause.HUNG);
 

@@ -3,6 +3,7 @@ package dev.conveyor.models.process;
 import dev.conveyor.memory.HeldFile;
 import dev.conveyor.models.backend.ModelLoadException;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -29,6 +30,9 @@ import org.slf4j.LoggerFactory;
 final class KeptFiles implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(KeptFiles.class);
+
+  /** Of a model's directory: where engines are kept that were built from it. */
+  private static final String ENGINES = "engines";
 
   private record Kept(Path directory, List<Path> files, @Nullable HeldFile held) {
 
@@ -70,14 +74,14 @@ final class KeptFiles implements AutoCloseable {
 
   private static Kept hold(Path model, Workers workers) throws IOException {
     Path directory = Files.createDirectory(workers.directory().newFile("model"));
-    HeldFile held = HeldFile.open(model);
     Path name = directory.resolve(model.getFileName());
-    Kept kept = new Kept(directory, List.of(name), held);
+    HeldFile held = null;
     try {
+      held = HeldFile.open(model);
       Files.createSymbolicLink(name, held.path());
-      return kept;
-    } catch (IOException e) {
-      discard(kept);
+      return new Kept(directory, List.of(name), held);
+    } catch (IOException | RuntimeException e) {
+      discard(new Kept(directory, List.of(), held));
       throw e;
     }
   }
@@ -105,23 +109,32 @@ final class KeptFiles implements AutoCloseable {
   }
 
   /**
-   * Loads the model once more.
+   * Loads the model once more: a second time if its name becomes that of another file meanwhile.
    *
    * @param load from the file that it is given
    * @throws ModelLoadException if nothing is left of what was loaded first, or it changed meanwhile
    */
   LoadedWorker load(Function<Path, LoadedWorker> load) {
     Path file = toLoad();
-    LoadedWorker loaded = load.apply(file);
     try {
-      if (file.equals(model)) {
-        state.requireSame();
-      }
-      return loaded;
+      return loadSame(file, load);
     } catch (ModelLoadException e) {
-      loaded.close();
-      throw e;
+      Path now = toLoad();
+      if (now.equals(file)) {
+        throw e;
+      }
+      return loadSame(now, load);
     }
+  }
+
+  private LoadedWorker loadSame(Path file, Function<Path, LoadedWorker> load) {
+    LoadedWorker loaded = load.apply(file);
+    Kept used = file.equals(model) ? null : kept;
+    if (used == null ? state.isSame() : state.isSameAt(used.files())) {
+      return loaded;
+    }
+    loaded.close();
+    throw new ModelLoadException(model + ": the file changed while it was loaded; load it again");
   }
 
   /** Returns the model file to load now; see {@link #load}. */
@@ -135,17 +148,27 @@ final class KeptFiles implements AutoCloseable {
     return kept.files().get(0);
   }
 
-  /** What else is there, such as engines that were built from the model, is used where it is. */
+  /**
+   * What else is there, such as engines that were built from the model, is used where it is. Where
+   * the engines were that are gone none are written: a link to nothing keeps them out of memory.
+   */
   private static synchronized void linkDirectories(Path from, Path to) {
-    try (DirectoryStream<Path> found = Files.newDirectoryStream(from, Files::isDirectory)) {
-      for (Path directory : found) {
-        Path link = to.resolve(directory.getFileName());
-        if (Files.notExists(link, LinkOption.NOFOLLOW_LINKS)) {
-          Files.createSymbolicLink(link, directory);
+    try {
+      linkDirectory(from.resolve(ENGINES), to);
+      try (DirectoryStream<Path> found = Files.newDirectoryStream(from, Files::isDirectory)) {
+        for (Path directory : found) {
+          linkDirectory(directory, to);
         }
       }
-    } catch (IOException e) {
+    } catch (IOException | DirectoryIteratorException | UnsupportedOperationException e) {
       LOG.debug("{}: not all of it is used: {}", from, e.toString());
+    }
+  }
+
+  private static void linkDirectory(Path directory, Path to) throws IOException {
+    Path link = to.resolve(directory.getFileName());
+    if (Files.notExists(link, LinkOption.NOFOLLOW_LINKS)) {
+      Files.createSymbolicLink(link, directory);
     }
   }
 

@@ -66,11 +66,13 @@ public final class ProcessBackend implements Backend {
   @Override
   public LoadedModel load(Path file, LoadOptions options) {
     FileState state = FileState.of(file);
-    return model(file, options, state, start(file, options));
+    return model(file, options, state, start(file, options), true);
   }
 
-  private ProcessModel model(Path file, LoadOptions options, FileState state, LoadedWorker first) {
-    return new ProcessModel(this, KeptFiles.of(file, state, workers), file, options, first);
+  private ProcessModel model(
+      Path file, LoadOptions options, FileState state, LoadedWorker first, boolean startsOthers) {
+    KeptFiles kept = KeptFiles.of(file, state, workers);
+    return new ProcessModel(this, kept, file, options, first, startsOthers);
   }
 
   /**
@@ -91,7 +93,7 @@ public final class ProcessBackend implements Backend {
           CompletableFuture.runAsync(
               () -> process.kill(tooLong(process, limit)),
               CompletableFuture.delayedExecutor(limit.toMillis(), TimeUnit.MILLISECONDS));
-      try (LoadedModel model = model(file, options, state, first)) {
+      try (LoadedModel model = model(file, options, state, first, false)) {
         trial.accept(model);
       } finally {
         end.cancel(false);

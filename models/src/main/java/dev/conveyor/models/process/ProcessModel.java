@@ -6,6 +6,7 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,7 @@ final class ProcessModel implements LoadedModel {
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
   private final long reservedBytes;
+  private final boolean startsOthers;
 
   /** Lanes of one worker come up one after the other: the first of them starts it. */
   private final Object filling = new Object();
@@ -42,8 +44,19 @@ final class ProcessModel implements LoadedModel {
 
   private volatile boolean replaces;
 
+  /**
+   * Creates a model.
+   *
+   * @param first has loaded it
+   * @param startsOthers if not, there are only the executors that the first worker has room for
+   */
   ProcessModel(
-      ProcessBackend backend, KeptFiles files, Path file, LoadOptions options, LoadedWorker first) {
+      ProcessBackend backend,
+      KeptFiles files,
+      Path file,
+      LoadOptions options,
+      LoadedWorker first,
+      boolean startsOthers) {
     this.backend = backend;
     this.files = files;
     this.file = file;
@@ -51,6 +64,7 @@ final class ProcessModel implements LoadedModel {
     this.inputs = first.inputs();
     this.outputs = first.outputs();
     this.reservedBytes = first.reservedBytes();
+    this.startsOthers = startsOthers;
     this.open = first;
   }
 
@@ -114,6 +128,9 @@ final class ProcessModel implements LoadedModel {
   }
 
   private LoadedWorker start() {
+    if (!startsOthers) {
+      throw new IllegalStateException(file + ": its only worker has no room for an executor");
+    }
     try {
       return files.load(from -> backend.start(from, options));
     } catch (ModelLoadException e) {
@@ -145,12 +162,20 @@ final class ProcessModel implements LoadedModel {
     files.close();
   }
 
-  /** Takes a lane, or {@link #NONE}; a worker that died before anybody had one is closed here. */
+  /**
+   * Takes a lane, or {@link #NONE}; a worker that died before anybody had one is closed here.
+   *
+   * @throws ModelLoadException if it did, and no other may take its place
+   */
   private int enter(LoadedWorker worker) {
     int lane = worker.enter();
     if (lane == NONE && worker.isUnused()) {
       replaces = true;
+      WorkerLostException lost = worker.process().lost(new IOException("before it was used"));
       worker.close();
+      if (!startsOthers) {
+        throw new ModelLoadException(file + ": " + lost.getMessage(), lost);
+      }
     }
     return lane;
   }

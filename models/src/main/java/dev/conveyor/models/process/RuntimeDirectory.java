@@ -1,13 +1,16 @@
 package dev.conveyor.models.process;
 
+import dev.conveyor.models.FreshFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.Set;
@@ -142,8 +145,15 @@ public final class RuntimeDirectory implements AutoCloseable {
     Path lock = directory.resolve(LOCK);
     if (OWN.contains(directory)) {
       return false;
+    }
+    PosixFileAttributes found =
+        Files.readAttributes(directory, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+    PosixFileAttributes ours = FreshFile.beside(directory);
+    if (!found.isDirectory() || !found.owner().equals(ours.owner())) {
+      return false; // Anybody may make one that names processes of ours, for us to kill them.
     } else if (Files.notExists(lock)) {
-      return wasNeverLocked(directory);
+      return wasNeverLocked(directory)
+          && ours.lastModifiedTime().toMillis() - found.lastModifiedTime().toMillis() > UNLOCKED_MS;
     } else if (!Files.isWritable(lock)) {
       return false;
     }
@@ -159,18 +169,8 @@ public final class RuntimeDirectory implements AutoCloseable {
       return false;
     }
     try (Stream<Path> files = Files.list(directory)) {
-      if (!files.allMatch(file -> file.getFileName().toString().equals(UNLOCKED))) {
-        return false; // Others may like the name.
-      }
-    }
-    // What is old is told by the times of files alone.
-    Path now = Files.createTempFile(directory.getParent(), ".conveyor", ".now");
-    try {
-      return Files.getLastModifiedTime(now).toMillis()
-              - Files.getLastModifiedTime(directory).toMillis()
-          > UNLOCKED_MS;
-    } finally {
-      Files.deleteIfExists(now);
+      // Others may like the name.
+      return files.allMatch(file -> file.getFileName().toString().equals(UNLOCKED));
     }
   }
 

@@ -16,12 +16,14 @@ import dev.conveyor.models.onnx.proto.StringStringEntryProto;
 import dev.conveyor.models.onnx.proto.TensorProto;
 import dev.conveyor.models.process.worker.WorkerMain;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -107,6 +109,58 @@ final class KeptFilesTest {
   }
 
   @Test
+  void shouldLoadWhatWasLoadedWhenAnotherFileTakesItsNameMeanwhile() throws IOException {
+    model = OnnxFiles.identity(version.resolve("model.onnx"), 2);
+    Path other = OnnxFiles.identity(version.resolve("other.onnx"), 3);
+    List<Path> asked = new ArrayList<>();
+    try (KeptFiles kept = kept();
+        LoadedWorker worker =
+            kept.load(
+                file -> {
+                  asked.add(file);
+                  if (asked.size() == 1) {
+                    rename(other, model);
+                  }
+                  return worker(file);
+                })) {
+      assertThat(worker.inputs().get(0).shape().dim(1)).isEqualTo(2);
+    }
+    assertThat(asked).hasSize(2).startsWith(model);
+    assertThat(ProcessHandle.current().children().filter(ProcessHandle::isAlive)).isEmpty();
+  }
+
+  @Test
+  void shouldRefuseAFileThatIsWrittenOverWhileItIsLoadedFromWhatIsKept() throws IOException {
+    model = OnnxFiles.identity(version.resolve("model.onnx"), 2);
+    try (KeptFiles kept = kept()) {
+      rename(OnnxFiles.identity(version.resolve("other.onnx"), 3), model);
+      assertThatThrownBy(
+              () ->
+                  kept.load(
+                      file -> {
+                        LoadedWorker worker = worker(file);
+                        OnnxFiles.identity(file, 3);
+                        return worker;
+                      }))
+          .isInstanceOf(ModelLoadException.class)
+          .hasMessageContaining("the file changed");
+    }
+  }
+
+  @Test
+  void shouldLeadToWhereEnginesWereWhenTheirDirectoryIsGone() throws IOException {
+    Files.writeString(model, "an engine");
+    try (KeptFiles kept = kept()) {
+      Files.delete(model);
+      Files.delete(version);
+
+      Path engines = kept.toLoad().resolveSibling("engines");
+
+      assertThat(Files.readSymbolicLink(engines)).isEqualTo(version.resolve("engines"));
+    }
+  }
+
+  @Test
   void shouldServeWeightsInAFileOfTheirOwnThatAnotherTookTheNameOf() throws IOException {
     MemoryBudget budget = new MemoryBudget("CPU", 256L << 20);
     Path onnx = withWeightsOutside(version.resolve("model.onnx"), 3);
@@ -126,6 +180,14 @@ final class KeptFilesTest {
       }
     }
     assertThat(budget.reservedBytes()).isZero();
+  }
+
+  private static void rename(Path from, Path to) {
+    try {
+      Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private KeptFiles kept() {

@@ -69,6 +69,26 @@ final class RuntimeDirectoryTest {
   }
 
   @Test
+  void shouldKillNothingForADirectoryThatALinkLeadsTo() throws Exception {
+    Path elsewhere = Files.createDirectory(parent.resolve("elsewhere"));
+    Files.createFile(elsewhere.resolve("lock"));
+    Process named = new ProcessBuilder("sleep", "1000").start();
+    try {
+      long ticks = ProcessFiles.startTicks(named.pid());
+      Files.createFile(elsewhere.resolve("worker-%d-%d".formatted(named.pid(), ticks)));
+      Path link = Files.createSymbolicLink(parent.resolve("conveyor-1-link"), elsewhere);
+
+      assertThat(RuntimeDirectory.clean(parent)).isZero();
+
+      assertThat(link).isSymbolicLink();
+      assertThat(elsewhere.resolve("lock")).exists();
+    } finally {
+      assertThat(named.isAlive()).isTrue();
+      named.destroyForcibly();
+    }
+  }
+
+  @Test
   void shouldLeaveADirectoryWhoseNumberIsThatOfNoProcess() throws IOException {
     Path number = Files.createDirectory(parent.resolve("conveyor-99999999999999999999-x"));
 

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -42,6 +44,7 @@ class EngineCacheTest {
   @Test
   void shouldRemoveWhatABuildThatWasKilledLeft() throws IOException {
     Path dead = Files.writeString(directory.resolve(".a.engine-17.conveyor-part"), "half");
+    Files.setLastModifiedTime(dead, FileTime.from(Instant.EPOCH));
 
     assertThat(new EngineCache(directory).read(KEY)).isEmpty();
 

@@ -13,6 +13,8 @@ import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -42,7 +44,7 @@ final class ProcessIsolationTest {
   private static HttpCalls http;
 
   @BeforeAll
-  static void start() {
+  static void start() throws IOException {
     TestModels models =
         new TestModels(dir)
             .identity("here", 4)
@@ -59,6 +61,8 @@ final class ProcessIsolationTest {
             .config("infinite", tried("reject_non_finite", ""))
             .unary("finite", 1, "Log", DataType.FP32, "batch", 4)
             .config("finite", tried("reject_non_finite", RANDOM));
+    Files.setLastModifiedTime(
+        dir.resolve("here/1/.profile-CPU.json-17.conveyor-part"), FileTime.from(Instant.EPOCH));
     server = TestServer.start(models);
     http = server.http();
   }

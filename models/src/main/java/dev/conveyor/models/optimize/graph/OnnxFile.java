@@ -11,13 +11,19 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
+import java.util.Set;
 
 /** Reads and writes ONNX files. Stateless. */
 public final class OnnxFile {
 
   /** What one protobuf message, and so one file without external data, can hold. */
   private static final long MAX_BYTES = Integer.MAX_VALUE;
+
+  private static final Set<PosixFilePermission> READABLE_BY_ALL =
+      PosixFilePermissions.fromString("rw-r--r--");
 
   private OnnxFile() {}
 
@@ -71,6 +77,7 @@ public final class OnnxFile {
       Files.createDirectories(directory);
       ScratchFiles.replace(
           target,
+          READABLE_BY_ALL,
           part -> {
             Channels.newOutputStream(part).write(bytes);
             part.force(true);

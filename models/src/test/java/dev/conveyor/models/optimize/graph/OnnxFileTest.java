@@ -11,6 +11,9 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -72,9 +75,20 @@ final class OnnxFileTest {
   }
 
   @Test
+  void shouldWriteWhatOthersMayRead() throws IOException {
+    Path file = dir.resolve("model.onnx");
+
+    OnnxFile.write(file, TinyModels.classifier().model());
+
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+        .isEqualTo("rw-r--r--");
+  }
+
+  @Test
   void shouldRemoveWhatAWriterThatDiedLeft() throws IOException {
     Path file = dir.resolve("model.onnx");
     Path dead = Files.createFile(dir.resolve(".model.onnx-17.conveyor-part"));
+    Files.setLastModifiedTime(dead, FileTime.from(Instant.EPOCH));
 
     OnnxFile.write(file, TinyModels.classifier().model());
 
