@@ -23,7 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 final class StoppingTest {
 
-  private static final JsonObject SHORT_GRACE = new JsonObject().put("shutdown_grace_ms", 2000);
+  /** The tenth of it in which the answers go out is long enough for a machine that is held up. */
+  private static final JsonObject SHORT_GRACE = new JsonObject().put("shutdown_grace_ms", 6000);
 
   private static final int REQUESTS = 3;
 
