@@ -176,12 +176,14 @@ public final class SharedTensors implements AutoCloseable {
 
   private static Future<Void> run(Vertx vertx, long bytes, Runnable copy) {
     if (bytes > INLINE_BYTES) {
-      return vertx.executeBlocking(
-          () -> {
-            copy.run();
-            return null;
-          },
-          false);
+      return vertx
+          .executeBlocking(
+              () -> {
+                copy.run();
+                return true;
+              },
+              false)
+          .mapEmpty();
     }
     try {
       copy.run();
