@@ -147,21 +147,7 @@ public record ModelLoad(
   ModelLoad behind(int items) {
     return items == 0
         ? this
-        : new ModelLoad(
-            queuedRequests + items,
-            queuedItems + items,
-            queuedBytes,
-            running,
-            full,
-            maxQueueBytes,
-            speed,
-            freeAtNs,
-            marginNs,
-            targetNs,
-            objectiveNs,
-            servable,
-            levels,
-            room);
+        : with(queuedRequests + items, queuedItems + items, queuedBytes, full, servable, levels);
   }
 
   /**
@@ -174,21 +160,13 @@ public record ModelLoad(
     PriorityLevels.Waiting waiting = levels.of(priority);
     return waiting == null
         ? this
-        : new ModelLoad(
+        : with(
             waiting.requests(),
             waiting.items(),
             waiting.bytes(),
-            running,
             waiting.full(),
-            maxQueueBytes,
-            speed,
-            freeAtNs,
-            marginNs,
-            targetNs,
-            objectiveNs,
             waiting.servable(),
-            PriorityLevels.NONE,
-            room);
+            PriorityLevels.NONE);
   }
 
   /**
@@ -202,21 +180,32 @@ public record ModelLoad(
         room.shutOut.contains(tenant) || (full && (tenant.isEmpty() || !room.isShared));
     return isFullForIt == full
         ? this
-        : new ModelLoad(
-            queuedRequests,
-            queuedItems,
-            queuedBytes,
-            running,
-            isFullForIt,
-            maxQueueBytes,
-            speed,
-            freeAtNs,
-            marginNs,
-            targetNs,
-            objectiveNs,
-            servable,
-            levels,
-            room);
+        : with(queuedRequests, queuedItems, queuedBytes, isFullForIt, servable, levels);
+  }
+
+  /** Returns the load of the same model to somebody before whom something else is queued. */
+  private ModelLoad with(
+      int requests,
+      int items,
+      long bytes,
+      boolean isFull,
+      boolean isServable,
+      PriorityLevels seenLevels) {
+    return new ModelLoad(
+        requests,
+        items,
+        bytes,
+        running,
+        isFull,
+        maxQueueBytes,
+        speed,
+        freeAtNs,
+        marginNs,
+        targetNs,
+        objectiveNs,
+        isServable,
+        seenLevels,
+        room);
   }
 
   /** Returns false until a batch has run; nothing can be predicted before. */
