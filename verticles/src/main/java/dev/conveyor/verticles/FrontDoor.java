@@ -13,6 +13,7 @@ import dev.conveyor.scheduler.residency.ColdStartRefusal;
 import dev.conveyor.verticles.metrics.ModelStats;
 import io.vertx.core.Future;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Lets requests in, or turns them away before their bytes are read: by the load that the scheduler
@@ -63,23 +64,11 @@ public final class FrontDoor {
   public void enter(ServedModel model, DoorTerms terms) {
     String tenant = terms.tenant();
     long nowNs = clock.nanoTime();
-    ModelLoad load = model.door().load().get().seenBy(terms.priority());
-    if (tenant != null) {
-      load = load.seenBy(tenant);
-    }
     InferenceException refusal =
-        AdmissionRule.check(
-            model.name(),
-            load,
-            1,
-            Math.max(0, terms.bytes()),
-            model.images().ahead(),
-            terms.untilNs(load, nowNs),
-            nowNs);
+        model.ensemble() == null
+            ? refusal(model, terms, nowNs)
+            : EnsembleDoor.of(model, terms, nowNs, nowNs).refusal();
     if (refusal != null) {
-      if (load.servable() && refusal.reason() == RefusalReason.DEADLINE) {
-        model.door().load().refused(nowNs);
-      }
       throw refused(model, refusal);
     }
     if (tenant != null) {
@@ -98,23 +87,72 @@ public final class FrontDoor {
     }
   }
 
+  private static @Nullable InferenceException refusal(
+      ServedModel model, DoorTerms terms, long nowNs) {
+    return refusal(model, terms, terms.untilNs(model.door().load().get(), nowNs), nowNs);
+  }
+
+  /**
+   * Returns why a request has to stay outside of a model's queue; null if it may come in.
+   *
+   * @param untilNs by when it is to be answered, but for the model's objective
+   */
+  static @Nullable InferenceException refusal(
+      ServedModel model, DoorTerms terms, long untilNs, long nowNs) {
+    ModelLoad load = model.door().load().get().seenBy(terms.priority());
+    String tenant = terms.tenant();
+    if (tenant != null) {
+      load = load.seenBy(tenant);
+    }
+    InferenceException refusal =
+        AdmissionRule.check(
+            model.name(),
+            load,
+            1,
+            Math.max(0, terms.bytes()),
+            model.images().ahead(),
+            untilNs,
+            nowNs);
+    if (refusal != null && load.servable() && refusal.reason() == RefusalReason.DEADLINE) {
+      model.door().load().refused(nowNs);
+    }
+    return refusal;
+  }
+
   /**
    * A request that is over before its model can be in memory waits for nothing; but the model is
    * loaded for those that come again. So it is asked after all quotas, and what was taken of them
    * is spent: a load may cost others their places.
    */
   private void refuseIfTooCold(ServedModel model, DoorTerms terms, long nowNs) {
+    if (model.ensemble() != null) {
+      refuseIfStepsAreTooCold(model, terms, nowNs);
+      return;
+    }
     if (model.isLoaded()) {
       return;
     }
     long deadlineNs = ColdDeadline.of(model.config(), terms, nowNs).ns();
     long answerNs = model.door().coldStart().leftNs(nowNs);
     if (deadlineNs != InferenceRequest.NO_DEADLINE && answerNs > deadlineNs - nowNs) {
-      activator.activate(model.name(), deadlineNs, Future.succeededFuture());
+      activate(model, deadlineNs);
       throw refused(
           model,
           ColdStartRefusal.late(answerNs, deadlineNs - nowNs, answerNs).asFailure(model.name()));
     }
+  }
+
+  private void refuseIfStepsAreTooCold(ServedModel ensemble, DoorTerms terms, long nowNs) {
+    EnsembleDoor door = EnsembleDoor.of(ensemble, terms, nowNs, nowNs);
+    InferenceException refusal = door.coldRefusal();
+    if (refusal != null) {
+      door.cold().forEach(model -> activate(model, door.untilNs()));
+      throw refused(ensemble, refusal);
+    }
+  }
+
+  private void activate(ServedModel model, long deadlineNs) {
+    activator.activate(model.name(), deadlineNs, Future.succeededFuture());
   }
 
   /**

@@ -185,6 +185,7 @@ public final class LocalGateway implements InferenceGateway {
     InputCheck.Checked checked;
     try {
       checked = entered.inputCheck().check(call.inputs());
+      EnsembleDoor.reconsider(entered, call, arrivalNs);
     } catch (InferenceException e) {
       call.inputs().forEach(Tensor::close);
       refuse(entered, reply, e, arrivalNs);

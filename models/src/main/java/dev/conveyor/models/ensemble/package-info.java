@@ -4,6 +4,7 @@
  * <ul>
  *   <li>To check a configuration against the models it names: {@link PlanBuilder}.
  *   <li>To follow one request: {@link Progress}.
+ *   <li>To know how long a request takes at least: {@link CriticalPath}.
  * </ul>
  */
 @NullMarked

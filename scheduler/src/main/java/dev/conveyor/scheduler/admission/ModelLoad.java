@@ -237,6 +237,22 @@ public record ModelLoad(
     return waitNs(items, nowNs) + speed.runNs(Math.min(joined, speed.maxItems()));
   }
 
+  /**
+   * Returns after how long a request at the earliest is answered that comes later, if nothing else
+   * does: what waits now has become less by then. An idle model, or one of which nothing is known,
+   * takes no time, because it takes any request. With an objective nothing counts that waits: the
+   * earliest deadline goes first, and it need not be any of those.
+   *
+   * @param readyNs after how long it comes
+   */
+  public long earliestDoneNs(long readyNs, long nowNs) {
+    if (!isKnown() || isIdle()) {
+      return readyNs;
+    }
+    long waitNs = objectiveNs > 0 ? 0 : waitNs(1, nowNs);
+    return Math.max(readyNs, waitNs) + Math.min(speed.oneNs(), speed.fullNs());
+  }
+
   /** Full batches that go first: the request joins the last one if it still fits. */
   private int batchesAhead(int items) {
     int full = queuedItems / speed.maxItems();

@@ -107,6 +107,21 @@ final class AdmissionRuleTest {
   }
 
   @Test
+  void shouldExpectLessToWaitForWhoComesLater() {
+    ModelLoad busy = load(9, 3 * MS, 0);
+    assertThat(busy.earliestDoneNs(0, T0)).isEqualTo((3 + 2 * 8 + 2) * MS);
+    assertThat(busy.earliestDoneNs(19 * MS, T0)).isEqualTo((19 + 2) * MS);
+    assertThat(busy.earliestDoneNs(20 * MS, T0)).isEqualTo((20 + 2) * MS);
+
+    ModelLoad idle = new ModelLoad(0, 0, 0, 0, false, 0, SPEED, T0, 0, 0);
+    assertThat(idle.earliestDoneNs(5 * MS, T0)).as("it takes any request").isEqualTo(5 * MS);
+    ModelLoad unknown = new ModelLoad(9, 9, 0, 1, false, 0, Speed.UNKNOWN, T0, 0, 0);
+    assertThat(unknown.earliestDoneNs(5 * MS, T0)).isEqualTo(5 * MS);
+    ModelLoad promised = new ModelLoad(9, 9, 0, 1, false, 0, SPEED, T0, 0, 0, 50 * MS, false);
+    assertThat(promised.earliestDoneNs(0, T0)).as("earliest deadline first").isEqualTo(2 * MS);
+  }
+
+  @Test
   void shouldShedRequestsWithoutADeadlineOnlyWhileOverloaded() {
     ModelLoad busy = load(8, MS, 0);
     assertThat(check(busy, null)).isNull();

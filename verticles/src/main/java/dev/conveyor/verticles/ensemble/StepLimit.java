@@ -56,6 +56,16 @@ public final class StepLimit {
     return Entry.WAITS;
   }
 
+  /** Returns whether a request that comes now need not wait. */
+  public boolean isFree() {
+    if (limit == 0) {
+      return true;
+    }
+    synchronized (this) {
+      return underWay < limit;
+    }
+  }
+
   /** Whoever was let in leaves once. */
   void leave() {
     if (limit == 0) {

@@ -90,7 +90,7 @@ final class EnsembleLoader {
         Long.toString(versions.get(versions.size() - 1)),
         config,
         directory.labels(config),
-        Ensemble.of(plan, limit, catalog::statsOfStep),
+        Ensemble.of(plan, limit, catalog::statsOfStep, this::serving),
         new InstanceBoard(() -> missing(plan)));
   }
 
@@ -115,6 +115,14 @@ final class EnsembleLoader {
         served.reshaping().client().inputs(),
         served.clientOutputs(),
         served.signature().maxBatchSize());
+  }
+
+  private @Nullable ServedModel serving(PlannedStep step) {
+    try {
+      return catalog.find(step.model(), text(step.version()));
+    } catch (InferenceException e) {
+      return null;
+    }
   }
 
   /** Returns why a step cannot run; empty if all can. */

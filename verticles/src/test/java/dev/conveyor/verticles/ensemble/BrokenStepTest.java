@@ -202,7 +202,8 @@ final class BrokenStepTest {
                 },
                 steps),
             1,
-            step -> new RecordingModelStats()),
+            step -> new RecordingModelStats(),
+            step -> null),
         new InstanceBoard(() -> ""));
   }
 }

@@ -265,7 +265,8 @@ final class ItemsTest {
         Ensemble.of(
             PlanBuilder.build(config, (model, version) -> member, Steps.onClassPath()),
             0,
-            step -> new RecordingModelStats()),
+            step -> new RecordingModelStats(),
+            step -> null),
         new InstanceBoard(() -> ""));
   }
 

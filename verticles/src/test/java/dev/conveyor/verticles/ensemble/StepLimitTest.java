@@ -48,7 +48,9 @@ final class StepLimitTest {
   @Test
   void shouldPassOverThoseThatAreOverAndForgetNobody() throws InterruptedException {
     StepLimit limit = new StepLimit(1);
+    assertThat(limit.isFree()).isTrue();
     assertThat(enter(limit, 0)).isEqualTo(Entry.RUNS);
+    assertThat(limit.isFree()).isFalse();
     ReplyTo gone = reply();
     assertThat(limit.enter(gone, () -> begun.add(1))).isEqualTo(Entry.WAITS);
     assertThat(enter(limit, 2)).isEqualTo(Entry.WAITS);
@@ -57,6 +59,7 @@ final class StepLimitTest {
     limit.leave();
     assertThat(next()).isEqualTo(2);
     limit.leave();
+    assertThat(limit.isFree()).isTrue();
     assertThat(enter(limit, 3)).as("nobody is under way").isEqualTo(Entry.RUNS);
     assertThat(enter(limit, 4)).isEqualTo(Entry.WAITS);
   }
