@@ -187,13 +187,17 @@ final class ModelState {
     placesChanged = false;
     parallelism = 0;
     long leastNs = Long.MAX_VALUE;
+    long leastEverNs = Long.MAX_VALUE;
     for (int i = 0; i < placements.size(); i++) {
       Placement placement = placements.get(i);
       parallelism += placement.parallelism;
       leastNs = Math.min(leastNs, placement.leastNs());
+      leastEverNs = Math.min(leastEverNs, placement.leastEverNs());
     }
     servableItems = ModelLoads.servableItems(this);
-    batcher.setPlaces(Math.max(1, parallelism), leastNs == Long.MAX_VALUE ? 0 : leastNs);
+    boolean isNowhere = placements.isEmpty();
+    batcher.setPlaces(
+        Math.max(1, parallelism), isNowhere ? 0 : leastNs, isNowhere ? 0 : leastEverNs);
   }
 
   /** Returns how many items may be queued before requests are refused by prediction. */

@@ -73,6 +73,16 @@ final class Placement implements BatchCosts {
     return profile.predictLevelNs(items, boundLevel);
   }
 
+  @Override
+  public long lastNs(int items) {
+    return WideRuns.lastNs(this, items, boundLevel);
+  }
+
+  /** Returns the time of the smallest batch, with more threads if that is less. */
+  long leastEverNs() {
+    return wide.leastNs(this, boundLevel);
+  }
+
   /**
    * Returns true if its smallest batch takes too long for its objective, predicted at the 99th
    * percentile with a tenth to spare, with so many batches on the device.
@@ -98,9 +108,15 @@ final class Placement implements BatchCosts {
   }
 
   /** Learns from a batch that ended well and had more threads than usual. */
-  void ranWide(BatchOutcome outcome, int threads) {
+  void ranWide(BatchOutcome outcome, int threads, long nowNs) {
     cuts = 0;
+    hasRun = true;
+    ranNs = nowNs;
+    if (!wide.isLearned()) {
+      model.batcher.ran(outcome.busyNs(), boundNs(outcome.items()));
+    }
     wide.ran(outcome, threads);
+    costsChanged();
   }
 
   @Override

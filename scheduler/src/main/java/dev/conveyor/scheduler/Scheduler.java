@@ -229,7 +229,7 @@ public final class Scheduler {
     // Requests that were cancelled on the way did not run; perhaps none did.
     boolean ranWell = outcome.succeeded() && outcome.items() > 0;
     if (ranWell && instance.isWide()) {
-      instance.placement.ranWide(outcome, instance.runUnits);
+      instance.placement.ranWide(outcome, instance.runUnits, nowNs);
     } else if (ranWell) {
       int concurrency = instance.concurrency(nowNs);
       if (instance.isCountedRight()) {

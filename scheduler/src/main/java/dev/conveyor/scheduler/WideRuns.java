@@ -10,8 +10,9 @@ import java.util.Optional;
  *
  * <p>Not thread-safe: owned by its {@link Placement}.
  *
- * <p>What the model promises, and when an execution takes too long, goes by its usual batches:
- * others may want the cores at any time.
+ * <p>When an execution takes too long, and what may wait, goes by its usual batches: others may want
+ * the cores at any time. But a batch that has all cores for itself when it starts keeps them, so a
+ * deadline that only such a batch can meet is one that can be met.
  */
 final class WideRuns {
 
@@ -37,13 +38,31 @@ final class WideRuns {
    * model there has promised to be faster than it ends.
    */
   static boolean suits(Placement placement, int items) {
-    InstanceState instance = placement.nextInstance();
-    return instance.idleUnits > instance.units
-        && placement.device.isWantedOnlyBy(placement)
-        && placement.model.batcher.queue().requests() == 0
-        && placement.profile.isKnown()
-        && placement.wide.pays(placement.aloneNs(items), items)
+    return placement.model.batcher.queue().requests() == 0
+        && hasAllForItself(placement)
+        && (placement.wide.pays(placement.aloneNs(items), items) || placement.wide.isToBeTried())
         && leavesOthersTime(placement, placement.wideNs(items));
+  }
+
+  /**
+   * Returns the time that a batch rarely exceeds which takes all that is queued and starts now: with
+   * more threads, where that is known to be less and {@link #suits} will say so.
+   */
+  static long lastNs(Placement placement, int items, int level) {
+    long usualNs = placement.boundNs(items);
+    return placement.wide.pays(placement.aloneNs(items), items)
+            && hasAllForItself(placement)
+            && leavesOthersTime(placement, placement.wideNs(items))
+        ? Math.min(usualNs, placement.wide.costs.predictLevelNs(items, level))
+        : usualNs;
+  }
+
+  private static boolean hasAllForItself(Placement placement) {
+    InstanceState instance = placement.free.peekLast();
+    return instance != null
+        && instance.idleUnits > instance.units
+        && placement.device.isWantedOnlyBy(placement)
+        && placement.profile.isKnown();
   }
 
   private static boolean leavesOthersTime(Placement placement, long wideNs) {
@@ -58,11 +77,25 @@ final class WideRuns {
   }
 
   private boolean pays(long usualNs, int items) {
-    if (runs < LEARNING_RUNS || costs.predictNs(items) <= WORTH * usualNs) {
-      return true;
-    }
-    passed = (passed + 1) % TRY_AGAIN;
+    return isLearned() && costs.predictNs(items) <= WORTH * usualNs;
+  }
+
+  private boolean isToBeTried() {
+    passed = isLearned() ? (passed + 1) % TRY_AGAIN : 0;
     return passed == 0;
+  }
+
+  /** Returns whether enough have run to judge them. */
+  boolean isLearned() {
+    return runs >= LEARNING_RUNS;
+  }
+
+  /** Returns the least that a batch takes if it gets more threads; the usual time if unknown. */
+  long leastNs(Placement placement, int level) {
+    long usualNs = placement.leastNs();
+    return pays(placement.aloneNs(1), 1)
+        ? Math.min(usualNs, costs.predictLevelNs(1, level))
+        : usualNs;
   }
 
   /** Learns from one that ended well. */

@@ -13,6 +13,19 @@ public interface BatchCosts {
    */
   long boundNs(int items);
 
+  /**
+   * Returns the same for a batch after which nothing waits. It may take less: nobody else may want
+   * what it runs on.
+   */
+  default long lastNs(int items) {
+    return boundNs(items);
+  }
+
+  /** Returns the same for a batch of so many of the items that wait. */
+  default long boundNs(int items, int waiting) {
+    return items >= waiting ? lastNs(items) : boundNs(items);
+  }
+
   /** Returns true if nothing has run here for so long that what is known may be out of date. */
   default boolean isStale(long nowNs) {
     return false;

@@ -163,8 +163,9 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
    *
    * @param parallelism batches of the model that can run at once, 1 or more
    * @param leastCostNs time of its smallest batch where that is fastest; 0 if unknown
+   * @param leastEverNs the same where nobody else wants what it runs on
    */
-  public abstract void setPlaces(int parallelism, long leastCostNs);
+  public abstract void setPlaces(int parallelism, long leastCostNs, long leastEverNs);
 
   /**
    * Tells what a batch took. Returns true if such a batch would not have been run by its prediction

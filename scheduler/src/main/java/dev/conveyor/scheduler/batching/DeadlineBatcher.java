@@ -51,6 +51,7 @@ public final class DeadlineBatcher extends Batcher {
   private final boolean byDeadline;
   private int parallelism = 1;
   private long leastCostNs;
+  private long leastEverNs;
   private boolean hasRun;
   private long ranNs;
 
@@ -100,9 +101,10 @@ public final class DeadlineBatcher extends Batcher {
   }
 
   @Override
-  public void setPlaces(int parallelism, long leastCostNs) {
+  public void setPlaces(int parallelism, long leastCostNs, long leastEverNs) {
     this.parallelism = parallelism;
     this.leastCostNs = leastCostNs;
+    this.leastEverNs = leastEverNs;
   }
 
   @Override
@@ -121,10 +123,10 @@ public final class DeadlineBatcher extends Batcher {
   public void expire(long nowNs, List<Rejection> rejected) {
     int before = rejected.size();
     if (queue.expire(nowNs, rejected) && rejected.size() > before) {
-      countDropped(rejected.size() - before, leastCostNs);
+      countDropped(rejected.size() - before, leastEverNs);
     }
-    if (byDeadline && leastCostNs > 0 && !isProbing(nowNs)) {
-      queue.dropLate(nowNs + leastCostNs, this, rejected);
+    if (byDeadline && leastEverNs > 0 && !isProbing(nowNs)) {
+      queue.dropLate(nowNs + leastEverNs, this, rejected);
     }
   }
 
@@ -136,7 +138,8 @@ public final class DeadlineBatcher extends Batcher {
       return false;
     }
     // What is late at a slow place may make it at a faster one.
-    return isInTime(nowNs, queue.cursorDeadlineNs(), costs.boundNs(head.batchSize()))
+    long headNs = Math.min(costs.boundNs(head.batchSize()), costs.lastNs(queue.items()));
+    return isInTime(nowNs, queue.cursorDeadlineNs(), headNs)
         || !byDeadline
         || isProbing(nowNs, costs)
         || costs.boundNs(1) <= leastCostNs;
@@ -175,7 +178,8 @@ public final class DeadlineBatcher extends Batcher {
    *     would bring back the small batches that dropping is to prevent
    */
   private int choose(boolean dropped, long nowNs, BatchCosts costs) {
-    if (isInTime(nowNs, tightestNs[count - 1], costs.boundNs(items[count - 1]))) {
+    long allNs = costs.boundNs(items[count - 1], queue.items());
+    if (isInTime(nowNs, tightestNs[count - 1], allNs)) {
       limit = !combines ? Limit.NO_BATCHING : hasNext ? Limit.NEXT_REQUEST : Limit.QUEUE;
       limit = combines && items[count - 1] >= maxItems ? Limit.MAX_BATCH_SIZE : limit;
       limit = isHeldShort ? Limit.OTHERS : limit;
@@ -242,7 +246,7 @@ public final class DeadlineBatcher extends Batcher {
       left -= items[drops] - (drops == 0 ? 0 : items[drops - 1]);
       drops++;
       int next = (int) Math.min(want, left);
-      if (drops == laneCount || isInTime(nowNs, deadlineNs[drops], costs.boundNs(next))) {
+      if (drops == laneCount || isInTime(nowNs, deadlineNs[drops], costs.boundNs(next, (int) left))) {
         return next;
       }
     }
@@ -361,11 +365,11 @@ public final class DeadlineBatcher extends Batcher {
   @Override
   public long untilExpiryNs(long nowNs) {
     long untilNs = queue.untilExpiryNs(nowNs);
-    if (leastCostNs > 0 && byDeadline) {
+    if (leastEverNs > 0 && byDeadline) {
       long untilLateNs = queue.untilDeadlineNs(nowNs);
       // What is late already is kept for a probe, until its deadline.
-      if (untilLateNs != Lane.NEVER && untilLateNs >= leastCostNs) {
-        untilNs = Math.min(untilNs, untilLateNs - leastCostNs + 1);
+      if (untilLateNs != Lane.NEVER && untilLateNs >= leastEverNs) {
+        untilNs = Math.min(untilNs, untilLateNs - leastEverNs + 1);
       }
     }
     return untilNs;

@@ -136,7 +136,7 @@ public final class DynamicBatcher extends Batcher {
   }
 
   @Override
-  public void setPlaces(int parallelism, long leastCostNs) {
+  public void setPlaces(int parallelism, long leastCostNs, long leastEverNs) {
     // What is waited for are requests, wherever they will run.
   }
 

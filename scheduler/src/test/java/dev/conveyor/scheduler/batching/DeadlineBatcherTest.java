@@ -95,7 +95,7 @@ final class DeadlineBatcherTest {
   @Test
   void shouldWantLargerBatchesWhereMoreRunAtOnce() {
     warm();
-    batcher.setPlaces(3, 3 * MS);
+    batcher.setPlaces(3, 3 * MS, 3 * MS);
     offer(batcher, T0, 20);
 
     offer(batcher, T0 + 13 * MS, 20);
@@ -152,7 +152,7 @@ final class DeadlineBatcherTest {
   @Test
   void shouldRunOneNowAndThenThoughNothingSeemsToMakeIt() {
     BatchCosts hopeless = items -> 30 * MS;
-    batcher.setPlaces(1, 30 * MS);
+    batcher.setPlaces(1, 30 * MS, 30 * MS);
     offer(batcher, T0, 2);
     assertThat(batcher.isReady(T0, hopeless)).isTrue();
     Batch probe = batcher.take(0, T0, hopeless, rejected);
@@ -223,7 +223,7 @@ final class DeadlineBatcherTest {
 
   /** Has run something, so that nothing is kept as a probe. */
   private void warm() {
-    batcher.setPlaces(1, COSTS.boundNs(1));
+    batcher.setPlaces(1, COSTS.boundNs(1), COSTS.boundNs(1));
     offer(batcher, T0, 1);
     assertThat(take(batcher, T0)).isEqualTo(1);
   }
