@@ -11,6 +11,7 @@ import dev.conveyor.scheduler.admission.StandingQueueGuard;
 import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.batching.RequestQueue;
+import dev.conveyor.scheduler.fairness.LevelShares;
 import dev.conveyor.scheduler.fairness.TenantShares;
 import java.util.HashSet;
 import java.util.List;
@@ -37,7 +38,7 @@ final class ModelAdmission {
   private static final int LATELY_OBJECTIVES = 10;
 
   private final ModelState model;
-  private final TenantShares shares;
+  private final LevelShares shares;
   private final LatencyMargin margin = new LatencyMargin();
   private LoadCell cell = new LoadCell();
 
@@ -55,8 +56,8 @@ final class ModelAdmission {
 
   ModelAdmission(ModelState model, Tenants tenants) {
     this.model = model;
-    this.shares = new TenantShares(tenants);
-    replan();
+    this.shares = new LevelShares(tenants);
+    replan(List.of());
   }
 
   /** Says where the load is to be published. */
@@ -70,8 +71,14 @@ final class ModelAdmission {
     return cell.hasRefusedWithin(model.plan.serviceLevel().latencyObjective().toNanos(), nowNs);
   }
 
-  /** Takes over the settings of the model's plan. */
-  void replan() {
+  /**
+   * Takes over the settings of the model's plan, which may have other levels.
+   *
+   * @param queued what will be queued again, in order; gets its places anew
+   */
+  void replan(List<InferenceRequest> queued) {
+    queued.forEach(this::dropped);
+    queued.forEach(this::tag);
     Admission admission = model.plan.admission();
     guard =
         admission.targetQueueDelay().isZero()
@@ -131,7 +138,9 @@ final class ModelAdmission {
       return null;
     }
     double windowNs = WINDOW_BATCHES * ModelLoads.itemNs(model) * model.plan.largestBatch();
-    double aheadNs = shares.aheadNs(request.tenant(), (double) LATELY_OBJECTIVES * objectiveNs);
+    int level = model.batcher.queue().counts().level(request);
+    double aheadNs =
+        shares.of(level).aheadNs(request.tenant(), (double) LATELY_OBJECTIVES * objectiveNs);
     return aheadNs > windowNs && ModelLoads.latencyNs(model, request, nowNs) > objectiveNs / 2
         ? Refusals.overShare(model.plan, request, aheadNs - windowNs)
         : null;
@@ -140,19 +149,31 @@ final class ModelAdmission {
   /** Gives a request its place among those of other tenants; called before it is queued. */
   void tag(InferenceRequest request) {
     hasTenants |= !request.tenant().isEmpty();
+    tag(request, model.batcher.queue().counts().level(request));
+  }
+
+  private void tag(InferenceRequest request, int level) {
     if (hasTenants && !model.plan.preservesOrdering()) {
       SchedulingNotes notes = request.notes();
+      TenantShares atLevel = shares.of(level);
       notes.chargedNs = ModelLoads.itemNs(model) * request.batchSize();
-      notes.fairTagNs = shares.charge(request.tenant(), notes.chargedNs);
+      notes.fairTagNs = atLevel.charge(request.tenant(), notes.chargedNs);
+      notes.chargedTo = atLevel;
     }
+  }
+
+  /** Gives a request its place at the level that it has aged into. */
+  void aged(InferenceRequest request, int level) {
+    dropped(request);
+    tag(request, level);
   }
 
   /** Takes back what a request was charged that did not run. */
   void dropped(InferenceRequest request) {
     SchedulingNotes notes = request.notes();
-    if (notes.chargedNs > 0) {
-      shares.correct(request.tenant(), -notes.chargedNs);
-      notes.chargedNs = 0;
+    if (notes.chargedTo != null) {
+      notes.chargedTo.correct(request.tenant(), -notes.chargedNs);
+      notes.chargedTo = null;
     }
   }
 
@@ -176,8 +197,9 @@ final class ModelAdmission {
     for (int i = 0; i < requests.size(); i++) {
       InferenceRequest request = requests.get(i);
       shortestNs = Math.min(shortestNs, nowNs - request.arrivalNs() - request.preprocessNs());
-      if (hasTenants) {
-        shares.start(request.notes().fairTagNs);
+      SchedulingNotes notes = request.notes();
+      if (notes.chargedTo != null) {
+        notes.chargedTo.start(notes.fairTagNs);
       }
     }
     if (guard != null) {
@@ -193,9 +215,10 @@ final class ModelAdmission {
       double perItemNs = (double) outcome.busyNs() * units / Math.max(1, batch.items());
       for (int i = 0; i < requests.size(); i++) {
         InferenceRequest request = requests.get(i);
-        if (request.notes().chargedNs > 0) {
-          shares.correct(
-              request.tenant(), perItemNs * request.batchSize() - request.notes().chargedNs);
+        SchedulingNotes notes = request.notes();
+        if (notes.chargedTo != null) {
+          notes.chargedTo.correct(
+              request.tenant(), perItemNs * request.batchSize() - notes.chargedNs);
         }
       }
     }

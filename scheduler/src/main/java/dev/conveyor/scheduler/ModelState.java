@@ -107,6 +107,7 @@ final class ModelState {
     this.batcher = plan.newBatcher();
     this.hedges = hedgeBudget(plan);
     this.admission = new ModelAdmission(this, tenants);
+    this.batcher.queue().tellOfAgeing(admission::aged);
     this.order = new AnswerOrder(turns);
   }
 
@@ -249,8 +250,9 @@ final class ModelState {
     plan = next;
     ageingNs = next.serviceLevel().ageing().toNanos();
     batcher = next.newBatcher();
+    batcher.queue().tellOfAgeing(admission::aged);
     hedges = hedgeBudget(next);
-    admission.replan();
+    admission.replan(queued);
     for (InferenceRequest request : queued) {
       InferenceException refusal = batcher.offer(request, nowNs);
       if (refusal != null) {

@@ -1,5 +1,6 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.scheduler.fairness.TenantShares;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,8 +13,11 @@ public final class SchedulingNotes {
   /** Place among the requests of other tenants; the smallest goes first. */
   long fairTagNs;
 
-  /** Device time that its tenant was charged; 0 if it was charged nothing. */
+  /** Device time that its tenant was charged. */
   double chargedNs;
+
+  /** Where it was charged that: at the level that it waits at, or ran from; null if nowhere yet. */
+  @Nullable TenantShares chargedTo;
 
   /** When it was expected to be answered; 0 if nobody knew. */
   long predictedEndNs;

@@ -10,9 +10,9 @@ import java.util.Optional;
  *
  * <p>Not thread-safe: owned by its {@link Placement}.
  *
- * <p>When an execution takes too long, and what may wait, goes by its usual batches: others may want
- * the cores at any time. But a batch that has all cores for itself when it starts keeps them, so a
- * deadline that only such a batch can meet is one that can be met.
+ * <p>When an execution takes too long, and what may wait, goes by its usual batches: others may
+ * want the cores at any time. But a batch that has all cores for itself when it starts keeps them,
+ * so a deadline that only such a batch can meet is one that can be met.
  */
 final class WideRuns {
 
@@ -45,8 +45,8 @@ final class WideRuns {
   }
 
   /**
-   * Returns the time that a batch rarely exceeds which takes all that is queued and starts now: with
-   * more threads, where that is known to be less and {@link #suits} will say so.
+   * Returns the time that a batch rarely exceeds which takes all that is queued and starts now:
+   * with more threads, where that is known to be less and {@link #suits} will say so.
    */
   static long lastNs(Placement placement, int items, int level) {
     long usualNs = placement.boundNs(items);

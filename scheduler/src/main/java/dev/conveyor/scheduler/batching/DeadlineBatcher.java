@@ -246,7 +246,8 @@ public final class DeadlineBatcher extends Batcher {
       left -= items[drops] - (drops == 0 ? 0 : items[drops - 1]);
       drops++;
       int next = (int) Math.min(want, left);
-      if (drops == laneCount || isInTime(nowNs, deadlineNs[drops], costs.boundNs(next, (int) left))) {
+      if (drops == laneCount
+          || isInTime(nowNs, deadlineNs[drops], costs.boundNs(next, (int) left))) {
         return next;
       }
     }

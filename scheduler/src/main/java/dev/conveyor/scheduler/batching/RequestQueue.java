@@ -8,6 +8,7 @@ import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.InferenceRequest;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.ObjIntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,9 +18,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Not thread-safe: owned by its {@link Batcher}. Reads no clock.
  *
- * <p>Strict levels starve the lower ones. So where requests are in order of arrival, one that has
- * waited for the ageing time goes to the end of the next higher level, and so on; it keeps its own
- * level's bound, timeout and timeout action. With an objective no request waits longer than that.
+ * <p>Where requests are in order of arrival, those that have waited for long go up ({@link
+ * Ageing}); they keep their own level's bound, timeout and timeout action. With an objective no
+ * request waits longer than that.
  *
  * <p>One lane per level, and one more per level that delays. The usual model has no levels and no
  * delays, hence one lane, and walking the queue is walking an array. A model that has an objective
@@ -32,7 +33,7 @@ public final class RequestQueue {
   private final int[] laneOfLevel;
   private final RequestDeadlines deadlines;
   private final long objectiveNs;
-  private final long ageingNs;
+  private final Ageing ageing;
   private final QueueCounts counts;
   private long expired;
   private long cancelled;
@@ -50,7 +51,6 @@ public final class RequestQueue {
       String model, DynamicBatching batching, ServiceLevel serviceLevel, int defaultMaxQueueSize) {
     this.objectiveNs = serviceLevel.latencyObjective().toNanos();
     this.deadlines = new RequestDeadlines(model, objectiveNs);
-    this.ageingNs = serviceLevel.ageing().toNanos();
     boolean byArrival = objectiveNs > 0 && batching.preserveOrdering();
     int levels = byArrival ? 1 : Math.max(1, batching.priorityLevels());
     this.laneOfLevel = new int[levels + 1];
@@ -69,6 +69,7 @@ public final class RequestQueue {
       }
     }
     this.lanes = Arrays.copyOf(created, n);
+    this.ageing = new Ageing(lanes, laneOfLevel, counts, serviceLevel.ageing().toNanos());
   }
 
   public int requests() {
@@ -264,31 +265,12 @@ public final class RequestQueue {
 
   /** Lets requests that have waited for long go up. Returns true if the queue changed. */
   boolean age(long nowNs) {
-    boolean changed = false;
-    for (int level = 2; level < laneOfLevel.length && objectiveNs == 0; level++) {
-      int from = laneOfLevel[level];
-      Lane above = lanes[laneOfLevel[level - 1]];
-      for (int i = from; i < lanes.length && (i == from || i == from + 1); i++) {
-        changed |= (i == from || lanes[from].delays()) && age(lanes[i], level, above, nowNs);
-      }
-    }
-    return changed;
+    return objectiveNs == 0 && ageing.run(nowNs);
   }
 
-  private boolean age(Lane lane, int level, Lane above, long nowNs) {
-    boolean changed = false;
-    while (lane.size() > 0) {
-      long steps = 1L + counts.level(lane.request(0)) - level;
-      if (nowNs - lane.enqueuedNs(0) < steps * ageingNs) {
-        break;
-      }
-      long enqueuedNs = lane.enqueuedNs(0);
-      long dueNs = lane.dueNs(0);
-      long deadlineNs = lane.deadlineNs(0);
-      above.add(lane.removeFirst(), enqueuedNs, dueNs, deadlineNs);
-      changed = true;
-    }
-    return changed;
+  /** Tells somebody of each request that goes up, and to which level, before it is queued there. */
+  public void tellOfAgeing(ObjIntConsumer<InferenceRequest> listener) {
+    ageing.tell(listener);
   }
 
   /**
@@ -301,7 +283,9 @@ public final class RequestQueue {
     if (counts.requests(level) > lanes[laneOfLevel[level]].maxSize()) {
       return null; // one place less would not be one for this request
     }
-    for (int i = lanes.length - 1; i >= 0 && objectiveNs == 0; i--) {
+    int first = laneOfLevel[level];
+    // What has aged into a higher level goes before it, whatever its tenant's share is.
+    for (int i = lanes[first].delays() ? first + 1 : first; i >= first && objectiveNs == 0; i--) {
       Lane lane = lanes[i];
       for (int at = lane.size() - 1; at >= 0 && lane.isBehind(at, request); at--) {
         InferenceRequest last = lane.request(at);
