@@ -72,11 +72,12 @@ export function showDevices(list) {
     if (d.gpu) {
       about.push(d.gpu.product);
       if (d.gpu.lost) about.push("LOST: " + d.gpu.lost);
-      if (d.gpu.utilization !== undefined) about.push(percent(d.gpu.utilization) + " utilised");
-      if (d.gpu.smActivity !== undefined) about.push(percent(d.gpu.smActivity) + " of its multiprocessors busy");
-      if (d.gpu.powerWatts !== undefined) about.push(d.gpu.powerWatts + " W");
-      if (d.gpu.temperatureCelsius !== undefined) about.push(d.gpu.temperatureCelsius + " °C");
     }
+    const told = d.gpu || d.cpu || {};
+    if (told.utilization !== undefined) about.push(percent(told.utilization) + " utilised");
+    if (told.smActivity !== undefined) about.push(percent(told.smActivity) + " of its multiprocessors busy");
+    if (told.powerWatts !== undefined) about.push(told.powerWatts + " W");
+    if (told.temperatureCelsius !== undefined) about.push(told.temperatureCelsius + " °C");
     setText(device.kind, about.join(", "));
     setMeter(device.busy, d.busyFraction, percent(d.busyFraction));
     device.fill.style.width = percent(d.busyFraction).replace(" ", "");

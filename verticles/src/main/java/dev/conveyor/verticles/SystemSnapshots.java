@@ -2,6 +2,8 @@ package dev.conveyor.verticles;
 
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cpu.CpuFigures;
+import dev.conveyor.memory.cpu.CpuWatch;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.GpuFigures;
 import dev.conveyor.models.device.GpuPlace;
@@ -32,6 +34,7 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
   private final MemoryBudget budget;
   private final Machine machine;
   private final GpuPlaces gpus;
+  private final CpuWatch cpu = new CpuWatch();
   private final BufferPool requestMemory;
   private volatile SystemSnapshot latest = SystemSnapshot.EMPTY;
   private @Nullable SchedulerSnapshot before;
@@ -53,11 +56,13 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
   }
 
   void start() {
+    cpu.start();
     timer = vertx.setPeriodic(PERIOD_MS, id -> ask());
   }
 
   void stop() {
     vertx.cancelTimer(timer);
+    cpu.close();
   }
 
   @Override
@@ -105,7 +110,7 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
 
   private List<SystemSnapshot.Device> devices(SchedulerSnapshot now) {
     List<SystemSnapshot.Device> devices = new ArrayList<>();
-    devices.add(device(now, budget, "CPU", machine.cores(), null));
+    devices.add(device(now, budget, "CPU", machine.cores(), null, cpu.latest()));
     Map<Gpu, GpuFigures> figures = gpus.watch().latest();
     for (GpuPlace place : gpus.all()) {
       String lost = place.lost() == null ? place.givenUp() : place.lost();
@@ -116,7 +121,7 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
               lost == null ? "" : lost,
               place.directBytes(),
               place.stagedBytes());
-      devices.add(device(now, place.budget(), "GPU", 0, line));
+      devices.add(device(now, place.budget(), "GPU", 0, line, CpuFigures.NONE));
     }
     return devices;
   }
@@ -126,7 +131,8 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
       MemoryBudget ledger,
       String kind,
       int cores,
-      SystemSnapshot.@Nullable GpuLine gpu) {
+      SystemSnapshot.@Nullable GpuLine gpu,
+      CpuFigures cpu) {
     double busy = before == null ? 0 : now.busyFraction(ledger.device(), before);
     return new SystemSnapshot.Device(
         ledger.device(),
@@ -136,6 +142,7 @@ final class SystemSnapshots implements Supplier<SystemSnapshot> {
         ledger.reservedBytes(),
         ledger.capacityBytes(),
         ledger.holders(),
-        gpu);
+        gpu,
+        cpu);
   }
 }

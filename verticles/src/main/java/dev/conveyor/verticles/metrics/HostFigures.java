@@ -8,10 +8,10 @@ import java.nio.file.Path;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
- * What the operating system says about the machine and about this process; empty where it does not.
+ * What the operating system says about the machine's memory and about this process; empty where it
+ * does not.
  *
  * <p>Thread-safe. Reads small files below {@code /proc}: not for event loops.
  */
@@ -25,13 +25,6 @@ public final class HostFigures {
 
   HostFigures(Path proc) {
     this.proc = proc;
-  }
-
-  /** Returns the share of all cores' time that is used, within 0 and 1. */
-  OptionalDouble cpuUtilization() {
-    OperatingSystemMXBean os = os();
-    double load = os == null ? -1 : os.getCpuLoad();
-    return load >= 0 ? OptionalDouble.of(load) : OptionalDouble.empty();
   }
 
   OptionalLong memoryTotalBytes() {
@@ -48,8 +41,10 @@ public final class HostFigures {
   }
 
   OptionalDouble processCpuSeconds() {
-    OperatingSystemMXBean os = os();
-    long ns = os == null ? -1 : os.getProcessCpuTime();
+    long ns =
+        ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
+            ? os.getProcessCpuTime()
+            : -1;
     return ns >= 0 ? OptionalDouble.of(ns / 1e9) : OptionalDouble.empty();
   }
 
@@ -66,11 +61,5 @@ public final class HostFigures {
     } catch (IOException | RuntimeException e) {
       return OptionalLong.empty();
     }
-  }
-
-  private static @Nullable OperatingSystemMXBean os() {
-    return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
-        ? os
-        : null;
   }
 }

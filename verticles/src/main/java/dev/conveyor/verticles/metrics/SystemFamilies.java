@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.memory.cpu.CpuFigures;
 import dev.conveyor.verticles.metrics.SystemSnapshot.Device;
 import dev.conveyor.verticles.metrics.SystemSnapshot.Instance;
 import dev.conveyor.verticles.metrics.SystemSnapshot.Model;
@@ -25,13 +26,29 @@ final class SystemFamilies {
     }
     instances(system, out);
     devices(system, out);
+    system.devices().forEach(device -> cpu(device.cpu(), out));
+  }
+
+  private static void cpu(CpuFigures cpu, PrometheusText out) {
+    cpu.utilization()
+        .ifPresent(
+            v -> out.gauge("nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]").sample("", v));
+    cpu.powerWatts()
+        .ifPresent(
+            v ->
+                out.gauge("conveyor_cpu_power_usage", "CPU power usage in watts, of all packages")
+                    .sample("", v));
+    cpu.temperatureCelsius()
+        .ifPresent(
+            v ->
+                out.gauge(
+                        "conveyor_cpu_temperature_celsius",
+                        "CPU temperature of the hottest package")
+                    .sample("", v));
   }
 
   /** Writes what the operating system tells; families it does not tell are left out. */
   static void writeHost(HostFigures host, PrometheusText out) {
-    host.cpuUtilization()
-        .ifPresent(
-            v -> out.gauge("nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]").sample("", v));
     host.memoryTotalBytes()
         .ifPresent(
             v ->

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.memory.cpu.CpuFigures;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.GpuFigures;
 import java.util.List;
@@ -65,6 +66,7 @@ public record SystemSnapshot(
    * @param busyFraction of its time, lately; within 0 and 1
    * @param holderBytes memory reserved, by owner
    * @param gpu what the driver tells of a GPU; null for a CPU
+   * @param cpu what the system tells of a CPU; nothing of a GPU
    */
   public record Device(
       String name,
@@ -74,13 +76,14 @@ public record SystemSnapshot(
       long memoryReservedBytes,
       long memoryCapacityBytes,
       Map<String, Long> holderBytes,
-      @Nullable GpuLine gpu) {
+      @Nullable GpuLine gpu,
+      CpuFigures cpu) {
 
     public Device {
       holderBytes = Map.copyOf(holderBytes);
     }
 
-    /** A CPU. */
+    /** A CPU of which the system tells nothing. */
     public Device(
         String name,
         String kind,
@@ -97,7 +100,8 @@ public record SystemSnapshot(
           memoryReservedBytes,
           memoryCapacityBytes,
           holderBytes,
-          null);
+          null,
+          CpuFigures.NONE);
     }
   }
 }

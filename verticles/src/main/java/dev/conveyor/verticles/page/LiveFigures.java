@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.page;
 
+import dev.conveyor.memory.cpu.CpuFigures;
 import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.NanoClock;
@@ -203,6 +204,8 @@ public final class LiveFigures implements PageSource {
       SystemSnapshot.GpuLine gpu = device.gpu();
       if (gpu != null) {
         row.put("gpu", gpu(gpu));
+      } else {
+        row.put("cpu", cpu(device.cpu()));
       }
       devices.add(
           row.put("name", device.name())
@@ -214,6 +217,14 @@ public final class LiveFigures implements PageSource {
               .put("holders", holders));
     }
     return devices;
+  }
+
+  private static JsonObject cpu(CpuFigures now) {
+    JsonObject json = new JsonObject();
+    now.utilization().ifPresent(v -> json.put("utilization", round(v)));
+    now.powerWatts().ifPresent(v -> json.put("powerWatts", Math.round(v)));
+    now.temperatureCelsius().ifPresent(v -> json.put("temperatureCelsius", v));
+    return json;
   }
 
   private static JsonObject gpu(SystemSnapshot.GpuLine line) {

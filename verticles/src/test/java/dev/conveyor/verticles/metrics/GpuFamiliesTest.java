@@ -2,6 +2,7 @@ package dev.conveyor.verticles.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.memory.cpu.CpuFigures;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.GpuFigures;
 import java.util.List;
@@ -17,7 +18,9 @@ class GpuFamiliesTest {
     return new SystemSnapshot(
         List.of(),
         List.of(),
-        List.of(new SystemSnapshot.Device("GPU0", "GPU", 0, 0, 0, 1000, Map.of(), gpu)),
+        List.of(
+            new SystemSnapshot.Device(
+                "GPU0", "GPU", 0, 0, 0, 1000, Map.of(), gpu, CpuFigures.NONE)),
         new SystemSnapshot.Requests(300, 4096));
   }
 

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.metrics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.conveyor.memory.cpu.CpuFigures;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
@@ -10,6 +11,8 @@ import dev.conveyor.verticles.isolation.Decision;
 import dev.conveyor.verticles.isolation.IsolationJournal;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 final class MetricsReportTest {
@@ -130,6 +133,22 @@ final class MetricsReportTest {
   }
 
   @Test
+  void shouldShowWhatTheSystemTellsOfTheCpuAndLeaveTheRestOut() {
+    StrictExposition shown =
+        scrape(
+            Samples.system(
+                new CpuFigures(
+                    OptionalDouble.of(0.5), OptionalLong.of(61), OptionalDouble.of(95.5))));
+    assertThat(shown.value("nv_cpu_utilization")).isEqualTo(0.5);
+    assertThat(shown.value("conveyor_cpu_temperature_celsius")).isEqualTo(61);
+    assertThat(shown.value("conveyor_cpu_power_usage")).isEqualTo(95.5);
+
+    try (MetricsReport report = report(Samples.system(CpuFigures.NONE))) {
+      assertThat(report.get()).doesNotContain("nv_cpu_utilization", "conveyor_cpu_");
+    }
+  }
+
+  @Test
   void shouldShowHostAndJvm() {
     StrictExposition shown = scrape(SystemSnapshot.EMPTY);
     assertThat(shown.value("process_cpu_seconds_total")).isPositive();
@@ -187,10 +206,13 @@ final class MetricsReportTest {
   }
 
   private StrictExposition scrape(SystemSnapshot system) {
-    try (MetricsReport report =
-        new MetricsReport(catalog, () -> system, () -> decisions, lifecycle, () -> 4096)) {
+    try (MetricsReport report = report(system)) {
       return StrictExposition.parse(report.get());
     }
+  }
+
+  private MetricsReport report(SystemSnapshot system) {
+    return new MetricsReport(catalog, () -> system, () -> decisions, lifecycle, () -> 4096);
   }
 
   private static double failures(StrictExposition shown, String reason) {

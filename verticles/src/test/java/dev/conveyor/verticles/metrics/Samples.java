@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.memory.cpu.CpuFigures;
 import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigReader;
@@ -53,5 +54,13 @@ public final class Samples {
         List.of(
             new SystemSnapshot.Device(
                 "CPU", "CPU", 2, 0.75, 300, 1000, Map.of("a/weights", 200L, "b/weights", 100L))));
+  }
+
+  /** Returns a system whose CPU is so. */
+  public static SystemSnapshot system(CpuFigures cpu) {
+    return new SystemSnapshot(
+        List.of(),
+        List.of(),
+        List.of(new SystemSnapshot.Device("CPU", "CPU", 2, 0, 0, 1000, Map.of(), null, cpu)));
   }
 }

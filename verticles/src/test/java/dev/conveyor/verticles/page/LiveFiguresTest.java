@@ -2,6 +2,7 @@ package dev.conveyor.verticles.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.memory.cpu.CpuFigures;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.profile.CostProfile;
@@ -19,6 +20,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 final class LiveFiguresTest {
@@ -169,6 +172,17 @@ final class LiveFiguresTest {
     assertThat(device.getJsonArray("holders").getJsonObject(0).getString("owner"))
         .isEqualTo("a/weights");
     assertThat(sample.getJsonObject("server").getLong("uptimeSeconds")).isEqualTo(61);
+  }
+
+  @Test
+  void shouldShowWhatTheSystemTellsOfTheCpu() {
+    system =
+        Samples.system(
+            new CpuFigures(OptionalDouble.of(0.5), OptionalLong.of(61), OptionalDouble.empty()));
+
+    JsonObject device = figures.sample().getJsonArray("devices").getJsonObject(0);
+    assertThat(device.getJsonObject("cpu"))
+        .isEqualTo(new JsonObject().put("utilization", 0.5).put("temperatureCelsius", 61L));
   }
 
   private JsonArray rates() {
