@@ -200,8 +200,17 @@ final class ModelConfigMapper {
         InstanceGroup.Kind.valueOf(group.getKind().name()),
         group.getCount() == 0 ? 1 : group.getCount(),
         group.getGpusList(),
+        each("gpu_uuids", group.getGpuUuidsList(), ModelConfigMapper::gpuUuid),
         Isolation.of("isolation", group.getIsolation()),
         each("profile", group.getProfileList(), ModelConfigMapper::profile));
+  }
+
+  private static String gpuUuid(String uuid) {
+    if (!uuid.matches("(GPU|MIG)-[0-9A-Za-z/-]+")) {
+      throw new ConfigException(
+          "", "a UUID as nvidia-smi -L shows it, \"GPU-...\" or \"MIG-...\"", "\"" + uuid + "\"");
+    }
+    return uuid;
   }
 
   /** TensorRT numbers profiles; Triton's configurations have the numbers as text. */

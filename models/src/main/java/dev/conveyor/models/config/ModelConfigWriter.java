@@ -153,6 +153,7 @@ public final class ModelConfigWriter {
             .setKind(ModelInstanceGroup.Kind.valueOf(group.kind().name()))
             .setCount(group.count())
             .addAllGpus(group.gpus())
+            .addAllGpuUuids(group.gpuUuids())
             .addAllProfile(group.profile().stream().map(String::valueOf).toList());
     if (group.isolation() != Isolation.NONE) {
       proto.setIsolation(group.isolation().word());

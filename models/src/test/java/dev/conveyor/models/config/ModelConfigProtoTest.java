@@ -28,7 +28,7 @@ class ModelConfigProtoTest {
         "ModelOutput | 1 name, 2 data_type, 3 dims, 4 label_filename, 5 reshape,"
             + " 6 is_shape_tensor, 7 is_non_linear_format_io",
         "ModelInstanceGroup | 1 name, 2 count, 3 gpus, 4 kind, 5 profile, 6 rate_limiter,"
-            + " 7 passive, 8 secondary_devices, 9 host_policy, 1000 isolation",
+            + " 7 passive, 8 secondary_devices, 9 host_policy, 1000 isolation, 1001 gpu_uuids",
         "ModelDynamicBatching | 1 preferred_batch_size, 2 max_queue_delay_microseconds,"
             + " 3 preserve_ordering, 4 priority_levels, 5 default_priority_level,"
             + " 6 default_queue_policy, 7 priority_queue_policy",

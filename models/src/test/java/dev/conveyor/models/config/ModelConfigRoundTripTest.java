@@ -189,14 +189,16 @@ class ModelConfigRoundTripTest {
             Arbitraries.strings().ofMaxLength(4),
             Arbitraries.of(InstanceGroup.Kind.class),
             Arbitraries.integers().greaterOrEqual(1),
-            Arbitraries.integers().between(0, 9).list().ofMaxSize(2))
+            Arbitraries.integers().between(0, 9).list().ofMaxSize(2),
+            Arbitraries.of("GPU-8f1c", "MIG-5c1e-7a").list().ofMaxSize(2))
         .as(
-            (name, kind, count, gpus) ->
+            (name, kind, count, gpus, uuids) ->
                 new InstanceGroup(
                     name,
                     kind,
                     count,
                     kind == InstanceGroup.Kind.KIND_CPU ? List.of() : gpus,
+                    kind == InstanceGroup.Kind.KIND_CPU ? List.of() : uuids,
                     isolation,
                     List.of()));
   }

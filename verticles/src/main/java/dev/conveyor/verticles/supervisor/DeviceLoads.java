@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.InstanceGroup;
@@ -215,17 +216,20 @@ public final class DeviceLoads {
    */
   LoadedModel loadCopy(Source source, String device) {
     source.state().requireSame();
-    GpuPlace place =
-        gpus.stream()
-            .filter(each -> each.gpu().device().equals(device))
-            .findFirst()
-            .orElseThrow(() -> new ModelLoadException("there is no " + device));
+    GpuPlace place = place(device);
     String lost = place.lost();
     if (lost != null) {
       throw new ModelLoadException(device + " is lost to this process: " + lost);
     }
     List<GpuBackend> usable = usable(source.file(), source.config());
     return load(source.file(), source.config(), source.owner(), place, usable);
+  }
+
+  private GpuPlace place(String device) {
+    return gpus.stream()
+        .filter(each -> each.gpu().device().equals(device))
+        .findFirst()
+        .orElseThrow(() -> new ModelLoadException("there is no " + device));
   }
 
   /** A model that names GPUs stays there, and one in processes of its own where it was loaded. */
@@ -235,7 +239,7 @@ public final class DeviceLoads {
         && gpus.size() > 1
         && groups.size() == 1
         && groups.get(0).kind() != Kind.KIND_CPU
-        && groups.get(0).gpus().isEmpty()
+        && !groups.get(0).namesGpus()
         && !isolated(config);
   }
 
@@ -298,25 +302,12 @@ public final class DeviceLoads {
       throw new ModelLoadException(notes.isEmpty() ? "there is no GPU" : String.join("; ", notes));
     }
     List<GpuPlace> wanted = new ArrayList<>();
-    List<Integer> ordinals =
-        group.gpus().isEmpty()
-            ? gpus.stream().map(place -> place.gpu().ordinal()).toList()
-            : group.gpus();
-    for (int ordinal : ordinals) {
-      GpuPlace place =
-          gpus.stream()
-              .filter(each -> each.gpu().ordinal() == ordinal)
-              .findFirst()
-              .orElseThrow(
-                  () ->
-                      new ModelLoadException(
-                          "gpus: there is no GPU %d, only %s"
-                              .formatted(
-                                  ordinal, gpus.stream().map(g -> g.gpu().ordinal()).toList())));
+    for (Gpu gpu : NamedGpus.of(group, gpus.stream().map(GpuPlace::gpu).toList())) {
+      GpuPlace place = place(gpu.device());
       String lost = isolated(config) ? place.givenUp() : place.lost();
       if (lost == null) {
         wanted.add(place);
-      } else if (!group.gpus().isEmpty() || ordinals.size() == 1) {
+      } else if (group.namesGpus() || gpus.size() == 1) {
         throw new ModelLoadException(place.gpu().device() + " is lost to this process: " + lost);
       }
     }

@@ -3,6 +3,8 @@ package dev.conveyor.verticles.supervisor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Gpu;
+import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.verticles.gpu.SimulatedGpus;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.TestModels;
@@ -85,6 +87,22 @@ final class GpuInstancesTest {
       assertThat(server.http().infer("one", SimulatedGpus.request(1)).status()).isEqualTo(200);
     }
     assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+  }
+
+  @Test
+  void shouldTakeTheGpuThatIsNamedByItsUuid() {
+    Gpu second = Gpus.find(0).usable().get(1);
+    JsonArray named = new JsonArray().add(second.uuid());
+    JsonObject group = new JsonObject().put("kind", "KIND_GPU").put("gpu_uuids", named);
+    SimulatedGpus.model(models, "there", group, new JsonObject());
+    try (TestServer server = TestServer.start(models)) {
+      assertThat(ledger(server, 0).reservedBytes()).isZero();
+      assertThat(ledger(server, 1).reservedBytes()).isPositive();
+      assertThat(server.http().infer("there", SimulatedGpus.request(1)).status()).isEqualTo(200);
+      assertThat(server.http().get("/v2/models/there/config").json().getJsonArray("instance_group"))
+          .extracting(each -> ((JsonObject) each).getJsonArray("gpu_uuids"))
+          .containsExactly(named);
+    }
   }
 
   @Test
