@@ -16,8 +16,8 @@ import java.util.function.Supplier;
  * <p>One load at a time is measured per device, and what it took is in the ledger before the next
  * one begins. What others put into the same ledger meanwhile, or took out of it, is not counted.
  * Not seen is what grows without the ledger, or goes: workspaces of models that run, other
- * processes, and workers that die. To a worker that measures its own load the other workers are
- * such processes: none loads meanwhile, but one may be closed, since a load can take minutes.
+ * processes, and workers that die. A worker that measures its own load tells the server when it
+ * begins to, not before, since a load can take minutes: no other one loads or is closed meanwhile.
  */
 public final class LoadMeter {
 
@@ -51,8 +51,9 @@ public final class LoadMeter {
       GpuLoadOptions options, Reservation reservation, Supplier<T> loader, Consumer<T> closer) {
     Turn loading = alone(options.device());
     try {
-      Turn measuring = turn(Site.of(options.device()).measuring().writeLock());
+      Turn measuring = measuring(options.device());
       try {
+        options.beforeMeasuring().run();
         return measured(options, reservation, loader, closer);
       } finally {
         measuring.end();
@@ -98,6 +99,16 @@ public final class LoadMeter {
    */
   public static Turn unmeasured(int device) {
     return turn(Site.of(device).measuring().readLock());
+  }
+
+  /**
+   * Waits until nobody gives back memory of the device. Nobody does from then on, until the turn
+   * ends: for who has another process measure what it takes.
+   *
+   * @return ended by the same thread
+   */
+  public static Turn measuring(int device) {
+    return turn(Site.of(device).measuring().writeLock());
   }
 
   private static Turn turn(Lock lock) {

@@ -16,18 +16,8 @@ import org.jspecify.annotations.Nullable;
 public record GpuShare(GpuPlace place, MemoryBudget budget, ModelConfig config) {
 
   /**
-   * Waits until nothing else is loaded on the GPU, and lets nothing be until that turn ends: for
-   * what makes a worker take more of it, until the ledger says so too.
-   *
-   * @param share null on the CPU, where there is nothing to wait for
-   */
-  static LoadMeter.Turn toLoad(@Nullable GpuShare share) {
-    return share == null ? () -> {} : LoadMeter.alone(share.place().gpu().ordinal());
-  }
-
-  /**
-   * Waits until this process measures no load on the GPU, and lets it measure none until that turn
-   * ends: for what a worker gives back, until the ledger says so too.
+   * Waits until nobody measures a load on the GPU, and lets nobody until that turn ends: for what a
+   * worker gives back, until the ledger says so too.
    *
    * @param share null on the CPU, where there is nothing to wait for
    */

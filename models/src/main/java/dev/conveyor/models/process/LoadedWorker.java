@@ -90,15 +90,13 @@ final class LoadedWorker implements AutoCloseable {
       int lanes,
       Workers workers)
       throws WorkerLostException {
-    LoadMeter.Turn turn = GpuShare.toLoad(share);
-    try {
-      return loadAlone(process, file, options, share, lanes, workers);
-    } finally {
-      turn.end();
+    try (LoadTurn turn = new LoadTurn(share)) {
+      return load(turn, process, file, options, share, lanes, workers);
     }
   }
 
-  private static LoadedWorker loadAlone(
+  private static LoadedWorker load(
+      LoadTurn turn,
       WorkerProcess process,
       Path file,
       LoadOptions options,
@@ -112,7 +110,7 @@ final class LoadedWorker implements AutoCloseable {
     boolean loaded = false;
     try {
       ask(line.begin(MessageType.LOAD), file, options, share);
-      Message answer = line.callToLoad();
+      Message answer = turn.call(line);
       if (answer.type() == MessageType.FAILED) {
         throw failure(process, answer);
       }
@@ -168,10 +166,9 @@ final class LoadedWorker implements AutoCloseable {
    * @throws ModelLoadException if there is no room for it
    */
   void prepare(WorkerLine line, int maxBatchSize) throws WorkerLostException {
-    LoadMeter.Turn turn = GpuShare.toLoad(share);
-    try {
+    try (LoadTurn turn = new LoadTurn(share)) {
       line.begin(MessageType.PREPARE).putInt(maxBatchSize);
-      Message answer = line.callToLoad();
+      Message answer = turn.call(line);
       if (answer.type() == MessageType.FAILED) {
         throw failure(process, answer);
       }
@@ -180,8 +177,6 @@ final class LoadedWorker implements AutoCloseable {
       ThreadPriority.restore(process.pid(), WorkerCommand.STARTING_NICENESS);
     } catch (IOException e) {
       throw process.lost(e);
-    } finally {
-      turn.end();
     }
   }
 

@@ -134,6 +134,19 @@ final class LoadMeterTest {
   }
 
   @Test
+  void shouldMeasureFromWhenItHasSaidSo() {
+    Reservation weights = ledger.reserve("m/1/weights", 0);
+    GpuLoadOptions options =
+        new GpuLoadOptions(
+            "m/1", cuda, 0, ledger, ModelConfigReader.read("m", "{}"), () -> take(8 * MIB));
+
+    long unused = LoadMeter.load(options, weights, () -> take(4 * MIB), pool -> {});
+
+    assertThat(pools).hasSize(2);
+    assertThat(weights.bytes()).isEqualTo(4 * MIB);
+  }
+
+  @Test
   void shouldUndoALoadThatDoesNotFitIntoTheLedger() {
     MemoryBudget small = ledger.part("model 'm'", 2 * MIB);
     List<Long> closed = new ArrayList<>();

@@ -289,6 +289,34 @@ final class GpuWorkersTest {
     }
   }
 
+  @Test
+  void shouldKeepAWorkerThatIsClosedAndItsMemoryUntilAnotherHasMeasuredItsLoad() throws Exception {
+    LoadedModel loaded = load();
+    ModelExecutor executor = loaded.newExecutor(1);
+    Set<Long> running = processes();
+    put(ScriptedGpuWorker.MEASURES);
+    put(ScriptedGpuWorker.GATE);
+    CompletableFuture<LoadedModel> other = CompletableFuture.supplyAsync(this::load);
+    Thread closer = new Thread(executor::close);
+    try {
+      while (!Files.exists(Path.of(model + ScriptedGpuWorker.GROWING))) {
+        assertThat(other).as("it waits at the gate").isNotDone();
+      }
+      closer.start();
+      while (closer.isAlive() && closer.getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      assertThat(device.holders()).containsKey("test/weights");
+      assertThat(processes()).containsAll(running);
+    } finally {
+      remove(ScriptedGpuWorker.GATE);
+      other.join().close();
+      closer.join();
+      loaded.close();
+    }
+    assertThat(device.holders()).isEmpty();
+  }
+
   /** As a model of this process, which takes nothing. */
   private void loadWithin(Runnable loader) {
     simulator.cuda().useDevice(0);

@@ -31,6 +31,9 @@ public final class ScriptedGpuWorker {
   /** Written when that comes to the gate. */
   static final String GROWING = ".growing";
 
+  /** It measures what a load takes. */
+  static final String MEASURES = ".measures";
+
   /** The GPU cannot be used. */
   static final String UNUSABLE = ".unusable";
 
@@ -112,6 +115,11 @@ public final class ScriptedGpuWorker {
 
   private void load(Path file) throws Exception {
     model = file;
+    if (isThere(MEASURES)) {
+      channel.begin(MessageType.MEASURE);
+      channel.send();
+      Message unused = channel.receive(0).expect(MessageType.MEASURE);
+    }
     awaitGate();
     if (isThere(UNUSABLE)) {
       fail(FailureKind.DEVICE_UNUSABLE, "no driver");

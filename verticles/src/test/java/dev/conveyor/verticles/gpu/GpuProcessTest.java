@@ -7,6 +7,7 @@ import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.device.GpuPlace;
+import dev.conveyor.models.device.LoadMeter;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.TestModels;
@@ -14,6 +15,7 @@ import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -111,6 +113,40 @@ final class GpuProcessTest {
 
   private static GpuPlace gpu(TestServer server) {
     return server.server().gpus().all().get(0);
+  }
+
+  @Test
+  void shouldMeasureALoadInAProcessOnlyWhenNobodyElseGivesMemoryBack() {
+    JsonObject group = new JsonObject().put("kind", "KIND_GPU").put("isolation", "process");
+    SimulatedGpus.measured(models, "apart", group);
+    try (TestServer server = TestServer.start(models)) {
+      HttpCalls http = server.http();
+      String control = "/v2/repository/models/apart/";
+      assertThat(http.post(control + "unload", "{}").status()).isEqualTo(200);
+
+      LoadMeter.Turn givingBack = LoadMeter.unmeasured(0);
+      CompletableFuture<Answer> load = new CompletableFuture<>();
+      try {
+        new Thread(() -> load.complete(http.post(control + "load", "{}"))).start();
+        await("the worker measures", () -> load.isDone() || isWaitingToMeasure());
+        assertThat(load).isNotDone();
+      } finally {
+        givingBack.end();
+      }
+      assertThat(load.join().status()).isEqualTo(200);
+      ask(http, "apart", 1);
+      assertThat(gpu(server).budget().holders()).containsEntry("apart/1/weights", 4L << 20);
+    }
+  }
+
+  private static boolean isWaitingToMeasure() {
+    return Thread.getAllStackTraces().entrySet().stream()
+        .filter(thread -> thread.getKey().getState() == Thread.State.WAITING)
+        .flatMap(thread -> Arrays.stream(thread.getValue()))
+        .anyMatch(
+            frame ->
+                frame.getClassName().equals(LoadMeter.class.getName())
+                    && frame.getMethodName().equals("measuring"));
   }
 
   @Test

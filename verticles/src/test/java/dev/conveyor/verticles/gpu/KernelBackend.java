@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.gpu;
 
+import dev.conveyor.memory.MemoryBudget.Reservation;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
@@ -17,6 +18,7 @@ import dev.conveyor.models.device.DeviceOutputs;
 import dev.conveyor.models.device.EngineSite;
 import dev.conveyor.models.device.GpuBackend;
 import dev.conveyor.models.device.GpuLoadOptions;
+import dev.conveyor.models.device.LoadMeter;
 import dev.conveyor.models.device.PoolOutputs;
 import dev.conveyor.models.onnx.OnnxBackend;
 import dev.conveyor.verticles.server.Gate;
@@ -33,6 +35,9 @@ public final class KernelBackend implements GpuBackend {
 
   /** Names the {@link Gate} that its engines pass through as they are made. */
   static final String GATE_PARAMETER = "test_gate";
+
+  /** Has what a load takes measured, as of libraries that do not tell. */
+  static final String MEASURED_PARAMETER = "test_measured";
 
   private static final long WEIGHT_BYTES = 3 << 20;
   private static final long SCRATCH_BYTES = 1 << 16;
@@ -60,7 +65,12 @@ public final class KernelBackend implements GpuBackend {
         new OnnxBackend()
             .declared(file)
             .orElseThrow(() -> new ModelLoadException(file + ": no header"));
-    return new Model(declared, options);
+    if (!options.config().parameters().containsKey(MEASURED_PARAMETER)) {
+      return new Model(declared, options);
+    }
+    try (Reservation unknown = options.budget().reserve(options.owner() + "/measured", 0)) {
+      return LoadMeter.load(options, unknown, () -> new Model(declared, options), Model::close);
+    }
   }
 
   private static final class Model implements DeviceModel {

@@ -74,6 +74,13 @@ public final class SimulatedGpus implements AutoCloseable {
     model(models, name, group, new JsonObject(), parameters);
   }
 
+  /** Adds such a model of which it has to be measured what its load takes. */
+  static void measured(TestModels models, String name, JsonObject group) {
+    JsonObject on = new JsonObject().put("string_value", "on");
+    JsonObject parameters = new JsonObject().put(KernelBackend.MEASURED_PARAMETER, on);
+    model(models, name, group, new JsonObject(), parameters);
+  }
+
   private static void model(
       TestModels models,
       String name,

@@ -36,7 +36,12 @@ public enum MessageType {
   /** Worker: bytes (long). The outputs need a slab of that size; a {@link #MAP} must follow. */
   GROW(9),
   /** Worker: {@link FailureKind}, message (strings). It goes on working if it can. */
-  FAILED(10);
+  FAILED(10),
+  /**
+   * Worker, before it has answered a {@link #LOAD}: it measures from now on what it takes of the
+   * GPU. Server: nothing of it is given back meanwhile, until the answer.
+   */
+  MEASURE(11);
 
   private final int number;
 

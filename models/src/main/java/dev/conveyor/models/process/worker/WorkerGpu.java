@@ -95,14 +95,16 @@ final class WorkerGpu {
   /**
    * Loads a model with the backends of this program. Images reach it decoded.
    *
+   * @param beforeMeasuring as in {@link GpuLoadOptions}
    * @throws ModelLoadException if none can
    */
-  GpuModel load(Path file, String owner, ModelConfig config) {
+  GpuModel load(Path file, String owner, ModelConfig config, Runnable beforeMeasuring) {
     GpuBackends.Choice choice = GpuBackends.find().choose(file, config);
     if (choice.usable().isEmpty()) {
       throw new ModelLoadException(choice.reason());
     }
-    GpuLoadOptions options = new GpuLoadOptions(owner, cuda, DEVICE, budget, config);
+    GpuLoadOptions options =
+        new GpuLoadOptions(owner, cuda, DEVICE, budget, config, beforeMeasuring);
     return GpuModel.loadForTensors(
         file, place, choice.usable(), options, config.gpuPriority().ofStreams());
   }

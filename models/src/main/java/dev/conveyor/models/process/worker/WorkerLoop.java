@@ -16,6 +16,7 @@ import dev.conveyor.models.process.wire.MessageType;
 import dev.conveyor.models.process.wire.ProtocolException;
 import dev.conveyor.models.process.wire.TensorBlock;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -89,19 +90,30 @@ final class WorkerLoop {
       case PREPARE -> prepare(message.readInt());
       case MAP -> map(Path.of(message.readString()), message.readLong(), message.readInt() != 0);
       case EXECUTE -> execute(message);
-      case HELLO, LOADED, DONE, RESULT, GROW, FAILED ->
+      case HELLO, LOADED, DONE, RESULT, GROW, FAILED, MEASURE ->
           throw new ProtocolException("a server that says " + message.type());
     }
   }
 
   private void load(Message message) throws IOException {
-    LoadedModel loaded = model.load(message);
+    LoadedModel loaded = model.load(message, this::tellThatItMeasures);
     channel
         .begin(MessageType.LOADED)
         .putLong(model.heldBytes())
         .putHolders(model.heldOnGpu())
         .putSpecs(loaded.inputs())
         .putSpecs(loaded.outputs());
+  }
+
+  /** Returns when the server has seen to it that nobody else gives anything back. */
+  private void tellThatItMeasures() {
+    try {
+      channel.begin(MessageType.MEASURE);
+      channel.send();
+      Message unused = channel.receive(0).expect(MessageType.MEASURE);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private void prepare(int maxBatchSize) {

@@ -32,8 +32,12 @@ final class WorkerModel {
     this.backend = backend;
   }
 
-  /** Does what a message says that asks for a load. */
-  LoadedModel load(Message message) throws IOException {
+  /**
+   * Does what a message says that asks for a load.
+   *
+   * @param beforeMeasuring as in {@link dev.conveyor.models.device.GpuLoadOptions}
+   */
+  LoadedModel load(Message message, Runnable beforeMeasuring) throws IOException {
     Path file = Path.of(message.readString());
     String owner = message.readString();
     int threads = message.readInt();
@@ -46,12 +50,13 @@ final class WorkerModel {
     LoadedModel loaded =
         message.readInt() == 0
             ? backend.load(file, new LoadOptions(owner, threads, host, parameters))
-            : loadOnGpu(message, file, owner, host);
+            : loadOnGpu(message, file, owner, host, beforeMeasuring);
     model = loaded;
     return loaded;
   }
 
-  private LoadedModel loadOnGpu(Message message, Path file, String owner, MemoryBudget host)
+  private LoadedModel loadOnGpu(
+      Message message, Path file, String owner, MemoryBudget host, Runnable beforeMeasuring)
       throws IOException {
     String config = message.readString();
     long bytes = message.readLong();
@@ -59,7 +64,7 @@ final class WorkerModel {
     WorkerGpu found = WorkerGpu.open(bytes, host, spins);
     gpu = found;
     String name = owner.substring(0, Math.max(0, owner.indexOf('/')));
-    return found.load(file, owner, ModelConfigReader.read(name, config));
+    return found.load(file, owner, ModelConfigReader.read(name, config), beforeMeasuring);
   }
 
   /**
