@@ -65,6 +65,7 @@ final class ModelCheck implements Check {
     double loadSeconds = (System.nanoTime() - beginNs) / 1e9;
     double worst;
     Throughput throughput;
+    Timeline timeline;
     try {
       try (ModelExecutor executor = model.newExecutor(subject.maxBatchSize())) {
         worst =
@@ -73,6 +74,7 @@ final class ModelCheck implements Check {
       }
       throughput =
           Throughput.measure(site, model, subject.items(), subject.maxBatchSize(), SECONDS);
+      timeline = Timeline.record(site, model, name, subject.items(), subject.maxBatchSize());
     } finally {
       model.close();
     }
@@ -80,11 +82,14 @@ final class ModelCheck implements Check {
     String figure =
         String.format(
             Locale.ROOT,
-            "worst difference %.2e of %d items, %,.0f items/s in batches of %d, loaded in %.1f s",
+            "worst difference %.2e of %d items, %,.0f items/s in batches of %d, computing %.3f of the"
+                + " time in %s, loaded in %.1f s",
             worst,
             expected.size(),
             throughput.perSecond(),
             subject.maxBatchSize(),
+            timeline.computeShare(),
+            timeline.file().getFileName(),
             loadSeconds);
     return Finding.of(
             worst <= tolerance && held == 0,
@@ -94,6 +99,7 @@ final class ModelCheck implements Check {
                 : String.format(Locale.ROOT, "a difference of %.0e is allowed", tolerance))
         .with("worst_relative_difference", worst)
         .with("items_per_second", throughput.perSecond())
+        .with("compute_share", timeline.computeShare())
         .with("load_seconds", loadSeconds);
   }
 

@@ -4,10 +4,8 @@ import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.device.GpuBackend;
 import dev.conveyor.models.device.GpuModel;
-import dev.conveyor.models.device.PipelineTrace;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -25,7 +23,6 @@ final class ResNetCheck implements Check {
   private static final String EXACT = "FP32";
   private static final int SIDE = 224;
   private static final double SECONDS = 5;
-  private static final double TRACED_SECONDS = 0.2;
   private static final double LEAST_SHARE = 0.97;
   private static final double LEAST_UTILIZATION = 0.95;
 
@@ -125,7 +122,7 @@ final class ResNetCheck implements Check {
     GpuModel model = ModelCheck.load(site, backend, subject, config);
     double worst;
     Throughput instance;
-    PipelineTrace trace = new PipelineTrace();
+    Timeline timeline;
     try {
       try (ModelExecutor executor = model.newExecutor(subject.maxBatchSize())) {
         worst =
@@ -133,16 +130,10 @@ final class ResNetCheck implements Check {
                 expected, Answers.of(executor, subject.items(), subject.maxBatchSize()));
       }
       instance = Throughput.measure(site, model, subject.items(), subject.maxBatchSize(), seconds);
-      // Afterwards, and short: to ask for times takes the host calls of its own.
-      site.place().traceTo(trace);
-      Throughput unused =
-          Throughput.measure(site, model, subject.items(), subject.maxBatchSize(), TRACED_SECONDS);
+      timeline = Timeline.record(site, model, name, subject.items(), subject.maxBatchSize());
     } finally {
-      site.place().traceTo(null);
       model.close();
     }
-    Path timeline = site.keep().resolve("timeline-" + name + ".json");
-    Files.writeString(timeline, ChromeTrace.of(site.gpu().name(), trace).encode());
     double share = instance.perSecond() / bare;
     double speedUp =
         exact == null ? 1 : bare / BareLoop.perSecond(site, backend, exact, subject, seconds);
@@ -161,8 +152,8 @@ final class ResNetCheck implements Check {
             EXACT,
             100 * utilization,
             100 * instance.smActivity().orElse(Double.NaN),
-            trace.computeShare(),
-            timeline.getFileName(),
+            timeline.computeShare(),
+            timeline.file().getFileName(),
             worst);
     String reason =
         share < LEAST_SHARE
@@ -175,7 +166,7 @@ final class ResNetCheck implements Check {
             .with("bare_images_per_second", bare)
             .with("share_of_bare", share)
             .with("speed_up_over_fp32", speedUp)
-            .with("compute_share", trace.computeShare())
+            .with("compute_share", timeline.computeShare())
             .with("worst_relative_difference", worst);
     finding = Double.isNaN(utilization) ? finding : finding.with("utilization", utilization);
     return instance.smActivity().isEmpty()

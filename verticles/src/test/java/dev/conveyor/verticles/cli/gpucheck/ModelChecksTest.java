@@ -18,6 +18,7 @@ import dev.conveyor.verticles.bench.load.Payloads;
 import dev.conveyor.verticles.cli.gpucheck.Finding.Outcome;
 import dev.conveyor.verticles.server.TestModels;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -107,6 +108,9 @@ class ModelChecksTest {
     assertThat(right.outcome()).as(right.toString()).isEqualTo(Outcome.PASSED);
     assertThat(right.numbers().get("worst_relative_difference")).isZero();
     assertThat(right.numbers().get("items_per_second")).isPositive();
+    assertThat(right.numbers().get("compute_share")).isBetween(0.01, 1.0);
+    assertThat(right.figure()).contains("timeline-echo.json");
+    assertThat(computations()).hasSizeGreaterThanOrEqualTo(3 * 20);
     assertThat(wrong.outcome()).as(wrong.toString()).isEqualTo(Outcome.FAILED);
     assertThat(wrong.reason()).contains("a difference of 1e-06 is allowed");
   }
@@ -136,11 +140,7 @@ class ModelChecksTest {
     assertThat(finding.numbers().get("utilization")).isEqualTo(0.96);
     assertThat(finding.numbers().get("sm_activity")).isEqualTo(0.88);
     assertThat(finding.numbers().get("speed_up_over_fp32")).isBetween(0.2, 5.0);
-    JsonObject timeline = new JsonObject(Files.readString(directory.resolve("timeline-echo.json")));
-    List<JsonObject> events =
-        timeline.getJsonArray("traceEvents").stream().map(JsonObject.class::cast).toList();
-    List<JsonObject> computations =
-        events.stream().filter(event -> event.getString("name").equals("compute")).toList();
+    List<JsonObject> computations = computations();
     assertThat(computations.size()).isGreaterThanOrEqualTo(3 * 20);
     assertThat(computations)
         .allSatisfy(
@@ -152,6 +152,14 @@ class ModelChecksTest {
     assertThat(computations.stream().map(event -> event.getInteger("tid")).distinct())
         .containsExactlyInAnyOrder(0, 1, 2);
     assertThat(finding.numbers().get("compute_share")).isBetween(0.01, 1.0);
+  }
+
+  private List<JsonObject> computations() throws IOException {
+    JsonObject timeline = new JsonObject(Files.readString(directory.resolve("timeline-echo.json")));
+    return timeline.getJsonArray("traceEvents").stream()
+        .map(JsonObject.class::cast)
+        .filter(event -> event.getString("name").equals("compute"))
+        .toList();
   }
 
   @Test
