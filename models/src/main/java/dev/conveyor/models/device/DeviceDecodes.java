@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,7 +44,6 @@ final class DeviceDecodes implements AutoCloseable {
   private final MemoryBudget budget;
   private final ResidentPool residents;
   private final BlockAllocator pinned;
-  private final Consumer<String> onLost;
   private final BlockingQueue<DecodeLane> free = new ArrayBlockingQueue<>(MOST_LANES);
   private volatile boolean isTried;
   private volatile boolean isRefused;
@@ -60,23 +58,20 @@ final class DeviceDecodes implements AutoCloseable {
    * Creates it.
    *
    * @param budget ledger of the device
-   * @param residents memory for what images become
+   * @param residents memory for what images become; told when a device is lost
    * @param pinned allocates memory that encoded images are copied to
-   * @param onLost told, on any thread and perhaps again, that the device is lost, and why
    */
   DeviceDecodes(
       Cuda cuda,
       int device,
       MemoryBudget budget,
       ResidentPool residents,
-      BlockAllocator pinned,
-      Consumer<String> onLost) {
+      BlockAllocator pinned) {
     this.cuda = cuda;
     this.device = device;
     this.budget = budget;
     this.residents = residents;
     this.pinned = pinned;
-    this.onLost = onLost;
   }
 
   /** Returns whether it was found out that the device, or this machine, does not do it. */
@@ -92,17 +87,17 @@ final class DeviceDecodes implements AutoCloseable {
       encoded += image.bytes().remaining();
       bytes += image.targetBytes();
     }
-    if (encoded > MOST_ENCODED_BYTES || bytes > Integer.MAX_VALUE || !works()) {
+    if (encoded > MOST_ENCODED_BYTES || bytes > Integer.MAX_VALUE) {
       return null;
     }
     try {
       cuda.useDevice(device);
-      return decode(images, (int) bytes);
+      return works() ? decode(images, (int) bytes) : null;
     } catch (BudgetExceededException e) {
       return null;
     } catch (CudaException e) {
       if (e.isSticky()) {
-        onLost.accept(String.valueOf(e.getMessage()));
+        residents.blame(e);
         throw new InferenceException(
             ErrorCode.UNAVAILABLE, "images cannot be decoded on a GPU: " + e.getMessage());
       }
@@ -222,7 +217,7 @@ final class DeviceDecodes implements AutoCloseable {
       return all;
     } catch (CudaException e) {
       if (e.isSticky()) {
-        onLost.accept(String.valueOf(e.getMessage()));
+        residents.blame(e);
       }
       return e.isSticky();
     }

@@ -74,8 +74,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
             gpu.ordinal(),
             budget,
             residents,
-            new PinnedAllocator(cuda, hostBudget, budget.device() + DeviceDecodes.KIND),
-            this::markLost);
+            new PinnedAllocator(cuda, hostBudget, budget.device() + DeviceDecodes.KIND));
   }
 
   public Cuda cuda() {
@@ -230,6 +229,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
   /** Notes that the device is lost to this process. */
   public void markLost(String reason) {
     if (lost.compareAndSet(null, reason)) {
+      residents.noteLost();
       onLost.accept(this, Isolation.NONE);
     }
   }

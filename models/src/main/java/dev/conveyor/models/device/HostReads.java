@@ -36,15 +36,26 @@ record HostReads(Cuda cuda, BufferPool pinned, Consumer<String> onLost) {
           ErrorCode.OUT_OF_MEMORY,
           "a tensor on a GPU finds no room on the host: " + e.getMessage());
     } catch (CudaException e) {
-      if (lease != null && isOver(stream)) {
+      boolean isLost = e.isSticky() && isRefused(stream) && isRefused(stream);
+      if (lease != null && (isLost || isOver(stream))) {
         lease.close();
       }
-      if (e.isSticky()) {
+      if (isLost) {
         onLost.accept(String.valueOf(e.getMessage()));
       }
       throw new InferenceException(
           e.isOutOfMemory() ? ErrorCode.OUT_OF_MEMORY : ErrorCode.UNAVAILABLE,
           "a tensor on a GPU cannot be read: " + e.getMessage());
+    }
+  }
+
+  /** A device says so every time that it is lost, and only once what was another one's error. */
+  private boolean isRefused(long stream) {
+    try {
+      cuda.awaitStream(stream);
+      return false;
+    } catch (CudaException e) {
+      return e.isSticky();
     }
   }
 

@@ -122,10 +122,25 @@ public final class ResidentPool implements AutoCloseable {
     return isLost;
   }
 
-  /** Has it told that the device is lost, and what was there with it, whoever found out. */
-  void lost(CudaException failure) {
+  /** Notes that the device is lost, and what was there with it, whoever found out. */
+  void noteLost() {
     isLost = true;
+  }
+
+  /** Has it told that the device is lost. */
+  void lost(CudaException failure) {
+    noteLost();
     onLost.accept(String.valueOf(failure.getMessage()));
+  }
+
+  /**
+   * Has it told which device an error loses: this one, or those that tensors were read from. On a
+   * thread that has set the device, and is on it afterwards.
+   */
+  void blame(CudaException failure) {
+    if (!peers.isOfPeer(failure)) {
+      lost(failure);
+    }
   }
 
   /** Returns whether {@link #tryWork} does it; what does not work is found out by the first try. */
@@ -155,7 +170,7 @@ public final class ResidentPool implements AutoCloseable {
       return work(code, from, work, (int) bytes);
     } catch (CudaException e) {
       if (e.isSticky()) {
-        lost(e);
+        blame(e);
         throw new InferenceException(
             ErrorCode.UNAVAILABLE, "pixels cannot be worked on on a GPU: " + e.getMessage());
       }
@@ -351,7 +366,7 @@ public final class ResidentPool implements AutoCloseable {
       if (!e.isSticky()) {
         throw e;
       }
-      lost(e);
+      blame(e);
     }
   }
 

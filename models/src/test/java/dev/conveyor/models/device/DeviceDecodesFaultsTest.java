@@ -3,6 +3,8 @@ package dev.conveyor.models.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
@@ -10,6 +12,7 @@ import dev.conveyor.models.device.sim.HostJpegs;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /** The step that decodes, on a device that refuses, is full, hangs or is lost. */
@@ -131,6 +134,55 @@ class DeviceDecodesFaultsTest extends DecodeCase {
     lose();
     place.trimSteps();
     assertLostAndNothingHeld();
+  }
+
+  /** From which tensors were read here; so errors of it may be told here. */
+  @Test
+  void shouldBlameAnotherDeviceThatIsLost() {
+    begin(ADVERSE + "1 devices=2");
+    List<String> lost = new ArrayList<>();
+    MemoryBudget otherDevice = new MemoryBudget("GPU1", 64 * MIB);
+    ResidentPool other = new ResidentPool(simulator.cuda(), 1, otherDevice, pinned, lost::add);
+    readFrom(other);
+    simulator.cuda().useDevice(1);
+    lose();
+    simulator.inject("cudaEventRecord", 0, 719, Fault.RETURNED);
+
+    assertThatThrownBy(() -> decode(Map.of(), jpeg()))
+        .isInstanceOf(InferenceException.class)
+        .hasMessageContaining("719");
+
+    assertThat(place.lost()).isNull();
+    assertThat(lost).singleElement().asString().contains("719");
+    try (Tensor next = decode(Map.of(), jpeg())) {
+      assertThat(next.isOnDevice()).isTrue();
+      assertThat(next.data().capacity()).isPositive();
+    }
+    other.close();
+    simulator.cuda().useDevice(0);
+    place.close();
+    pinned.close();
+    assertThat(device.reservedBytes() + otherDevice.reservedBytes() + host.reservedBytes())
+        .isZero();
+  }
+
+  private void readFrom(ResidentPool other) {
+    Cuda cuda = simulator.cuda();
+    cuda.useDevice(1);
+    long stream = cuda.newStream(0);
+    ResidentBlock block = Objects.requireNonNull(other.tryAllocate(MIB, stream));
+    cuda.useDevice(0);
+    long here = cuda.newStream(0);
+    ResidentBlock target = Objects.requireNonNull(place.residents().tryAllocate(MIB, here));
+    ResidentBytes bytes = ResidentBytes.in(block, 0, 8);
+    assertThat(place.residents().peers().tryEnqueue(bytes, true, target.address, here)).isTrue();
+    cuda.awaitStream(here);
+    bytes.close();
+    block.leave();
+    target.leave();
+    cuda.destroyStream(here);
+    cuda.useDevice(1);
+    cuda.destroyStream(stream);
   }
 
   @Test

@@ -104,6 +104,7 @@ class LaneGroupTest extends GpuCase {
     assertThatThrownBy(() -> lane.execute(batch())).hasMessageContaining("cannot be used");
 
     assertThat(lost.lost()).contains("cudaSetDevice");
+    assertThat(lost.residents().isLost()).as("who reads there is told at once").isTrue();
     lane.close();
     assertNothingLeft();
   }

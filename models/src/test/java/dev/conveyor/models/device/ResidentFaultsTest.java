@@ -11,8 +11,11 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.device.sim.SimulatedChain;
 import dev.conveyor.models.device.sim.SimulatedInstance;
 import dev.conveyor.models.device.sim.SimulatedRequest;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Outputs that would stay on the device, where it has no room, hangs or is lost. */
 class ResidentFaultsTest extends ResidentCase {
@@ -117,5 +120,26 @@ class ResidentFaultsTest extends ResidentCase {
     pinned.close();
     assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
     assertThat(simulator.violations()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"cudaEventSynchronize", "cudaStreamSynchronize"})
+  void shouldNotBlameItsDeviceForAnErrorThatIsToldOnceOfAnother(String call) {
+    List<String> lost = new ArrayList<>();
+    residents = new ResidentPool(simulator.cuda(), 0, device, pinned, lost::add);
+    SimulatedInstance first = load(simulator.cuda(), FIRST, given);
+    List<SimulatedRequest> requests = staying(2);
+    runFirst(first, requests);
+    simulator.inject(call, 0, 719, Fault.RETURNED);
+    Tensor tensor = given.tensors.get(0);
+
+    assertThatThrownBy(tensor::data)
+        .isInstanceOf(InferenceException.class)
+        .hasMessageContaining("719");
+
+    assertThat(lost).isEmpty();
+    tensor.close();
+    first.close();
+    assertNothingLeft();
   }
 }
