@@ -42,6 +42,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
   private final AtomicReference<@Nullable String> givenUp = new AtomicReference<>();
   private volatile @Nullable PipelineTrace trace;
   private final Set<DevicePool> pools = ConcurrentHashMap.newKeySet();
+  private final Set<LaneGroup> grown = ConcurrentHashMap.newKeySet();
 
   /**
    * Creates the place.
@@ -182,6 +183,15 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
     pools.add(pool);
   }
 
+  /** Has {@link #trim} shrink an instance, until {@link #forget}. */
+  void watch(LaneGroup group) {
+    grown.add(group);
+  }
+
+  void forget(LaneGroup group) {
+    grown.remove(group);
+  }
+
   void forget(DevicePool pool) {
     pools.remove(pool);
   }
@@ -198,7 +208,8 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
 
   /**
    * Gives back what models keep for later and nobody uses now: pinned memory to the system, device
-   * memory to the device. The next batches allocate anew. May wait for the device.
+   * memory to the device. The next batches allocate anew. May wait for the device, on which the
+   * calling thread is afterwards unless it is lost.
    *
    * @return bytes given back
    */
@@ -206,6 +217,10 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
     long bytes = pinned.trim() + residents.takenBytes() + decodes.takenBytes();
     trimSteps();
     bytes -= residents.takenBytes() + decodes.takenBytes();
+    if (lost.get() == null) {
+      use();
+      grown.forEach(LaneGroup::shrink);
+    }
     for (DevicePool pool : pools) {
       long before = pool.takenBytes();
       pool.trim();

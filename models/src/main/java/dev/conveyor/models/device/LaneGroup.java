@@ -101,6 +101,10 @@ final class LaneGroup implements PipelineListener {
               place.residents(),
               place.gpu().device());
       releases.add(pipeline::close);
+      if (!layout.isFixed()) {
+        place.watch(this);
+        releases.add(() -> place.forget(this));
+      }
       PipelineTrace trace = place.trace();
       if (trace != null) {
         pipeline.traceTo(trace);
@@ -157,6 +161,17 @@ final class LaneGroup implements PipelineListener {
       throw e;
     } finally {
       turn.release();
+    }
+  }
+
+  /** Gives back what its batches have grown by, if none is under way now. On its device. */
+  synchronized void shrink() {
+    if (!closed && turn.tryAcquire()) {
+      try {
+        pipeline.shrink();
+      } finally {
+        turn.release();
+      }
     }
   }
 

@@ -45,8 +45,7 @@ public final class Pipeline implements AutoCloseable {
   private final BlockingQueue<Slot> free;
   private final BlockingQueue<Slot> inFlight;
   private final Releases releases = new Releases();
-  private @Nullable PipelineTrace trace;
-  private long traceBegun;
+  private @Nullable BatchNotes notes;
   private volatile @Nullable String lost;
   private volatile @Nullable String abandoned;
   private boolean closed;
@@ -140,26 +139,7 @@ public final class Pipeline implements AutoCloseable {
    * thread that submits.
    */
   public void traceTo(PipelineTrace to) {
-    long begun = cuda.newEvent();
-    releases.add(() -> cuda.destroyEvent(begun));
-    cuda.record(begun, stages.copyIn());
-    traceBegun = begun;
-    trace = to;
-  }
-
-  private void note(Slot slot) {
-    PipelineTrace to = trace;
-    if (to != null) {
-      to.add(
-          new PipelineTrace.Batch(
-              slot.number,
-              slot.items,
-              cuda.elapsedNs(traceBegun, slot.begun),
-              cuda.elapsedNs(traceBegun, slot.copiedIn),
-              cuda.elapsedNs(traceBegun, slot.computing),
-              cuda.elapsedNs(traceBegun, slot.computed),
-              cuda.elapsedNs(traceBegun, slot.done)));
-    }
+    notes = new BatchNotes(cuda, stages.copyIn(), to, releases);
   }
 
   /** Returns how many more batches may be submitted now. */
@@ -300,7 +280,9 @@ public final class Pipeline implements AutoCloseable {
     }
     BatchResult result;
     try {
-      note(slot);
+      if (notes != null) {
+        notes.add(slot);
+      }
       result = Outputs.split(cuda, layout, slot);
     } catch (CudaException e) {
       settle(e);
@@ -340,6 +322,16 @@ public final class Pipeline implements AutoCloseable {
     }
     slot.clear();
     free.add(slot);
+  }
+
+  /**
+   * Gives back what slots have grown by, if nothing is in flight. On a thread that has set the
+   * device, while nobody submits.
+   */
+  void shrink() {
+    if (lost() == null && inFlight.isEmpty()) {
+      stages.shrink(free);
+    }
   }
 
   /** Runs no more batches: the device is lost, and nothing runs there any more. From any thread. */

@@ -122,6 +122,12 @@ final class PipelineStages {
     outputs.aside(slot, copyOut);
   }
 
+  /** Gives back what slots that run no batch have grown by, and waits until it is back. */
+  void shrink(Iterable<Slot> slots) {
+    slots.forEach(slot -> slot.shrink(copyIn));
+    await(); // Each is given back in the order of the stream that it was taken on.
+  }
+
   /** Ends what the engine is at, if it can be ended. From any thread. */
   void cancel() {
     graphs.cancel();

@@ -123,6 +123,15 @@ final class Slot implements DeviceBatch {
     memory.ensure(bytes, bytes, stream);
   }
 
+  /** Gives back, in the order of a stream, what it has grown by, and what its last batch gave. */
+  void shrink(long stream) {
+    if (varies) {
+      forgetProduced();
+      memory.freeSlab(stream);
+      memory.closeStaging();
+    }
+  }
+
   /** Returns whether only the batch tells how large its tensors are. */
   boolean varies() {
     return varies;
@@ -138,7 +147,7 @@ final class Slot implements DeviceBatch {
     return produced;
   }
 
-  /** Of the batch before, which is over. On the engine's thread, and so not in {@link #clear}. */
+  /** Of the batch before, which is over. By who has the engine, and so not in {@link #clear}. */
   private void forgetProduced() {
     DeviceOutputs before = produced;
     produced = null;

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The memory of one slot: a slab on the device, and pinned memory for inputs that devices cannot
- * read. Both stay as large as the largest batch has needed them.
+ * read. Both stay as large as the largest batch has needed them, until they are given back.
  *
  * <p>Not thread-safe: owned by whoever owns the slot.
  */

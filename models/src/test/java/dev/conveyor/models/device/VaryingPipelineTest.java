@@ -115,6 +115,34 @@ class VaryingPipelineTest extends GpuCase {
     assertThat(device.reservedBytes() + host.reservedBytes()).isZero();
   }
 
+  @Test
+  void shouldGiveBackWhatSlotsHaveGrownByWhenNothingIsInFlightAndGrowAnew() {
+    Pipeline pipeline = load(simulator.cuda());
+    long loaded = taken();
+    run(pipeline, 10);
+    submit(pipeline, List.of(request(1, 1)));
+    long grown = taken();
+    assertThat(grown).isGreaterThan(loaded);
+
+    pipeline.shrink();
+    assertThat(taken()).as("a batch is in flight").isEqualTo(grown);
+    assertThat(pipeline.await()).isTrue();
+    pipeline.shrink();
+    assertThat(taken()).isEqualTo(loaded);
+
+    run(pipeline, 10);
+    unload(pipeline);
+    assertThat(tally.answered()).isEqualTo(61);
+    assertThat(tally.wrong() + tally.unexpected() + tally.outOfOrder() + tally.open()).isZero();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+  }
+
+  /** Returns the bytes of the device, and of staging memory on the host. */
+  private long taken() {
+    pool.trim();
+    return pool.takenBytes() + host.holders().getOrDefault("varying/staging", 0L);
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {0, 1})
   void shouldBeSeenWhenAWaitIsRemoved(int which) {

@@ -126,6 +126,12 @@ final class VaryingShapesTest {
           .isEqualTo(gpus.takenBytes(0))
           .isGreaterThan(loaded.values().stream().mapToLong(Long::longValue).sum());
 
+      server.server().gpus().all().get(0).trim();
+      assertThat(ledger.holders()).as("an idle GPU keeps nothing of it").isEqualTo(loaded);
+      assertThat(ledger.reservedBytes()).isEqualTo(gpus.takenBytes(0));
+      askAll(server.http());
+      server.assertIdle();
+
       assertThat(server.http().post(UNLOAD, "{}").status()).isEqualTo(200);
       assertThat(gpus.takenBytes(0)).isZero();
       assertThat(ledger.reservedBytes()).isZero();

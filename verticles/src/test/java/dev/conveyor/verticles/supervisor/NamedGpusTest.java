@@ -46,8 +46,7 @@ final class NamedGpusTest {
         .hasMessage("gpus: there is no GPU 2, only [0, 1, 3]");
     assertThatThrownBy(() -> named("\"gpu_uuids\": [\"MIG-12cd\"]"))
         .isInstanceOf(ModelLoadException.class)
-        .hasMessage(
-            "gpu_uuids: there is no MIG-12cd, only GPU-12ab-00, GPU-12cd-00, MIG-12ab-00");
+        .hasMessage("gpu_uuids: there is no MIG-12cd, only GPU-12ab-00, GPU-12cd-00, MIG-12ab-00");
     assertThatThrownBy(() -> named("\"gpu_uuids\": [\"GPU-12\"]"))
         .isInstanceOf(ModelLoadException.class)
         .hasMessage("gpu_uuids: GPU-12 is the beginning of GPU-12ab-00, GPU-12cd-00");
