@@ -62,11 +62,7 @@ final class DeviceDecodes implements AutoCloseable {
    * @param pinned allocates memory that encoded images are copied to
    */
   DeviceDecodes(
-      Cuda cuda,
-      int device,
-      MemoryBudget budget,
-      ResidentPool residents,
-      BlockAllocator pinned) {
+      Cuda cuda, int device, MemoryBudget budget, ResidentPool residents, BlockAllocator pinned) {
     this.cuda = cuda;
     this.device = device;
     this.budget = budget;

@@ -11,8 +11,8 @@ import dev.conveyor.models.config.ModelConfig;
  * @param device number of the device in {@link Cuda}
  * @param budget ledger of the device; what the model holds is reserved there until it is closed
  * @param config as configured; what it leaves to the model is not filled in yet
- * @param beforeMeasuring called on the thread that loads before what it takes is measured: has other
- *     processes give nothing back until the load has ended
+ * @param beforeMeasuring called on the thread that loads before what it takes is measured: has
+ *     other processes give nothing back until the load has ended
  */
 public record GpuLoadOptions(
     String owner,

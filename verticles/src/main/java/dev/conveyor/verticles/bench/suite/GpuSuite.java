@@ -2,6 +2,7 @@ package dev.conveyor.verticles.bench.suite;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What the GPU path must show: on the simulated device wherever there is a C compiler, and on a
@@ -41,6 +42,14 @@ final class GpuSuite implements Suite {
             "GPU, the same: FP16 against FP32, worst relative output difference",
             Target.atMost(0.01, ""),
             () -> checks.number("resnet50-fp16", "worst_relative_difference", 1)));
+    for (String precision : List.of("FP16", "INT8")) {
+      String check = "resnet50-" + precision.toLowerCase(Locale.ROOT);
+      rows.add(
+          new SuiteRow(
+              "GPU, the same: %s / FP32 throughput of the engine".formatted(precision),
+              Target.atLeast(1, ""),
+              () -> checks.number(check, "speed_up_over_fp32", 1)));
+    }
     rows.add(
         new SuiteRow(
             "GPU, the same, photos over HTTP: server rate / offline rate",

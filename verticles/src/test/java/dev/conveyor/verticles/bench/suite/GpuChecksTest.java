@@ -58,7 +58,12 @@ final class GpuChecksTest {
       List<SuiteRow> hardware =
           suite.rows().stream().filter(row -> row.figure().startsWith("GPU")).toList();
 
-      assertThat(hardware).hasSize(5);
+      assertThat(hardware)
+          .extracting(SuiteRow::figure)
+          .hasSize(7)
+          .contains(
+              "GPU, the same: FP16 / FP32 throughput of the engine",
+              "GPU, the same: INT8 / FP32 throughput of the engine");
       for (SuiteRow row : hardware) {
         assertThatThrownBy(() -> row.measure().call())
             .isInstanceOf(CannotMeasureException.class)
