@@ -3,6 +3,9 @@ package dev.conveyor.models.tune;
 /**
  * What the best setting is: the most throughput whose 99th percentile of latency is within a limit.
  *
+ * <p>Where executions have more threads while nothing else wants the cores, the weights are in
+ * memory twice; that has to be worth {@link #MEMORY_WORTH} of the throughput.
+ *
  * <p>As throughput is never measured exactly, it is worth up to {@link #LATENCY_WORTH} of it to be
  * far below the limit: between settings that keep up with an open load, the faster wins.
  *
@@ -11,6 +14,7 @@ package dev.conveyor.models.tune;
 public record Objective(double p99Ns) {
 
   static final double LATENCY_WORTH = 0.02;
+  static final double MEMORY_WORTH = 0.005;
 
   public Objective {
     if (!(p99Ns > 0)) {
@@ -33,6 +37,9 @@ public record Objective(double p99Ns) {
       return Double.NEGATIVE_INFINITY;
     }
     double part = run.p99Ns() / p99Ns;
-    return part <= 1 ? run.undisturbedPerSecond() * (1 - LATENCY_WORTH * part) : -part;
+    double memory = run.setting().idleThreads() > 0 ? MEMORY_WORTH : 0;
+    return part <= 1
+        ? run.undisturbedPerSecond() * (1 - LATENCY_WORTH * part) * (1 - memory)
+        : -part;
   }
 }

@@ -7,12 +7,15 @@ import java.util.TreeSet;
 /**
  * The settings to choose from: every combination of these values that makes sense. Immutable.
  *
+ * @param idleThreads of executions while nothing else wants the cores, 0 for no difference; those
+ *     that are no more than the threads otherwise are not tried
  * @param cores that the instances share; more threads than {@link #MOST_PER_CORE} for each are not
  *     tried
  */
 public record SearchSpace(
     List<Integer> instances,
     List<Integer> threads,
+    List<Integer> idleThreads,
     List<Integer> maxBatchSizes,
     List<Long> maxQueueDelayMicros,
     List<Long> versions,
@@ -24,6 +27,7 @@ public record SearchSpace(
   public SearchSpace {
     instances = values("instances", instances, 1);
     threads = values("threads", threads, 1);
+    idleThreads = values("idle threads", idleThreads, 0);
     maxBatchSizes = values("batch sizes", maxBatchSizes, 0);
     maxQueueDelayMicros = List.copyOf(maxQueueDelayMicros);
     versions = List.copyOf(versions);
@@ -55,7 +59,7 @@ public record SearchSpace(
         for (int count : instances) {
           for (int thread : threads) {
             if (count * thread <= MOST_PER_CORE * cores) {
-              addBatching(settings, count, thread, version, provider);
+              addIdle(settings, count, thread, version, provider);
             }
           }
         }
@@ -64,11 +68,20 @@ public record SearchSpace(
     return settings;
   }
 
+  private void addIdle(List<Setting> into, int count, int thread, long version, String provider) {
+    for (int idle : idleThreads) {
+      if (idle == 0 || (idle > thread && thread < cores)) {
+        addBatching(into, count, thread, Math.min(idle, cores), version, provider);
+      }
+    }
+  }
+
   private void addBatching(
-      List<Setting> into, int count, int thread, long version, String provider) {
+      List<Setting> into, int count, int thread, int idle, long version, String provider) {
     for (int batch : maxBatchSizes) {
       for (long delay : batch > 1 ? maxQueueDelayMicros : maxQueueDelayMicros.subList(0, 1)) {
-        into.add(new Setting(count, thread, batch, batch > 1 ? delay : 0, version, provider));
+        long waitMicros = batch > 1 ? delay : 0;
+        into.add(new Setting(count, thread, idle, batch, waitMicros, version, provider));
       }
     }
   }

@@ -7,6 +7,7 @@ import java.util.Locale;
  *
  * @param instances executions side by side
  * @param threads of one execution; 0 divides the cores among the instances
+ * @param idleThreads of one execution while nothing else wants the cores; 0 for no difference
  * @param maxBatchSize 0 for a model without a batch dimension
  * @param maxQueueDelayMicros longest wait for a batch to fill
  * @param version of the model, which may be of another precision than the others
@@ -15,6 +16,7 @@ import java.util.Locale;
 public record Setting(
     int instances,
     int threads,
+    int idleThreads,
     int maxBatchSize,
     long maxQueueDelayMicros,
     long version,
@@ -23,10 +25,27 @@ public record Setting(
   /** ONNX Runtime's own kernels. */
   public static final String CPU = "cpu";
 
+  /** A setting whose executions have as many threads at any time. */
+  public Setting(
+      int instances,
+      int threads,
+      int maxBatchSize,
+      long maxQueueDelayMicros,
+      long version,
+      String provider) {
+    this(instances, threads, 0, maxBatchSize, maxQueueDelayMicros, version, provider);
+  }
+
+  /** Returns the same without more threads while nothing else wants the cores. */
+  public Setting withoutIdleThreads() {
+    return new Setting(instances, threads, maxBatchSize, maxQueueDelayMicros, version, provider);
+  }
+
   /** Returns in how many values two settings differ. */
   int distance(Setting other) {
     return (instances == other.instances ? 0 : 1)
         + (threads == other.threads ? 0 : 1)
+        + (idleThreads == other.idleThreads ? 0 : 1)
         + (maxBatchSize == other.maxBatchSize ? 0 : 1)
         + (maxQueueDelayMicros == other.maxQueueDelayMicros ? 0 : 1)
         + (version == other.version ? 0 : 1)
@@ -37,9 +56,10 @@ public record Setting(
   public String text() {
     return String.format(
         Locale.ROOT,
-        "%d x %s, batch %d, delay %d us, version %d, %s",
+        "%d x %s%s, batch %d, delay %d us, version %d, %s",
         instances,
         threads == 0 ? "all threads" : threads + (threads == 1 ? " thread" : " threads"),
+        idleThreads == 0 ? "" : " (idle " + idleThreads + ")",
         maxBatchSize,
         maxQueueDelayMicros,
         version,

@@ -70,6 +70,11 @@ public final class TunedConfig {
     setInstances(tuned, setting);
     ObjectNode ours = object(tuned, ModelConfig.EXTENSIONS_KEY);
     ours.put("intra_op_threads", setting.threads());
+    if (setting.idleThreads() > 0) {
+      ours.put("idle_intra_op_threads", setting.idleThreads());
+    } else {
+      ours.remove("idle_intra_op_threads");
+    }
     // They would move the number of instances away from what was found.
     ours.remove("min_count");
     ours.remove("max_count");

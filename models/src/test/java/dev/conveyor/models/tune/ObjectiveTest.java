@@ -22,6 +22,18 @@ class ObjectiveTest {
   }
 
   @Test
+  void shouldWantMoreForWeightsThatAreInMemoryTwice() {
+    Setting idle = new Setting(1, 1, 2, 8, 0, 1, "cpu");
+    Objective objective = new Objective(50e6);
+    Measurement usual =
+        new Measurement(idle.withoutIdleThreads(), 100, 10e6, 0, Duration.ofSeconds(1));
+    Measurement same = new Measurement(idle, 100, 10e6, 0, Duration.ofSeconds(1));
+    Measurement better = new Measurement(idle, 101, 10e6, 0, Duration.ofSeconds(1));
+    assertThat(objective.worth(same)).isLessThan(objective.worth(usual));
+    assertThat(objective.worth(better)).isGreaterThan(objective.worth(usual));
+  }
+
+  @Test
   void shouldHoldAtTheLimitAndNotBeyond() {
     assertThat(OBJECTIVE.holds(run(1, 10, 0))).isTrue();
     assertThat(OBJECTIVE.holds(run(1, 10.000001, 0))).isFalse();
@@ -92,6 +104,7 @@ class ObjectiveTest {
         new SearchSpace(
             List.of(4, 1),
             List.of(1, 2),
+            List.of(0),
             List.of(1, 8),
             List.of(0L, 500L),
             List.of(1L),

@@ -19,6 +19,7 @@ class SuccessiveHalvingTest {
       new SearchSpace(
           List.of(1, 2),
           List.of(1, 2),
+          List.of(0),
           List.of(1, 2, 4, 8, 16),
           List.of(0L, 1000L),
           List.of(1L, 2L),
@@ -190,6 +191,37 @@ class SuccessiveHalvingTest {
         .search(all, BASELINE, prior, runs)
         .best()
         .setting();
+  }
+
+  @Test
+  void shouldFindThatMoreThreadsPayWhileNothingElseWantsTheCores() throws Exception {
+    SearchSpace space =
+        new SearchSpace(
+            List.of(1, 2),
+            List.of(1, 2),
+            List.of(0, 2),
+            List.of(1),
+            List.of(0L),
+            List.of(1L),
+            List.of("cpu"),
+            2);
+    assertThat(space.settings())
+        .filteredOn(s -> s.idleThreads() > 0)
+        .as("not where there are as many anyway")
+        .containsExactly(
+            new Setting(1, 1, 2, 1, 0, 1, "cpu"), new Setting(2, 1, 2, 1, 0, 1, "cpu"));
+    Setting best = new Setting(2, 1, 2, 1, 0, 1, "cpu");
+    Meter meter =
+        (s, length) ->
+            new Measurement(
+                s, s.equals(best) ? 120 : s.instances() == 2 ? 100 : 60, 10e6, 0, length);
+    TuneResult result =
+        new SuccessiveHalving(OBJECTIVE, meter, SHORTEST, run -> {})
+            .search(
+                space.settings(), BASELINE, s -> s.instances() * (1 - 0.01 * s.idleThreads()), 8);
+    assertThat(result.best().setting()).isEqualTo(best);
+    assertThat(result.improves(OBJECTIVE)).isTrue();
+    assertThat(best.text()).startsWith("2 x 1 thread (idle 2), batch 1");
   }
 
   @Test

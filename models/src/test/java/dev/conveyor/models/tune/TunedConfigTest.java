@@ -70,6 +70,16 @@ class TunedConfigTest {
   }
 
   @Test
+  void shouldWriteMoreThreadsWhereNothingElseWantsTheCoresAndTakeThemAway() throws IOException {
+    ModelConfig with = written("{}", new Setting(2, 1, 4, 8, 0, 1, "cpu"));
+    assertThat(with.extensions().idleIntraOpThreads()).isEqualTo(4);
+    ModelConfig without =
+        written(
+            "{\"conveyor\": {\"idle_intra_op_threads\": 4}}", new Setting(2, 1, 8, 0, 1, "cpu"));
+    assertThat(without.extensions().idleIntraOpThreads()).isZero();
+  }
+
+  @Test
   void shouldMakeAConfigurationWhereThereWasNone() {
     Path file = directory.resolve("best.json");
     TunedConfig.of(directory, false).write(file, "m", SETTING, SERVED);

@@ -5,6 +5,7 @@ import dev.conveyor.models.config.ModelConfig;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How many instances a model has, where they are, and how many threads one execution takes.
@@ -83,6 +84,20 @@ public record InstancePlan(
   private static int threads(ModelConfig config, int cores, int instances) {
     int configured = config.extensions().intraOpThreads();
     return configured > 0 ? configured : Math.max(1, cores / instances);
+  }
+
+  /**
+   * Returns a line of {@code key: why} if executions get no more threads than usual although the
+   * configuration asks for it.
+   */
+  Optional<String> idleThreadsWithoutEffect(ModelConfig config) {
+    int asked = config.extensions().idleIntraOpThreads();
+    return asked == 0 || idleThreads > threads
+        ? Optional.empty()
+        : Optional.of(
+            "conveyor.idle_intra_op_threads: no effect, executions have %d threads at any time; it is"
+                    .formatted(threads)
+                + " for more than those, of models that run on the CPU only");
   }
 
   /** Returns how many instances there are to begin with, as the scheduler counts them. */

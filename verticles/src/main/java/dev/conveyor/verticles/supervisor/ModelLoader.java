@@ -262,6 +262,8 @@ public final class ModelLoader {
             plan ->
                 onCpu(file, config, directory.name() + "/" + version, plan, memory, background));
     InstancePlan plan = loaded.plan();
+    plan.idleThreadsWithoutEffect(config)
+        .ifPresent(line -> LOG.warn("{}: {}", directory.path(), line));
     DeviceWeights weights = loaded.weights();
     try {
       requireGpuForImages(config, weights);

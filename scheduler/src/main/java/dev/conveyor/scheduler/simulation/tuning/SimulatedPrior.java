@@ -21,6 +21,10 @@ import java.util.Map;
  * <p>Of a closed load the core would see more than clients can have in flight: it is bounded by
  * what they can have running. Knows nothing of what the server itself takes from the cores.
  *
+ * <p>More threads while nothing else wants the cores are expected to gain what they save where one
+ * request is in flight at a time, and otherwise a little less than nothing: such settings are not
+ * among the first to be tried, but next to one that has won.
+ *
  * <p>Immutable.
  */
 public final class SimulatedPrior implements Prior {
@@ -30,6 +34,7 @@ public final class SimulatedPrior implements Prior {
 
   private static final double WARM_UP = 0.1;
   private static final double HEADROOM_WORTH = 0.01;
+  private static final double IDLE_COSTS = 0.05;
   private static final long SEED = 1;
 
   private final Map<Kernel, Costs> costs;
@@ -82,6 +87,26 @@ public final class SimulatedPrior implements Prior {
 
   @Override
   public double worth(Setting setting) {
+    if (setting.idleThreads() == 0) {
+      return usualWorth(setting);
+    }
+    boolean isAlone = load instanceof LoadShape.Closed closed && closed.inFlight() == 1;
+    Setting usual = setting.withoutIdleThreads();
+    double worth =
+        isAlone
+            ? usualWorth(
+                new Setting(
+                    1,
+                    setting.idleThreads(),
+                    setting.maxBatchSize(),
+                    setting.maxQueueDelayMicros(),
+                    setting.version(),
+                    setting.provider()))
+            : usualWorth(usual);
+    return worth - IDLE_COSTS * Math.abs(worth);
+  }
+
+  private double usualWorth(Setting setting) {
     int threads =
         setting.threads() > 0 ? setting.threads() : Math.max(1, cores / setting.instances());
     Costs measured = costs.get(new Kernel(setting.version(), setting.provider(), threads));

@@ -44,6 +44,15 @@ class SimulatedPriorTest {
   }
 
   @Test
+  void shouldExpectMoreThreadsToGainWhereOneRequestIsInFlightOnly() {
+    Setting idle = new Setting(2, 1, 2, 16, 0, 1, "cpu");
+    SimulatedPrior alone = prior(100, new LoadShape.Closed(1));
+    assertThat(alone.worth(idle)).isBetween(1.2 * alone.worth(TWO), alone.worth(THREADS));
+    SimulatedPrior busy = prior(100, new LoadShape.Closed(8));
+    assertThat(busy.worth(idle)).isBetween(0.9 * busy.worth(TWO), busy.worth(TWO));
+  }
+
+  @Test
   void shouldExpectLessOfBatchesThatWaitForClientsWhoWaitForThem() {
     SimulatedPrior prior = prior(100, new LoadShape.Closed(8));
     assertThat(prior.worth(new Setting(2, 1, 16, 5000, 1, "cpu")))

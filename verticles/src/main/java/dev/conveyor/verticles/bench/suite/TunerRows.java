@@ -80,6 +80,7 @@ final class TunerRows {
         new SearchSpace(
             List.of(1, 2),
             List.of(1, 2),
+            List.of(0),
             List.of(1, 4, 8),
             List.of(0L, 1000L),
             List.of(1L, 2L),

@@ -166,7 +166,8 @@ public final class ServerMeter implements Meter, AutoCloseable {
     double seconds = point.windowNs() / 1e9;
     double own = point.clientCpuSeconds().getAsDouble() / seconds;
     double all = point.serverCpuSeconds().getAsDouble() / seconds;
-    int threads = setting.threads() == 0 ? cores : setting.instances() * setting.threads();
+    int usual = setting.threads() == 0 ? cores : setting.instances() * setting.threads();
+    int threads = Math.max(usual, setting.idleThreads());
     return Undisturbed.perSecond(measured, own, Math.max(0, all - own), cores, threads);
   }
 

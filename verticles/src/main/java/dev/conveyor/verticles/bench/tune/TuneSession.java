@@ -5,6 +5,7 @@ import dev.conveyor.models.backend.Declared;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.ConfigException;
 import dev.conveyor.models.config.InstanceGroup;
+import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.onnx.OnnxBackend;
 import dev.conveyor.models.repository.ModelDirectory;
@@ -103,6 +104,7 @@ public final class TuneSession {
     return new Setting(
         Math.max(1, config.instanceGroups().stream().mapToInt(InstanceGroup::count).sum()),
         config.extensions().intraOpThreads(),
+        config.extensions().idleIntraOpThreads(),
         config.maxBatchSize(),
         config.dynamicBatching().map(b -> b.maxQueueDelay().toNanos() / 1000).orElse(0L),
         served.get(served.size() - 1),
@@ -115,6 +117,7 @@ public final class TuneSession {
     return new SearchSpace(
         perCore,
         perCore,
+        hasIdleThreads() ? List.of(0, cores) : List.of(0),
         config.batches()
             ? SearchSpace.doubling(Math.max(config.maxBatchSize(), USUAL_BATCH))
             : List.of(config.maxBatchSize()),
@@ -122,6 +125,13 @@ public final class TuneSession {
         directory.versions(),
         OnnxBackend.providers(),
         cores);
+  }
+
+  /** They cost a second session in the server's own process, and make a difference on CPUs only. */
+  private boolean hasIdleThreads() {
+    return cores > 1
+        && config.isolation() != Isolation.PROCESS
+        && config.instanceGroups().stream().noneMatch(g -> g.kind() == InstanceGroup.Kind.KIND_GPU);
   }
 
   /**
@@ -186,7 +196,10 @@ public final class TuneSession {
 
   private List<Setting> usable(SearchSpace space) {
     List<Setting> usable = new ArrayList<>(space.settings());
-    usable.removeIf(s -> unusable.contains(new Kernel(s.version(), s.provider(), s.threads())));
+    usable.removeIf(
+        s ->
+            unusable.contains(new Kernel(s.version(), s.provider(), s.threads()))
+                || unusable.contains(new Kernel(s.version(), s.provider(), s.idleThreads())));
     if (usable.isEmpty()) {
       throw new ModelLoadException(directory.path() + ": no setting can run the model");
     }
@@ -197,6 +210,9 @@ public final class TuneSession {
     Set<Kernel> kernels = new LinkedHashSet<>();
     for (Setting setting : space.settings()) {
       kernels.add(new Kernel(setting.version(), setting.provider(), setting.threads()));
+      if (setting.idleThreads() > 0) {
+        kernels.add(new Kernel(setting.version(), setting.provider(), setting.idleThreads()));
+      }
     }
     return kernels;
   }

@@ -14,6 +14,14 @@ public final class SpaceOptions {
   @Option(names = "--threads", split = ",", paramLabel = "N", description = "Numbers to try.")
   private @Nullable List<Integer> threads;
 
+  @Option(
+      names = "--idle-threads",
+      split = ",",
+      paramLabel = "N",
+      description =
+          "Numbers to try while nothing else wants the cores; 0 for no more than otherwise.")
+  private @Nullable List<Integer> idleThreads;
+
   @Option(names = "--batch", split = ",", paramLabel = "N", description = "Largest batches to try.")
   private @Nullable List<Integer> batches;
 
@@ -43,6 +51,7 @@ public final class SpaceOptions {
     return new SearchSpace(
         instances == null ? usual.instances() : instances,
         threads == null ? usual.threads() : threads,
+        idleThreads == null ? usual.idleThreads() : idleThreads,
         batches == null ? usual.maxBatchSizes() : batches,
         delays == null ? usual.maxQueueDelayMicros() : delays,
         versions == null ? usual.versions() : versions,

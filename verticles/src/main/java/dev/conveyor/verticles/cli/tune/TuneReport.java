@@ -129,6 +129,7 @@ public record TuneReport(String model, LoadShape load, Objective objective, Tune
     return new JsonObject()
         .put("instances", setting.instances())
         .put("threads", setting.threads())
+        .put("idle_threads", setting.idleThreads())
         .put("max_batch_size", setting.maxBatchSize())
         .put("max_queue_delay_microseconds", setting.maxQueueDelayMicros())
         .put("version", setting.version())
