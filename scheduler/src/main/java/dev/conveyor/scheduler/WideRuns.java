@@ -40,7 +40,7 @@ final class WideRuns {
   static boolean suits(Placement placement, int items) {
     return placement.model.batcher.queue().requests() == 0
         && hasAllForItself(placement)
-        && (placement.wide.pays(placement.aloneNs(items), items) || placement.wide.isToBeTried())
+        && (placement.wide.pays(placement, items) || placement.wide.isToBeTried())
         && leavesOthersTime(placement, placement.wideNs(items));
   }
 
@@ -50,7 +50,7 @@ final class WideRuns {
    */
   static long lastNs(Placement placement, int items, int level) {
     long usualNs = placement.boundNs(items);
-    return placement.wide.pays(placement.aloneNs(items), items)
+    return placement.wide.pays(placement, items)
             && hasAllForItself(placement)
             && leavesOthersTime(placement, placement.wideNs(items))
         ? Math.min(usualNs, placement.wide.costs.predictLevelNs(items, level))
@@ -76,8 +76,8 @@ final class WideRuns {
     return true;
   }
 
-  private boolean pays(long usualNs, int items) {
-    return isLearned() && costs.predictNs(items) <= WORTH * usualNs;
+  private boolean pays(Placement placement, int items) {
+    return isLearned() && costs.predictNs(items) <= WORTH * placement.aloneNs(items);
   }
 
   private boolean isToBeTried() {
@@ -93,9 +93,7 @@ final class WideRuns {
   /** Returns the least that a batch takes if it gets more threads; the usual time if unknown. */
   long leastNs(Placement placement, int level) {
     long usualNs = placement.leastNs();
-    return pays(placement.aloneNs(1), 1)
-        ? Math.min(usualNs, costs.predictLevelNs(1, level))
-        : usualNs;
+    return pays(placement, 1) ? Math.min(usualNs, costs.predictLevelNs(1, level)) : usualNs;
   }
 
   /** Learns from one that ended well. */

@@ -21,11 +21,6 @@ public interface BatchCosts {
     return boundNs(items);
   }
 
-  /** Returns the same for a batch of so many of the items that wait. */
-  default long boundNs(int items, int waiting) {
-    return items >= waiting ? lastNs(items) : boundNs(items);
-  }
-
   /** Returns true if nothing has run here for so long that what is known may be out of date. */
   default boolean isStale(long nowNs) {
     return false;

@@ -138,8 +138,7 @@ public final class DeadlineBatcher extends Batcher {
       return false;
     }
     // What is late at a slow place may make it at a faster one.
-    long headNs = Math.min(costs.boundNs(head.batchSize()), costs.lastNs(queue.items()));
-    return isInTime(nowNs, queue.cursorDeadlineNs(), headNs)
+    return isInTime(nowNs, queue.cursorDeadlineNs(), costs.boundNs(head.batchSize()))
         || !byDeadline
         || isProbing(nowNs, costs)
         || costs.boundNs(1) <= leastCostNs;
@@ -178,7 +177,8 @@ public final class DeadlineBatcher extends Batcher {
    *     would bring back the small batches that dropping is to prevent
    */
   private int choose(boolean dropped, long nowNs, BatchCosts costs) {
-    long allNs = costs.boundNs(items[count - 1], queue.items());
+    int all = items[count - 1];
+    long allNs = all < queue.items() ? costs.boundNs(all) : costs.lastNs(all);
     if (isInTime(nowNs, tightestNs[count - 1], allNs)) {
       limit = !combines ? Limit.NO_BATCHING : hasNext ? Limit.NEXT_REQUEST : Limit.QUEUE;
       limit = combines && items[count - 1] >= maxItems ? Limit.MAX_BATCH_SIZE : limit;
@@ -247,7 +247,8 @@ public final class DeadlineBatcher extends Batcher {
       drops++;
       int next = (int) Math.min(want, left);
       if (drops == laneCount
-          || isInTime(nowNs, deadlineNs[drops], costs.boundNs(next, (int) left))) {
+          || isInTime(nowNs, deadlineNs[drops], costs.boundNs(next))
+          || (left <= maxItems && isInTime(nowNs, deadlineNs[drops], costs.lastNs((int) left)))) {
         return next;
       }
     }

@@ -170,6 +170,36 @@ final class DeadlineBatcherTest {
   }
 
   @Test
+  void shouldTakeAllThatIsLeftIfThatIsInTimeOnlyWhereNothingIsLeftBehind() {
+    BatchCosts lastFast =
+        new BatchCosts() {
+          @Override
+          public long boundNs(int items) {
+            return (18 + items) * MS;
+          }
+
+          @Override
+          public long lastNs(int items) {
+            return (2 + items) * MS;
+          }
+        };
+    offer(batcher, T0, 1);
+    assertThat(batcher.take(0, T0, lastFast, rejected).items()).isEqualTo(1);
+    batcher.setPlaces(1, lastFast.boundNs(1), lastFast.lastNs(1));
+
+    offer(batcher, T0, 4);
+    assertThat(batcher.take(0, T0 + 14 * MS, lastFast, rejected).items()).isEqualTo(4);
+    assertThat(rejected).isEmpty();
+
+    offer(batcher, T0, 1);
+    offer(batcher, T0 + 14 * MS, 4);
+    assertThat(batcher.take(0, T0 + 14 * MS + 1, lastFast, rejected).items())
+        .as("without the first, which the five would be too late for")
+        .isEqualTo(4);
+    assertThat(rejected).hasSize(1);
+  }
+
+  @Test
   void shouldNotGiveUpAHighLevelForTheSakeOfManyLowOnes() {
     DeadlineBatcher levels =
         batcher(
