@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.chaos;
 
+import dev.conveyor.memory.ThreadPriority;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
@@ -7,9 +8,15 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 
-/** Clients that do not do what clients do. Stateless. */
+/**
+ * Clients that do not do what clients do, at the lowest priority: on a machine of their own, what
+ * they do would take nothing from those who are measured beside them. Stateless.
+ */
 final class BadClients {
 
   private static final int DISCONNECTS = 500;
@@ -20,13 +27,25 @@ final class BadClients {
   private BadClients() {}
 
   /** Five hundred clients, all connected and in their request, reset the connection together. */
-  static void disconnect(int port, String model) throws IOException {
-    List<Socket> sockets = open(port, DISCONNECTS, head(model, 1 << 16) + "{\"inputs\": [");
-    closeAll(sockets);
+  static void disconnect(int port, String model) throws IOException, InterruptedException {
+    yielding(
+        () -> {
+          List<Socket> sockets = open(port, DISCONNECTS, head(model, 1 << 16) + "{\"inputs\": [");
+          closeAll(sockets);
+          return null;
+        });
   }
 
   /** A hundred clients send their request a byte at a time. */
   static void trickle(int port, String model) throws IOException, InterruptedException {
+    yielding(
+        () -> {
+          trickleNow(port, model);
+          return null;
+        });
+  }
+
+  private static void trickleNow(int port, String model) throws IOException, InterruptedException {
     List<Socket> sockets = open(port, LORIS, head(model, 1000));
     try {
       for (int i = 0; i < LORIS_BYTES; i++) {
@@ -60,6 +79,22 @@ final class BadClients {
   static void closeAll(List<Socket> sockets) throws IOException {
     for (Socket socket : sockets) {
       socket.close();
+    }
+  }
+
+  private static void yielding(Callable<Void> misdeed) throws IOException, InterruptedException {
+    FutureTask<Void> task = new FutureTask<>(misdeed);
+    boolean unused =
+        ThreadPriority.lowered(
+            false,
+            () -> {
+              task.run();
+              return true;
+            });
+    try {
+      task.get();
+    } catch (ExecutionException e) {
+      throw new IOException("bad clients: " + e.getCause(), e);
     }
   }
 
