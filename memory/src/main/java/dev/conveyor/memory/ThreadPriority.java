@@ -8,6 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.IntConsumer;
+import java.util.function.IntPredicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +31,8 @@ public final class ThreadPriority {
   private static final int PRIO_PROCESS = 0; // a thread, if the number is a thread's
   private static final int NORMAL = 0;
   private static final int LOWEST = 19;
+  private static final int SCHED_OTHER = 0;
+  private static final int SCHED_IDLE = 5;
   private static final int MOST_PASSES = 8;
 
   private static final @Nullable LibC LIBC = load();
@@ -90,18 +94,61 @@ public final class ThreadPriority {
     if (libc == null || !CAN_RAISE) {
       return;
     }
-    Path tasks = Path.of("/proc", Long.toString(pid), "task");
+    eachThread(
+        pid,
+        thread -> libc.getpriority(PRIO_PROCESS, thread) == niceness,
+        thread -> set(libc, thread, NORMAL));
+  }
+
+  /**
+   * Has a process run only where a core is idle (sched(7), SCHED_IDLE), threads that it starts
+   * included, until it is {@link #wake woken}. Does nothing without the permission to do that.
+   */
+  public static void idle(long pid) {
+    schedule(pid, SCHED_OTHER, SCHED_IDLE);
+  }
+
+  /** Has a process that was to run on idle cores only run as its niceness says. */
+  public static void wake(long pid) {
+    schedule(pid, SCHED_IDLE, SCHED_OTHER);
+  }
+
+  /** Returns true if every thread of a process runs on idle cores only. */
+  public static boolean isIdle(long pid) {
+    LibC libc = LIBC;
+    return libc != null
+        && threads(tasks(pid)).stream()
+            .allMatch(thread -> libc.sched_getscheduler(thread) == SCHED_IDLE);
+  }
+
+  private static void schedule(long pid, int from, int to) {
+    LibC libc = LIBC;
+    if (libc != null && CAN_RAISE) {
+      eachThread(
+          pid,
+          thread -> libc.sched_getscheduler(thread) == from,
+          thread -> {
+            int unused = libc.sched_setscheduler(thread, to, new int[] {0});
+          });
+    }
+  }
+
+  private static void eachThread(long pid, IntPredicate isToChange, IntConsumer change) {
     boolean found = true;
     // A thread that is started meanwhile has the priority of the one that starts it.
     for (int pass = 0; found && pass < MOST_PASSES; pass++) {
       found = false;
-      for (int thread : threads(tasks)) {
-        if (libc.getpriority(PRIO_PROCESS, thread) == niceness) {
-          set(libc, thread, NORMAL);
+      for (int thread : threads(tasks(pid))) {
+        if (isToChange.test(thread)) {
+          change.accept(thread);
           found = true;
         }
       }
     }
+  }
+
+  private static Path tasks(long pid) {
+    return Path.of("/proc", Long.toString(pid), "task");
   }
 
   /** Returns the niceness of this thread, -20 to 19; 0 where there is none. */
@@ -182,5 +229,9 @@ public final class ThreadPriority {
     int getpriority(int which, int who);
 
     int setpriority(int which, int who, int priority);
+
+    int sched_getscheduler(int thread);
+
+    int sched_setscheduler(int thread, int policy, int[] priority);
   }
 }

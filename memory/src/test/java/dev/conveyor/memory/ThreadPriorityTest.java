@@ -52,6 +52,21 @@ final class ThreadPriorityTest {
   }
 
   @Test
+  void shouldHaveAProcessRunOnIdleCoresUntilItIsWoken() throws Exception {
+    assumeTrue(ThreadPriority.canRaise(), "needs the permission to raise a priority");
+    Process process = new ProcessBuilder("sleep", "600").start();
+    try {
+      assertThat(ThreadPriority.isIdle(process.pid())).isFalse();
+      ThreadPriority.idle(process.pid());
+      assertThat(ThreadPriority.isIdle(process.pid())).isTrue();
+      ThreadPriority.wake(process.pid());
+      assertThat(ThreadPriority.isIdle(process.pid())).isFalse();
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  @Test
   void shouldSetBackAfterAFailure() {
     assertThatThrownBy(
             () ->

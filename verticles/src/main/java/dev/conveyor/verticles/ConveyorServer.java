@@ -116,7 +116,7 @@ public final class ConveyorServer {
     this.requestMemory = new BufferPool(gpus.requestMemory(), config.limits().requestMemoryBytes());
     this.regions = SharedMemoryRegions.system(config.limits().maxSharedMemoryRegions());
     this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
-    this.workers = new Workers(config.limits().loadTimeout());
+    this.workers = new Workers(config.limits().loadTimeout(), config.isolation().spareWorkers());
     this.cores = new CoreBudget(machine.cores());
     this.images =
         new ImageStage(
@@ -146,7 +146,8 @@ public final class ConveyorServer {
             catalog,
             new OverloadPublisher(vertx.eventBus(), config.eventBus().addressPrefix()));
     this.report =
-        new MetricsReport(catalog, system, journal::counts, lifecycle, HostMemory::nativeBytes);
+        new MetricsReport(
+            catalog, system, journal::counts, lifecycle, workers::spares, HostMemory::nativeBytes);
     this.page =
         new LivePage(
             new LiveFigures(
@@ -169,7 +170,13 @@ public final class ConveyorServer {
                 supervisor,
                 door,
                 requestMemory,
-                new MemoryReport(budget, gpus.ledgers(), gpus.pinned(), requestMemory, supervisor),
+                new MemoryReport(
+                    budget,
+                    gpus.ledgers(),
+                    gpus.pinned(),
+                    requestMemory,
+                    workers::spares,
+                    supervisor),
                 regions),
             new HttpFrontEndOptions(
                 config.http().host(),

@@ -28,9 +28,10 @@ public final class InstanceBoard {
    * @param index its number; one that takes the place of another has a number of its own
    * @param slot which of the configured instances it is, or was, counted from 0
    * @param device where it runs, or ran
+   * @param pid the process of its own that it runs in; 0 if it has none, or is not ready
    * @param reason why it is not ready; empty if it is
    */
-  public record Line(int index, int slot, String device, State state, String reason) {}
+  public record Line(int index, int slot, String device, State state, long pid, String reason) {}
 
   private final Supplier<String> needs;
   private volatile List<String> devices = List.of();

@@ -3,6 +3,7 @@ package dev.conveyor.verticles;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.models.process.Spares;
 import dev.conveyor.scheduler.residency.ResidencyTable;
 import io.vertx.core.Future;
 import io.vertx.core.json.JsonArray;
@@ -11,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,19 +26,23 @@ public final class MemoryReport {
   private final RepositoryControl repository;
   private final List<MemoryBudget> gpus;
   private final PinnedLedger pinned;
+  private final Supplier<Spares> spares;
 
   /**
    * Creates the report of a server.
    *
    * @param gpus ledgers of its GPUs
    * @param pinned memory of the host that is pinned for them
+   * @param spares workers that have no model yet: in no ledger, since they may end at any time
    */
   public MemoryReport(
       MemoryBudget budget,
       List<MemoryBudget> gpus,
       PinnedLedger pinned,
       BufferPool requestMemory,
+      Supplier<Spares> spares,
       RepositoryControl repository) {
+    this.spares = spares;
     this.gpus = List.copyOf(gpus);
     this.pinned = pinned;
     this.budget = budget;
@@ -47,7 +53,7 @@ public final class MemoryReport {
   /**
    * Returns the report: per device the budget and, per model, bytes by kind as they are in the
    * ledger, and for models that may be evicted what is known about them; and who holds memory of
-   * the host that is pinned for GPUs.
+   * the host that is pinned for GPUs; and workers that have no model yet.
    */
   public Future<JsonObject> json() {
     return repository.memory().map(this::json);
@@ -77,7 +83,16 @@ public final class MemoryReport {
         .put("devices", devices)
         .put("pinned", pinned())
         .put("requests", new JsonObject().put("leased_bytes", requestMemory.leasedBytes()))
-        .put("process", new JsonObject().put("native_bytes", HostMemory.nativeBytes()));
+        .put("process", new JsonObject().put("native_bytes", HostMemory.nativeBytes()))
+        .put("spare_workers", spareWorkers());
+  }
+
+  private JsonArray spareWorkers() {
+    JsonArray ready = new JsonArray();
+    for (Spares.Spare spare : spares.get().ready()) {
+      ready.add(new JsonObject().put("pid", spare.pid()).put("held_bytes", spare.heldBytes()));
+    }
+    return ready;
   }
 
   private JsonObject pinned() {

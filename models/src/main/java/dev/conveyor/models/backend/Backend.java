@@ -23,6 +23,12 @@ public interface Backend {
   }
 
   /**
+   * Does what the first load in a process takes time for, whatever the model: libraries, code.
+   * Blocking, for about a second; a process that never loads anything needs it not.
+   */
+  default void warmUp() {}
+
+  /**
    * Loads the weights. Blocking, for seconds: never called on an event loop.
    *
    * @throws ModelLoadException if the file cannot be used; the message names it and says why

@@ -58,6 +58,11 @@ public interface ModelExecutor extends AutoCloseable {
     return "";
   }
 
+  /** Returns the process that runs the batches; 0 if that is this one. From any thread. */
+  default long processId() {
+    return 0;
+  }
+
   @Override
   void close();
 }

@@ -10,6 +10,7 @@ import java.time.Duration;
  *     at
  * @param tenants how clients that name themselves share the models
  * @param profiles how the costs of batches are learned before the first request
+ * @param isolation what the server keeps for models in processes of their own
  * @param shutdownGrace longest wait for running requests when the server stops
  */
 public record ServerConfig(
@@ -22,6 +23,7 @@ public record ServerConfig(
     EventBus eventBus,
     Tenants tenants,
     Profiles profiles,
+    Isolation isolation,
     Duration shutdownGrace,
     LogFormat logFormat) {
 
@@ -36,6 +38,7 @@ public record ServerConfig(
           EventBus.DEFAULT,
           Tenants.DEFAULT,
           Profiles.DEFAULT,
+          Isolation.DEFAULT,
           Duration.ofSeconds(10),
           LogFormat.TEXT);
 
@@ -194,6 +197,24 @@ public record ServerConfig(
     }
   }
 
+  /**
+   * What the server keeps for models in processes of their own.
+   *
+   * @param spareWorkers processes without a model, for when one is lost; none where no model is in
+   *     a process of its own
+   */
+  public record Isolation(int spareWorkers) {
+
+    /** Each is a Java virtual machine. */
+    private static final int MOST_SPARES = 64;
+
+    public static final Isolation DEFAULT = new Isolation(1);
+
+    public Isolation {
+      Range.require("spare_workers", 0, MOST_SPARES, spareWorkers);
+    }
+  }
+
   /** How log lines are written. */
   public enum LogFormat {
     TEXT,
@@ -218,6 +239,7 @@ public record ServerConfig(
         eventBus,
         tenants,
         profiles,
+        isolation,
         shutdownGrace,
         logFormat);
   }

@@ -61,6 +61,7 @@ public final class ServerConfigReader {
         under("event_bus", () -> eventBus(settings.getEventBus())),
         under("tenants", () -> AdmissionMapper.tenants(settings.getTenants())),
         under("profiles", () -> profiles(settings.getProfiles())),
+        under("isolation", () -> isolation(settings.getIsolation())),
         settings.hasShutdownGraceMs()
             ? Duration.ofMillis(settings.getShutdownGraceMs())
             : DEFAULT.shutdownGrace(),
@@ -160,6 +161,12 @@ public final class ServerConfigReader {
     return new ServerConfig.Profiles(
         profiles.hasWarmupMs() ? Duration.ofMillis(profiles.getWarmupMs()) : defaults.warmup(),
         profiles.hasStored() ? profiles.getStored() : defaults.stored());
+  }
+
+  private static ServerConfig.Isolation isolation(ServerSettings.Isolation isolation) {
+    return isolation.hasSpareWorkers()
+        ? new ServerConfig.Isolation(isolation.getSpareWorkers())
+        : DEFAULT.isolation();
   }
 
   private static ServerConfig.LogFormat logFormat(String name) {

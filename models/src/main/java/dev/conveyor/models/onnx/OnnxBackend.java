@@ -71,6 +71,11 @@ public final class OnnxBackend implements Backend {
   }
 
   @Override
+  public void warmUp() {
+    OnnxWarmUp.run(this);
+  }
+
+  @Override
   public LoadedModel load(Path file, LoadOptions options) {
     long fileBytes = sizeOf(file);
     Opened opened;

@@ -38,13 +38,15 @@ final class LoadedWorker implements AutoCloseable {
   private final List<TensorSpec> outputs;
   private final @Nullable GpuShare share;
   private final @Nullable WorkerLedger gpu;
-  private final int lanes;
 
   @GuardedBy("this")
   private Reservation reservation;
 
   @GuardedBy("this")
   private boolean prepared;
+
+  @GuardedBy("this")
+  private boolean serves;
 
   @GuardedBy("this")
   private int taken;
@@ -60,8 +62,7 @@ final class LoadedWorker implements AutoCloseable {
       List<TensorSpec> outputs,
       Reservation reservation,
       @Nullable GpuShare share,
-      @Nullable WorkerLedger gpu,
-      int lanes) {
+      @Nullable WorkerLedger gpu) {
     this.process = process;
     this.workers = workers;
     this.options = options;
@@ -70,7 +71,6 @@ final class LoadedWorker implements AutoCloseable {
     this.reservation = reservation;
     this.share = share;
     this.gpu = gpu;
-    this.lanes = lanes;
   }
 
   /**
@@ -79,7 +79,6 @@ final class LoadedWorker implements AutoCloseable {
    *
    * @param process closed if this fails
    * @param share where it is to load it; null for the CPU
-   * @param lanes batches that it runs at once
    * @throws ModelLoadException if the worker could not, and says why
    */
   static LoadedWorker load(
@@ -87,11 +86,10 @@ final class LoadedWorker implements AutoCloseable {
       Path file,
       LoadOptions options,
       @Nullable GpuShare share,
-      int lanes,
       Workers workers)
       throws WorkerLostException {
     try (LoadTurn turn = new LoadTurn(share)) {
-      return load(turn, process, file, options, share, lanes, workers);
+      return load(turn, process, file, options, share, workers);
     }
   }
 
@@ -101,7 +99,6 @@ final class LoadedWorker implements AutoCloseable {
       Path file,
       LoadOptions options,
       @Nullable GpuShare share,
-      int lanes,
       Workers workers)
       throws WorkerLostException {
     WorkerLine line = process.line(0);
@@ -120,8 +117,7 @@ final class LoadedWorker implements AutoCloseable {
       List<TensorSpec> inputs = answer.readSpecs();
       List<TensorSpec> outputs = answer.readSpecs();
       loaded = true;
-      return new LoadedWorker(
-          process, workers, options, inputs, outputs, reservation, share, gpu, lanes);
+      return new LoadedWorker(process, workers, options, inputs, outputs, reservation, share, gpu);
     } catch (BudgetExceededException e) {
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     } catch (IOException e) {
@@ -156,7 +152,8 @@ final class LoadedWorker implements AutoCloseable {
 
   /** Takes the next lane; {@link #NO_LANE} if there is none, or the process is gone or going. */
   synchronized int enter() {
-    boolean open = process.isAlive() && taken < lanes && (taken == 0 || left < taken);
+    boolean open =
+        process.isAlive() && taken < process.spec().lanes() && (taken == 0 || left < taken);
     return open ? taken++ : NO_LANE;
   }
 
@@ -178,6 +175,17 @@ final class LoadedWorker implements AutoCloseable {
     } catch (IOException e) {
       throw process.lost(e);
     }
+  }
+
+  /** The model serves with it from here on: it is what a spare takes the place of. */
+  void noteServing() {
+    synchronized (this) {
+      if (serves) {
+        return;
+      }
+      serves = true;
+    }
+    workers.serves(process);
   }
 
   /** From the first lane on it is the whole process that is counted, not the weights. */

@@ -28,6 +28,11 @@ public record Loss(Cause cause, String detail) {
     /** Its run took too long. */
     CANCELLED,
     /** Nobody needs it any more. */
-    CLOSED
+    CLOSED;
+
+    /** Returns true if it may have come about before the worker was told to load its model. */
+    boolean mayBeOlderThanTheLoad() {
+      return this == EXITED || this == SIGNALLED || this == NO_HEARTBEAT;
+    }
   }
 }

@@ -12,6 +12,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Loads models in worker processes: a backend like any other, whose executors survive what kills
@@ -21,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * the same model has a new worker.
  */
 public final class ProcessBackend implements Backend {
+
+  private static final Logger LOG = LoggerFactory.getLogger(ProcessBackend.class);
 
   private final Workers workers;
   private final Class<? extends Backend> backend;
@@ -124,8 +128,8 @@ public final class ProcessBackend implements Backend {
   LoadedWorker start(Path file, LoadOptions options) {
     WorkerProcess worker = null;
     try {
-      worker = workers.start(backend, limits, options.owner(), lanes());
-      return LoadedWorker.load(worker, file, options, gpu, lanes(), workers);
+      worker = workers.start(spec(), options.owner());
+      return LoadedWorker.load(worker, file, options, gpu, workers);
     } catch (WorkerLostException e) {
       close(worker);
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
@@ -136,6 +140,30 @@ public final class ProcessBackend implements Backend {
       close(worker);
       throw e;
     }
+  }
+
+  /**
+   * Has one more worker load a model that one has loaded: a spare, or else a new one. Not for the
+   * first, since nobody waits for a load: what served before it still does.
+   */
+  LoadedWorker another(Path file, LoadOptions options) {
+    WorkerProcess spare = workers.takeSpare(spec());
+    if (spare == null) {
+      return start(file, options);
+    }
+    try {
+      return LoadedWorker.load(spare, file, options, gpu, workers);
+    } catch (WorkerLostException e) {
+      if (!e.loss().cause().mayBeOlderThanTheLoad()) {
+        throw new ModelLoadException(file + ": " + e.getMessage(), e);
+      }
+      LOG.info("{}: the spare worker could not load it, a new one is started", file, e);
+      return start(file, options);
+    }
+  }
+
+  private WorkerSpec spec() {
+    return new WorkerSpec(backend, limits, lanes());
   }
 
   private static void close(@Nullable WorkerProcess worker) {

@@ -151,6 +151,11 @@ final class ProcessExecutor implements ModelExecutor {
   }
 
   @Override
+  public long processId() {
+    return process.pid();
+  }
+
+  @Override
   public void close() {
     worker.leave();
     slab.close();

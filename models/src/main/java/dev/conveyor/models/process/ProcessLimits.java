@@ -17,6 +17,11 @@ public record ProcessLimits(
 
   public static final ProcessLimits NONE = of(ProcessIsolation.DEFAULT, "");
 
+  /** Returns the same for a worker that may show no sign of life for longer. */
+  ProcessLimits withHeartbeatTimeoutMs(long timeoutMs) {
+    return new ProcessLimits(memoryBytes, openFiles, cpuSet, visibleDevice, timeoutMs);
+  }
+
   public static ProcessLimits of(ProcessIsolation config, String visibleDevice) {
     return new ProcessLimits(
         config.maxMemoryBytes(),

@@ -108,6 +108,9 @@ final class ProcessModel implements LoadedModel {
       worker.prepare(worker.process().line(lane), maxBatchSize);
       ModelExecutor executor = new ProcessExecutor(worker, lane, maxBatchSize);
       worker.process().whenLost(this::noteLost);
+      if (startsOthers) {
+        worker.noteServing();
+      }
       keepOpen(worker);
       return executor;
     } catch (WorkerLostException e) {
@@ -132,7 +135,7 @@ final class ProcessModel implements LoadedModel {
       throw new IllegalStateException(file + ": its only worker has no room for an executor");
     }
     try {
-      return files.load(from -> backend.start(from, options));
+      return files.load(from -> backend.another(from, options));
     } catch (ModelLoadException e) {
       GpuShare gpu = backend.gpu();
       if (gpu != null

@@ -3,7 +3,6 @@ package dev.conveyor.models.process;
 import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.memory.cuda.CudaLibraries;
 import dev.conveyor.memory.cuda.Gpus;
-import dev.conveyor.models.backend.Backend;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -50,14 +49,8 @@ final class WorkerCommand {
   private WorkerCommand() {}
 
   static ProcessBuilder of(
-      String mainClass,
-      Class<? extends Backend> backend,
-      ProcessLimits limits,
-      Path socket,
-      Path page,
-      Path errors,
-      String owner,
-      int lanes) {
+      String mainClass, WorkerSpec spec, Path socket, Path page, Path errors, String owner) {
+    ProcessLimits limits = spec.limits();
     List<String> command = new ArrayList<>();
     limits(limits, command);
     if (ThreadPriority.canRaise()) {
@@ -82,7 +75,11 @@ final class WorkerCommand {
     // The owner last, where people look for it in a list of processes.
     command.addAll(
         List.of(
-            socket.toString(), page.toString(), backend.getName(), Integer.toString(lanes), owner));
+            socket.toString(),
+            page.toString(),
+            spec.backend().getName(),
+            Integer.toString(spec.lanes()),
+            owner));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().put(Gpus.VISIBLE, limits.visibleDevice());
     return builder;

@@ -51,9 +51,10 @@ final class WorkerMonitor implements AutoCloseable {
             TimeUnit.MILLISECONDS);
   }
 
-  /** Watches a worker until it is gone. */
+  /** Watches a worker until it is gone, or is watched in another way. */
   void watch(Looked worker, ProcessLimits limits) {
     WorkerWatch watch = new WorkerWatch(limits, PERIOD_MS, worker.pid(), loadLimitMs);
+    all.removeIf(watched -> watched.worker() == worker);
     all.add(new Watched(worker, watch, limits.memoryBytes(), new AtomicBoolean()));
   }
 

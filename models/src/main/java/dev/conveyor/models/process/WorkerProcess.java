@@ -1,6 +1,5 @@
 package dev.conveyor.models.process;
 
-import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.process.wire.ControlChannel;
 import dev.conveyor.models.process.wire.ControlPage;
 import dev.conveyor.models.process.wire.Message;
@@ -35,6 +34,7 @@ final class WorkerProcess implements Looked, AutoCloseable {
   private static final long EXIT_LIMIT_MS = 2_000;
   private static final String TOKEN = "CONVEYOR_WORKER_TOKEN";
 
+  private final WorkerSpec spec;
   private final Process process;
   private final ControlPage page;
   private final ServerSocketChannel listener;
@@ -51,6 +51,7 @@ final class WorkerProcess implements Looked, AutoCloseable {
   private final AtomicLong lentBytes = new AtomicLong();
 
   private WorkerProcess(
+      WorkerSpec spec,
       Process process,
       ControlPage page,
       ServerSocketChannel listener,
@@ -58,6 +59,7 @@ final class WorkerProcess implements Looked, AutoCloseable {
       Path note,
       Path errors,
       String token) {
+    this.spec = spec;
     this.process = process;
     this.page = page;
     this.listener = listener;
@@ -70,12 +72,7 @@ final class WorkerProcess implements Looked, AutoCloseable {
 
   /** Starts the process; it cannot be talked to before {@link #awaitHello}. */
   static WorkerProcess start(
-      RuntimeDirectory directory,
-      String mainClass,
-      Class<? extends Backend> backend,
-      ProcessLimits limits,
-      String owner,
-      int lanes)
+      RuntimeDirectory directory, String mainClass, WorkerSpec spec, String owner)
       throws IOException {
     Path socket = directory.newFile("socket");
     Path pagePath = directory.newFile("page");
@@ -84,15 +81,14 @@ final class WorkerProcess implements Looked, AutoCloseable {
     ControlPage page = ControlPage.create(pagePath);
     ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     try {
-      listener.bind(UnixDomainSocketAddress.of(socket), lanes);
-      ProcessBuilder builder =
-          WorkerCommand.of(mainClass, backend, limits, socket, pagePath, errors, owner, lanes);
+      listener.bind(UnixDomainSocketAddress.of(socket), spec.lanes());
+      ProcessBuilder builder = WorkerCommand.of(mainClass, spec, socket, pagePath, errors, owner);
       builder.environment().put(TOKEN, token);
       Process process = builder.start();
       ProcessFiles.offerToOomKiller(process.pid());
       Path note = directory.noteWorker(process.pid());
       WorkerProcess worker =
-          new WorkerProcess(process, page, listener, socket, note, errors, token);
+          new WorkerProcess(spec, process, page, listener, socket, note, errors, token);
       // Ends the wait for a connection that will not come.
       var unused = process.onExit().thenRun(worker::onExit);
       return worker;
@@ -105,9 +101,9 @@ final class WorkerProcess implements Looked, AutoCloseable {
   }
 
   /** Waits until the process has connected every lane and said who it is. */
-  void awaitHello(int lanes) throws WorkerLostException {
+  void awaitHello() throws WorkerLostException {
     try {
-      for (int lane = 0; lane < lanes; lane++) {
+      for (int lane = 0; lane < spec.lanes(); lane++) {
         ControlChannel accepted = new ControlChannel(listener.accept(), page.serverBell(lane));
         List<WorkerLine> all = new ArrayList<>(lines);
         all.add(new WorkerLine(this, accepted));
@@ -140,6 +136,11 @@ final class WorkerProcess implements Looked, AutoCloseable {
   /** Returns where one lane is talked to; only after {@link #awaitHello}. */
   WorkerLine line(int lane) {
     return lines.get(lane);
+  }
+
+  /** Returns what it was started with. */
+  WorkerSpec spec() {
+    return spec;
   }
 
   @Override

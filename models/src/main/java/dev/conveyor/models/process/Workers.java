@@ -1,7 +1,6 @@
 package dev.conveyor.models.process;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.process.worker.WorkerMain;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -17,11 +16,18 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Workers implements AutoCloseable {
 
+  /** In the place of the owner. */
+  private static final String SPARE = "spare";
+
+  /** It runs on idle cores only: where there are none, it shows no sign of life. */
+  private static final long SPARE_SILENCE_MS = 60_000;
+
   private final Path parent;
   private final Path parentOnDisk;
   private final String mainClass;
   private final long loadLimitMs;
   private final int removedLeftovers;
+  private final SpareWorkers spares;
 
   @GuardedBy("this")
   private @Nullable RuntimeDirectory directory;
@@ -40,18 +46,20 @@ public final class Workers implements AutoCloseable {
    * leftovers.
    *
    * @param loadLimit longest that a worker may take to load its model, and to prepare its executor
+   * @param spares workers that wait for one to be lost
    */
-  public Workers(Duration loadLimit) {
+  public Workers(Duration loadLimit, int spares) {
     this(
         RuntimeDirectory.usualParent(),
         Path.of(System.getProperty("java.io.tmpdir")),
         WorkerMain.class.getName(),
-        loadLimit);
+        loadLimit,
+        spares);
   }
 
   /** Creates it in one directory; see the other. */
   Workers(Path parent, String mainClass, Duration loadLimit) {
-    this(parent, parent, mainClass, loadLimit);
+    this(parent, parent, mainClass, loadLimit, 0);
   }
 
   /**
@@ -61,7 +69,8 @@ public final class Workers implements AutoCloseable {
    * @param parentOnDisk the same for the one on the disk
    * @param mainClass of the workers
    */
-  Workers(Path parent, Path parentOnDisk, String mainClass, Duration loadLimit) {
+  Workers(Path parent, Path parentOnDisk, String mainClass, Duration loadLimit, int spares) {
+    this.spares = new SpareWorkers(spares, this::startSpare);
     this.parent = parent;
     this.parentOnDisk = parentOnDisk;
     this.mainClass = mainClass;
@@ -79,18 +88,46 @@ public final class Workers implements AutoCloseable {
   /**
    * Starts a worker and waits until it can be talked to.
    *
-   * @param backend with a public constructor without parameters
    * @param owner whose worker it is, for those who look at the list of processes
-   * @param lanes batches that it runs at once
    */
-  WorkerProcess start(
-      Class<? extends Backend> backend, ProcessLimits limits, String owner, int lanes)
-      throws IOException, WorkerLostException {
-    WorkerProcess worker =
-        WorkerProcess.start(directory(), mainClass, backend, limits, owner, lanes);
-    monitor().watch(worker, limits);
-    worker.awaitHello(lanes);
+  WorkerProcess start(WorkerSpec spec, String owner) throws IOException, WorkerLostException {
+    WorkerProcess worker = WorkerProcess.start(directory(), mainClass, spec, owner);
+    monitor().watch(worker, spec.limits());
+    worker.awaitHello();
     return worker;
+  }
+
+  private WorkerProcess startSpare(WorkerSpec spec, SpareWorkers.Begun begun)
+      throws IOException, WorkerLostException {
+    WorkerProcess worker = WorkerProcess.start(directory(), mainClass, spec, SPARE);
+    begun.accept(worker);
+    monitor().watch(worker, spec.limits().withHeartbeatTimeoutMs(SPARE_SILENCE_MS));
+    try {
+      worker.awaitHello();
+      return worker;
+    } catch (WorkerLostException e) {
+      worker.close();
+      throw e;
+    }
+  }
+
+  /** Returns a worker that has started and has no model, if there is one; it has none yet. */
+  @Nullable WorkerProcess takeSpare(WorkerSpec spec) {
+    WorkerProcess spare = spares.take(spec);
+    if (spare != null) {
+      monitor().watch(spare, spec.limits());
+    }
+    return spare;
+  }
+
+  /** A worker has a model, and serves until it is gone. */
+  void serves(WorkerProcess worker) {
+    spares.serves(worker);
+  }
+
+  /** Returns the workers that have no model yet. */
+  public Spares spares() {
+    return spares.list();
   }
 
   synchronized RuntimeDirectory directory() throws IOException {
@@ -121,9 +158,17 @@ public final class Workers implements AutoCloseable {
     return monitor;
   }
 
-  /** Ends the watch and removes the directories; the workers are closed by who started them. */
+  /**
+   * Ends the spares and the watch, and removes the directories; other workers are closed by who
+   * started them.
+   */
   @Override
-  public synchronized void close() {
+  public void close() {
+    spares.close();
+    closeRest();
+  }
+
+  private synchronized void closeRest() {
     closed = true;
     if (monitor != null) {
       monitor.close();

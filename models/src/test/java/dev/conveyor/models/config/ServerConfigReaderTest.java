@@ -64,6 +64,7 @@ class ServerConfigReaderTest {
               },
               "event_bus": {"enabled": false, "address_prefix": "shop"},
               "profiles": {"warmup_ms": 0, "stored": false},
+              "isolation": {"spare_workers": 3},
               "tenants": {
                 "max_tracked": 7, "others": {"quota": {"requests_per_second": 5}},
                 "named": {"gold": {"weight": 3, "quota": {"requests_per_second": 9, "burst": 2}}}
@@ -100,6 +101,7 @@ class ServerConfigReaderTest {
                     new Tenants.Tenant(1, new Quota(5, 5)),
                     Map.of("gold", new Tenants.Tenant(3, new Quota(9, 2)))),
                 new ServerConfig.Profiles(Duration.ZERO, false),
+                new ServerConfig.Isolation(3),
                 Duration.ofMillis(250),
                 ServerConfig.LogFormat.JSON));
   }
@@ -127,6 +129,7 @@ class ServerConfigReaderTest {
         "{'limits': {'max_message_bytes': 0}} | limits.max_message_bytes | found 0",
         "{'limits': {'max_message_bytes': 10, 'request_memory_bytes': 9}} | limits.request_memory_bytes | expected 10 or more, found 9",
         "{'devices': {'cpu': {'cores': -1}}} | devices.cpu.cores | expected 0 or more",
+        "{'isolation': {'spare_workers': 65}} | isolation.spare_workers | expected at most 64",
         "{'devices': {'gpu': {'min_compute_capability': 8.95}}} | devices.gpu.min_compute_capability | expected a version",
         "{'devices': {'gpu': {'batches_in_flight': 0}}} | devices.gpu.batches_in_flight | expected 1 or more",
         "{'devices': {'gpu': {'placement': 'auto'}}} | devices.gpu.placement | expected \"fixed\" or \"planned\", found \"auto\"",

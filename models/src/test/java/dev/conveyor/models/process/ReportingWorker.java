@@ -8,17 +8,27 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** A worker that writes beside its model's file what the system lets it have. */
+/**
+ * A worker that writes beside its model's file what the system lets it have. As a spare it refuses
+ * to warm up where a file of the name {@value #COLD} lies beside its server's directory, which it
+ * deletes.
+ */
 public final class ReportingWorker {
 
   static final String REPORT = ".report";
+  static final String COLD = "cold";
 
   private ReportingWorker() {}
 
   public static void main(String[] arguments) throws Exception {
     ControlChannel channel = WorkerStub.connect(arguments).channel();
+    Path cold = Path.of(arguments[0]).getParent().resolveSibling(COLD);
     while (true) {
       Message message = channel.receive(0);
+      if (message.type() == MessageType.WARM_UP && Files.deleteIfExists(cold)) {
+        channel.begin(MessageType.FAILED).putString("RUN").putString("too cold").send();
+        continue;
+      }
       if (message.type() == MessageType.LOAD) {
         Files.writeString(Path.of(message.readString() + REPORT), report());
         channel

@@ -22,9 +22,8 @@ final class WorkerCommandTest {
     Path none = Path.of("none");
     ProcessLimits limits =
         ProcessLimits.of(new ProcessIsolation(4096 * MIB, 0, "", Duration.ofSeconds(1)), "");
-    assertThat(
-            WorkerCommand.of("main", FaultyBackend.class, limits, none, none, none, "m", 1)
-                .command())
+    WorkerSpec spec = new WorkerSpec(FaultyBackend.class, limits, 1);
+    assertThat(WorkerCommand.of("main", spec, none, none, none, "m").command())
         .contains("-Xmx" + 2048 * MIB);
   }
 }

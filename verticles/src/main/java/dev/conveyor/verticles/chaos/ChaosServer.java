@@ -142,24 +142,17 @@ final class ChaosServer implements AutoCloseable {
     signal.to(process.pid());
   }
 
-  /** Returns the numbers of the worker processes of a model; to find them takes a while. */
-  List<Long> workers(String model) {
-    return process
-        .children()
-        .filter(worker -> owner(worker).startsWith(model + "/"))
-        .map(ProcessHandle::pid)
-        .toList();
-  }
-
-  /** Returns the last argument of a worker: whose it is; empty if it is gone. */
-  private static String owner(ProcessHandle worker) {
-    try {
-      String line = Files.readString(Path.of("/proc/" + worker.pid() + "/cmdline"));
-      String[] arguments = line.split("\0", -1);
-      return arguments.length < 2 ? "" : arguments[arguments.length - 2];
-    } catch (IOException gone) {
-      return "";
+  /** Returns the numbers of the worker processes of a model that take batches. */
+  List<Long> workers(String model) throws IOException, InterruptedException {
+    HttpResponse<String> answer = get(httpPort, "/v2/models/" + model + "/instances");
+    if (answer.statusCode() != 200) {
+      return List.of(); // The model is away.
     }
+    return new JsonObject(answer.body())
+        .getJsonArray("instances").stream()
+            .map(line -> ((JsonObject) line).getLong("pid", 0L))
+            .filter(pid -> pid != 0)
+            .toList();
   }
 
   /**

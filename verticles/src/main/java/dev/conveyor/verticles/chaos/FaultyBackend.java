@@ -47,6 +47,11 @@ public final class FaultyBackend implements Backend {
   }
 
   @Override
+  public void warmUp() {
+    real.warmUp();
+  }
+
+  @Override
   public LoadedModel load(Path file, LoadOptions options) {
     LoadedModel loaded = real.load(file, options);
     return options.parameters().containsKey(PARAMETER) ? new FaultyModel(loaded) : loaded;

@@ -151,13 +151,14 @@ final class ModelRoutes {
   private static JsonObject instances(ServedModel served) {
     JsonArray lines = new JsonArray();
     for (InstanceBoard.Line line : served.instances().lines()) {
-      lines.add(
+      JsonObject json =
           new JsonObject()
               .put("index", line.index())
               .put("slot", line.slot())
               .put("device", line.device())
               .put("state", line.state().name())
-              .put("reason", line.reason()));
+              .put("reason", line.reason());
+      lines.add(line.pid() == 0 ? json : json.put("pid", line.pid()));
     }
     return new JsonObject()
         .put("name", served.name())

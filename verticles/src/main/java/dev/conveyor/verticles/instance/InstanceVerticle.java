@@ -172,6 +172,12 @@ public final class InstanceVerticle extends VerticleBase {
     return made == null ? "" : made.lossCause();
   }
 
+  /** Returns the process that it runs its batches in; 0 if that is this one. From any thread. */
+  public long processId() {
+    ModelExecutor made = executor;
+    return made == null ? 0 : made.processId();
+  }
+
   private void onBatch(Message<Batch> message) {
     running = true;
     try {

@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.metrics;
 
+import dev.conveyor.models.process.Spares;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.isolation.IsolationJournal;
 import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
@@ -28,6 +29,7 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
   private final Supplier<SystemSnapshot> system;
   private final Supplier<List<IsolationJournal.Count>> decisions;
   private final LifecycleCounters lifecycle;
+  private final Supplier<Spares> spares;
   private final LongSupplier nativeBytes;
   private final HostFigures host = new HostFigures();
   private final PrometheusMeterRegistry jvm = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -38,6 +40,7 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
    *
    * @param decisions what was decided to keep faults small
    * @param lifecycle what happened to models as a whole
+   * @param spares workers that have no model yet
    * @param nativeBytes memory that native libraries hold outside the Java heap
    */
   public MetricsReport(
@@ -45,11 +48,13 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
       Supplier<SystemSnapshot> system,
       Supplier<List<IsolationJournal.Count>> decisions,
       LifecycleCounters lifecycle,
+      Supplier<Spares> spares,
       LongSupplier nativeBytes) {
     this.catalog = catalog;
     this.system = system;
     this.decisions = decisions;
     this.lifecycle = lifecycle;
+    this.spares = spares;
     this.nativeBytes = nativeBytes;
     gc.bindTo(jvm);
     new JvmMemoryMetrics().bindTo(jvm);
@@ -76,6 +81,13 @@ public final class MetricsReport implements Supplier<String>, AutoCloseable {
               "model", key.model(), "decision", key.decision().label(), "reason", key.reason()),
           count.count());
     }
+    Spares workers = spares.get();
+    out.gauge("conveyor_spare_workers", "Worker processes that have started and have no model")
+        .sample("", workers.ready().size());
+    out.counter(
+            "conveyor_spare_workers_taken_total",
+            "Workers that were lost or added and did not have to start")
+        .sample("", workers.taken());
     lifecycle.write(out);
     RolloutFamilies.write(catalog.rollouts(), out);
     out.gauge(

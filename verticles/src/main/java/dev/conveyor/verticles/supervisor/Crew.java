@@ -224,13 +224,15 @@ final class Crew {
   /** An instance takes batches from here on, unless it has been lost meanwhile. */
   void ready(Member member) {
     if (members.containsKey(member.index())) {
-      note(member.index(), member.slot(), State.READY, "");
+      Slot slot = member.slot();
+      long pid = member.instance().processId();
+      board().put(new Line(member.index(), slot.number, slot.device, State.READY, pid, ""));
     }
   }
 
-  /** Writes on the board what has become of an instance. */
+  /** Writes on the board why an instance is not ready. */
   void note(int index, Slot slot, State state, String reason) {
-    board().put(new Line(index, slot.number, slot.device, state, reason));
+    board().put(new Line(index, slot.number, slot.device, state, 0, reason));
   }
 
   /** Returns how many instances have come up so far. */

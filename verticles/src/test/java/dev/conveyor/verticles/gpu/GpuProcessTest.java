@@ -34,6 +34,10 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 final class GpuProcessTest {
 
+  /** All processes here are to be workers that serve. */
+  private static final JsonObject NO_SPARES =
+      new JsonObject().put("isolation", new JsonObject().put("spare_workers", 0));
+
   private static final int REQUESTS = 60;
   private static final int LAUNCH_FAILURE = 719;
   private static final int OUT_OF_MEMORY = 2;
@@ -152,7 +156,7 @@ final class GpuProcessTest {
   @Test
   void shouldServeThreeBatchesAtATimeFromOneProcessWhoseMemoryIsInTheLedger() {
     model("apart", "KIND_GPU", "process");
-    try (TestServer server = TestServer.start(models)) {
+    try (TestServer server = TestServer.start(models, NO_SPARES)) {
       HttpCalls http = server.http();
       assertThat(workers()).hasSize(1);
       Map<String, Long> held = gpu(server).budget().holders();
@@ -188,7 +192,7 @@ final class GpuProcessTest {
     model("apart", "KIND_GPU", "process", 2);
     model("second", "KIND_GPU", "process");
     model("within", "KIND_GPU", "none");
-    try (TestServer server = TestServer.start(models)) {
+    try (TestServer server = TestServer.start(models, NO_SPARES)) {
       HttpCalls http = server.http();
       ask(http, "second", 1);
       ask(http, "within", 1);
@@ -253,7 +257,7 @@ final class GpuProcessTest {
   @Test
   void shouldTellADeviceThatIsFullFromInputsThatAreBadAndKeepTheProcess() {
     model("apart", "KIND_GPU", "process");
-    try (TestServer server = TestServer.start(models)) {
+    try (TestServer server = TestServer.start(models, NO_SPARES)) {
       HttpCalls http = server.http();
       ask(http, "apart", 1);
       List<Long> before = workers();
@@ -276,7 +280,7 @@ final class GpuProcessTest {
   void shouldGiveTheDeviceUpWhenAReplacementCannotUseItEither() {
     model("apart", "KIND_AUTO", "process");
     model("within", "KIND_AUTO", "none");
-    try (TestServer server = TestServer.start(models)) {
+    try (TestServer server = TestServer.start(models, NO_SPARES)) {
       HttpCalls http = server.http();
       ask(http, "apart", 1);
       ask(http, "within", 1);
@@ -300,7 +304,7 @@ final class GpuProcessTest {
 
   @Test
   void shouldSayThatTheDeviceIsLostWhenThatShowsAsMemoryIsPinned() {
-    try (TestServer server = TestServer.start(models)) {
+    try (TestServer server = TestServer.start(models, NO_SPARES)) {
       model("apart", "KIND_GPU", "process");
       simulator.injectElsewhere("cudaHostRegister", 0, LAUNCH_FAILURE, Fault.STICKY);
 
@@ -316,7 +320,7 @@ final class GpuProcessTest {
     simulator.offer(MACHINE + " devices=0");
     model("apart", "KIND_AUTO", "process");
     model("within", "KIND_GPU", "none");
-    try (TestServer server = TestServer.start(models)) {
+    try (TestServer server = TestServer.start(models, NO_SPARES)) {
       assertThat(data(server.http().infer("apart", head(1)))).isEqualTo(words(1));
       ask(server.http(), "within", 1);
       assertThat(gpu(server).lost()).isNull();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.config.Tenants;
+import dev.conveyor.models.process.Spares;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.LocalGateway;
@@ -99,6 +100,7 @@ final class RestingStreamTest {
                 List.of(),
                 new PinnedLedger(CPU),
                 server.server().requestMemory(),
+                () -> new Spares(List.of(), 0),
                 NO_REPOSITORY),
             SharedMemoryRegions.system(0));
     return new HttpFrontEnd(

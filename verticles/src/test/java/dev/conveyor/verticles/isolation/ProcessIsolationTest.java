@@ -168,6 +168,24 @@ final class ProcessIsolationTest {
   }
 
   @Test
+  void shouldReplaceALostWorkerWithTheSpareAndShowBoth() {
+    long spare = awaitSpare();
+    double takenBefore = metric("conveyor_spare_workers_taken_total");
+    assertThat(workerOf("there").pid()).isNotEqualTo(spare);
+    assertThat(instances("here").getJsonObject(0).containsKey("pid")).isFalse();
+
+    assertThat(workerOf("there").destroyForcibly()).isTrue();
+    TestServer.awaitThat(() -> !spares().encode().contains("\"pid\":" + spare + ","));
+    awaitAnswer("there");
+    TestServer.awaitThat(() -> instances("there").encode().contains("\"pid\":" + spare));
+
+    assertThat(instances("there").size()).isEqualTo(1);
+    assertThat(metric("conveyor_spare_workers_taken_total")).isEqualTo(takenBefore + 1);
+    assertThat(awaitSpare()).isNotEqualTo(spare);
+    assertThat(metric("conveyor_spare_workers")).isEqualTo(1);
+  }
+
+  @Test
   void shouldReplaceAWorkerThatDiesWhileNobodyAsksIt() {
     JsonObject before = instances("there").getJsonObject(0);
     ProcessHandle worker = workerOf("there");
@@ -216,6 +234,26 @@ final class ProcessIsolationTest {
         .formatted(warmup, and);
   }
 
+  private static long awaitSpare() {
+    TestServer.awaitThat(() -> !spares().isEmpty());
+    return spares().getJsonObject(0).getLong("pid");
+  }
+
+  private static JsonArray spares() {
+    return http.get("/v2/memory").json().getJsonArray("spare_workers");
+  }
+
+  private static double metric(String name) {
+    return new HttpCalls(server.server().metricsPort())
+        .get("/metrics")
+        .text()
+        .lines()
+        .filter(line -> line.startsWith(name + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(name.length())))
+        .findFirst()
+        .orElseThrow();
+  }
+
   private static void awaitAnswer(String model) {
     Answer answer = http.infer(model, Requests.row(1, 2, 3, 4));
     while (answer.status() != 200) {
@@ -227,20 +265,7 @@ final class ProcessIsolationTest {
     return http.get("/v2/models/" + model + "/instances").json().getJsonArray("instances");
   }
 
-  /** Finds the worker of a model, which says on its command line whose it is. */
   private static ProcessHandle workerOf(String model) {
-    return ProcessHandle.current()
-        .children()
-        .filter(child -> commandLine(child).contains("\0" + model + "/1"))
-        .findFirst()
-        .orElseThrow();
-  }
-
-  private static String commandLine(ProcessHandle process) {
-    try {
-      return Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
-    } catch (IOException gone) {
-      return "";
-    }
+    return ProcessHandle.of(instances(model).getJsonObject(0).getLong("pid")).orElseThrow();
   }
 }

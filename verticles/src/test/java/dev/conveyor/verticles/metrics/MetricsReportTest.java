@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.memory.cpu.CpuFigures;
 import dev.conveyor.models.RefusalReason;
+import dev.conveyor.models.process.Spares;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.isolation.Decision;
@@ -205,6 +206,13 @@ final class MetricsReportTest {
         .isEqualTo(3);
   }
 
+  @Test
+  void shouldCountSpareWorkersAndThoseThatWereTaken() {
+    StrictExposition shown = scrape(SystemSnapshot.EMPTY);
+    assertThat(shown.value("conveyor_spare_workers")).isEqualTo(1);
+    assertThat(shown.value("conveyor_spare_workers_taken_total")).isEqualTo(5);
+  }
+
   private StrictExposition scrape(SystemSnapshot system) {
     try (MetricsReport report = report(system)) {
       return StrictExposition.parse(report.get());
@@ -212,7 +220,9 @@ final class MetricsReportTest {
   }
 
   private MetricsReport report(SystemSnapshot system) {
-    return new MetricsReport(catalog, () -> system, () -> decisions, lifecycle, () -> 4096);
+    Spares spares = new Spares(List.of(new Spares.Spare(17, 4)), 5);
+    return new MetricsReport(
+        catalog, () -> system, () -> decisions, lifecycle, () -> spares, () -> 4096);
   }
 
   private static double failures(StrictExposition shown, String reason) {

@@ -20,7 +20,7 @@ final class DeviceLoadsTest {
   @Test
   void shouldNotLoadACopyOfFilesThatHaveChanged(@TempDir Path dir) throws IOException {
     Path file = Files.writeString(dir.resolve("model.plan"), "an engine");
-    try (Workers workers = new Workers(Duration.ofMinutes(1))) {
+    try (Workers workers = new Workers(Duration.ofMinutes(1), 0)) {
       DeviceLoads loads =
           new DeviceLoads(
               List.of(),

@@ -90,7 +90,8 @@ final class InstanceScalingTest {
          "instance_group": [{"kind": "KIND_CPU", "isolation": "process"}],
          "conveyor": {"max_count": 2}}""";
     TestModels models = new TestModels(dir).identity("elastic", 4).config("elastic", isolated);
-    try (TestServer server = TestServer.start(models, cores(4))) {
+    JsonObject settings = cores(4).put("isolation", new JsonObject().put("spare_workers", 0));
+    try (TestServer server = TestServer.start(models, settings)) {
       InstanceScaling scaling = scaling(server);
       final long workers = ProcessHandle.current().children().count();
       TestServer.await(scaling.look(0));

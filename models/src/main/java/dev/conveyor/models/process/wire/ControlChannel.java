@@ -21,7 +21,7 @@ import java.util.Map;
 public final class ControlChannel implements AutoCloseable {
 
   /** What both sides must agree on; raised with every change of a message. */
-  public static final int VERSION = 5;
+  public static final int VERSION = 6;
 
   /** No message is larger, magic number and all. */
   public static final int MAX_FRAME_BYTES = 256 * 1024;

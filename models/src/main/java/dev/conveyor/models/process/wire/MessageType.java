@@ -41,7 +41,9 @@ public enum MessageType {
    * Worker, before it has answered a {@link #LOAD}: it measures from now on what it takes of the
    * GPU. Server: nothing of it is given back meanwhile, until the answer.
    */
-  MEASURE(11);
+  MEASURE(11),
+  /** Server, on the first lane, before a {@link #LOAD}: gets ready for one. */
+  WARM_UP(12);
 
   private final int number;
 

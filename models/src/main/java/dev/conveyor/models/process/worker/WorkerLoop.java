@@ -86,6 +86,10 @@ final class WorkerLoop {
 
   private void answer(Message message) throws IOException {
     switch (message.type()) {
+      case WARM_UP -> {
+        model.warmUp();
+        done();
+      }
       case LOAD -> load(message);
       case PREPARE -> prepare(message.readInt());
       case MAP -> map(Path.of(message.readString()), message.readLong(), message.readInt() != 0);

@@ -32,6 +32,11 @@ final class WorkerModel {
     this.backend = backend;
   }
 
+  /** Gets ready for a load. */
+  void warmUp() {
+    backend.warmUp();
+  }
+
   /**
    * Does what a message says that asks for a load.
    *

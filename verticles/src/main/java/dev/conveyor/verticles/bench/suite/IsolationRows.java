@@ -144,13 +144,10 @@ final class IsolationRows implements AutoCloseable {
       List<String> each = new ArrayList<>();
       double worst = 0;
       for (int i = 0; i < KILLS; i++) {
-        List<ProcessHandle> workers = alone.children();
-        if (workers.size() != 1) {
-          throw new CannotMeasureException(workers.size() + " workers where one was expected");
-        }
+        ProcessHandle worker = alone.worker(model);
         long killedNs = System.nanoTime();
-        workers.get(0).destroyForcibly();
-        workers.get(0).onExit().join();
+        worker.destroyForcibly();
+        worker.onExit().join();
         int refused = 0;
         while (alone.infer(model, request) != 200) {
           refused++;

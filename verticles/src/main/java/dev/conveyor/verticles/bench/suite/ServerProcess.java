@@ -199,6 +199,20 @@ final class ServerProcess implements AutoCloseable {
     return response;
   }
 
+  /** Returns the process that the only instance of a model runs in. */
+  ProcessHandle worker(String model) throws IOException, InterruptedException {
+    JsonArray instances =
+        new JsonObject(page("/v2/models/" + model + "/instances")).getJsonArray("instances");
+    List<ProcessHandle> workers =
+        instances.stream()
+            .flatMap(line -> ProcessHandle.of(((JsonObject) line).getLong("pid", 0L)).stream())
+            .toList();
+    if (workers.size() != 1) {
+      throw new CannotMeasureException("one worker was expected, there is: " + instances.encode());
+    }
+    return workers.get(0);
+  }
+
   /** Returns what the HTTP front end answers. */
   String page(String path) throws IOException, InterruptedException {
     HttpResponse<String> response = get(httpPort, path);

@@ -219,6 +219,7 @@ public final class ServerMeter implements Meter, AutoCloseable {
         new ServerConfig.EventBus(false, usual.eventBus().addressPrefix()),
         usual.tenants(),
         new ServerConfig.Profiles(usual.profiles().warmup(), false),
+        usual.isolation(),
         usual.shutdownGrace(),
         usual.logFormat());
   }

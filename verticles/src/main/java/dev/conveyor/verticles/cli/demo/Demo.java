@@ -86,6 +86,7 @@ public final class Demo {
         defaults.eventBus(),
         defaults.tenants(),
         WARM_UP_ONLY,
+        defaults.isolation(),
         defaults.shutdownGrace(),
         defaults.logFormat());
   }
