@@ -190,12 +190,23 @@ final class ModelLoads {
     }
     long fullNs = fullNs(fastest);
     double parallel = 0;
+    double mostParallel = 0;
+    long oneNs = fastest.profile.predictNs(1);
+    long leastNs = Math.min(oneNs, fullNs);
     for (int i = 0; i < model.placements.size(); i++) {
       Placement place = model.placements.get(i);
       double slower = place.profile.isKnown() ? (double) fullNs(place) / fullNs : 1;
       parallel += parallel(place) / slower;
+      mostParallel += place.parallelism / slower;
+      leastNs = Math.min(leastNs, place.wide.expectedNs(1));
     }
-    return new Speed(items, parallel > 0 ? parallel : 1, fastest.profile.predictNs(1), fullNs);
+    return new Speed(
+        items,
+        parallel > 0 ? parallel : 1,
+        oneNs,
+        fullNs,
+        leastNs,
+        Math.max(1, Math.max(parallel, mostParallel)));
   }
 
   /** Returns the place where full batches take least, of those whose costs are known; or null. */

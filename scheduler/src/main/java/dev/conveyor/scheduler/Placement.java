@@ -109,12 +109,11 @@ final class Placement implements BatchCosts {
 
   /** Learns from a batch that ended well and had more threads than usual. */
   void ranWide(BatchOutcome outcome, int threads, long nowNs) {
-    cuts = 0;
-    hasRun = true;
+    long expectedNs = wide.boundNs(this, outcome.items(), boundLevel);
+    boolean tooPessimistic = model.batcher.ran(outcome.busyNs(), expectedNs);
+    hasRun = !tooPessimistic;
     ranNs = nowNs;
-    if (!wide.isLearned()) {
-      model.batcher.ran(outcome.busyNs(), boundNs(outcome.items()));
-    }
+    cuts = 0;
     wide.ran(outcome, threads);
     costsChanged();
   }
@@ -151,7 +150,8 @@ final class Placement implements BatchCosts {
    * Returns the time of a batch with more threads than usual; the usual one until that is known.
    */
   long wideNs(int items) {
-    return wide.costs().isKnown() ? wide.costs().predictNs(items) : aloneNs(items);
+    long expectedNs = wide.expectedNs(items);
+    return expectedNs == WideRuns.UNKNOWN ? aloneNs(items) : expectedNs;
   }
 
   /** Works out how many batches could run here at once if nothing else did. */

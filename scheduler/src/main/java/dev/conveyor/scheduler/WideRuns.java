@@ -27,6 +27,9 @@ final class WideRuns {
   /** Of batches that could be wide and are not, as they do not pay, one in so many is. */
   private static final int TRY_AGAIN = 64;
 
+  /** Of costs that are not known: longer than anything. */
+  static final long UNKNOWN = Long.MAX_VALUE;
+
   private final CostProfile costs = new CostProfile();
   private int threads;
   private long runs;
@@ -40,7 +43,9 @@ final class WideRuns {
   static boolean suits(Placement placement, int items) {
     return placement.model.batcher.queue().requests() == 0
         && hasAllForItself(placement)
-        && (placement.wide.pays(placement, items) || placement.wide.isToBeTried())
+        && (placement.wide.pays(placement, items)
+            || isTheOnlyChance(placement, items)
+            || placement.wide.isToBeTried())
         && leavesOthersTime(placement, placement.wideNs(items));
   }
 
@@ -49,12 +54,21 @@ final class WideRuns {
    * with more threads, where that is known to be less and {@link #suits} will say so.
    */
   static long lastNs(Placement placement, int items, int level) {
+    return hasAllForItself(placement) && leavesOthersTime(placement, placement.wideNs(items))
+        ? placement.wide.boundNs(placement, items, level)
+        : placement.boundNs(items);
+  }
+
+  /** Returns the time that a batch rarely exceeds: with more threads, if that is known to pay. */
+  long boundNs(Placement placement, int items, int level) {
     long usualNs = placement.boundNs(items);
-    return placement.wide.pays(placement, items)
-            && hasAllForItself(placement)
-            && leavesOthersTime(placement, placement.wideNs(items))
-        ? Math.min(usualNs, placement.wide.costs.predictLevelNs(items, level))
-        : usualNs;
+    return pays(placement, items) ? Math.min(usualNs, costs.predictLevelNs(items, level)) : usualNs;
+  }
+
+  /** What is late as usual loses nothing by being tried with more threads. */
+  private static boolean isTheOnlyChance(Placement placement, int items) {
+    ServiceLevel level = placement.model.plan.serviceLevel();
+    return level.hasObjective() && placement.boundNs(items) > level.latencyObjective().toNanos();
   }
 
   private static boolean hasAllForItself(Placement placement) {
@@ -96,15 +110,16 @@ final class WideRuns {
     return pays(placement, 1) ? Math.min(usualNs, costs.predictLevelNs(1, level)) : usualNs;
   }
 
+  /** Returns the expected time of a batch with more threads, or {@link #UNKNOWN}. */
+  long expectedNs(int items) {
+    return costs.isKnown() ? costs.predictNs(items) : UNKNOWN;
+  }
+
   /** Learns from one that ended well. */
   void ran(BatchOutcome outcome, int itsThreads) {
     runs++;
     threads = itsThreads;
     costs.record(outcome.items(), outcome.busyNs());
-  }
-
-  CostProfile costs() {
-    return costs;
   }
 
   /** Returns what was learned; empty if none has run. */

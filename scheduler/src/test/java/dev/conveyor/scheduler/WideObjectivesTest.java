@@ -6,6 +6,7 @@ import static dev.conveyor.scheduler.TestRequests.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.config.ServiceLevel;
+import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.profile.CostSample;
 import java.time.Duration;
 import java.util.List;
@@ -57,6 +58,50 @@ final class WideObjectivesTest extends SchedulerCase {
     assertThat(next).as("one of the two, as it takes both cores").hasSize(1);
     assertThat(next.get(0).batch().wide()).isTrue();
     assertThat(scheduler.takeRejected()).hasSize(1);
+  }
+
+  @Test
+  void shouldGoOnAfterOneThatWasLate() {
+    addModel(2, OBJECTIVE_NS);
+    learn();
+    Assignment slow = only();
+    nowNs += OBJECTIVE_NS + 1;
+    endedAfter(slow, OBJECTIVE_NS + 1);
+    nowNs += 1000 * MS;
+    for (int i = 0; i < 50; i++) {
+      Assignment next = only();
+      assertThat(next.batch().wide()).isTrue();
+      end(next);
+    }
+    assertThat(scheduler.takeRejected()).isEmpty();
+  }
+
+  @Test
+  void shouldTryAgainWithAllCoresWhatWouldBeLateWithout() {
+    addModel(2, OBJECTIVE_NS);
+    learn();
+    for (int i = 0; i < 3; i++) { // after which the slow ones are believed
+      nowNs += 1000 * MS;
+      Assignment slow = only();
+      nowNs += USUAL_NS;
+      endedAfter(slow, USUAL_NS);
+    }
+    nowNs += 1000 * MS;
+    Assignment next = only();
+    assertThat(next.batch().wide()).isTrue();
+    end(next);
+    assertThat(only().batch().wide()).as("at once, as that was in time").isTrue();
+  }
+
+  @Test
+  void shouldTellEnsemblesHowSoonItCanBeAtBest() {
+    addModel(2, OBJECTIVE_NS);
+    learn();
+    only();
+    LoadCell cell = new LoadCell();
+    scheduler.publishTo("m/1", cell);
+    scheduler.publishLoads(nowNs);
+    assertThat(cell.get().earliestDoneNs(0, nowNs)).isEqualTo(WIDE_NS);
   }
 
   @Test
@@ -156,7 +201,10 @@ final class WideObjectivesTest extends SchedulerCase {
   }
 
   private void ended(Assignment assignment) {
-    long busyNs = assignment.batch().wide() ? WIDE_NS : USUAL_NS;
+    endedAfter(assignment, assignment.batch().wide() ? WIDE_NS : USUAL_NS);
+  }
+
+  private void endedAfter(Assignment assignment, long busyNs) {
     scheduler.onOutcome(
         assignment, new BatchOutcome(true, 1, nowNs - busyNs, 0, busyNs, 0, nowNs), nowNs);
   }

@@ -104,8 +104,16 @@ public record ModelLoad(
    * @param parallel batches that run at a time, as far as other models leave room; above 0
    * @param oneNs expected time of a batch of one; 0 if nothing has run yet
    * @param fullNs expected time of the largest batch
+   * @param leastNs what a batch takes at least, with all that nobody else may want by then
+   * @param mostParallel batches that run at a time if no other model wants the devices
    */
-  public record Speed(int maxItems, double parallel, long oneNs, long fullNs) {
+  public record Speed(
+      int maxItems, double parallel, long oneNs, long fullNs, long leastNs, double mostParallel) {
+
+    /** Describes a model that never is faster than it is now. */
+    public Speed(int maxItems, double parallel, long oneNs, long fullNs) {
+      this(maxItems, parallel, oneNs, fullNs, Math.min(oneNs, fullNs), parallel);
+    }
 
     /** Nothing is predicted, and so nothing is refused for its deadline. */
     public static final Speed UNKNOWN = new Speed(1, 1, 0, 0);
@@ -223,11 +231,12 @@ public record ModelLoad(
    * progress, and for the full batches before its own.
    */
   public long waitNs(int items, long nowNs) {
-    if (isIdle()) {
-      return 0;
-    }
+    return isIdle() ? 0 : waitNs(items, speed.parallel(), nowNs);
+  }
+
+  private long waitNs(int items, double parallel, long nowNs) {
     long residualNs = Math.max(0, freeAtNs - nowNs);
-    return residualNs + (long) (batchesAhead(items) * (double) speed.fullNs() / speed.parallel());
+    return residualNs + (long) (batchesAhead(items) * (double) speed.fullNs() / parallel);
   }
 
   /** Returns how long a request that comes now waits and runs. */
@@ -249,8 +258,8 @@ public record ModelLoad(
     if (!isKnown() || isIdle()) {
       return readyNs;
     }
-    long waitNs = objectiveNs > 0 ? 0 : waitNs(1, nowNs);
-    return Math.max(readyNs, waitNs) + Math.min(speed.oneNs(), speed.fullNs());
+    long waitNs = objectiveNs > 0 ? 0 : waitNs(1, speed.mostParallel(), nowNs);
+    return Math.max(readyNs, waitNs) + speed.leastNs();
   }
 
   /** Full batches that go first: the request joins the last one if it still fits. */

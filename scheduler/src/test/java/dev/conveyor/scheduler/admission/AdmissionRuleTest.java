@@ -119,6 +119,10 @@ final class AdmissionRuleTest {
     assertThat(unknown.earliestDoneNs(5 * MS, T0)).isEqualTo(5 * MS);
     ModelLoad promised = new ModelLoad(9, 9, 0, 1, false, 0, SPEED, T0, 0, 0, 50 * MS, false);
     assertThat(promised.earliestDoneNs(0, T0)).as("earliest deadline first").isEqualTo(2 * MS);
+
+    Speed sometimes = new Speed(4, 1, 2 * MS, 8 * MS, MS, 2);
+    ModelLoad others = new ModelLoad(9, 9, 0, 1, false, 0, sometimes, T0 + 3 * MS, 0, 0);
+    assertThat(others.earliestDoneNs(0, T0)).as("if others rest").isEqualTo((3 + 8 + 1) * MS);
   }
 
   @Test
