@@ -89,35 +89,53 @@ final class Intake {
     } else if (lost != null) {
       return Refusals.lost(model, lost, nowNs);
     }
+    loads.touch(model);
     InferenceException refusal = model.admission.check(request, nowNs);
     if (refusal != null) {
       return refusal;
     }
     request.notes().takenBy = model;
     model.admission.tag(request);
-    refusal = model.batcher.offer(request, nowNs);
-    if (refusal != null && refusal.code() == ErrorCode.QUEUE_FULL) {
-      refusal = offerToFull(model, request, refusal, nowNs);
-    }
+    refusal = offer(model, request, nowNs);
     if (refusal != null) {
       model.admission.dropped(request);
     }
-    loads.touch(model);
     return refusal;
   }
 
-  /** Whoever comes again finds room when the next batch starts, or later. */
-  private @Nullable InferenceException offerToFull(
-      ModelState model, InferenceRequest request, InferenceException full, long nowNs) {
-    long untilNs = Math.max(1, ModelLoads.freeAtNs(model, nowNs) - nowNs);
-    InferenceRequest displaced = model.batcher.displaceFor(request);
-    if (displaced == null) {
-      model.admission.foundNoRoom(request);
-      return Refusals.comeAgain(full, untilNs);
+  private @Nullable InferenceException offer(
+      ModelState model, InferenceRequest request, long nowNs) {
+    long excessBytes = model.admission.excessBytes(request);
+    if (excessBytes > 0 && !displaceFor(model, request, excessBytes, nowNs)) {
+      return model.admission.tooManyBytes(request, nowNs);
     }
-    rejected.add(new Rejection(displaced, Refusals.displaced(model.plan, displaced, untilNs)));
-    InferenceException still = model.batcher.offer(request, nowNs);
-    return still == null ? null : Refusals.comeAgain(still, untilNs);
+    InferenceException refusal = model.batcher.offer(request, nowNs);
+    if (refusal == null || refusal.code() != ErrorCode.QUEUE_FULL) {
+      return refusal;
+    }
+    if (displaceFor(model, request, 0, nowNs)) {
+      refusal = model.batcher.offer(request, nowNs);
+    } else {
+      model.admission.foundNoRoom(request);
+    }
+    return refusal == null ? null : Refusals.comeAgain(refusal, untilNextBatchNs(model, nowNs));
+  }
+
+  /** Returns false if nothing gives way to a request. */
+  private boolean displaceFor(
+      ModelState model, InferenceRequest request, long excessBytes, long nowNs) {
+    List<InferenceRequest> displaced = model.batcher.displaceFor(request, excessBytes);
+    for (InferenceRequest gone : displaced) {
+      rejected.add(
+          new Rejection(
+              gone, Refusals.displaced(model.plan, gone, untilNextBatchNs(model, nowNs))));
+    }
+    return !displaced.isEmpty();
+  }
+
+  /** Whoever comes again finds room then, or later. */
+  private static long untilNextBatchNs(ModelState model, long nowNs) {
+    return Math.max(1, ModelLoads.freeAtNs(model, nowNs) - nowNs);
   }
 
   /** One that runs again was taken before: it goes to another instance that is leaving, too. */
@@ -177,7 +195,7 @@ final class Intake {
       InferenceRequest request = taken.get(i).request();
       ModelState model = request.notes().takenBy;
       if (model != null && !model.removed) {
-        model.admission.dropped(request);
+        model.admission.left(request);
         loads.touch(model);
       }
     }

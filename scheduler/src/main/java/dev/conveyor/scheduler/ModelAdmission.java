@@ -8,13 +8,19 @@ import dev.conveyor.scheduler.admission.LatencyMargin;
 import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.StandingQueueGuard;
+import dev.conveyor.scheduler.batching.Ahead;
 import dev.conveyor.scheduler.batching.Batcher;
+import dev.conveyor.scheduler.batching.QueueCounts;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.batching.RequestQueue;
 import dev.conveyor.scheduler.fairness.LevelShares;
 import dev.conveyor.scheduler.fairness.TenantShares;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -54,6 +60,12 @@ final class ModelAdmission {
    */
   private Set<String> shutOut = Set.of();
 
+  /**
+   * What went before those requests that were refused for it, by tenant. Until a batch starts, or
+   * something leaves the queue otherwise, no less goes before the next one of the tenant.
+   */
+  private Map<String, Ahead> found = Map.of();
+
   ModelAdmission(ModelState model, Tenants tenants) {
     this.model = model;
     this.shares = new LevelShares(tenants);
@@ -77,8 +89,10 @@ final class ModelAdmission {
    * @param queued what will be queued again, in order; gets its places anew
    */
   void replan(List<InferenceRequest> queued) {
-    queued.forEach(this::dropped);
-    queued.forEach(this::tag);
+    queued.forEach(this::left);
+    for (InferenceRequest request : queued) {
+      tag(request);
+    }
     Admission admission = model.plan.admission();
     guard =
         admission.targetQueueDelay().isZero()
@@ -89,6 +103,7 @@ final class ModelAdmission {
 
   /** Returns null if the request may be queued, otherwise why not. */
   @Nullable InferenceException check(InferenceRequest request, long nowNs) {
+    meet(request.tenant());
     RequestQueue queue = model.batcher.queue();
     if (guard != null && queue.requests() == 0) {
       guard.onEmpty();
@@ -106,25 +121,78 @@ final class ModelAdmission {
     if (overShare != null) {
       return overShare;
     }
-    boolean canPredict =
-        hasDeadline && !ModelLoads.isServable(model, queue.counts().level(request));
+    int level = queue.counts().level(request);
+    boolean canPredict = hasDeadline && !ModelLoads.isServable(model, level);
     if (!canPredict && guard == null && model.plan.admission().maxQueueBytes() == 0) {
       return null;
     }
-    ModelLoad load = load(request, nowNs);
-    InferenceException refusal =
-        AdmissionRule.check(
-            model.plan.name(), load, request.batchSize(), request.inputBytes(), deadlineNs, nowNs);
-    if (refusal == null && hasDeadline) {
+    TenantShares atLevel = shares.of(level);
+    long tagNs = displaces() ? atLevel.nextTagNs(request.tenant()) : 0;
+    Ahead ahead = displaces() ? queue.ahead(level, tagNs) : null;
+    ModelLoad load = load(request, nowNs).behind(ahead);
+    InferenceException refusal = refusal(request, load, deadlineNs, nowNs);
+    if (refusal != null && ahead != null) {
+      refusedBehind(ahead, request.tenant());
+    } else if (hasDeadline && (ahead == null || tagNs <= atLevel.virtualTagNs())) {
+      // What others go before that come later is late by no fault of the prediction.
       predict(request, load, nowNs);
     }
     return refusal;
+  }
+
+  private @Nullable InferenceException refusal(
+      InferenceRequest request, ModelLoad load, long deadlineNs, long nowNs) {
+    return AdmissionRule.check(
+        model.plan.name(), load, request.batchSize(), request.inputBytes(), deadlineNs, nowNs);
   }
 
   private static void predict(InferenceRequest request, ModelLoad load, long nowNs) {
     if (load.isKnown()) {
       request.notes().predictedEndNs = nowNs + load.latencyNs(request.batchSize(), nowNs);
     }
+  }
+
+  private void refusedBehind(Ahead ahead, String tenant) {
+    boolean isKept = found.size() < MOST_SHUT_OUT || found.containsKey(tenant);
+    if (isRead && isKept && model.batcher.queue().counts().lowestLevel() == 1) {
+      Map<String, Ahead> more = new HashMap<>(found);
+      more.put(tenant, ahead);
+      found = more;
+    }
+  }
+
+  /** Whoever is the first to say who it is finds all that waits to be of one other tenant. */
+  private void meet(String tenant) {
+    if (!hasTenants && !tenant.isEmpty()) {
+      hasTenants = true;
+      if (sharesRoom()) {
+        model.batcher.queue().forEach(this::tag);
+      }
+    }
+  }
+
+  /**
+   * Returns how many bytes must leave the queue for a request to fit in; 0 or less for none. An
+   * empty queue takes a request of any size.
+   */
+  long excessBytes(InferenceRequest request) {
+    long maxQueueBytes = model.plan.admission().maxQueueBytes();
+    QueueCounts counts = model.batcher.queue().counts();
+    int level = counts.level(request);
+    return maxQueueBytes == 0 || counts.requestsUpTo(level) == 0
+        ? 0
+        : request.inputBytes() - (maxQueueBytes - counts.bytesUpTo(level));
+  }
+
+  /** Returns why a request is refused for whose bytes nothing gave way. */
+  InferenceException tooManyBytes(InferenceRequest request, long nowNs) {
+    QueueCounts counts = model.batcher.queue().counts();
+    int level = counts.level(request);
+    Ahead ahead = model.batcher.queue().ahead(level, request.notes().fairTagNs);
+    refusedBehind(
+        new Ahead(ahead.requests(), ahead.items(), counts.bytesUpTo(level)), request.tenant());
+    return Objects.requireNonNull(
+        refusal(request, load(request, nowNs), InferenceRequest.NO_DEADLINE, nowNs));
   }
 
   /**
@@ -148,7 +216,6 @@ final class ModelAdmission {
 
   /** Gives a request its place among those of other tenants; called before it is queued. */
   void tag(InferenceRequest request) {
-    hasTenants |= !request.tenant().isEmpty();
     tag(request, model.batcher.queue().counts().level(request));
   }
 
@@ -177,6 +244,12 @@ final class ModelAdmission {
     }
   }
 
+  /** Takes note that a request has left the queue, and will not run. */
+  void left(InferenceRequest request) {
+    found = Map.of();
+    dropped(request);
+  }
+
   /** Takes note that a request found no room in the full queue. */
   void foundNoRoom(InferenceRequest request) {
     if (isRead && displaces() && model.batcher.queue().counts().lowestLevel() == 1) {
@@ -189,6 +262,7 @@ final class ModelAdmission {
 
   /** Takes note of a batch that starts. */
   void onBatch(Batch batch, long nowNs) {
+    found = Map.of();
     List<InferenceRequest> requests = batch.requests();
     if (guard == null && !hasTenants) {
       return;
@@ -261,8 +335,21 @@ final class ModelAdmission {
     if (!shutOut.isEmpty() && !model.batcher.queue().isFull()) {
       shutOut = Set.of();
     }
-    ModelLoad.TenantRoom room = new ModelLoad.TenantRoom(sharesRoom(), shutOut);
+    ModelLoad.TenantRoom room = new ModelLoad.TenantRoom(sharesRoom(), shutOut, first(), found);
     cell.set(ModelLoads.published(model, displaces(), room, margin.ns(nowNs), targetNs(), nowNs));
+  }
+
+  /** Returns what goes before whoever has nothing queued, by level, where tenants share. */
+  private List<Ahead> first() {
+    if (!displaces()) {
+      return List.of();
+    }
+    RequestQueue queue = model.batcher.queue();
+    List<Ahead> first = new ArrayList<>(queue.counts().lowestLevel());
+    for (int level = 1; level <= queue.counts().lowestLevel(); level++) {
+      first.add(queue.ahead(level, shares.of(level).virtualTagNs()));
+    }
+    return first;
   }
 
   /** Leaves word that nothing is known any more. */

@@ -4,6 +4,7 @@ import static dev.conveyor.scheduler.TestRequests.MS;
 import static dev.conveyor.scheduler.TestRequests.T0;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.config.Admission;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
@@ -28,11 +29,20 @@ final class SchedulerPropertyTest {
 
   private static final int CORES = 3;
   private static final int SLOTS = 2;
+  private static final int MOST_BYTES = 3;
   private static final List<PriorityClass> CLASSES = List.of(PriorityClass.values());
 
   @Property(tries = 400)
   void shouldKeepItsPromisesUnderRandomEvents(@ForAll long seed) {
-    Run run = new Run(new Random(seed));
+    play(new Run(new Random(seed), 1));
+  }
+
+  @Property(tries = 400)
+  void shouldKeepThemWhereTenantsShareTheModels(@ForAll long seed) {
+    play(new Run(new Random(seed), 4));
+  }
+
+  private static void play(Run run) {
     for (int step = 0; step < 150; step++) {
       run.step();
     }
@@ -42,6 +52,7 @@ final class SchedulerPropertyTest {
   /** One random run, and the book that it keeps beside the scheduler. */
   private static final class Run {
     private final Random random;
+    private final int tenants;
     private final Scheduler scheduler =
         new Scheduler(List.of(DeviceSpec.cpu("cpu", CORES), DeviceSpec.gpu("gpu", SLOTS)));
     private final List<ModelPlan> plans = new ArrayList<>();
@@ -54,8 +65,9 @@ final class SchedulerPropertyTest {
     private int nextIndex;
     private long nowNs = T0;
 
-    Run(Random random) {
+    Run(Random random, int tenants) {
       this.random = random;
+      this.tenants = tenants;
       for (int i = 0; i < 3; i++) {
         ModelPlan plan = plan("m" + i);
         plans.add(plan);
@@ -105,6 +117,8 @@ final class SchedulerPropertyTest {
                       ? nowNs + random.nextInt((int) (5 * MS))
                       : InferenceRequest.NO_DEADLINE)
               .arrivalNs(nowNs)
+              .tenant(tenants == 1 ? "" : "t" + random.nextInt(tenants))
+              .bytes(1 + random.nextInt(MOST_BYTES))
               .shapeKey(random.nextInt(5) == 0 ? "other" : null)
               .build();
       arrival.put(request, arrivals++);
@@ -174,6 +188,19 @@ final class SchedulerPropertyTest {
       takeRejected();
       assertThat(scheduler.wakeUpInNs(nowNs)).isGreaterThanOrEqualTo(0);
       checkRoom();
+      plans.forEach(this::checkBytes);
+    }
+
+    /** What waits stays within the bound of its bytes; a level may have as much besides. */
+    private void checkBytes(ModelPlan plan) {
+      long most = plan.admission().maxQueueBytes();
+      int levels = plan.dynamicBatching().map(DynamicBatching::priorityLevels).orElse(0);
+      long bytes =
+          waiting.stream()
+              .filter(request -> request.model().equals(plan.name()))
+              .mapToLong(InferenceRequest::inputBytes)
+              .sum();
+      assertThat(most == 0 || bytes <= Math.max(1, levels) * Math.max(most, MOST_BYTES)).isTrue();
     }
 
     private void takeRejected() {
@@ -217,7 +244,8 @@ final class SchedulerPropertyTest {
       boolean delays = batching.defaultQueuePolicy().timeoutAction() == TimeoutAction.DELAY;
       boolean levels = batching.priorityLevels() > 0;
       boolean hasObjective = plan.serviceLevel().hasObjective();
-      if (hasObjective ? batching.preserveOrdering() : !levels && !delays) {
+      boolean byArrival = !levels && !delays && (tenants == 1 || batching.preserveOrdering());
+      if (hasObjective ? batching.preserveOrdering() : byArrival) {
         Integer before = lastOfKey.put(plan.key(), arrival.get(request));
         assertThat(arrival.get(request)).isGreaterThan(Objects.requireNonNullElse(before, -1));
       } else if (hasObjective && !levels && !delays) {
@@ -286,6 +314,11 @@ final class SchedulerPropertyTest {
           random.nextInt(4) == 0 ? Optional.empty() : Optional.of(batching),
           1 + random.nextInt(4),
           50,
+          new Admission(
+              random.nextBoolean() ? 0 : 1 + random.nextInt(12),
+              Duration.ofNanos(random.nextBoolean() ? 0 : 1 + random.nextInt((int) MS)),
+              Duration.ofMillis(1),
+              null),
           new ServiceLevel(
               Duration.ofNanos(random.nextBoolean() ? 0 : 1 + random.nextInt((int) (8 * MS))),
               random.nextBoolean() ? 99 : 50,

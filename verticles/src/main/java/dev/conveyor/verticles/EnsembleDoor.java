@@ -152,7 +152,13 @@ final class EnsembleDoor {
       InferenceException refusal = FrontDoor.refusal(model, terms, untilNs, nowNs);
       refusalAtOnce = refusal == null ? null : in(step, refusal);
     }
-    return model.door().load().get().seenBy(terms.priority()).earliestDoneNs(readyNs, nowNs);
+    return model
+        .door()
+        .load()
+        .get()
+        .seenBy(terms.priority())
+        .seenBy(terms.tenant())
+        .earliestDoneNs(readyNs, nowNs);
   }
 
   private long loadedNs(ServedModel model, long readyNs) {

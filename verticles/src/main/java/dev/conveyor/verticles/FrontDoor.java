@@ -99,11 +99,7 @@ public final class FrontDoor {
    */
   static @Nullable InferenceException refusal(
       ServedModel model, DoorTerms terms, long untilNs, long nowNs) {
-    ModelLoad load = model.door().load().get().seenBy(terms.priority());
-    String tenant = terms.tenant();
-    if (tenant != null) {
-      load = load.seenBy(tenant);
-    }
+    ModelLoad load = model.door().load().get().seenBy(terms.priority()).seenBy(terms.tenant());
     InferenceException refusal =
         AdmissionRule.check(
             model.name(),
@@ -197,7 +193,7 @@ public final class FrontDoor {
    * @throws InferenceException if its answer would be late, with the reason and the time to wait
    */
   static void reconsider(ServedModel model, int items, InferCall call, long arrivalNs) {
-    ModelLoad load = model.door().load().get().seenBy(call.priority());
+    ModelLoad load = model.door().load().get().seenBy(call.priority()).seenBy(call.tenant());
     long untilNs = DoorTerms.untilNs(load, call.deadlineNs(), call.timeoutMicros(), arrivalNs);
     if (load.objectiveNs() > 0) {
       untilNs = InferenceRequest.earlierNs(untilNs, arrivalNs + load.objectiveNs());

@@ -15,6 +15,7 @@ import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.PriorityLevels;
 import dev.conveyor.scheduler.admission.PriorityLevels.Waiting;
+import dev.conveyor.scheduler.batching.Ahead;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import io.vertx.core.Future;
 import java.util.ArrayList;
@@ -106,6 +107,23 @@ final class FrontDoorTest {
     assertThat(reason(new DoorTerms("", 0, NONE))).isEqualTo(RefusalReason.QUEUE_FULL);
     enter(new DoorTerms("modest", 0, NONE));
     enter(new DoorTerms(null, 0, NONE));
+  }
+
+  @Test
+  void shouldWeighADeadlineAgainstWhatIsBeforeTheTenant() {
+    Map<String, Ahead> found = Map.of("greedy", new Ahead(9, 9, 9));
+    full(false, new ModelLoad.TenantRoom(true, Set.of(), List.of(Ahead.NOTHING), found));
+    assertThat(reason(new DoorTerms("greedy", 0, 99 * MS))).isEqualTo(RefusalReason.DEADLINE);
+    enter(new DoorTerms("greedy", 0, 100 * MS));
+    assertThat(reason(new DoorTerms("modest", 0, 9 * MS))).isEqualTo(RefusalReason.DEADLINE);
+    enter(new DoorTerms("modest", 0, 10 * MS));
+    enter(new DoorTerms(null, 0, 10 * MS));
+
+    full(false, new ModelLoad.TenantRoom(true, Set.of()));
+    enter(new DoorTerms("first to say", 0, 10 * MS));
+    assertThat(reason(new DoorTerms(null, 0, 10 * MS))).isEqualTo(RefusalReason.DEADLINE);
+    full(false, ModelLoad.TenantRoom.NONE);
+    assertThat(reason(new DoorTerms("modest", 0, 10 * MS))).isEqualTo(RefusalReason.DEADLINE);
   }
 
   @Test

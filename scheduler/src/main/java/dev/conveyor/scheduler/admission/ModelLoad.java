@@ -1,6 +1,10 @@
 package dev.conveyor.scheduler.admission;
 
+import dev.conveyor.scheduler.batching.Ahead;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How busy one version of a model is, and how fast it works. Immutable.
@@ -21,7 +25,7 @@ import java.util.Set;
  *     keeps anything out of the queue
  * @param levels the same by priority level, for a model that has levels; of the components above,
  *     those that a level changes are of all levels together
- * @param room who of the tenants has a claim to room in a full queue
+ * @param room what of it stands in the way of each tenant
  */
 public record ModelLoad(
     int queuedRequests,
@@ -133,18 +137,51 @@ public record ModelLoad(
   }
 
   /**
-   * Whether requests in a full queue give way to those of other tenants.
+   * What tenants find where they share a model: not all that waits goes before them.
    *
-   * @param isShared false if nothing ever gives way
+   * @param isShared false if all find the same, and nothing ever gives way
    * @param shutOut tenants to whom nothing has given way, and nothing will until a batch starts
+   * @param first what goes before whoever has nothing queued, for each level from the highest;
+   *     empty while no tenant is known to use the model
+   * @param found what goes before tenants that the scheduler has refused for it, at least, until a
+   *     batch starts
    */
-  public record TenantRoom(boolean isShared, Set<String> shutOut) {
+  public record TenantRoom(
+      boolean isShared, Set<String> shutOut, List<Ahead> first, Map<String, Ahead> found) {
 
     /** Nothing gives way. */
     public static final TenantRoom NONE = new TenantRoom(false, Set.of());
 
     public TenantRoom {
       shutOut = Set.copyOf(shutOut);
+      first = List.copyOf(first);
+      found = Map.copyOf(found);
+    }
+
+    /** Describes room that no tenant is known to use. */
+    public TenantRoom(boolean isShared, Set<String> shutOut) {
+      this(isShared, shutOut, List.of(), Map.of());
+    }
+
+    private TenantRoom at(int level) {
+      return first.size() < level
+          ? this
+          : new TenantRoom(isShared, shutOut, List.of(first.get(level - 1)), found);
+    }
+
+    /**
+     * Returns what goes before a request of a tenant, at least; null if that is all there is.
+     *
+     * @param tenant null if it is not known yet
+     */
+    private @Nullable Ahead ahead(@Nullable String tenant) {
+      Ahead least = first.isEmpty() ? null : first.get(0);
+      if (tenant == null || !isShared) {
+        return least;
+      }
+      // The first tenant to come may go before all that came without a name.
+      Ahead atDoor = least == null && !tenant.isEmpty() ? Ahead.NOTHING : least;
+      return found.getOrDefault(tenant, atDoor);
     }
   }
 
@@ -155,7 +192,8 @@ public record ModelLoad(
   ModelLoad behind(int items) {
     return items == 0
         ? this
-        : with(queuedRequests + items, queuedItems + items, queuedBytes, full, servable, levels);
+        : with(
+            queuedRequests + items, queuedItems + items, queuedBytes, full, servable, levels, room);
   }
 
   /**
@@ -174,21 +212,40 @@ public record ModelLoad(
             waiting.bytes(),
             waiting.full(),
             waiting.servable(),
-            PriorityLevels.NONE);
+            PriorityLevels.NONE,
+            room.at(levels.level(priority)));
   }
 
   /**
-   * Returns the load as a request of a tenant finds it: where others may have to give way to it, no
-   * queue is full but for those to whom nobody does.
+   * Returns the load as a request of a tenant finds it: what goes after it in the fair order does
+   * not stand in its way, and where others may have to give way to it, no queue is full but for
+   * those to whom nobody does.
    *
-   * @param tenant empty for clients that do not say who they are
+   * @param tenant empty for clients that do not say who they are; null if it is not known yet
    */
-  public ModelLoad seenBy(String tenant) {
+  public ModelLoad seenBy(@Nullable String tenant) {
     boolean isFullForIt =
-        room.shutOut.contains(tenant) || (full && (tenant.isEmpty() || !room.isShared));
+        tenant == null
+            ? full
+            : room.shutOut.contains(tenant) || (full && (tenant.isEmpty() || !room.isShared));
+    ModelLoad load = isFullForIt ? this : behind(room.ahead(tenant));
     return isFullForIt == full
+        ? load
+        : load.with(
+            load.queuedRequests,
+            load.queuedItems,
+            load.queuedBytes,
+            isFullForIt,
+            servable,
+            levels,
+            room);
+  }
+
+  /** Returns the load to somebody before whom only this is queued; null if that is everything. */
+  public ModelLoad behind(@Nullable Ahead ahead) {
+    return ahead == null
         ? this
-        : with(queuedRequests, queuedItems, queuedBytes, isFullForIt, servable, levels);
+        : with(ahead.requests(), ahead.items(), ahead.bytes(), full, servable, levels, room);
   }
 
   /** Returns the load of the same model to somebody before whom something else is queued. */
@@ -198,7 +255,8 @@ public record ModelLoad(
       long bytes,
       boolean isFull,
       boolean isServable,
-      PriorityLevels seenLevels) {
+      PriorityLevels seenLevels,
+      TenantRoom seenRoom) {
     return new ModelLoad(
         requests,
         items,
@@ -213,7 +271,7 @@ public record ModelLoad(
         objectiveNs,
         isServable,
         seenLevels,
-        room);
+        seenRoom);
   }
 
   /** Returns false until a batch has run; nothing can be predicted before. */

@@ -47,7 +47,14 @@ public record PriorityLevels(int defaultLevel, List<Waiting> upTo) {
       return new Waiting(
           highest.requests(), highest.items(), highest.bytes(), full, highest.servable());
     }
-    int level = priority < 1 || priority > upTo.size() ? defaultLevel : priority;
-    return upTo.get(level - 1);
+    return upTo.get(level(priority) - 1);
+  }
+
+  /** Returns the level of a request of this priority, at best if that is {@link #UNKNOWN}. */
+  int level(int priority) {
+    if (priority == UNKNOWN) {
+      return 1;
+    }
+    return priority < 1 || priority > upTo.size() ? defaultLevel : priority;
   }
 }

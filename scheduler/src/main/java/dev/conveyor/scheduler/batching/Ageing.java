@@ -32,7 +32,9 @@ final class Ageing {
     this.ageingNs = ageingNs;
   }
 
-  /** Tells somebody of each request that goes up, and to which level, before it is queued there. */
+  /**
+   * Tells somebody of each request that changes levels, and to which, before it is queued there.
+   */
   void tell(ObjIntConsumer<InferenceRequest> listener) {
     this.listener = listener;
   }
@@ -49,22 +51,27 @@ final class Ageing {
     return changed;
   }
 
+  /** Takes note that a request that has gone up goes back to its own level, to wait there. */
+  void comesBack(InferenceRequest request) {
+    listener.accept(request, counts.level(request));
+  }
+
+  /** Any may be due, not only the first: among tenants the oldest is not always at the head. */
   private boolean run(Lane lane, int level, long nowNs) {
-    Lane above = lanes[laneOfLevel[level - 1]];
-    boolean changed = false;
-    while (lane.size() > 0) {
-      long steps = 1L + counts.level(lane.request(0)) - level;
-      if (nowNs - lane.enqueuedNs(0) < steps * ageingNs) {
-        break;
-      }
-      long enqueuedNs = lane.enqueuedNs(0);
-      long dueNs = lane.dueNs(0);
-      long deadlineNs = lane.deadlineNs(0);
-      InferenceRequest request = lane.removeFirst();
-      listener.accept(request, level - 1);
-      above.add(request, enqueuedNs, dueNs, deadlineNs);
-      changed = true;
+    return lane.size() > 0
+        && nowNs - lane.earliestEnqueuedNs() >= ageingNs
+        && lane.removeIf(i -> goesUpIfDue(lane, i, level, nowNs));
+  }
+
+  private boolean goesUpIfDue(Lane lane, int i, int level, long nowNs) {
+    InferenceRequest request = lane.request(i);
+    long enqueuedNs = lane.enqueuedNs(i);
+    long steps = 1L + counts.level(request) - level;
+    if (nowNs - enqueuedNs < steps * ageingNs) {
+      return false;
     }
-    return changed;
+    listener.accept(request, level - 1);
+    lanes[laneOfLevel[level - 1]].add(request, enqueuedNs, lane.dueNs(i), lane.deadlineNs(i));
+    return true;
   }
 }

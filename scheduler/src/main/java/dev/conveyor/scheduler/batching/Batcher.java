@@ -66,11 +66,12 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
   /**
    * Makes room in a queue that is full for a request whose tenant has a claim to it.
    *
-   * @return the request that was taken out, which the caller answers; null if none was
+   * @param bytes that must become free, besides a place if there is none
+   * @return the requests that were taken out, which the caller answers; empty if there is no claim
    */
-  public final @Nullable InferenceRequest displaceFor(InferenceRequest request) {
+  public final List<InferenceRequest> displaceFor(InferenceRequest request, long bytes) {
     changed();
-    return queue.displaceFor(request);
+    return queue.displaceFor(request, bytes);
   }
 
   /** Takes out requests whose time is over. Cheap when there can be none. */

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Not thread-safe: owned by its {@link RequestQueue}.
  *
  * <p>Invariant: no entry is due before {@link #earliestDueNs}. It may be too early after removals;
- * the next expiry makes it exact again.
+ * the next expiry makes it exact again. The same holds for {@link #earliestEnqueuedNs}.
  */
 final class Lane {
 
@@ -40,6 +40,7 @@ final class Lane {
   private int head;
   private int size;
   private long earliestDueNs = NEVER;
+  private long earliestEnqueuedNs;
 
   /**
    * Creates a lane.
@@ -103,6 +104,11 @@ final class Lane {
     return earliestDueNs;
   }
 
+  /** Returns a time before which no entry came; of a lane that is not empty. */
+  long earliestEnqueuedNs() {
+    return earliestEnqueuedNs;
+  }
+
   /** Adds a request that stops waiting at the earlier of its timeout and its deadline. */
   void add(InferenceRequest request, long nowNs, long deadlineNs) {
     long timeoutNs = this.timeoutNs;
@@ -130,6 +136,9 @@ final class Lane {
     this.dueNs[slot] = dueNs;
     this.deadlineNs[slot] = deadlineNs;
     earliestDueNs = earlier(earliestDueNs, dueNs);
+    if (size == 1 || enqueuedNs - earliestEnqueuedNs < 0) {
+      earliestEnqueuedNs = enqueuedNs;
+    }
   }
 
   /** Among tenants the fair order goes first; without tenants all tags are equal. */
@@ -155,17 +164,9 @@ final class Lane {
     return request(i).notes().fairTagNs() > request.notes().fairTagNs();
   }
 
-  /** Takes out one entry. */
-  void remove(int i) {
-    for (int next = i + 1; next < size; next++) {
-      keep(next, next - 1);
-    }
-    truncate(size - 1);
-  }
-
   /**
    * Takes out the entries that a rule names, asked in order. Returns true if there were any; the
-   * earliest due time is exact then.
+   * earliest times are exact afterwards.
    */
   boolean removeIf(IntPredicate leaves) {
     int kept = 0;
@@ -191,15 +192,19 @@ final class Lane {
 
   /** Ends a compaction: the first {@code kept} entries stay. */
   private void truncate(int kept) {
-    long earliest = NEVER;
+    long due = NEVER;
+    long enqueued = kept > 0 ? enqueuedNs[slot(0)] : 0;
     for (int i = 0; i < kept; i++) {
-      earliest = earlier(earliest, dueNs[slot(i)]);
+      due = earlier(due, dueNs[slot(i)]);
+      long atNs = enqueuedNs[slot(i)];
+      enqueued = atNs - enqueued < 0 ? atNs : enqueued;
     }
     for (int i = kept; i < size; i++) {
       requests[slot(i)] = null;
     }
     size = kept;
-    earliestDueNs = earliest;
+    earliestDueNs = due;
+    earliestEnqueuedNs = enqueued;
   }
 
   /** Returns true if {@code timeNs} has come; {@link #NEVER} does not. */

@@ -34,6 +34,7 @@ public final class RequestQueue {
   private final RequestDeadlines deadlines;
   private final long objectiveNs;
   private final Ageing ageing;
+  private final FairPlaces places;
   private final QueueCounts counts;
   private long expired;
   private long cancelled;
@@ -70,6 +71,7 @@ public final class RequestQueue {
     }
     this.lanes = Arrays.copyOf(created, n);
     this.ageing = new Ageing(lanes, laneOfLevel, counts, serviceLevel.ageing().toNanos());
+    this.places = new FairPlaces(lanes, laneOfLevel, counts);
   }
 
   public int requests() {
@@ -218,6 +220,9 @@ public final class RequestQueue {
     boolean late = Lane.isPast(deadlineNs, nowNs);
     int ownLane = laneOfLevel[counts.level(request)];
     if (!late && lanes[ownLane].delays()) {
+      if (lane != lanes[ownLane]) {
+        ageing.comesBack(request);
+      }
       lanes[ownLane + 1].add(request, lane.enqueuedNs(i), deadlineNs, deadlineNs);
     } else {
       fail(
@@ -268,35 +273,33 @@ public final class RequestQueue {
     return objectiveNs == 0 && ageing.run(nowNs);
   }
 
-  /** Tells somebody of each request that goes up, and to which level, before it is queued there. */
+  /**
+   * Tells somebody of each request that changes levels, and to which, before it is queued there.
+   */
   public void tellOfAgeing(ObjIntConsumer<InferenceRequest> listener) {
     ageing.tell(listener);
   }
 
   /**
-   * Makes room at the level of a request where tenants share the model: takes out the last one in
-   * their fair order, if this request goes before it, or returns null. With an objective requests
-   * are in order of deadlines, and the shares divide the losses elsewhere.
+   * Makes room at the level of a request where tenants share the model: takes out the last ones in
+   * their fair order, if this request goes before them. With an objective requests are in order of
+   * deadlines, and the shares divide the losses elsewhere.
+   *
+   * @param bytes that must become free, besides a place if its level has none
+   * @return empty if that would not make room; then nothing was taken out
    */
-  @Nullable InferenceRequest displaceFor(InferenceRequest request) {
-    int level = counts.level(request);
-    if (counts.requests(level) > lanes[laneOfLevel[level]].maxSize()) {
-      return null; // one place less would not be one for this request
-    }
-    int first = laneOfLevel[level];
-    // What has aged into a higher level goes before it, whatever its tenant's share is.
-    for (int i = lanes[first].delays() ? first + 1 : first; i >= first && objectiveNs == 0; i--) {
-      Lane lane = lanes[i];
-      for (int at = lane.size() - 1; at >= 0 && lane.isBehind(at, request); at--) {
-        InferenceRequest last = lane.request(at);
-        if (counts.level(last) == level && !last.isRepeated()) {
-          lane.remove(at);
-          forget(last);
-          return last;
-        }
-      }
-    }
-    return null;
+  List<InferenceRequest> displaceFor(InferenceRequest request, long bytes) {
+    return objectiveNs > 0 ? List.of() : places.displaceFor(request, bytes);
+  }
+
+  /** Returns what goes before a request, at least, that has this place in the fair order. */
+  public Ahead ahead(int level, long fairTagNs) {
+    return places.ahead(level, fairTagNs);
+  }
+
+  /** Shows everything that waits, in the order of each level, and the level at which it does. */
+  public void forEach(ObjIntConsumer<InferenceRequest> visitor) {
+    places.forEach(visitor);
   }
 
   /** Takes out requests that were answered while they waited. Returns true if there were any. */

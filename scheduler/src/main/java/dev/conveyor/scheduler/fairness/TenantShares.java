@@ -55,6 +55,17 @@ public final class TenantShares {
     return (long) startNs;
   }
 
+  /** Returns the start tag, at least, that a tenant's next request will get. */
+  public long nextTagNs(String tenant) {
+    Share share = shares.get(tenant);
+    return share == null ? virtualTagNs() : (long) Math.max(virtualNs, share.finishNs);
+  }
+
+  /** Returns the smallest tag that a request can get: nothing that comes later goes before it. */
+  public long virtualTagNs() {
+    return (long) virtualNs;
+  }
+
   /** Takes note that a request with this tag runs. */
   public void start(long tagNs) {
     virtualNs = Math.max(virtualNs, (double) tagNs);

@@ -111,6 +111,33 @@ final class RequestQueueTest {
   }
 
   @Test
+  void shouldTellOfEveryChangeOfLevelAlsoWhenADelayEndsTheStayAtAHigherOne() {
+    QueuePolicy delay = new QueuePolicy(TimeoutAction.DELAY, FIVE_MS, false, 0);
+    ServiceLevel ageing =
+        new ServiceLevel(
+            Duration.ZERO, 99, ServiceLevel.PriorityClass.STANDARD, Duration.ofMillis(2));
+    RequestQueue queue =
+        new RequestQueue(
+            "m",
+            new DynamicBatching(List.of(), Duration.ZERO, false, 2, 2, delay, Map.of()),
+            ageing,
+            0);
+    List<Integer> levels = new ArrayList<>();
+    queue.tellOfAgeing((request, level) -> levels.add(level));
+    assertThat(queue.offer(request().priority(2).build(), T0)).isNull();
+
+    assertThat(queue.age(T0 + 2 * MS - 1)).isFalse();
+    assertThat(queue.age(T0 + 2 * MS)).isTrue();
+    assertThat(levels).containsExactly(1);
+    assertThat(queue.expire(T0 + 5 * MS, rejected)).isTrue();
+    assertThat(levels).as("and back").containsExactly(1, 2);
+    assertThat(queue.age(T0 + 5 * MS)).isTrue();
+    assertThat(levels).containsExactly(1, 2, 1);
+    assertThat(rejected).isEmpty();
+    assertThat(queue.requests()).isEqualTo(1);
+  }
+
+  @Test
   void shouldRunDelayedRequestsAfterTheOthersOfTheirLevelAndBeforeLowerOnes() {
     QueuePolicy delay = new QueuePolicy(TimeoutAction.DELAY, FIVE_MS, false, 3);
     RequestQueue queue =
