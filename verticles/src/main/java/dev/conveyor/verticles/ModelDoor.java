@@ -60,7 +60,8 @@ public final class ModelDoor {
     coldStart = start;
   }
 
-  ColdStart coldStart() {
+  /** Returns when the version could answer, while it is not in memory. */
+  public ColdStart coldStart() {
     return coldStart;
   }
 

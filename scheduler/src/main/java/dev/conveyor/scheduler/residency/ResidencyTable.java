@@ -86,9 +86,9 @@ public final class ResidencyTable {
   }
 
   /** Takes a model out: it is pinned now, or not served any more. */
-  public void remove(String model) {
+  public void remove(String model, long nowNs) {
+    endLoad(model, nowNs);
     entries.remove(model);
-    loads.remove(model);
     policy.forget(model);
   }
 
@@ -121,7 +121,7 @@ public final class ResidencyTable {
   /** The model serves. */
   public void onLoaded(String model, long bytes, long tookNs, long nowNs) {
     Entry entry = entry(model);
-    loads.remove(model);
+    endLoad(model, nowNs);
     times.onLoaded(bytes, tookNs);
     entry.state = State.RESIDENT;
     entry.bytes = bytes;
@@ -138,7 +138,7 @@ public final class ResidencyTable {
    */
   public long onLoadFailed(String model, String reason, long nowNs) {
     Entry entry = entry(model);
-    loads.remove(model);
+    endLoad(model, nowNs);
     long backoffNs = Math.min(LONGEST_BACKOFF_NS, FIRST_BACKOFF_NS << Math.min(entry.failures, 16));
     entry.state = State.COLD;
     entry.failures++;
@@ -191,6 +191,11 @@ public final class ResidencyTable {
   /** Returns true while a model loads, or waits for its turn to. */
   public boolean isUnderWay(String model) {
     return loads.contains(model);
+  }
+
+  /** Returns the models that load or wait for their turn to, in order. */
+  public List<String> underWay() {
+    return List.copyOf(loads);
   }
 
   /** Returns how long it takes until a model serves, from now, those before it included. */
@@ -332,6 +337,15 @@ public final class ResidencyTable {
   private long staysNs(String name, Entry entry, Predicate<String> busy, long nowNs) {
     long youngNs = MIN_RESIDENCY_LOADS * Math.max(0, entry.loadNs) - (nowNs - entry.sinceNs);
     return youngNs > 0 ? youngNs : busy.test(name) ? BUSY_RETRY_NS : 0;
+  }
+
+  /** The next one's turn has come: the time that it waited for it is none of its load. */
+  private void endLoad(String model, long nowNs) {
+    boolean wasFirst = loads.indexOf(model) == 0;
+    loads.remove(model);
+    if (wasFirst && !loads.isEmpty()) {
+      entry(loads.get(0)).sinceNs = nowNs;
+    }
   }
 
   private double value(String name, long bytes) {

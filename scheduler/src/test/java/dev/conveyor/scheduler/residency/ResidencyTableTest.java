@@ -82,7 +82,7 @@ final class ResidencyTableTest {
         .isEqualTo(new Room.Never("needs 101 bytes, 0 are free, evictable models hold 100"));
 
     table.onGone("leaving");
-    table.remove("busy"); // pinned from now on
+    table.remove("busy", T0); // pinned from now on
     assertThat(table.room("new", 60, 50, busy -> false, T0)).isInstanceOf(Room.Never.class);
   }
 
@@ -118,6 +118,24 @@ final class ResidencyTableTest {
   }
 
   @Test
+  void shouldCountTheTimeOfALoadFromItsTurnOn() {
+    resident("a", 50, 40 * MS, T0 - MS);
+    resident("b", 50, 40 * MS, T0 - MS);
+    resident("c", 50, 40 * MS, T0 - MS);
+    for (String name : List.of("a", "b", "c")) {
+      table.onQueued(name, T0);
+    }
+    assertThat(table.underWay()).containsExactly("a", "b", "c");
+    assertThat(table.readyInNs("c", T0)).isEqualTo(120 * MS);
+    table.onLoadFailed("a", "broken", T0 + 30 * MS);
+    assertThat(table.readyInNs("b", T0 + 30 * MS)).isEqualTo(40 * MS);
+    assertThat(table.readyInNs("c", T0 + 40 * MS)).isEqualTo(70 * MS);
+    table.remove("b", T0 + 50 * MS);
+    assertThat(table.readyInNs("c", T0 + 50 * MS)).isEqualTo(40 * MS);
+    assertThat(table.underWay()).containsExactly("c");
+  }
+
+  @Test
   void shouldWaitLongerAfterEveryFailureInARow() {
     table.register("m", 50);
     assertThat(table.onLoadFailed("m", "broken", T0)).isEqualTo(1000 * MS);
@@ -150,7 +168,7 @@ final class ResidencyTableTest {
   @Test
   void shouldForgetAModelThatIsNotServedAnyMore() {
     resident("m", 50, MS, T0);
-    table.remove("m");
+    table.remove("m", T0);
     assertThat(table.contains("m")).isFalse();
     assertThat(table.lines()).isEmpty();
     table.onRequests("m", 5);

@@ -37,6 +37,7 @@ final class ColdStarts {
   private final ModelCatalog catalog;
   private final SupervisorEvents events;
   private final int maxWaiting;
+  private final ChangeQueues changes;
   private final Function<String, Future<Void>> loader;
   private final Map<String, Start> starts = new HashMap<>();
   private final Map<String, Long> retries = new HashMap<>();
@@ -46,7 +47,8 @@ final class ColdStarts {
    * Creates the waiting rooms.
    *
    * @param maxWaiting requests that may wait for one model
-   * @param loader loads a model, unless somebody else has by then
+   * @param changes what else becomes of models, in its order
+   * @param loader loads a model when its turn has come, unless it is there or gone by then
    */
   ColdStarts(
       Vertx vertx,
@@ -54,12 +56,14 @@ final class ColdStarts {
       ModelCatalog catalog,
       SupervisorEvents events,
       int maxWaiting,
+      ChangeQueues changes,
       Function<String, Future<Void>> loader) {
     this.vertx = vertx;
     this.residents = residents;
     this.catalog = catalog;
     this.events = events;
     this.maxWaiting = maxWaiting;
+    this.changes = changes;
     this.loader = loader;
   }
 
@@ -74,9 +78,7 @@ final class ColdStarts {
       return Future.failedFuture(InferenceException.shuttingDown());
     }
     if (!residents.contains(name)) {
-      return Future.failedFuture(
-          new InferenceException(
-              ErrorCode.UNAVAILABLE, "Model '" + name + "' is not ready: unloaded"));
+      return Future.failedFuture(LoadErrors.unloaded(name));
     }
     Optional<InferenceException> refusal = residents.refusal(name, deadlineNs);
     @Nullable Start start = starts.get(name);
@@ -127,8 +129,8 @@ final class ColdStarts {
     // A load that fails at once must find its start in the map to take it out.
     Start start = new Start();
     starts.put(name, start);
-    loader
-        .apply(name)
+    changes
+        .run(name, () -> loader.apply(name))
         .onComplete(
             v -> {
               starts.remove(name);

@@ -17,6 +17,12 @@ final class LoadErrors {
     return new InferenceException(ErrorCode.NOT_FOUND, "model '" + name + "' is not loaded");
   }
 
+  /** Returns what a request is told whose model was taken out of service. */
+  static InferenceException unloaded(String name) {
+    return new InferenceException(
+        ErrorCode.UNAVAILABLE, "Model '" + name + "' is not ready: unloaded");
+  }
+
   /** Returns whether there is no such model. */
   static boolean isNotFound(Throwable failure) {
     return failure instanceof InferenceException e && e.code() == ErrorCode.NOT_FOUND;

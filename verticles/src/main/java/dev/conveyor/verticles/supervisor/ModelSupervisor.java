@@ -116,12 +116,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
         new RepositoryIndex(deployed, ensembles, residents, results.busy(), results.failures());
     this.coldStarts =
         new ColdStarts(
-            vertx,
-            residents,
-            catalog,
-            events,
-            maxQueueSize,
-            name -> changes.run(name, () -> loadIfCold(name)));
+            vertx, residents, catalog, events, maxQueueSize, changes, this::loadIfCold);
     this.firstLoads =
         new FirstLoads(
             loaders,
@@ -283,8 +278,14 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
         .compose(names -> onContext(() -> Future.succeededFuture(index.entries(names))));
   }
 
+  /** Loads a model for a request, unless an operator took it out before the load's turn came. */
   private Future<Void> loadIfCold(String name) {
-    return deployed.contains(name) ? Future.succeededFuture() : doLoad(name, deployed.config(name));
+    if (deployed.contains(name)) {
+      return Future.succeededFuture();
+    }
+    return residents.contains(name)
+        ? doLoad(name, deployed.config(name))
+        : Future.failedFuture(LoadErrors.unloaded(name));
   }
 
   private Future<Void> doLoad(String name, @Nullable String configJson) {

@@ -86,11 +86,18 @@ final class Residents {
     cold(name).forEach(version -> version.door().expect(start));
   }
 
+  /** A load has ended, sooner or later than those who wait behind it were told. */
+  private void tellWaiting(long nowNs) {
+    table.underWay().forEach(name -> tellDoors(name, nowNs));
+  }
+
   /** Lets go of a model that is pinned now or not served any more. */
   void remove(String name) {
     versions.remove(name);
     onGpus.remove(name);
-    table.remove(name);
+    long now = System.nanoTime();
+    table.remove(name, now);
+    tellWaiting(now);
   }
 
   boolean contains(String name) {
@@ -152,6 +159,7 @@ final class Residents {
         onGpus.computeIfAbsent(name, n -> new HashMap<>()).put(gpu.device(), held);
       }
     }
+    tellWaiting(now);
   }
 
   /**
@@ -164,6 +172,7 @@ final class Residents {
     long backoffNs =
         noRoom ? table.onNoRoom(name, reason, now) : table.onLoadFailed(name, reason, now);
     tellDoors(name, now);
+    tellWaiting(now);
     return backoffNs;
   }
 

@@ -29,6 +29,12 @@ public final class Samples {
         stats);
   }
 
+  /** Returns a model that is loaded by its first request, and may be evicted. */
+  public static ServedModel onDemand(String name, ModelStats stats) {
+    return model(
+        ModelConfigReader.read(name, "{\"conveyor\": {\"residency\": \"on_demand\"}}"), "1", stats);
+  }
+
   private static ServedModel model(ModelConfig config, String version, ModelStats stats) {
     String name = config.name();
     return new ServedModel(

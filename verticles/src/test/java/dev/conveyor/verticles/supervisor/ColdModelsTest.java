@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.DataType;
+import dev.conveyor.verticles.ModelOverride;
+import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
@@ -18,6 +20,7 @@ import io.vertx.core.json.JsonObject;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -261,6 +264,30 @@ final class ColdModelsTest {
       assertThat(server.server().budget().holders()).isEmpty();
       assertThat(server.http().post("/v2/repository/models/cold/load", "").status()).isEqualTo(200);
       assertThat(server.http().infer("cold", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+      server.assertIdle();
+    }
+  }
+
+  @Test
+  void shouldNotBringAModelBackForARequestThatCameAfterItsUnload() throws Exception {
+    TestModels models = new TestModels(dir).identity("cold", 4).config("cold", GATED);
+    try (TestServer server = TestServer.start(models)) {
+      RepositoryControl repository = server.server().repository();
+      Future<Void> unloaded;
+      CompletableFuture<Answer> late;
+      try (Gate gate = Gate.shut("cold")) {
+        Future<Void> unused = repository.load("cold", new ModelOverride(null, Map.of()));
+        gate.awaitArrival(); // its warm-up
+        unloaded = repository.unload("cold", false);
+        late = server.http().inferAsync("cold", Requests.row(1, 2, 3, 4), new byte[0]);
+        TestServer.awaitThat(() -> device(server.http()).getInteger("cold_starts") == 1);
+      }
+      TestServer.await(unloaded);
+      Answer refused = late.get(60, TimeUnit.SECONDS);
+      assertThat(refused.status()).isEqualTo(503);
+      assertThat(refused.error()).contains("'cold' is not ready: unloaded");
+      assertThat(entry(server.http(), "cold").getString("reason")).isEqualTo("unloaded");
+      assertThat(server.server().budget().holders()).isEmpty();
       server.assertIdle();
     }
   }
