@@ -1,9 +1,11 @@
 package dev.conveyor.scheduler;
 
+import dev.conveyor.scheduler.profile.CostSample;
 import dev.conveyor.scheduler.profile.ProfileSnapshot;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What the batches of one version of a model cost. Immutable.
@@ -30,21 +32,32 @@ public record ModelProfile(String key, List<OnDevice> devices) {
   /**
    * The costs on one device.
    *
-   * @param wide of batches that had more threads than usual; empty if there were none
+   * @param wide of batches that had more threads than usual; empty if nothing is known of such
    */
   public record OnDevice(
-      String device, Seed seed, ProfileSnapshot costs, Occupancy occupancy, Optional<Wide> wide) {}
+      String device, Seed seed, ProfileSnapshot costs, Occupancy occupancy, Optional<Wide> wide) {
+
+    /** Returns what a new profile is to begin with to predict about the same. */
+    public List<CostSample> samples() {
+      return Stream.concat(
+              costs.samples().stream(), wide.map(Wide::samples).orElse(List.of()).stream())
+          .toList();
+    }
+  }
 
   /**
    * Batches that had more threads than usual, because nothing else wanted the cores.
    *
    * @param threads of each
-   * @param batches that ended well
+   * @param batches that ended well since the model was loaded
    * @param sizes what they cost, ascending
+   * @param samples that stand for all, once there are enough to judge by
    */
-  public record Wide(int threads, long batches, List<ProfileSnapshot.Size> sizes) {
+  public record Wide(
+      int threads, long batches, List<ProfileSnapshot.Size> sizes, List<CostSample> samples) {
     public Wide {
       sizes = List.copyOf(sizes);
+      samples = List.copyOf(samples);
     }
   }
 

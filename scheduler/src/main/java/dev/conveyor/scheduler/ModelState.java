@@ -277,7 +277,7 @@ final class ModelState {
                     placement.seed,
                     placement.profile.snapshot(),
                     placement.device.occupancy.snapshot(key, placement.device.placements),
-                    placement.wide.snapshot()))
+                    placement.wide.snapshot(placement.idleUnits)))
         .toList();
   }
 

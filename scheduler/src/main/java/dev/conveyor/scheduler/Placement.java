@@ -4,7 +4,9 @@ import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.batching.BatchCosts;
 import dev.conveyor.scheduler.fairness.RunQueue;
 import dev.conveyor.scheduler.profile.CostProfile;
+import dev.conveyor.scheduler.profile.CostSample;
 import java.util.ArrayDeque;
+import java.util.List;
 
 /**
  * One model on one device: its free instances there, its place in the device's run queue, and what
@@ -23,6 +25,9 @@ final class Placement implements BatchCosts {
   final RunQueue.Entry<Placement> entry;
   final ArrayDeque<InstanceState> free = new ArrayDeque<>();
   int parallelism;
+
+  /** What a batch takes of the device that has all of it for itself. */
+  int idleUnits;
 
   /** What it adds to its device's demand now. */
   double demand;
@@ -67,6 +72,16 @@ final class Placement implements BatchCosts {
     costsChanged();
   }
 
+  /** Takes over what batches took before the model was loaded. */
+  void seed(SchedulerCommand.SeedProfile command) {
+    seed = command.seed();
+    List<CostSample> usual = command.samples().stream().filter(s -> !s.wide()).toList();
+    smallestFast = ShortBatches.smallestFast(usual);
+    usual.forEach(sample -> profile.seed(sample.items(), sample.busyNs()));
+    command.samples().stream().filter(CostSample::wide).forEach(wide::seed);
+    costsChanged();
+  }
+
   /** Takes the time that as many batches stay under as are to meet the objective. */
   @Override
   public long boundNs(int items) {
@@ -108,13 +123,13 @@ final class Placement implements BatchCosts {
   }
 
   /** Learns from a batch that ended well and had more threads than usual. */
-  void ranWide(BatchOutcome outcome, int threads, long nowNs) {
+  void ranWide(BatchOutcome outcome, long nowNs) {
     long expectedNs = wide.boundNs(this, outcome.items(), boundLevel);
     boolean tooPessimistic = model.batcher.ran(outcome.busyNs(), expectedNs);
     hasRun = !tooPessimistic;
     ranNs = nowNs;
     cuts = 0;
-    wide.ran(outcome, threads);
+    wide.ran(outcome);
     costsChanged();
   }
 
@@ -162,6 +177,7 @@ final class Placement implements BatchCosts {
       if (instance.placement == this && !instance.leaving) {
         instances++;
         widest = Math.max(widest, instance.units);
+        idleUnits = Math.max(idleUnits, instance.idleUnits);
       }
     }
     parallelism = Math.min(instances, device.spec.capacity() / widest);

@@ -7,7 +7,6 @@ import dev.conveyor.scheduler.batching.Batcher;
 import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.decisions.Decision;
 import dev.conveyor.scheduler.decisions.DecisionLog;
-import dev.conveyor.scheduler.profile.CostSample;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -155,13 +154,7 @@ public final class Scheduler {
     ModelState model = models.find(command.key());
     DeviceState device = devices.find(command.device());
     if (model != null && device != null) {
-      Placement placement = model.placeOn(device);
-      placement.seed = command.seed();
-      placement.smallestFast = ShortBatches.smallestFast(command.samples());
-      for (CostSample sample : command.samples()) {
-        placement.profile.seed(sample.items(), sample.busyNs());
-      }
-      placement.costsChanged();
+      model.placeOn(device).seed(command);
       agenda.touch(model);
     }
   }
@@ -229,7 +222,7 @@ public final class Scheduler {
     // Requests that were cancelled on the way did not run; perhaps none did.
     boolean ranWell = outcome.succeeded() && outcome.items() > 0;
     if (ranWell && instance.isWide()) {
-      instance.placement.ranWide(outcome, instance.runUnits, nowNs);
+      instance.placement.ranWide(outcome, nowNs);
     } else if (ranWell) {
       int concurrency = instance.concurrency(nowNs);
       if (instance.isCountedRight()) {

@@ -2,6 +2,9 @@ package dev.conveyor.scheduler;
 
 import dev.conveyor.models.config.ServiceLevel;
 import dev.conveyor.scheduler.profile.CostProfile;
+import dev.conveyor.scheduler.profile.CostSample;
+import dev.conveyor.scheduler.profile.ProfileSnapshot;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -31,7 +34,7 @@ final class WideRuns {
   static final long UNKNOWN = Long.MAX_VALUE;
 
   private final CostProfile costs = new CostProfile();
-  private int threads;
+  private boolean seeded;
   private long runs;
   private int passed;
 
@@ -101,7 +104,13 @@ final class WideRuns {
 
   /** Returns whether enough have run to judge them. */
   boolean isLearned() {
-    return runs >= LEARNING_RUNS;
+    return seeded || runs >= LEARNING_RUNS;
+  }
+
+  /** Takes over one that ended well before the model was loaded, of enough to judge by. */
+  void seed(CostSample sample) {
+    seeded = true;
+    costs.seed(sample.items(), sample.busyNs());
   }
 
   /** Returns the least that a batch takes if it gets more threads; the usual time if unknown. */
@@ -116,16 +125,25 @@ final class WideRuns {
   }
 
   /** Learns from one that ended well. */
-  void ran(BatchOutcome outcome, int itsThreads) {
+  void ran(BatchOutcome outcome) {
     runs++;
-    threads = itsThreads;
     costs.record(outcome.items(), outcome.busyNs());
   }
 
-  /** Returns what was learned; empty if none has run. */
-  Optional<ModelProfile.Wide> snapshot() {
-    return runs == 0
-        ? Optional.empty()
-        : Optional.of(new ModelProfile.Wide(threads, runs, costs.snapshot().sizes()));
+  /**
+   * Returns what was learned; empty if that is nothing.
+   *
+   * @param threads of each
+   */
+  Optional<ModelProfile.Wide> snapshot(int threads) {
+    if (runs == 0 && !seeded) {
+      return Optional.empty();
+    }
+    ProfileSnapshot learned = costs.snapshot();
+    List<CostSample> samples =
+        isLearned()
+            ? learned.samples().stream().map(CostSample::widened).toList()
+            : List.<CostSample>of();
+    return Optional.of(new ModelProfile.Wide(threads, runs, learned.sizes(), samples));
   }
 }

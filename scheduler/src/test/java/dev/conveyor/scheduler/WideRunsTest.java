@@ -101,6 +101,29 @@ final class WideRunsTest extends SchedulerCase {
   }
 
   @Test
+  void shouldKnowAfterALoadWhatWasLearnedBefore() {
+    know("m", USUAL_NS);
+    for (int i = 0; i < 3; i++) {
+      end(next("m"), USUAL_NS);
+    }
+    assertThat(learned("m")).as("too little to judge by").noneMatch(CostSample::wide);
+    end(next("m"), USUAL_NS);
+    List<CostSample> samples = learned("m");
+    assertThat(samples).anyMatch(CostSample::wide).anyMatch(sample -> !sample.wide());
+    assertThat(next("m").batch().wide()).as("does not pay").isFalse();
+
+    seed("other", samples);
+    assertThat(learned("other")).isEqualTo(samples);
+  }
+
+  @Test
+  void shouldNotTryAnewWhatDidNotPayBeforeTheLoad() {
+    CostSample usual = new CostSample(1, USUAL_NS);
+    seed("m", List.of(usual, usual, usual.widened(), usual.widened()));
+    assertThat(next("m").batch().wide()).isFalse();
+  }
+
+  @Test
   void shouldLeaveItWhereItDoesNotPayAndTryAgainNowAndThen() {
     know("m", USUAL_NS);
     int wide = 0;
@@ -190,11 +213,15 @@ final class WideRunsTest extends SchedulerCase {
   }
 
   private void know(String model, long usualNs) {
+    seed(model, List.of(new CostSample(1, usualNs), new CostSample(1, usualNs)));
+  }
+
+  private void seed(String model, List<CostSample> samples) {
     scheduler.seedProfile(
-        new SchedulerCommand.SeedProfile(
-            model + "/1",
-            "CPU",
-            ModelProfile.Seed.WARM_UP,
-            List.of(new CostSample(1, usualNs), new CostSample(1, usualNs))));
+        new SchedulerCommand.SeedProfile(model + "/1", "CPU", ModelProfile.Seed.STORED, samples));
+  }
+
+  private List<CostSample> learned(String model) {
+    return scheduler.profile(model + "/1").devices().get(0).samples();
   }
 }

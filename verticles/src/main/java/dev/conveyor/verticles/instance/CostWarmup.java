@@ -87,7 +87,10 @@ public final class CostWarmup {
     return samples;
   }
 
-  /** Pays for memory and caches, so that no request does; what it costs is learned from those. */
+  /**
+   * Pays for memory and caches, so that no request does. What it costs is learned from requests, or
+   * was stored: of models that warm up side by side, none finds the cores idle.
+   */
   private static void runWide(ModelExecutor executor, Zeros batch) {
     executor.widen(true);
     try {

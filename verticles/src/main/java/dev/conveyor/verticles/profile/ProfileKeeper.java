@@ -82,7 +82,7 @@ public final class ProfileKeeper {
         profile.devices().stream()
             .filter(device -> isOfKind.test(device.device()))
             .max(Comparator.comparingLong(device -> device.costs().accuracy().scored()))
-            .map(device -> device.costs().samples())
+            .map(ModelProfile.OnDevice::samples)
             .orElse(List.of());
     return samples.isEmpty() ? Optional.empty() : store.flatMap(files -> files.write(key, samples));
   }

@@ -63,15 +63,18 @@ public record ProfileKey(Path directory, String device, Map<String, String> cond
      * @param device name in the scheduler
      * @param cores that executions may use
      * @param threads of one execution
+     * @param idleThreads of one while nothing else wants the cores
      */
-    public ProfileKey onCpu(String device, int cores, int threads) {
+    public ProfileKey onCpu(String device, int cores, int threads, int idleThreads) {
       return with(
           device,
           Map.of(
               "device",
               processor() + ", " + cores + " cores",
               "threads",
-              Integer.toString(threads)));
+              idleThreads == threads
+                  ? Integer.toString(threads)
+                  : threads + ", " + idleThreads + " while idle"));
     }
 
     /** Returns the key of the model on GPUs of one kind, whichever of them it is. */

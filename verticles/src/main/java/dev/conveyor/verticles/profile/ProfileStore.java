@@ -30,6 +30,10 @@ public final class ProfileStore {
 
   private static final Logger LOG = LoggerFactory.getLogger(ProfileStore.class);
   private static final int FORMAT = 1;
+
+  /** Of a size: with the threads that a batch has while nothing else wants the cores. */
+  private static final String IDLE = "idle";
+
   private static final long MAX_BYTES = 4 << 20;
   private static final int MAX_ITEMS = 1 << 24;
 
@@ -127,7 +131,7 @@ public final class ProfileStore {
       }
       JsonArray ns = size.getJsonArray("ns");
       for (int j = 0; j < ns.size(); j++) {
-        samples.add(new CostSample(items, ns.getLong(j)));
+        samples.add(new CostSample(items, ns.getLong(j), size.getBoolean(IDLE, false)));
       }
     }
     return samples;
@@ -136,12 +140,14 @@ public final class ProfileStore {
   private static String encode(Map<String, String> conditions, List<CostSample> samples) {
     JsonArray sizes = new JsonArray();
     int items = 0;
+    boolean wide = false;
     JsonArray ns = new JsonArray();
     for (CostSample sample : samples) {
-      if (sample.items() != items) {
+      if (sample.items() != items || sample.wide() != wide) {
         items = sample.items();
+        wide = sample.wide();
         ns = new JsonArray();
-        sizes.add(new JsonObject().put("batch_size", items).put("ns", ns));
+        sizes.add(new JsonObject().put("batch_size", items).put(IDLE, wide).put("ns", ns));
       }
       ns.add(sample.busyNs());
     }

@@ -174,7 +174,7 @@ final class CostSeeds {
             .filter(d -> sites.of(d.device()).kind().equals(kind))
             .filter(d -> !d.costs().samples().isEmpty())
             .max(Comparator.comparingLong(d -> d.costs().accuracy().scored()))
-            .map(d -> new Seeds(d.seed(), d.costs().samples()));
+            .map(d -> new Seeds(d.seed(), d.samples()));
   }
 
   private Future<Void> seed(String key, String device, Seeds seeds) {

@@ -349,7 +349,7 @@ public final class ModelLoader {
         keys.put(
             kind,
             sites.isCpu(device)
-                ? subject.onCpu(device, cores, plan.threads())
+                ? subject.onCpu(device, cores, plan.threads(), plan.idleThreads())
                 : subject.onGpu(kind));
       }
     } catch (IOException e) {

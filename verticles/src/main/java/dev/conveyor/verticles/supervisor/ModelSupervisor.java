@@ -115,8 +115,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
     this.index =
         new RepositoryIndex(deployed, ensembles, residents, results.busy(), results.failures());
     this.coldStarts =
-        new ColdStarts(
-            vertx, residents, catalog, events, maxQueueSize, changes, this::loadIfCold);
+        new ColdStarts(vertx, residents, catalog, events, maxQueueSize, changes, this::loadIfCold);
     this.firstLoads =
         new FirstLoads(
             loaders,

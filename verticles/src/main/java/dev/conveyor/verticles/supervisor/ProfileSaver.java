@@ -116,6 +116,6 @@ final class ProfileSaver {
   }
 
   private static List<?> samples(ModelProfile profile) {
-    return profile.devices().stream().map(device -> device.costs().samples()).toList();
+    return profile.devices().stream().map(ModelProfile.OnDevice::samples).toList();
   }
 }

@@ -52,6 +52,12 @@ final class WideInstanceTest {
       assertThat(server.server().budget().holders()).isEmpty();
       server.assertIdle();
     }
+    try (TestServer again = TestServer.start(models, twoCores())) {
+      JsonObject idle = idle(again);
+      assertThat(idle.getInteger("batches")).isZero();
+      assertThat(idle.getInteger("threads")).isEqualTo(2);
+      assertThat(idle.getJsonArray("batch_sizes")).as("stored by the first server").hasSize(1);
+    }
   }
 
   private static JsonObject idle(TestServer server) {

@@ -18,7 +18,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class ProfileStoreTest {
 
   private static final List<CostSample> SAMPLES =
-      List.of(new CostSample(1, 1000), new CostSample(1, 1100), new CostSample(8, 5_000_000_000L));
+      List.of(
+          new CostSample(1, 1000),
+          new CostSample(1, 1100),
+          new CostSample(8, 5_000_000_000L),
+          new CostSample(8, 3_000_000_000L, true),
+          new CostSample(16, 6_000_000_000L, true));
 
   @TempDir private Path dir;
   private Path version;
@@ -106,6 +111,9 @@ final class ProfileStoreTest {
 
     assertThat(onCpu(model, 2, Map.of())).isEqualTo(before);
     assertThat(onCpu(model, 1, Map.of())).isNotEqualTo(before);
+    assertThat(onCpu(model, 1, Map.of()))
+        .isNotEqualTo(
+            ProfileKey.Subject.of(model, new OnnxBackend(), Map.of()).onCpu("CPU", 2, 1, 2));
     assertThat(onCpu(model, 2, Map.of("a", "b"))).isNotEqualTo(before);
     assertThat(before.directory()).isEqualTo(version.toAbsolutePath());
     assertThat(before.conditions().get("backend")).matches("onnxruntime 1\\.[0-9.]+");
@@ -115,7 +123,8 @@ final class ProfileStoreTest {
 
   private static ProfileKey onCpu(Path model, int threads, Map<String, String> parameters)
       throws IOException {
-    return ProfileKey.Subject.of(model, new OnnxBackend(), parameters).onCpu("CPU", 2, threads);
+    return ProfileKey.Subject.of(model, new OnnxBackend(), parameters)
+        .onCpu("CPU", 2, threads, threads);
   }
 
   private ProfileKey key(String threads) {
