@@ -118,20 +118,14 @@ public final class ConveyorServer {
     this.loaders = vertx.createSharedWorkerExecutor("loader", machine.loaders());
     this.workers = new Workers(config.limits().loadTimeout(), config.isolation().spareWorkers());
     this.cores = new CoreBudget(machine.cores());
-    this.images =
-        new ImageStage(
-            vertx, machine.cores(), cores, requestMemory, config.limits().maxImagePixels());
+    long maxImagePixels = config.limits().maxImagePixels();
+    this.images = new ImageStage(vertx, machine.cores(), cores, requestMemory, maxImagePixels);
     this.steps =
-        new StepStage(
-            vertx,
-            machine.cores(),
-            cores,
-            requestMemory,
-            config.limits().maxImagePixels(),
-            gpus.all());
+        new StepStage(vertx, machine.cores(), cores, requestMemory, maxImagePixels, gpus.all());
     this.journal =
         new IsolationJournal(
             vertx.eventBus(), BusAddresses.events(config.eventBus().addressPrefix()));
+    workers.onSpareLost(journal::onSpareLost);
     this.supervisor = supervisor(events);
     gpus.onLost(
         (device, isolation) -> {
@@ -329,6 +323,11 @@ public final class ConveyorServer {
               requestMemory.close();
               gpus.close();
             });
+  }
+
+  /** Removes what outlives this process, where {@link #stop} does not end and the process must. */
+  public void abandon() {
+    workers.close();
   }
 
   /**

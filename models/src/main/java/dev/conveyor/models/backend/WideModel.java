@@ -105,6 +105,11 @@ public final class WideModel implements LoadedModel {
     }
 
     @Override
+    public long processId() {
+      return narrow.processId();
+    }
+
+    @Override
     public String lossCause() {
       return narrow.lossCause();
     }

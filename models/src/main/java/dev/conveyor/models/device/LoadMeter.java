@@ -2,10 +2,8 @@ package dev.conveyor.models.device;
 
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.MemoryBudget.Reservation;
+import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.Lock;
-import java.util.concurrent.locks.ReentrantLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -18,8 +16,18 @@ import java.util.function.Supplier;
  * Not seen is what grows without the ledger, or goes: workspaces of models that run, other
  * processes, and workers that die. A worker that measures its own load tells the server when it
  * begins to, not before, since a load can take minutes: no other one loads or is closed meanwhile.
+ *
+ * <p>A load of this process that does not come back holds up nobody for good: after {@link
+ * #PATIENCE} the others go on beside it. What they take is measured all the same, and is right
+ * unless it does take more.
  */
 public final class LoadMeter {
+
+  /** Longer than nearly all loads take. */
+  public static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  /** What another process does ends with that process, which has a limit of its own. */
+  private static final Duration ENDS_FOR_SURE = Duration.ofDays(1);
 
   private static final ConcurrentHashMap<Integer, Site> SITES = new ConcurrentHashMap<>();
 
@@ -30,12 +38,15 @@ public final class LoadMeter {
    * @param measuring exclusive while this process measures, shared by those that give back; taken
    *     after {@code loads} where both are
    */
-  private record Site(ReentrantLock loads, ReentrantReadWriteLock measuring) {
+  private record Site(PatientLock loads, PatientLock measuring) {
     static Site of(int device) {
       return SITES.computeIfAbsent(
-          device, number -> new Site(new ReentrantLock(), new ReentrantReadWriteLock()));
+          device, number -> new Site(new PatientLock(PATIENCE), new PatientLock(PATIENCE)));
     }
   }
+
+  /** Of who waits no more: nothing is kept from others. */
+  private static final Turn NO_TURN = () -> {};
 
   private LoadMeter() {}
 
@@ -49,9 +60,10 @@ public final class LoadMeter {
    */
   public static <T> T load(
       GpuLoadOptions options, Reservation reservation, Supplier<T> loader, Consumer<T> closer) {
-    Turn loading = alone(options.device());
+    Site site = Site.of(options.device());
+    Turn loading = turn(site.loads(), site.loads().takeAlone());
     try {
-      Turn measuring = measuring(options.device());
+      Turn measuring = turn(site.measuring(), site.measuring().takeAlone());
       try {
         options.beforeMeasuring().run();
         return measured(options, reservation, loader, closer);
@@ -87,7 +99,8 @@ public final class LoadMeter {
    * @return ended by the same thread
    */
   public static Turn alone(int device) {
-    return turn(Site.of(device).loads());
+    PatientLock loads = Site.of(device).loads();
+    return turn(loads, loads.takeAlone(ENDS_FOR_SURE));
   }
 
   /**
@@ -98,7 +111,8 @@ public final class LoadMeter {
    * @return ended by the same thread, which loads nothing meanwhile
    */
   public static Turn unmeasured(int device) {
-    return turn(Site.of(device).measuring().readLock());
+    PatientLock measuring = Site.of(device).measuring();
+    return measuring.takeShared() ? measuring::endShared : NO_TURN;
   }
 
   /**
@@ -108,15 +122,15 @@ public final class LoadMeter {
    * @return ended by the same thread
    */
   public static Turn measuring(int device) {
-    return turn(Site.of(device).measuring().writeLock());
+    PatientLock measuring = Site.of(device).measuring();
+    return turn(measuring, measuring.takeAlone(ENDS_FOR_SURE));
   }
 
-  private static Turn turn(Lock lock) {
-    lock.lock();
-    return lock::unlock;
+  private static Turn turn(PatientLock lock, boolean taken) {
+    return taken ? lock::endAlone : NO_TURN;
   }
 
-  /** While it lasts others wait. */
+  /** While it lasts others wait, but for those whose patience has ended. */
   @FunctionalInterface
   public interface Turn {
     /** Lets others go on. */

@@ -10,6 +10,8 @@
  *   <li>{@link DeviceEngine} enqueues the computation of one batch. It is what differs between
  *       libraries.
  *   <li>{@link PipelinedInstance} is a pipeline and the thread that waits for its batches.
+ *   <li>{@link LoadMeter} measures what a load takes of a device; {@link PatientLock} keeps what is
+ *       measured alone, but not for ever.
  * </ul>
  */
 @NullMarked

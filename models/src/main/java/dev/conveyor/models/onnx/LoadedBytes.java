@@ -4,6 +4,7 @@ import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.HostAllocator;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.MemoryBudget.Reservation;
+import dev.conveyor.models.device.PatientLock;
 import java.util.OptionalLong;
 import java.util.function.Supplier;
 import org.bytedeco.onnxruntime.Session;
@@ -17,18 +18,28 @@ import org.bytedeco.onnxruntime.Session;
  * off, and a difference below {@link #SIGNIFICANT_BYTES}, which the JVM's compiler makes in
  * passing, is not believed. What the session's arena holds is believed always.
  *
+ * <p>A session that does not open at all holds up nobody for good: those that have waited long
+ * enough are opened beside it and are believed by their file and their arena alone.
+ *
  * <p>Thread-safe.
  */
 final class LoadedBytes {
 
   static final long SIGNIFICANT_BYTES = 32L << 20;
 
-  private static final Object ONE_AT_A_TIME = new Object();
+  private final PatientLock oneAtATime;
 
   /** A session, and what it takes in the ledger. */
   record Opened(Session session, Reservation weights) {}
 
-  private LoadedBytes() {}
+  /**
+   * Creates it; sessions that are opened with another one are not told apart.
+   *
+   * @param oneAtATime had alone by who measures
+   */
+  LoadedBytes(PatientLock oneAtATime) {
+    this.oneAtATime = oneAtATime;
+  }
 
   /**
    * Opens a session and reserves what it takes without its runs. Both while no other is opened,
@@ -37,14 +48,21 @@ final class LoadedBytes {
    * @param certain reserves what it takes certainly
    * @throws BudgetExceededException if there is no room for it; nothing is left of it then
    */
-  static Opened open(Supplier<Session> opener, MemoryBudget budget, Supplier<Reservation> certain) {
-    synchronized (ONE_AT_A_TIME) {
+  Opened open(Supplier<Session> opener, MemoryBudget budget, Supplier<Reservation> certain) {
+    boolean alone = oneAtATime.takeAlone();
+    try {
       Reservation weights = certain.get();
       try {
-        return new Opened(measured(opener, budget, weights), weights);
+        Session session =
+            alone ? measured(opener, budget, weights) : reserved(opener.get(), weights, 0);
+        return new Opened(session, weights);
       } catch (RuntimeException | Error e) {
         weights.close();
         throw e;
+      }
+    } finally {
+      if (alone) {
+        oneAtATime.endAlone();
       }
     }
   }
@@ -60,9 +78,14 @@ final class LoadedBytes {
       long others = Math.max(0, budget.reservedBytes() - othersBefore);
       grown = after.getAsLong() - before.getAsLong() - others;
     }
+    return reserved(session, weights, grown);
+  }
+
+  /** Returns the session once it has its place in the ledger. */
+  private static Session reserved(Session session, Reservation weights, long grownBytes) {
     long floor = Math.max(weights.bytes(), ArenaBytes.onHost(session));
     try {
-      weights.resize(grown >= SIGNIFICANT_BYTES ? Math.max(floor, grown) : floor);
+      weights.resize(grownBytes >= SIGNIFICANT_BYTES ? Math.max(floor, grownBytes) : floor);
       return session;
     } catch (BudgetExceededException e) {
       session.close();

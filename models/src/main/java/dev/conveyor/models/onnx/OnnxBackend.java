@@ -12,12 +12,15 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.ModelParameters;
+import dev.conveyor.models.device.LoadMeter;
+import dev.conveyor.models.device.PatientLock;
 import dev.conveyor.models.onnx.LoadedBytes.Opened;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.onnxruntime.Env;
@@ -34,8 +37,22 @@ public final class OnnxBackend implements Backend {
   private static final String CPU = "cpu";
   private static final String DNNL = "dnnl";
 
+  private static final LoadedBytes LOADED_BYTES =
+      new LoadedBytes(new PatientLock(LoadMeter.PATIENCE));
+
   static {
     Natives.ready();
+  }
+
+  private final LoadedBytes loadedBytes;
+
+  /** For the service loader. */
+  public OnnxBackend() {
+    this(LOADED_BYTES);
+  }
+
+  OnnxBackend(LoadedBytes loadedBytes) {
+    this.loadedBytes = loadedBytes;
   }
 
   /** One environment per process, as ONNX Runtime demands; lives until the process ends. */
@@ -78,11 +95,41 @@ public final class OnnxBackend implements Backend {
   @Override
   public LoadedModel load(Path file, LoadOptions options) {
     long fileBytes = sizeOf(file);
+    return load(
+        file,
+        options,
+        fileBytes,
+        session -> {
+          try (BytePointer path = new BytePointer(file.toAbsolutePath().toString())) {
+            return new Session(Environment.ENV, path, session);
+          }
+        });
+  }
+
+  /**
+   * Loads a model that is in no file.
+   *
+   * @param name of it, for messages
+   */
+  LoadedModel load(Path name, byte[] model, LoadOptions options) {
+    return load(
+        name,
+        options,
+        model.length,
+        session -> {
+          try (BytePointer bytes = new BytePointer(model)) {
+            return new Session(Environment.ENV, bytes, model.length, session);
+          }
+        });
+  }
+
+  private LoadedModel load(
+      Path file, LoadOptions options, long fileBytes, Function<SessionOptions, Session> opener) {
     Opened opened;
     try {
       opened =
-          LoadedBytes.open(
-              () -> open(file, options),
+          loadedBytes.open(
+              () -> open(file, options, opener),
               options.budget(),
               () -> options.budget().reserve(options.owner() + "/weights", fileBytes));
     } catch (BudgetExceededException e) {
@@ -106,15 +153,15 @@ public final class OnnxBackend implements Backend {
     return List.of(CPU, DNNL);
   }
 
-  private static Session open(Path file, LoadOptions load) {
+  private static Session open(
+      Path file, LoadOptions load, Function<SessionOptions, Session> opener) {
     String provider = load.parameters().getOrDefault(PROVIDER_PARAMETER, CPU);
     if (!providers().contains(provider)) {
       throw new ModelLoadException(
           "%s: parameters.%s: expected one of %s, found \"%s\""
               .formatted(file, PROVIDER_PARAMETER, providers(), provider));
     }
-    try (SessionOptions options = new SessionOptions();
-        BytePointer path = new BytePointer(file.toAbsolutePath().toString())) {
+    try (SessionOptions options = new SessionOptions()) {
       options.SetIntraOpNumThreads(load.intraOpThreads());
       if (provider.equals(DNNL)) {
         // Its arena would keep memory that the ledger does not know.
@@ -124,7 +171,7 @@ public final class OnnxBackend implements Backend {
       options.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
       // Spinning threads would take the cores that other instances compute on.
       options.AddConfigEntry("session.intra_op.allow_spinning", "0");
-      return new Session(Environment.ENV, path, options);
+      return opener.apply(options);
     } catch (RuntimeException e) {
       throw new ModelLoadException(file + ": " + e.getMessage(), e);
     } catch (LinkageError e) {

@@ -4,7 +4,6 @@ import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
-import dev.conveyor.models.backend.Backend;
 import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
@@ -13,9 +12,7 @@ import dev.conveyor.models.backend.ModelLoadException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -23,6 +20,7 @@ import java.util.Objects;
 /** Loads a model of one node and runs it, so that the next one finds all code in place. */
 final class OnnxWarmUp {
 
+  private static final String NAME = "warm-up.onnx";
   private static final long MOST_BYTES = 64L << 20;
 
   private record Item(List<Tensor> inputs) implements BatchRequest {
@@ -35,28 +33,14 @@ final class OnnxWarmUp {
   private OnnxWarmUp() {}
 
   /**
-   * Does it once. Blocking.
+   * Does it once. Blocking. Needs no file: there may be no directory to write one to.
    *
-   * @throws ModelLoadException if the model cannot be written to a temporary file, or loaded
+   * @throws ModelLoadException if the model cannot be loaded
    */
-  static void run(Backend backend) {
-    try {
-      Path file = Files.createTempFile("conveyor-warm-up", ".onnx");
-      try (InputStream model =
-          Objects.requireNonNull(OnnxWarmUp.class.getResourceAsStream("warm-up.onnx"))) {
-        Files.copy(model, file, StandardCopyOption.REPLACE_EXISTING);
-        run(backend, file);
-      } finally {
-        Files.delete(file);
-      }
-    } catch (IOException e) {
-      throw new ModelLoadException("warm-up: " + e, e);
-    }
-  }
-
-  private static void run(Backend backend, Path file) {
-    MemoryBudget budget = new MemoryBudget("the warm-up", MOST_BYTES);
-    try (LoadedModel model = backend.load(file, new LoadOptions("warm-up", 1, budget, Map.of()));
+  static void run(OnnxBackend backend) {
+    LoadOptions options =
+        new LoadOptions("warm-up", 1, new MemoryBudget("the warm-up", MOST_BYTES), Map.of());
+    try (LoadedModel model = backend.load(Path.of(NAME), bytes(), options);
         ModelExecutor executor = model.newExecutor(1)) {
       TensorSpec input = model.inputs().get(0);
       Shape shape = input.shape().withFirst(1);
@@ -64,6 +48,14 @@ final class OnnxWarmUp {
           ByteBuffer.allocate(Math.toIntExact(shape.elements() * input.type().sizeBytes()));
       Item item = new Item(List.of(Tensor.of(input.name(), input.type(), shape, zeros)));
       executor.execute(List.of(item)).discard();
+    }
+  }
+
+  private static byte[] bytes() {
+    try (InputStream model = Objects.requireNonNull(OnnxWarmUp.class.getResourceAsStream(NAME))) {
+      return model.readAllBytes();
+    } catch (IOException e) {
+      throw new ModelLoadException(NAME + ": " + e, e);
     }
   }
 }

@@ -1,9 +1,10 @@
 package dev.conveyor.models.process;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.Reader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -15,6 +16,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Reads what a worker prints, so that it never waits for a reader; keeps the end. Thread-safe.
  *
+ * <p>What a custom operator prints may never end a line: of a long one only the beginning is kept.
+ *
  * <p>A JVM that crashes in native code says so here first, and then takes some 50 ms to write a
  * report; nobody needs to wait for that.
  */
@@ -23,6 +26,7 @@ final class OutputTail {
   private static final Logger LOG = LoggerFactory.getLogger(OutputTail.class);
   private static final int LINES = 20;
   private static final int LINE_LENGTH = 500;
+  private static final int CHUNK = 4096;
   private static final long END_LIMIT_MS = 200;
 
   private final Thread reader;
@@ -33,27 +37,44 @@ final class OutputTail {
   /**
    * Begins to read.
    *
+   * @param pid of the worker
+   * @param output what it prints; closed at its end
    * @param crashed told what the JVM says about a crash, on the reading thread
    */
-  OutputTail(Process process, Consumer<List<String>> crashed) {
-    reader = new Thread(() -> read(process, crashed), "worker-output-" + process.pid());
+  OutputTail(long pid, InputStream output, Consumer<List<String>> crashed) {
+    reader = new Thread(() -> read(pid, output, crashed), "worker-output-" + pid);
     reader.setDaemon(true);
     reader.start();
   }
 
-  private void read(Process process, Consumer<List<String>> crashed) {
-    try (BufferedReader output =
-        new BufferedReader(
-            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
-      for (String line = output.readLine(); line != null; line = output.readLine()) {
-        LOG.debug("worker {}: {}", process.pid(), line);
-        List<String> crash = add(line);
-        if (!crash.isEmpty()) {
-          crashed.accept(crash);
+  private void read(long pid, InputStream printed, Consumer<List<String>> crashed) {
+    try (Reader output = new InputStreamReader(printed, StandardCharsets.UTF_8)) {
+      char[] chars = new char[CHUNK];
+      StringBuilder line = new StringBuilder();
+      for (int end = output.read(chars); end >= 0; end = output.read(chars)) {
+        for (int at = 0; at < end; at++) {
+          if (chars[at] == '\n') {
+            ended(pid, line, crashed);
+          } else if (line.length() < LINE_LENGTH) {
+            line.append(chars[at]);
+          }
         }
+      }
+      if (!line.isEmpty()) {
+        ended(pid, line, crashed);
       }
     } catch (IOException e) {
       // The worker is gone.
+    }
+  }
+
+  private void ended(long pid, StringBuilder text, Consumer<List<String>> crashed) {
+    String line = text.toString();
+    text.setLength(0);
+    LOG.debug("worker {}: {}", pid, line);
+    List<String> crash = add(line);
+    if (!crash.isEmpty()) {
+      crashed.accept(crash);
     }
   }
 
@@ -63,7 +84,7 @@ final class OutputTail {
     if (lines.size() == LINES) {
       lines.removeFirst();
     }
-    lines.addLast(line.length() > LINE_LENGTH ? line.substring(0, LINE_LENGTH) : line);
+    lines.addLast(line);
     return named ? List.copyOf(lines) : List.of();
   }
 

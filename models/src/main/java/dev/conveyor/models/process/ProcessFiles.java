@@ -42,11 +42,23 @@ final class ProcessFiles {
 
   /**
    * Has the system end this process before any other where its memory runs out. May always be
-   * asked: it is only less that takes privileges.
+   * asked: it is only less than a process began with that takes privileges.
    */
   static void offerToOomKiller(long pid) {
+    offerToOomKiller(pid, 1000);
+  }
+
+  /**
+   * Has the system end this process before others of its size, but after those that serve nobody
+   * yet: of equal ones it takes the largest, which is one that has a model.
+   */
+  static void keepFromOomKiller(long pid) {
+    offerToOomKiller(pid, 500);
+  }
+
+  private static void offerToOomKiller(long pid, int score) {
     try {
-      Files.writeString(PROC.resolve(pid + "/oom_score_adj"), "1000");
+      Files.writeString(PROC.resolve(pid + "/oom_score_adj"), Integer.toString(score));
     } catch (IOException e) {
       // It has ended, or this system has no such file.
     }

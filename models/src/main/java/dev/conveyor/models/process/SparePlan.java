@@ -26,6 +26,9 @@ final class SparePlan {
   /** When the last worker of a kind is lost its place is free for a while: that is when. */
   static final long KEEP_NS = 10_000_000_000L;
 
+  /** One that lived so long did not fail as those before it did. */
+  static final long LASTING_NS = 60_000_000_000L;
+
   private static final long FIRST_WAIT_NS = 1_000_000_000;
   private static final long LONGEST_WAIT_NS = 60_000_000_000L;
 
@@ -64,20 +67,27 @@ final class SparePlan {
     spares.add(spec);
   }
 
-  /** A spare has come up. */
-  void isReady() {
+  /** A spare is a worker like any other from now on: they live long enough to be of use. */
+  void isTaken(WorkerSpec spec, long nowNs) {
     failureWaitNs = FIRST_WAIT_NS;
+    leaves(spec, nowNs);
   }
 
-  /** A spare is a worker like any other from now on, or is not needed. */
+  /** A spare is not needed. */
   void leaves(WorkerSpec spec, long nowNs) {
     spares.remove(spec);
     changed(nowNs, SETTLE_NS);
   }
 
-  /** A spare has died, or did not come up. */
-  void fails(WorkerSpec spec, long nowNs) {
+  /**
+   * A spare has died, or did not come up.
+   *
+   * @param readyNs how long it was ready; 0 if it never was. To have come up is not enough to
+   *     forget earlier failures: whatever ends spares may do so just then, every time
+   */
+  void fails(WorkerSpec spec, long readyNs, long nowNs) {
     spares.remove(spec);
+    failureWaitNs = readyNs >= LASTING_NS ? FIRST_WAIT_NS : failureWaitNs;
     changed(nowNs, failureWaitNs);
     failureWaitNs = Math.min(LONGEST_WAIT_NS, 2 * failureWaitNs);
   }

@@ -11,6 +11,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +42,7 @@ final class SpareWorkers implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SpareWorkers.class);
 
   private final Starter starter;
+  private volatile Consumer<Loss> listener = loss -> {};
   private final ScheduledExecutorService thread =
       Executors.newSingleThreadScheduledExecutor(
           task -> {
@@ -74,6 +76,11 @@ final class SpareWorkers implements AutoCloseable {
     this.plan = new SparePlan(most, System.nanoTime());
   }
 
+  /** Has {@code listener} told of every spare that is lost, from any thread. */
+  void onLost(Consumer<Loss> listener) {
+    this.listener = listener;
+  }
+
   /** A worker serves from now on, until it is gone. */
   void serves(WorkerProcess worker) {
     synchronized (this) {
@@ -101,7 +108,7 @@ final class SpareWorkers implements AutoCloseable {
       }
       ready.remove(found);
       taken++;
-      plan.leaves(spec, System.nanoTime());
+      plan.isTaken(spec, System.nanoTime());
     }
     ThreadPriority.wake(found.pid());
     lookLater();
@@ -148,17 +155,26 @@ final class SpareWorkers implements AutoCloseable {
     try {
       spare = starter.start(spec, this::begun);
       spare.line(0).begin(MessageType.WARM_UP);
-      spare.line(0).call().expect(MessageType.DONE);
+      spare.line(0).callToLoad().expect(MessageType.DONE);
       add(spare);
-    } catch (IOException | WorkerLostException e) {
-      LOG.info("a spare worker did not come up: {}", e.getMessage());
-      if (spare != null) {
-        end(spare);
+    } catch (WorkerLostException e) {
+      if (e.loss().cause() != Loss.Cause.CLOSED) {
+        listener.accept(e.loss());
       }
-      fails(spec);
+      didNotComeUp(spec, spare, e);
+    } catch (IOException e) {
+      didNotComeUp(spec, spare, e);
     } finally {
       endsToStart();
     }
+  }
+
+  private void didNotComeUp(WorkerSpec spec, @Nullable WorkerProcess spare, Exception why) {
+    LOG.info("a spare worker did not come up: {}", why.getMessage());
+    if (spare != null) {
+      end(spare);
+    }
+    fails(spec, 0);
   }
 
   /** Of a process that starts: it yields to everything else from here on. */
@@ -181,26 +197,26 @@ final class SpareWorkers implements AutoCloseable {
   private void add(WorkerProcess spare) {
     synchronized (this) {
       ready.add(spare);
-      plan.isReady();
     }
-    spare.whenLost(loss -> lost(spare, loss));
+    long readyNs = System.nanoTime();
+    spare.whenLost(loss -> lost(spare, loss, System.nanoTime() - readyNs));
   }
 
   /** Nobody hears of the end of one that was taken here. */
-  private void lost(WorkerProcess spare, Loss loss) {
+  private void lost(WorkerProcess spare, Loss loss, long readyNs) {
     synchronized (this) {
       if (closed || !ready.remove(spare)) {
         return;
       }
       thread.execute(spare::close);
     }
-    LOG.info("a spare worker is lost: {}", loss.detail());
-    fails(spare.spec());
+    listener.accept(loss);
+    fails(spare.spec(), readyNs);
   }
 
-  private void fails(WorkerSpec spec) {
+  private void fails(WorkerSpec spec, long readyNs) {
     synchronized (this) {
-      plan.fails(spec, System.nanoTime());
+      plan.fails(spec, readyNs, System.nanoTime());
     }
     lookLater();
   }

@@ -13,7 +13,11 @@ import org.jspecify.annotations.Nullable;
  * The command line of a worker: this JVM's class path, small and quick to start, under its limits.
  * Stateless.
  *
- * <p>Limits are set by a shell that becomes the worker, so that none of it runs without them.
+ * <p>Limits are set by a shell that becomes the worker, so that none of it runs without them. The
+ * shell also ignores the signals that ask a process to end, and so does what it becomes: a terminal
+ * sends SIGINT to the whole foreground group, and service managers send SIGTERM to every process of
+ * a service, but the server still needs its workers for the requests that it has taken. What ends a
+ * worker is the end of its standard input, or SIGKILL.
  */
 final class WorkerCommand {
 
@@ -33,6 +37,7 @@ final class WorkerCommand {
           "-XX:SharedArchiveFile=",
           "-Xlog:cds",
           "-Dorg.bytedeco.",
+          "-Djava.io.tmpdir=",
           "--enable-native-access",
           "--sun-misc-unsafe-memory-access");
 
@@ -52,7 +57,7 @@ final class WorkerCommand {
       String mainClass, WorkerSpec spec, Path socket, Path page, Path errors, String owner) {
     ProcessLimits limits = spec.limits();
     List<String> command = new ArrayList<>();
-    limits(limits, command);
+    shell(limits, command);
     if (ThreadPriority.canRaise()) {
       command.addAll(List.of("nice", "-n", Integer.toString(STARTING_NICENESS)));
     }
@@ -104,8 +109,8 @@ final class WorkerCommand {
         : Runtime.getRuntime().maxMemory();
   }
 
-  private static void limits(ProcessLimits limits, List<String> command) {
-    StringBuilder shell = new StringBuilder();
+  private static void shell(ProcessLimits limits, List<String> command) {
+    StringBuilder shell = new StringBuilder("trap '' INT TERM HUP && ");
     if (limits.openFiles() > 0) {
       shell.append("ulimit -n ").append(limits.openFiles()).append(" && ");
     }
@@ -113,9 +118,7 @@ final class WorkerCommand {
       // Private memory; an address space limit would count what a JVM only reserves.
       shell.append("ulimit -d ").append(limits.memoryBytes() / KIB).append(" && ");
     }
-    if (!shell.isEmpty()) {
-      command.addAll(List.of("/bin/sh", "-c", shell + "exec \"$@\"", "worker"));
-    }
+    command.addAll(List.of("/bin/sh", "-c", shell + "exec \"$@\"", "worker"));
     if (!limits.cpuSet().isEmpty()) {
       command.addAll(List.of("taskset", "-c", limits.cpuSet()));
     }

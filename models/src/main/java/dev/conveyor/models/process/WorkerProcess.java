@@ -67,7 +67,11 @@ final class WorkerProcess implements Looked, AutoCloseable {
     this.note = note;
     this.errors = errors;
     this.token = token;
-    this.output = new OutputTail(process, report -> kill(Epitaph.crashed(process.pid(), report)));
+    this.output =
+        new OutputTail(
+            process.pid(),
+            process.getInputStream(),
+            report -> kill(Epitaph.crashed(process.pid(), report)));
   }
 
   /** Starts the process; it cannot be talked to before {@link #awaitHello}. */
@@ -79,12 +83,14 @@ final class WorkerProcess implements Looked, AutoCloseable {
     Path errors = directory.newFile("crash");
     String token = UUID.randomUUID().toString();
     ControlPage page = ControlPage.create(pagePath);
-    ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    ServerSocketChannel listener = null;
+    Process process = null;
     try {
+      listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
       listener.bind(UnixDomainSocketAddress.of(socket), spec.lanes());
       ProcessBuilder builder = WorkerCommand.of(mainClass, spec, socket, pagePath, errors, owner);
       builder.environment().put(TOKEN, token);
-      Process process = builder.start();
+      process = builder.start();
       ProcessFiles.offerToOomKiller(process.pid());
       Path note = directory.noteWorker(process.pid());
       WorkerProcess worker =
@@ -93,9 +99,14 @@ final class WorkerProcess implements Looked, AutoCloseable {
       var unused = process.onExit().thenRun(worker::onExit);
       return worker;
     } catch (IOException | RuntimeException e) {
-      listener.close();
-      page.unlink();
-      Files.deleteIfExists(socket);
+      if (process != null) {
+        process.destroyForcibly();
+      }
+      if (listener != null) {
+        listener.close();
+      }
+      delete(socket);
+      delete(pagePath);
       throw e;
     }
   }
@@ -254,6 +265,8 @@ final class WorkerProcess implements Looked, AutoCloseable {
     awaitExit();
     delete(note);
     delete(errors);
+    // Its name is still there if the process never said hello.
+    delete(page.path());
   }
 
   private void awaitExit() {

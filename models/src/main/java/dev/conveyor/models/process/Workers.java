@@ -5,6 +5,7 @@ import dev.conveyor.models.process.worker.WorkerMain;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -93,8 +94,7 @@ public final class Workers implements AutoCloseable {
   WorkerProcess start(WorkerSpec spec, String owner) throws IOException, WorkerLostException {
     WorkerProcess worker = WorkerProcess.start(directory(), mainClass, spec, owner);
     monitor().watch(worker, spec.limits());
-    worker.awaitHello();
-    return worker;
+    return greeted(worker);
   }
 
   private WorkerProcess startSpare(WorkerSpec spec, SpareWorkers.Begun begun)
@@ -102,10 +102,15 @@ public final class Workers implements AutoCloseable {
     WorkerProcess worker = WorkerProcess.start(directory(), mainClass, spec, SPARE);
     begun.accept(worker);
     monitor().watch(worker, spec.limits().withHeartbeatTimeoutMs(SPARE_SILENCE_MS));
+    return greeted(worker);
+  }
+
+  /** One that does not say hello is nobody's but ours to close. */
+  private static WorkerProcess greeted(WorkerProcess worker) throws WorkerLostException {
     try {
       worker.awaitHello();
       return worker;
-    } catch (WorkerLostException e) {
+    } catch (WorkerLostException | RuntimeException e) {
       worker.close();
       throw e;
     }
@@ -122,7 +127,13 @@ public final class Workers implements AutoCloseable {
 
   /** A worker has a model, and serves until it is gone. */
   void serves(WorkerProcess worker) {
+    ProcessFiles.keepFromOomKiller(worker.pid());
     spares.serves(worker);
+  }
+
+  /** Has {@code listener} told of every worker without a model that is lost, from any thread. */
+  public void onSpareLost(Consumer<Loss> listener) {
+    spares.onLost(listener);
   }
 
   /** Returns the workers that have no model yet. */

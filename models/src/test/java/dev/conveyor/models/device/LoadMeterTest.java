@@ -89,7 +89,7 @@ final class LoadMeterTest {
             first,
             () -> {
               other.start();
-              while (secondTook.getCount() > 0 && other.getState() != Thread.State.WAITING) {
+              while (secondTook.getCount() > 0 && other.getState() != Thread.State.TIMED_WAITING) {
                 Thread.onSpinWait();
               }
               return take(4 * MIB);

@@ -1,6 +1,7 @@
 package dev.conveyor.models.onnx;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.memory.BlockAllocator;
@@ -58,6 +59,12 @@ final class OnnxBackendTest {
       assertThat(floats(executor.execute(List.of(floats(1, 9f, 10f))), 0)).containsExactly(9f, 10f);
     }
     assertThat(budget.reservedBytes()).as("everything is returned").isZero();
+  }
+
+  @Test
+  void shouldWarmUpAnyNumberOfTimes() {
+    assertThatCode(backend::warmUp).doesNotThrowAnyException();
+    assertThatCode(backend::warmUp).doesNotThrowAnyException();
   }
 
   @ParameterizedTest

@@ -234,7 +234,7 @@ final class GpuWorkersTest {
     CompletableFuture<Map<String, Long>> known = new CompletableFuture<>();
     Thread within = new Thread(() -> loadWithin(() -> known.complete(device.holders())));
     within.start();
-    while (!known.isDone() && within.getState() != Thread.State.WAITING) {
+    while (!known.isDone() && within.getState() != Thread.State.TIMED_WAITING) {
       Thread.onSpinWait();
     }
     remove(ScriptedGpuWorker.GATE);
@@ -252,7 +252,7 @@ final class GpuWorkersTest {
     loadWithin(
         () -> {
           closer.start();
-          while (closer.isAlive() && closer.getState() != Thread.State.WAITING) {
+          while (closer.isAlive() && closer.getState() != Thread.State.TIMED_WAITING) {
             Thread.onSpinWait();
           }
           assertThat(device.holders()).containsKey("test/weights");
@@ -303,7 +303,7 @@ final class GpuWorkersTest {
         assertThat(other).as("it waits at the gate").isNotDone();
       }
       closer.start();
-      while (closer.isAlive() && closer.getState() != Thread.State.WAITING) {
+      while (closer.isAlive() && closer.getState() != Thread.State.TIMED_WAITING) {
         Thread.onSpinWait();
       }
       assertThat(device.holders()).containsKey("test/weights");

@@ -56,9 +56,8 @@ final class SparePlanTest {
   void shouldBeginTheNextOnlyAfterTheOneThatWasTakenServes() {
     plan.serves(SMALL, T0);
     plan.begins(SMALL);
-    plan.isReady();
     plan.isGone(SMALL, T0 + 5 * SECOND);
-    plan.leaves(SMALL, T0 + 5 * SECOND);
+    plan.isTaken(SMALL, T0 + 5 * SECOND);
     assertThat(plan.next(T0 + 7 * SECOND)).as("no worker of that kind serves").isEmpty();
     plan.serves(SMALL, T0 + 7 * SECOND);
     assertThat(plan.next(T0 + 8 * SECOND - 1)).isEmpty();
@@ -66,20 +65,41 @@ final class SparePlanTest {
   }
 
   @Test
-  void shouldWaitLongerAndLongerWhileSparesFailAndForgetThatWhenOneIsReady() {
+  void shouldWaitLongerAndLongerWhileSparesFailEvenIfTheyWereReady() {
     plan.serves(SMALL, T0);
     long nowNs = T0 + SECOND;
     for (long waitS : new long[] {1, 2, 4, 8, 16, 32, 60, 60}) {
       plan.begins(SMALL);
-      plan.fails(SMALL, nowNs);
+      plan.fails(SMALL, waitS % 3 == 1 ? 0 : SparePlan.LASTING_NS - 1, nowNs);
       assertThat(plan.delayNs(nowNs)).hasValue(waitS * SECOND);
       assertThat(plan.next(nowNs + waitS * SECOND - 1)).isEmpty();
       nowNs += waitS * SECOND;
       assertThat(plan.next(nowNs)).contains(SMALL);
     }
+  }
+
+  @Test
+  void shouldForgetFailuresOnceASpareHasLastedOrWasTaken() {
+    plan.serves(SMALL, T0);
+    long nowNs = T0 + SECOND;
+    for (int failure = 0; failure < 3; failure++) {
+      plan.begins(SMALL);
+      plan.fails(SMALL, 0, nowNs);
+      nowNs += 4 * SECOND;
+    }
     plan.begins(SMALL);
-    plan.isReady();
-    plan.fails(SMALL, nowNs);
+    plan.fails(SMALL, SparePlan.LASTING_NS, nowNs);
+    assertThat(plan.delayNs(nowNs)).hasValue(SECOND);
+
+    nowNs += SECOND;
+    plan.begins(SMALL);
+    plan.fails(SMALL, 0, nowNs);
+    assertThat(plan.delayNs(nowNs)).hasValue(2 * SECOND);
+    nowNs += 2 * SECOND;
+    plan.begins(SMALL);
+    plan.isTaken(SMALL, nowNs);
+    plan.begins(SMALL);
+    plan.fails(SMALL, 0, nowNs);
     assertThat(plan.delayNs(nowNs)).hasValue(SECOND);
   }
 

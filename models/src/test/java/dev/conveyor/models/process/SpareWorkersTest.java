@@ -63,6 +63,11 @@ final class SpareWorkersTest {
       try (ModelExecutor executor = model.newExecutor(4)) {
         spare = awaitSpare();
         assertThat(executor.processId()).isNotEqualTo(spare);
+        assertThat(Files.readString(Path.of("/proc/" + spare + "/oom_score_adj")))
+            .isEqualTo("1000\n");
+        assertThat(Files.readString(Path.of("/proc/" + executor.processId() + "/oom_score_adj")))
+            .as("of equal ones the largest would go first")
+            .isEqualTo("500\n");
         assertThat(workers.spares().ready().get(0).heldBytes()).isPositive();
         lose(executor);
       }
@@ -136,7 +141,10 @@ final class SpareWorkersTest {
     try (LoadedModel model = load(FaultyBackend.class, LIMITS, file);
         ModelExecutor first = model.newExecutor(4)) {
       long spare = awaitSpare();
+      CompletableFuture<Loss> lost = new CompletableFuture<>();
+      workers.onSpareLost(lost::complete);
       ProcessHandle.of(spare).orElseThrow().destroyForcibly();
+      assertThat(lost.get(60, TimeUnit.SECONDS).cause()).isEqualTo(Loss.Cause.SIGNALLED);
       long next = awaitSpare();
       while (next == spare) {
         next = awaitSpare();

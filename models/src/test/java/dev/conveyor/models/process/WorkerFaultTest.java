@@ -69,6 +69,19 @@ final class WorkerFaultTest {
   }
 
   @Test
+  void shouldLeaveNothingOfAWorkerThatDoesNotStart() throws IOException {
+    try (Workers broken = new Workers(dir, "no.such.Main", Duration.ofMinutes(1))) {
+      ProcessBackend backend = new ProcessBackend(broken, FaultyBackend.class, "faulty", LIMITS);
+      assertThatThrownBy(() -> backend.load(file, new LoadOptions("m/1", 1, budget, Map.of())))
+          .isInstanceOf(ModelLoadException.class)
+          .hasMessageContaining("no.such.Main");
+      try (var left = Files.list(broken.directory().path())) {
+        assertThat(left.map(path -> path.getFileName().toString())).containsExactly("lock");
+      }
+    }
+  }
+
+  @Test
   void shouldFailTheBatchAloneWhenTheBackendRefusesIt() {
     try (LoadedModel model = load();
         ModelExecutor executor = model.newExecutor(4)) {

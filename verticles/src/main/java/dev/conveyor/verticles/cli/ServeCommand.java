@@ -127,6 +127,7 @@ final class ServeCommand implements Callable<Integer> {
       Runtime.getRuntime().halt(0);
     } catch (TimeoutException e) {
       // Every request was answered; only executions that do not end are left.
+      server.abandon();
       System.out.println("stopped, with executions that did not end");
       stopped.countDown();
       Runtime.getRuntime().halt(0);

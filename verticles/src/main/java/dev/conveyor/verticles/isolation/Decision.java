@@ -40,6 +40,8 @@ public enum Decision {
   LOAD_REFUSED,
   /** A GPU is lost to the server's process, or to workers; of no model. */
   DEVICE_LOST,
+  /** A worker that waited for a model is gone, or did not come up; of no model. */
+  SPARE_LOST,
   /** A client took too long to send what it had begun, or never began. */
   CLIENT_CUT,
   /** What servers that crashed had left behind was removed. */

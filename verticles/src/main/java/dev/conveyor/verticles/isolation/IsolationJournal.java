@@ -1,11 +1,13 @@
 package dev.conveyor.verticles.isolation;
 
 import dev.conveyor.models.config.Isolation;
+import dev.conveyor.models.process.Loss;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.json.JsonObject;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -73,6 +75,12 @@ public final class IsolationJournal implements IsolationLog {
             .formatted(device, apart ? "processes of their own" : "the server's process"));
   }
 
+  /** Takes note that a worker is lost that had no model yet. From any thread. */
+  public void onSpareLost(Loss loss) {
+    String reason = loss.cause().name().toLowerCase(Locale.ROOT);
+    decided("", "", Decision.SPARE_LOST, reason, loss.detail());
+  }
+
   /** Takes note of how many directories and half-written files of crashed servers were removed. */
   public void onLeftovers(int directories, int parts) {
     if (directories + parts > 0) {
@@ -100,7 +108,12 @@ public final class IsolationJournal implements IsolationLog {
             .put("reason", reason)
             .put("detail", detail));
     switch (decision) {
-      case INSTANCE_QUARANTINED, INSTANCE_REPLACED, EXECUTION_CUT, MODEL_UNAVAILABLE, DEVICE_LOST ->
+      case INSTANCE_QUARANTINED,
+          INSTANCE_REPLACED,
+          EXECUTION_CUT,
+          MODEL_UNAVAILABLE,
+          DEVICE_LOST,
+          SPARE_LOST ->
           LOG.warn("{}/{}: {} ({}): {}", model, version, decision.label(), reason, detail);
       default -> LOG.debug("{}/{}: {} ({}): {}", model, version, decision.label(), reason, detail);
     }

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.process.RuntimeDirectory;
 import dev.conveyor.verticles.chaos.Poison;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
@@ -11,6 +12,7 @@ import dev.conveyor.verticles.server.TestServer;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.http.HttpClient;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -59,43 +61,32 @@ class ServeProcessTest {
   void shouldAnswerEverythingItTookWhenItIsTerminated(@TempDir Path directory) throws Exception {
     TestModels models = new TestModels(directory.resolve("models"));
     for (String model : List.of("slow", "stuck")) {
+      String isolation = model.equals("slow") ? "process" : "none";
       models
           .identity(model, 4)
           .config(
               model,
               """
-              {"max_batch_size": 1, "instance_group": [{"kind": "KIND_CPU", "count": 1}],
+              {"max_batch_size": 1,
+               "instance_group": [{"kind": "KIND_CPU", "count": 1, "isolation": "%s"}],
                "conveyor": {"intra_op_threads": 1},
-               "parameters": {"chaos": {"string_value": "on"}}}""");
+               "parameters": {"chaos": {"string_value": "on"}}}"""
+                  .formatted(isolation));
     }
-    Path file =
-        Files.writeString(
-            directory.resolve("server.json"),
-            """
-            {"model_repository": "%s", "http": {"port": 0}, "grpc": {"port": 0},
-             "metrics": {"port": 0}, "shutdown_grace_ms": 6000}
-            """
-                .formatted(models.root()));
-    Process process = start(file);
+    Process process = start(config(directory, models));
     List<CompletableFuture<Answer>> slow = new ArrayList<>();
     List<CompletableFuture<Answer>> stuck = new ArrayList<>();
     try (BufferedReader out = process.inputReader()) {
-      int port = 0;
-      HttpCalls metrics = null;
+      Ports ports = new Ports();
       for (String line = out.readLine(); line != null; line = out.readLine()) {
-        if (line.startsWith("http ")) {
-          port = port(line);
-        }
-        if (line.startsWith("metrics ")) {
-          metrics = new HttpCalls(port(line), HttpClient.Version.HTTP_1_1);
-        }
+        ports.read(line);
         if (line.startsWith("ready")) {
-          HttpCalls http = new HttpCalls(port, HttpClient.Version.HTTP_1_1);
+          HttpCalls http = ports.http();
           for (int i = 0; i < 3; i++) {
             slow.add(sleep(http, "slow", 100, i));
             stuck.add(sleep(http, "stuck", 60_000, i));
           }
-          HttpCalls scraped = metrics;
+          HttpCalls scraped = ports.metrics();
           TestServer.awaitThat(() -> taken(scraped, "slow") >= 3 && taken(scraped, "stuck") >= 3);
           process.toHandle().destroy();
         }
@@ -111,6 +102,99 @@ class ServeProcessTest {
     for (CompletableFuture<Answer> answer : stuck) {
       assertThat(answer.get().status()).isEqualTo(503);
     }
+    assertThat(directoriesOf(process)).as("with an execution that does not end").isEmpty();
+  }
+
+  /** What a server has beside its repository while it has workers. */
+  private static List<Path> directoriesOf(Process server) throws IOException {
+    List<Path> found = new ArrayList<>();
+    for (String parent : List.of("/dev/shm", System.getProperty("java.io.tmpdir"))) {
+      try (DirectoryStream<Path> directories =
+          Files.newDirectoryStream(
+              Path.of(parent), RuntimeDirectory.PREFIX + server.pid() + "-*")) {
+        directories.forEach(found::add);
+      }
+    }
+    return found;
+  }
+
+  @Test
+  void shouldAnswerWhatWorkersRunWhenAllProcessesAreTerminatedTogether(@TempDir Path directory)
+      throws Exception {
+    TestModels models = new TestModels(directory.resolve("models"));
+    models
+        .identity("apart", 4)
+        .config(
+            "apart",
+            """
+            {"max_batch_size": 1,
+             "instance_group": [{"kind": "KIND_CPU", "count": 1, "isolation": "process"}],
+             "conveyor": {"intra_op_threads": 1},
+             "parameters": {"chaos": {"string_value": "on"}}}""");
+    Process process = start(config(directory, models));
+    List<ProcessHandle> workers = List.of();
+    List<CompletableFuture<Answer>> answers = new ArrayList<>();
+    List<String> lines = new ArrayList<>();
+    try (BufferedReader out = process.inputReader()) {
+      Ports ports = new Ports();
+      for (String line = out.readLine(); line != null; line = out.readLine()) {
+        lines.add(line);
+        ports.read(line);
+        if (line.startsWith("ready")) {
+          for (int i = 0; i < 3; i++) {
+            answers.add(sleep(ports.http(), "apart", 500, i));
+          }
+          HttpCalls scraped = ports.metrics();
+          TestServer.awaitThat(() -> taken(scraped, "apart") >= 3);
+          workers = process.descendants().toList();
+          // As a service manager does it, and a terminal with another signal.
+          workers.forEach(ProcessHandle::destroy);
+          process.toHandle().destroy();
+        }
+      }
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+
+    for (CompletableFuture<Answer> answer : answers) {
+      assertThat(answer.get().status()).as(answer.get().text()).isEqualTo(200);
+    }
+    assertThat(process.exitValue()).isZero();
+    assertThat(lines).endsWith("stopped");
+    assertThat(workers).isNotEmpty();
+    for (ProcessHandle worker : workers) {
+      assertThat(worker.onExit().get(60, TimeUnit.SECONDS)).isNotNull();
+    }
+  }
+
+  /** Where a server says that it listens. */
+  private static final class Ports {
+    private int http;
+    private int metrics;
+
+    void read(String line) {
+      http = line.startsWith("http ") ? port(line) : http;
+      metrics = line.startsWith("metrics ") ? port(line) : metrics;
+    }
+
+    HttpCalls http() {
+      return new HttpCalls(http, HttpClient.Version.HTTP_1_1);
+    }
+
+    HttpCalls metrics() {
+      return new HttpCalls(metrics, HttpClient.Version.HTTP_1_1);
+    }
+  }
+
+  private static Path config(Path directory, TestModels models) throws IOException {
+    return Files.writeString(
+        directory.resolve("server.json"),
+        """
+        {"model_repository": "%s", "http": {"port": 0}, "grpc": {"port": 0},
+         "metrics": {"port": 0}, "shutdown_grace_ms": 6000}
+        """
+            .formatted(models.root()));
   }
 
   /** Each with inputs of its own: the same ones would be blamed for the third instance. */

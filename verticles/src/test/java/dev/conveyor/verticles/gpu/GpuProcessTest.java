@@ -145,7 +145,7 @@ final class GpuProcessTest {
 
   private static boolean isWaitingToMeasure() {
     return Thread.getAllStackTraces().entrySet().stream()
-        .filter(thread -> thread.getKey().getState() == Thread.State.WAITING)
+        .filter(thread -> thread.getKey().getState() == Thread.State.TIMED_WAITING)
         .flatMap(thread -> Arrays.stream(thread.getValue()))
         .anyMatch(
             frame ->

@@ -2,6 +2,7 @@ package dev.conveyor.verticles.isolation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.conveyor.models.process.Loss;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Vertx;
 import io.vertx.core.json.JsonObject;
@@ -46,6 +47,16 @@ final class IsolationJournalTest {
         .containsExactly(
             new IsolationJournal.Count(
                 new IsolationJournal.Key("", Decision.CLIENT_CUT, "http_body"), 1));
+  }
+
+  @Test
+  void shouldCountAndPublishThatASpareWorkerIsLost() throws Exception {
+    journal.onSpareLost(new Loss(Loss.Cause.SIGNALLED, "worker process 7 was ended"));
+
+    JsonObject event = events.poll(60, TimeUnit.SECONDS);
+    assertThat(event.getString("decision")).isEqualTo("spare_lost");
+    assertThat(event.getString("reason")).isEqualTo("signalled");
+    assertThat(event.getString("detail")).isEqualTo("worker process 7 was ended");
   }
 
   @Test

@@ -69,6 +69,11 @@ public final class ControlPage {
     return lane * LANE_BYTES;
   }
 
+  /** Returns where the worker finds it until {@link #unlink}. */
+  public Path path() {
+    return file.path();
+  }
+
   /**
    * Takes the name away, once both have mapped it. The page itself goes with the last reference to
    * this object, because any thread may read it until then.

@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>It ends when the server closes the socket or is gone: the server holds the other end of
  * standard input and never writes to it, so the end of that input is the end of the server, however
- * busy this process is.
+ * busy this process is. Signals that ask it to end are ignored: they are the server's to act on.
  */
 public final class WorkerMain {
 

@@ -11,12 +11,16 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The model of a worker, which all of its lanes run, and what it holds. Thread-safe: loaded by the
  * first lane before the others are asked for anything.
  */
 final class WorkerModel {
+
+  private static final Logger LOG = LoggerFactory.getLogger(WorkerModel.class);
 
   private final Backend backend;
   private volatile @Nullable LoadedModel model;
@@ -32,9 +36,13 @@ final class WorkerModel {
     this.backend = backend;
   }
 
-  /** Gets ready for a load. */
+  /** Gets ready for a load, which works without it, too. */
   void warmUp() {
-    backend.warmUp();
+    try {
+      backend.warmUp();
+    } catch (RuntimeException | LinkageError e) {
+      LOG.info("the first load will take longer: {}", e.toString());
+    }
   }
 
   /**
