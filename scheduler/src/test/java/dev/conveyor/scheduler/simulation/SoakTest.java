@@ -10,6 +10,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -33,10 +34,19 @@ final class SoakTest {
 
   @Test
   void shouldAnswerEveryRequestOnceAndServeAsBeforeWhenFaultsAreOver() {
+    soak(Policies.find(Policies.CONVEYOR));
+  }
+
+  @Test
+  void shouldDoSoWhereTenantsShareTheModelsAndHavePriorities() {
+    soak(SharedPolicy::new);
+  }
+
+  private static void soak(Function<Scenario, Policy> policy) {
     for (long seed = 1; seed <= RUNS; seed++) {
       Scenario scenario = scenario(new Random(seed), seed);
-      double calm = run(scenario, List.of());
-      double after = run(scenario, scenario.faults());
+      double calm = run(scenario, List.of(), policy);
+      double after = run(scenario, scenario.faults(), policy);
       assertThat(after)
           .as("in time after the faults, seed %d, without faults %f", seed, calm)
           .isGreaterThan(0.95 * calm);
@@ -44,7 +54,8 @@ final class SoakTest {
   }
 
   /** Returns the part in time of what comes when the faults are over. */
-  private static double run(Scenario scenario, List<Scenario.Fault> faults) {
+  private static double run(
+      Scenario scenario, List<Scenario.Fault> faults, Function<Scenario, Policy> policy) {
     Scenario faulty =
         scenario(
             scenario.devices(),
@@ -54,12 +65,7 @@ final class SoakTest {
             faults);
     Book book = new Book(faulty);
     SimulationResult result =
-        new Simulator(
-                faulty,
-                faulty.ratePerSecond(),
-                Policies.find(Policies.CONVEYOR).apply(faulty),
-                book)
-            .run();
+        new Simulator(faulty, faulty.ratePerSecond(), policy.apply(faulty), book).run();
     assertThat(book.waiting).as("without an answer, %s", faulty.name()).isEmpty();
     assertThat(result.inTime() + result.late() + result.refused() + result.lost())
         .as("answers, %s", faulty.name())
