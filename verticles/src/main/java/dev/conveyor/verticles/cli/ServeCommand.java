@@ -68,7 +68,17 @@ final class ServeCommand implements Callable<Integer> {
       line.getErr().println("conveyor: " + e.getMessage());
       return 2;
     }
-    return validate ? validate(config, line.getOut(), line.getErr()) : serve(config);
+    if (validate) {
+      return validate(config, line.getOut(), line.getErr());
+    }
+    try {
+      // Before anybody is listened to, and told that models are on their way.
+      new ModelRepository(config.modelRepository()).list();
+    } catch (RepositoryException e) {
+      line.getErr().println("conveyor: cannot start: " + e.getMessage());
+      return 1;
+    }
+    return serve(config);
   }
 
   private ServerConfig read() {

@@ -2,12 +2,12 @@ package dev.conveyor.verticles.http;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.verticles.ModelOverride;
+import dev.conveyor.verticles.oip.JsonErrors;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
 import java.util.HashMap;
@@ -107,11 +107,8 @@ final class RepositoryBody {
       if (json.nextToken() != null) {
         throw InferenceException.invalid("unexpected data after the JSON object");
       }
-    } catch (JsonProcessingException e) {
-      throw InferenceException.invalid(
-          "failed to parse the request JSON: " + e.getOriginalMessage());
     } catch (IOException e) {
-      throw InferenceException.invalid("failed to parse the request JSON: " + e.getMessage());
+      throw JsonErrors.unparsable(e);
     }
   }
 

@@ -2,7 +2,6 @@ package dev.conveyor.verticles.oip;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.util.TokenBuffer;
@@ -93,11 +92,8 @@ public final class InferRequestParser {
         cache.put(head, offset, length, parsed);
       }
       return parsed;
-    } catch (JsonProcessingException e) {
-      throw InferenceException.invalid(
-          "failed to parse the request JSON: " + e.getOriginalMessage());
     } catch (IOException e) {
-      throw InferenceException.invalid("failed to parse the request JSON: " + e.getMessage());
+      throw JsonErrors.unparsable(e);
     }
   }
 

@@ -117,6 +117,19 @@ class ServeCommandTest {
   }
 
   @Test
+  void shouldNotStartWithoutItsModels(@TempDir Path directory) throws IOException {
+    Path file =
+        Files.writeString(directory.resolve("server.json"), "{\"model_repository\": \"modelz\"}");
+
+    Line line = Line.execute(new ServeCommand(), file.toString());
+
+    assertThat(line.exitCode()).isEqualTo(1);
+    assertThat(line.err())
+        .startsWith("conveyor: cannot start: " + directory.resolve("modelz"))
+        .contains("no such directory; it should hold the models");
+  }
+
+  @Test
   void shouldShipAFileThatSaysWhatHoldsAnyway() {
     Path home = TestHome.REAL.toAbsolutePath().normalize();
 
