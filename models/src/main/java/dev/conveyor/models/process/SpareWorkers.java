@@ -5,7 +5,9 @@ import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.process.wire.MessageType;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executors;
@@ -54,8 +56,9 @@ final class SpareWorkers implements AutoCloseable {
   @GuardedBy("this")
   private final SparePlan plan;
 
+  /** With the bytes of memory that each had of its own when it was ready; it needs no more. */
   @GuardedBy("this")
-  private final List<WorkerProcess> ready = new ArrayList<>();
+  private final Map<WorkerProcess, Long> ready = new LinkedHashMap<>();
 
   @GuardedBy("this")
   private @Nullable WorkerProcess starting;
@@ -100,7 +103,7 @@ final class SpareWorkers implements AutoCloseable {
   @Nullable WorkerProcess take(WorkerSpec spec) {
     WorkerProcess found = null;
     synchronized (this) {
-      for (WorkerProcess spare : ready) {
+      for (WorkerProcess spare : ready.keySet()) {
         found = spare.spec().equals(spec) && spare.isAlive() ? spare : found;
       }
       if (found == null) {
@@ -118,8 +121,8 @@ final class SpareWorkers implements AutoCloseable {
   /** Returns those that are ready, and how many were taken since the start. */
   synchronized Spares list() {
     return new Spares(
-        ready.stream()
-            .map(spare -> new Spares.Spare(spare.pid(), spare.heldBytes(Long.MAX_VALUE)))
+        ready.entrySet().stream()
+            .map(spare -> new Spares.Spare(spare.getKey().pid(), spare.getValue()))
             .toList(),
         taken);
   }
@@ -162,7 +165,7 @@ final class SpareWorkers implements AutoCloseable {
         listener.accept(e.loss());
       }
       didNotComeUp(spec, spare, e);
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       didNotComeUp(spec, spare, e);
     } finally {
       endsToStart();
@@ -195,8 +198,9 @@ final class SpareWorkers implements AutoCloseable {
   }
 
   private void add(WorkerProcess spare) {
+    long heldBytes = spare.heldBytes(Long.MAX_VALUE); // Reads files; who lists them need not.
     synchronized (this) {
-      ready.add(spare);
+      ready.put(spare, heldBytes);
     }
     long readyNs = System.nanoTime();
     spare.whenLost(loss -> lost(spare, loss, System.nanoTime() - readyNs));
@@ -205,7 +209,7 @@ final class SpareWorkers implements AutoCloseable {
   /** Nobody hears of the end of one that was taken here. */
   private void lost(WorkerProcess spare, Loss loss, long readyNs) {
     synchronized (this) {
-      if (closed || !ready.remove(spare)) {
+      if (closed || ready.remove(spare) == null) {
         return;
       }
       thread.execute(spare::close);
@@ -225,7 +229,7 @@ final class SpareWorkers implements AutoCloseable {
     WorkerProcess spare = null;
     synchronized (this) {
       WorkerSpec spec = plan.surplus(System.nanoTime()).orElse(null);
-      for (WorkerProcess each : ready) {
+      for (WorkerProcess each : ready.keySet()) {
         spare = each.spec().equals(spec) ? each : spare;
       }
       if (spare == null) {
@@ -250,7 +254,7 @@ final class SpareWorkers implements AutoCloseable {
     List<WorkerProcess> ending = new ArrayList<>();
     synchronized (this) {
       closed = true;
-      ending.addAll(ready);
+      ending.addAll(ready.keySet());
       ready.clear();
       if (starting != null) {
         ending.add(starting);

@@ -14,7 +14,7 @@ public record Spares(List<Spare> ready, long taken) {
    * One of them.
    *
    * @param pid of its process
-   * @param heldBytes of memory that is its own
+   * @param heldBytes of memory that was its own when it was ready
    */
   public record Spare(long pid, long heldBytes) {}
 
