@@ -17,8 +17,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Cuts crops and normalises images on one device, on a stream of its own.
  *
- * <p>{@link #code}, {@link #isRefused} and {@link #await} are thread-safe; for everything else the
- * pool whose memory it reads and writes holds its lock, on a thread that has set the device.
+ * <p>{@link #code}, {@link #isRefused} and {@link #await} are thread-safe; for everything else
+ * {@link ResidentPixels} holds its lock, on a thread that has set the device.
  */
 final class DevicePixels {
 

@@ -140,7 +140,7 @@ public final class GpuPlace implements StepDevice, AutoCloseable {
 
   @Override
   public boolean worksOnPixels() {
-    return lost.get() == null && residents.worksOnPixels();
+    return lost.get() == null && !residents.pixels().isRefused();
   }
 
   @Override

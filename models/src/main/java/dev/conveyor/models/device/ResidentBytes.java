@@ -117,7 +117,7 @@ public final class ResidentBytes implements LateBytes {
 
   @Override
   public @Nullable ResidentBytes tryWork(PixelWork work) {
-    return origin.block.pool().tryWork(this, work);
+    return origin.block.pool().pixels().tryWork(this, work);
   }
 
   @Override

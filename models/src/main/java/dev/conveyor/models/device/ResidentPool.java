@@ -8,9 +8,6 @@ import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
-import dev.conveyor.models.ErrorCode;
-import dev.conveyor.models.InferenceException;
-import dev.conveyor.models.PixelWork;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -48,7 +45,7 @@ public final class ResidentPool implements AutoCloseable {
   private final Queue<ResidentBlock> closed = new ConcurrentLinkedQueue<>();
   private final AtomicInteger lent = new AtomicInteger();
   private final AtomicLong lends = new AtomicLong();
-  private final DevicePixels pixels;
+  private final ResidentPixels pixels;
   private final Consumer<String> onLost;
   private final PeerReads peers;
   private volatile boolean isLost;
@@ -76,8 +73,8 @@ public final class ResidentPool implements AutoCloseable {
     this.budget = budget;
     this.onLost = onLost;
     this.reads = new HostReads(cuda, pinned, onLost);
-    this.pixels = new DevicePixels(cuda, device);
     this.peers = new PeerReads(cuda, device);
+    this.pixels = new ResidentPixels(cuda, device, this);
   }
 
   /** As {@link GpuPlace#tryKeep}. */
@@ -108,6 +105,11 @@ public final class ResidentPool implements AutoCloseable {
   /** Returns what copies tensors from other devices to this one. */
   PeerReads peers() {
     return peers;
+  }
+
+  /** Returns what works on the pixels of the tensors here. */
+  ResidentPixels pixels() {
+    return pixels;
   }
 
   /** Has another device read what is here by itself, for as long as there are blocks. */
@@ -143,59 +145,8 @@ public final class ResidentPool implements AutoCloseable {
     }
   }
 
-  /** Returns whether {@link #tryWork} does it; what does not work is found out by the first try. */
-  boolean worksOnPixels() {
-    return !pixels.isRefused();
-  }
-
-  /**
-   * Does work on bytes of this pool, which stay here; so does the result. From any thread, which is
-   * on the device afterwards; the first time takes a second.
-   *
-   * @return null if there is no room for it, or the device does not do it
-   * @throws InferenceException if the device is lost
-   */
-  @Nullable ResidentBytes tryWork(ResidentBytes from, PixelWork work) {
-    if (from.sizeBytes() != work.sourceBytes()) {
-      throw new IllegalStateException(
-          "%d bytes are not the %d of %s".formatted(from.sizeBytes(), work.sourceBytes(), work));
-    }
-    long bytes = work.targetBytes();
-    byte[] code = bytes == 0 || bytes > Integer.MAX_VALUE ? null : pixels.code(work);
-    if (code == null) {
-      return null;
-    }
-    try {
-      cuda.useDevice(device);
-      return work(code, from, work, (int) bytes);
-    } catch (CudaException e) {
-      if (e.isSticky()) {
-        blame(e);
-        throw new InferenceException(
-            ErrorCode.UNAVAILABLE, "pixels cannot be worked on on a GPU: " + e.getMessage());
-      }
-      return null;
-    }
-  }
-
-  private @Nullable ResidentBytes work(byte[] code, ResidentBytes from, PixelWork work, int bytes) {
-    synchronized (pixels) { // Before the lock of the pool, which batches take too.
-      long onStream = pixels.stream(work, code);
-      ResidentBlock block = onStream == 0 ? null : tryAllocate(bytes, onStream);
-      if (block == null) {
-        return null;
-      }
-      try {
-        note(from.block(), block);
-        pixels.enqueue(from, work, code, block);
-        return ResidentBytes.in(block, 0, bytes);
-      } finally {
-        block.leave();
-      }
-    }
-  }
-
-  private synchronized void note(ResidentBlock from, ResidentBlock made) {
+  /** Notes what is made of a block, perhaps not yet: until then that one must stay. */
+  synchronized void noteMade(ResidentBlock from, ResidentBlock made) {
     made.isMade = true;
     from.lastMade = made;
   }
@@ -390,7 +341,7 @@ public final class ResidentPool implements AutoCloseable {
   @Override
   public void close() {
     trim();
-    synchronized (pixels) {
+    synchronized (pixels) { // Before the lock of the pool, as whoever works on pixels.
       closeTrimmed();
     }
   }

@@ -47,7 +47,7 @@ class DeviceCropsLaunchesTest {
       boxes.add(new Crops.Box(x, y, x + 1, y + 1));
     }
     ResidentBytes cut =
-        residents.tryWork(there, new Crops(DataType.UINT8, 1, SIDE, SIDE, 1, 1, boxes));
+        residents.pixels().tryWork(there, new Crops(DataType.UINT8, 1, SIDE, SIDE, 1, 1, boxes));
     try (Lease answer = residents.toHost(cut.block(), cut.address(), crops)) {
       for (int i = 0; i < crops; i++) {
         int at = i / SIDE % SIDE * SIDE + i % SIDE;

@@ -314,7 +314,7 @@ class DeviceCropsTest {
   void shouldCopyTheImageOnceWhereTheDeviceRefusesTheKernel() {
     simulator.inject("cuModuleLoadData", 0, 200, Fault.RETURNED);
     assertThat(bytesToHost(0)).isEqualTo(3 * WIDTH * HEIGHT);
-    assertThat(residents.worksOnPixels()).isFalse();
+    assertThat(residents.pixels().isRefused()).isTrue();
     assertNothingLeft();
   }
 
@@ -322,7 +322,7 @@ class DeviceCropsTest {
   void shouldCutOnTheHostWhereTheDeviceHasNoRoom() {
     simulator.inject("cudaMallocFromPoolAsync", 1, 2, Fault.RETURNED);
     assertThat(bytesToHost(1)).isEqualTo(3 * WIDTH * HEIGHT);
-    assertThat(residents.worksOnPixels()).isTrue();
+    assertThat(residents.pixels().isRefused()).isFalse();
     assertNothingLeft();
   }
 
@@ -330,7 +330,7 @@ class DeviceCropsTest {
   void shouldTryAgainAfterTheDeviceHadNoMemoryForTheKernel() {
     simulator.inject("cuModuleLoadData", 0, 2, Fault.RETURNED);
     assertThat(bytesToHost(1)).isEqualTo(3 * WIDTH * HEIGHT);
-    assertThat(residents.worksOnPixels()).isTrue();
+    assertThat(residents.pixels().isRefused()).isFalse();
     assertNothingLeft();
   }
 

@@ -89,7 +89,7 @@ class ResidentPoolLocksTest {
   @Test
   void shouldCutAndTrimWithoutTheLock() {
     ResidentBytes image = image();
-    ResidentBytes crop = residents.tryWork(image, crops(8));
+    ResidentBytes crop = residents.pixels().tryWork(image, crops(8));
     assertThat(crop).isNotNull();
     image.close();
     crop.close();
@@ -103,7 +103,7 @@ class ResidentPoolLocksTest {
     ResidentBytes image = image();
     MemoryBudget.Reservation others = device.reserve("others", device.availableBytes());
     seen.clear();
-    assertThat(residents.tryWork(image, crops(2048))).isNull();
+    assertThat(residents.pixels().tryWork(image, crops(2048))).isNull();
     assertThat(seen).as("the refusal waits").contains("awaitStream");
     others.close();
     image.close();
