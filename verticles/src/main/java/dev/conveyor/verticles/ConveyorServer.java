@@ -3,7 +3,6 @@ package dev.conveyor.verticles;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HostMemory;
 import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ServerConfig;
 import dev.conveyor.models.device.GpuBackends;
 import dev.conveyor.models.process.Workers;
@@ -15,20 +14,14 @@ import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.SchedulerVerticle;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import dev.conveyor.verticles.bus.BusAddresses;
-import dev.conveyor.verticles.bus.BusFrontEnd;
 import dev.conveyor.verticles.bus.EventPublisher;
 import dev.conveyor.verticles.bus.OverloadPublisher;
 import dev.conveyor.verticles.bus.RolloutPublisher;
 import dev.conveyor.verticles.ensemble.StepStage;
-import dev.conveyor.verticles.grpc.GrpcFrontEnd;
-import dev.conveyor.verticles.grpc.GrpcOptions;
-import dev.conveyor.verticles.http.HttpFrontEnd;
-import dev.conveyor.verticles.http.HttpFrontEndOptions;
 import dev.conveyor.verticles.http.HttpServices;
 import dev.conveyor.verticles.image.ImageStage;
 import dev.conveyor.verticles.isolation.IsolationJournal;
 import dev.conveyor.verticles.metrics.LifecycleCounters;
-import dev.conveyor.verticles.metrics.MetricsFrontEnd;
 import dev.conveyor.verticles.metrics.MetricsReport;
 import dev.conveyor.verticles.page.LiveFigures;
 import dev.conveyor.verticles.page.LivePage;
@@ -43,15 +36,12 @@ import dev.conveyor.verticles.supervisor.ModelSupervisor;
 import dev.conveyor.verticles.supervisor.ProcessLoads;
 import dev.conveyor.verticles.supervisor.Sites;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
-import io.vertx.core.Deployable;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Puts a server together and takes it down again: scheduler, supervisor, front ends.
@@ -61,7 +51,6 @@ import java.util.Optional;
  */
 public final class ConveyorServer {
 
-  private static final int IDLE_TIMEOUT_SECONDS = 300;
   private static final String CPU = "CPU";
 
   private final Vertx vertx;
@@ -87,11 +76,8 @@ public final class ConveyorServer {
   private final OverloadEvents overloads;
   private final MetricsReport report;
   private final LivePage page;
-  private final HttpFrontEnd http;
-  private final GrpcFrontEnd grpc;
-  private final MetricsFrontEnd metrics;
-  private final BusFrontEnd bus;
-  private final Deque<String> frontEnds = new ArrayDeque<>();
+  private final FrontEnds frontEnds;
+  private @Nullable String scheduler;
 
   /**
    * Prepares a server.
@@ -156,59 +142,17 @@ public final class ConveyorServer {
             new RolloutPublisher(vertx.eventBus(), config.eventBus().addressPrefix()));
     InferenceGateway pinning = gpus.pinning(gateway, requestMemory, CPU);
     FrontDoor door = new FrontDoor(config.tenants(), NanoClock.SYSTEM, supervisor);
-    this.http =
-        new HttpFrontEnd(
-            new HttpServices(
-                gateway,
-                catalog,
-                supervisor,
-                door,
-                requestMemory,
-                new MemoryReport(
-                    budget,
-                    gpus.ledgers(),
-                    gpus.pinned(),
-                    requestMemory,
-                    workers::spares,
-                    supervisor),
-                regions),
-            new HttpFrontEndOptions(
-                config.http().host(),
-                config.http().port(),
-                maxMessageBytes(),
-                config.limits().maxConnections(),
-                config.limits().maxHeaderBytes(),
-                IDLE_TIMEOUT_SECONDS,
-                config.limits().bodyTimeout().toMillis(),
-                config.shutdownGrace().toMillis()),
-            page::mount);
-    this.grpc =
-        new GrpcFrontEnd(
-            new GrpcOptions(
-                config.grpc().host(),
-                config.grpc().port(),
-                maxMessageBytes(),
-                GrpcOptions.DEFAULT_MAX_IN_FLIGHT_PER_STREAM,
-                config.limits().maxConnections(),
-                config.limits().bodyTimeout().toMillis(),
-                GrpcOptions.DEFAULT_IDLE_MILLIS,
-                config.shutdownGrace().toMillis()),
+    MemoryReport memory =
+        new MemoryReport(
+            budget, gpus.ledgers(), gpus.pinned(), requestMemory, workers::spares, supervisor);
+    this.frontEnds =
+        new FrontEnds(
+            vertx,
+            config,
+            new HttpServices(gateway, catalog, supervisor, door, requestMemory, memory, regions),
             pinning,
-            door,
-            requestMemory,
-            catalog,
-            supervisor,
-            regions,
-            served -> ModelConfigWriter.toProto(served.config()));
-    this.metrics = new MetricsFrontEnd(config.metrics().host(), config.metrics().port(), report);
-    this.bus =
-        new BusFrontEnd(
-            pinning,
-            door,
-            catalog,
-            config.eventBus().addressPrefix(),
-            maxMessageBytes(),
-            requestMemory);
+            report,
+            page);
   }
 
   private ModelSupervisor supervisor(SupervisorEvents events) {
@@ -269,17 +213,13 @@ public final class ConveyorServer {
   public Future<Void> listen() {
     List<DeviceSpec> devices =
         gpus.with(DeviceSpec.cpu(CPU, machine.cores()), config.devices().gpu());
-    SchedulerVerticle scheduler =
+    SchedulerVerticle verticle =
         new SchedulerVerticle(
             devices, config.tenants(), NanoClock.SYSTEM, executionLimit, cores::computing);
     return vertx
-        .deployVerticle(scheduler)
-        .onSuccess(frontEnds::addLast)
-        .compose(v -> deploy(http))
-        .compose(v -> deploy(grpc))
-        .compose(v -> deploy(metrics))
-        .compose(v -> config.eventBus().enabled() ? deploy(bus) : Future.succeededFuture())
-        .compose(v -> deploy(page))
+        .deployVerticle(verticle)
+        .onSuccess(id -> scheduler = id)
+        .compose(id -> frontEnds.open())
         .onSuccess(v -> system.start())
         .onSuccess(v -> profiles.start())
         .onSuccess(v -> overloads.start());
@@ -308,9 +248,10 @@ public final class ConveyorServer {
               gateway.answerAll();
               supervisor.answerWaiting();
             });
-    return undeployFrontEnds()
+    return frontEnds
+        .close()
         .eventually(supervisor::unloadAll)
-        .eventually(this::undeployLast)
+        .eventually(this::undeployScheduler)
         .eventually(images::close)
         .eventually(steps::close)
         .eventually(loaders::close)
@@ -366,40 +307,20 @@ public final class ConveyorServer {
   }
 
   public int httpPort() {
-    return http.actualPort();
+    return frontEnds.httpPort();
   }
 
   public int grpcPort() {
-    return grpc.actualPort();
+    return frontEnds.grpcPort();
   }
 
   public int metricsPort() {
-    return metrics.actualPort();
+    return frontEnds.metricsPort();
   }
 
-  /**
-   * Undeploys the front ends, all at once, so that no port takes connections any more and they
-   * share one grace period; the scheduler, deployed first, stays.
-   */
-  private Future<Void> undeployFrontEnds() {
-    List<Future<Void>> leaving = new ArrayList<>();
-    while (frontEnds.size() > 1) {
-      leaving.add(vertx.undeploy(frontEnds.removeLast()));
-    }
-    return leaving.isEmpty() ? Future.succeededFuture() : Future.join(leaving).mapEmpty();
-  }
-
-  private Future<Void> undeployLast() {
-    return frontEnds.isEmpty()
-        ? Future.succeededFuture()
-        : vertx.undeploy(frontEnds.removeLast()).mapEmpty();
-  }
-
-  private Future<Void> deploy(Deployable verticle) {
-    return vertx.deployVerticle(verticle).onSuccess(frontEnds::addLast).mapEmpty();
-  }
-
-  private int maxMessageBytes() {
-    return Math.toIntExact(config.limits().maxMessageBytes());
+  private Future<Void> undeployScheduler() {
+    String deployed = scheduler;
+    scheduler = null;
+    return deployed == null ? Future.succeededFuture() : vertx.undeploy(deployed);
   }
 }
