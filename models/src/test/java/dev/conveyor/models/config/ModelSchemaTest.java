@@ -4,38 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.google.protobuf.Descriptors.Descriptor;
-import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.networknt.schema.InputFormat;
 import com.networknt.schema.JsonSchema;
-import com.networknt.schema.JsonSchemaFactory;
-import com.networknt.schema.SpecVersion;
-import dev.conveyor.models.proto.ModelExtensions;
-import dev.conveyor.models.proto.ServerSettings;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Set;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The schemas and the readers are written apart; here they have to agree. */
-class SchemaTest {
+/** The schema of a model's configuration and its reader are written apart; they have to agree. */
+class ModelSchemaTest {
 
+  private static final JsonSchema SCHEMA = Schemas.schema("model-config");
   private static final String ENSEMBLE =
       "{'platform': 'ensemble', 'input': [{'name': 'x', 'data_type': 'TYPE_FP32', 'dims': [4]}],"
           + " 'output': [{'name': 'y', 'data_type': 'TYPE_FP32', 'dims': [4]}], ";
   private static final String STEP =
       "{'model_name': 'a', 'input_map': {'i': 'x'}, 'output_map': {'o': 'y'}}";
-
-  /** Keys that the reader knows only in order to refuse them by name. */
-  private static final Set<String> UNSUPPORTED = Set.of("sequence_batching");
 
   @ParameterizedTest
   @ValueSource(
@@ -123,7 +105,7 @@ class SchemaTest {
   void shouldAcceptModelConfigurationsThatTheReaderAccepts(String sample) {
     String json = sample.replace('\'', '"');
 
-    assertThat(schema("model-config").validate(json, InputFormat.JSON)).isEmpty();
+    assertThat(SCHEMA.validate(json, InputFormat.JSON)).isEmpty();
     assertThatCode(() -> ModelConfigReader.read("m", json)).doesNotThrowAnyException();
   }
 
@@ -258,144 +240,7 @@ class SchemaTest {
   void shouldRefuseModelConfigurationsThatTheReaderRefuses(String sample) {
     String json = sample.replace('\'', '"');
 
-    assertThat(schema("model-config").validate(json, InputFormat.JSON)).isNotEmpty();
+    assertThat(SCHEMA.validate(json, InputFormat.JSON)).isNotEmpty();
     assertThatThrownBy(() -> ModelConfigReader.read("m", json)).isInstanceOf(ConfigException.class);
-  }
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "{}",
-        "{'model_repository': '/models', 'http': {'port': 0}, 'grpc': {'host': '::1'}}",
-        "{'limits': {'max_message_bytes': '1024', 'max_queue_size': 1, 'body_timeout_ms': 1,"
-            + " 'load_timeout_ms': '1'}}",
-        "{'tenants': {'max_tracked': 1, 'others': {'weight': 2}, 'named': {'a': {}, 'b': {"
-            + "'weight': 0.5, 'quota': {'requests_per_second': 10, 'burst': 1}}}}}",
-        "{'devices': {'cpu': {'cores': 2, 'memory_budget_bytes': '0'}, 'gpu': {'min_compute_capability': 8.6}}, 'log_format': 'json'}",
-        "{'event_bus': {'enabled': false, 'address_prefix': 'a'}, 'shutdown_grace_ms': 0}",
-        "{'profiles': {'warmup_ms': 0, 'stored': false}}",
-      })
-  void shouldAcceptServerConfigurationsThatTheReaderAccepts(String sample) {
-    String json = sample.replace('\'', '"');
-
-    assertThat(schema("server-config").validate(json, InputFormat.JSON)).isEmpty();
-    assertThatCode(() -> ServerConfigReader.read("f", json)).doesNotThrowAnyException();
-  }
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "{'http': 8000}",
-        "{'http': {'port': '8000'}}",
-        "{'http': {'port': 65536}}",
-        "{'http': {'port': -1}}",
-        "{'http': {'host': ' '}}",
-        "{'https': {}}",
-        "{'model_repository': ''}",
-        "{'model_repository': ['a']}",
-        "{'limits': {'max_message_bytes': 0}}",
-        "{'limits': {'max_message_bytes': 2147483648}}",
-        "{'limits': {'max_header_bytes': 100}}",
-        "{'limits': {'max_connections': 0}}",
-        "{'limits': {'max_image_pixels': '-1'}}",
-        "{'devices': {'cpu': {'cores': -1}}}",
-        "{'devices': {'gpu': {'batches_in_flight': 0}}}",
-        "{'devices': {'gpu': {'spin': 1}}}",
-        "{'devices': {'gpu': {'placement': 'auto'}}}",
-        "{'devices': {'cpus': {}}}",
-        "{'profiles': {'warmup_ms': -1}}",
-        "{'profiles': {'warmup_ms': 600001}}",
-        "{'profiles': {'stored': 1}}",
-        "{'profiles': {'samples': 1}}",
-        "{'event_bus': {'enabled': 1}}",
-        "{'event_bus': {'address_prefix': ''}}",
-        "{'shutdown_grace_ms': -1}",
-        "{'limits': {'body_timeout_ms': 0}}",
-        "{'limits': {'load_timeout_ms': 0}}",
-        "{'tenants': {'max_tracked': 0}}",
-        "{'tenants': {'gold': {}}}",
-        "{'tenants': {'others': {'weight': 0}}}",
-        "{'tenants': {'named': {'': {}}}}",
-        "{'tenants': {'named': {'a': {'share': 1}}}}",
-        "{'tenants': {'named': {'a': {'quota': {'burst': 5}}}}}",
-        "{'log_format': 'xml'}",
-      })
-  void shouldRefuseServerConfigurationsThatTheReaderRefuses(String sample) {
-    String json = sample.replace('\'', '"');
-
-    assertThat(schema("server-config").validate(json, InputFormat.JSON)).isNotEmpty();
-    assertThatThrownBy(() -> ServerConfigReader.read("f", json))
-        .isInstanceOf(ConfigException.class);
-  }
-
-  @Test
-  void shouldDescribeEveryKeyThatTheReadersSupport() throws IOException {
-    JsonNode model = json("model-config").get("properties");
-    JsonNode server = json("server-config").get("properties");
-    List<String> missing = new ArrayList<>();
-    Set<String> unknown = new HashSet<>();
-    compare("", dev.conveyor.models.proto.ModelConfig.getDescriptor(), model, missing, unknown);
-    compare(
-        "conveyor.", ModelExtensions.getDescriptor(), inside(model, "conveyor"), missing, unknown);
-    compare("server.", ServerSettings.getDescriptor(), server, missing, unknown);
-
-    assertThat(missing).containsExactlyInAnyOrderElementsOf(UNSUPPORTED);
-    assertThat(unknown).containsExactly("conveyor");
-  }
-
-  private static void compare(
-      String path,
-      Descriptor type,
-      JsonNode properties,
-      List<String> missing,
-      Set<String> unknown) {
-    Set<String> keys = new HashSet<>();
-    properties.fieldNames().forEachRemaining(keys::add);
-    for (FieldDescriptor field : type.getFields()) {
-      String key = path + field.getName();
-      if (!keys.remove(field.getName())) {
-        missing.add(key);
-        continue;
-      }
-      JsonNode schema = properties.get(field.getName());
-      assertThat(schema.path("description").asText()).as("description of %s", key).isNotBlank();
-      boolean open = !schema.has("maxItems") && !schema.has("const");
-      if (field.getJavaType() == FieldDescriptor.JavaType.MESSAGE && open) {
-        Descriptor nested = field.getMessageType();
-        FieldDescriptor value = field.isMapField() ? nested.findFieldByName("value") : field;
-        if (value.getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
-          compare(
-              key + ".",
-              value.getMessageType(),
-              inside(properties, field.getName()),
-              missing,
-              unknown);
-        }
-      }
-    }
-    keys.forEach(key -> unknown.add(path + key));
-  }
-
-  private static JsonNode inside(JsonNode properties, String key) {
-    JsonNode schema = properties.get(key);
-    JsonNode element = schema.has("items") ? schema.get("items") : schema;
-    JsonNode values = element.get("additionalProperties");
-    JsonNode object = values != null && values.isObject() ? values : element;
-    assertThat(object.get("additionalProperties").asBoolean(true)).as(key).isFalse();
-    return object.get("properties");
-  }
-
-  private static JsonSchema schema(String name) {
-    try {
-      return JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012).getSchema(json(name));
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static JsonNode json(String name) throws IOException {
-    Path inRoot = Path.of("conf", "schema");
-    Path directory = Files.isDirectory(inRoot) ? inRoot : Path.of("..", "conf", "schema");
-    return new ObjectMapper().readTree(Files.readString(directory.resolve(name + ".schema.json")));
   }
 }
