@@ -34,12 +34,7 @@ final class WideObjectivesTest extends SchedulerCase {
   void shouldServeWhatHasAllCoresForItself() {
     addModel(2, OBJECTIVE_NS);
     learn();
-    for (int i = 0; i < 50; i++) {
-      Assignment next = only();
-      assertThat(next.batch().wide()).isTrue();
-      end(next);
-    }
-    assertThat(scheduler.takeRejected()).isEmpty();
+    assertAllAreServedWide();
   }
 
   @Test
@@ -68,12 +63,7 @@ final class WideObjectivesTest extends SchedulerCase {
     nowNs += OBJECTIVE_NS + 1;
     endedAfter(slow, OBJECTIVE_NS + 1);
     nowNs += 1000 * MS;
-    for (int i = 0; i < 50; i++) {
-      Assignment next = only();
-      assertThat(next.batch().wide()).isTrue();
-      end(next);
-    }
-    assertThat(scheduler.takeRejected()).isEmpty();
+    assertAllAreServedWide();
   }
 
   @Test
@@ -193,6 +183,16 @@ final class WideObjectivesTest extends SchedulerCase {
     List<Assignment> all = pollAll(nowNs);
     assertThat(all).hasSize(1);
     return Objects.requireNonNull(all.get(0));
+  }
+
+  /** Has many come, each when the one before it has ended. */
+  private void assertAllAreServedWide() {
+    for (int i = 0; i < 50; i++) {
+      Assignment next = only();
+      assertThat(next.batch().wide()).isTrue();
+      end(next);
+    }
+    assertThat(scheduler.takeRejected()).isEmpty();
   }
 
   private void end(Assignment assignment) {

@@ -94,14 +94,7 @@ final class KeptFilesTest {
   void shouldRefuseAFileThatChangesWhileItIsLoadedOnceMore() throws IOException {
     model = OnnxFiles.identity(version.resolve("model.onnx"), 2);
     try (KeptFiles kept = kept()) {
-      assertThatThrownBy(
-              () ->
-                  kept.load(
-                      file -> {
-                        LoadedWorker worker = worker(file);
-                        OnnxFiles.identity(file, 3);
-                        return worker;
-                      }))
+      assertThatThrownBy(() -> kept.load(this::workerOfWhatIsWrittenOver))
           .isInstanceOf(ModelLoadException.class)
           .hasMessageContaining(model + ": the file changed");
     }
@@ -134,14 +127,7 @@ final class KeptFilesTest {
     model = OnnxFiles.identity(version.resolve("model.onnx"), 2);
     try (KeptFiles kept = kept()) {
       rename(OnnxFiles.identity(version.resolve("other.onnx"), 3), model);
-      assertThatThrownBy(
-              () ->
-                  kept.load(
-                      file -> {
-                        LoadedWorker worker = worker(file);
-                        OnnxFiles.identity(file, 3);
-                        return worker;
-                      }))
+      assertThatThrownBy(() -> kept.load(this::workerOfWhatIsWrittenOver))
           .isInstanceOf(ModelLoadException.class)
           .hasMessageContaining("the file changed");
     }
@@ -200,6 +186,13 @@ final class KeptFilesTest {
 
   private LoadedWorker worker(Path file) {
     return backend().start(file, Runs.options(new MemoryBudget("CPU", 256L << 20)));
+  }
+
+  /** Returns what has loaded a file, over which another model is written then. */
+  private LoadedWorker workerOfWhatIsWrittenOver(Path file) {
+    LoadedWorker worker = worker(file);
+    OnnxFiles.identity(file, 3);
+    return worker;
   }
 
   /** Writes {@code y = x * weight}, whose weight is in a file beside it. */

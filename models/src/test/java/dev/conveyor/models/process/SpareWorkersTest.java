@@ -85,8 +85,7 @@ final class SpareWorkersTest {
   void shouldRunOnIdleCoresOnlyUntilItIsTaken() throws Exception {
     assumeTrue(ThreadPriority.canRaise(), "needs the permission to raise a priority");
     start(WorkerMain.class);
-    Path file = good();
-    try (LoadedModel model = load(FaultyBackend.class, LIMITS, file);
+    try (LoadedModel model = load(good());
         ModelExecutor first = model.newExecutor(4)) {
       long spare = awaitSpare();
       assertThat(ThreadPriority.isIdle(spare)).isTrue();
@@ -102,7 +101,7 @@ final class SpareWorkersTest {
   void shouldStartANewWorkerWhereTheSpareHasOtherLimits() throws Exception {
     start(WorkerMain.class);
     Path file = good();
-    try (LoadedModel one = load(FaultyBackend.class, LIMITS, file);
+    try (LoadedModel one = load(file);
         LoadedModel other = load(FaultyBackend.class, limits(768L << 20), file);
         ModelExecutor first = one.newExecutor(4)) {
       long spare = awaitSpare();
@@ -119,7 +118,7 @@ final class SpareWorkersTest {
   void shouldHoldASpareToTheLimitsOfTheWorkerThatItReplaces() throws Exception {
     start(ReportingWorker.class);
     Path file = good();
-    try (LoadedModel model = load(FaultyBackend.class, LIMITS, file);
+    try (LoadedModel model = load(file);
         ModelExecutor first = model.newExecutor(4)) {
       Path report = Path.of(file + ReportingWorker.REPORT);
       Files.delete(report);
@@ -137,8 +136,7 @@ final class SpareWorkersTest {
   @Test
   void shouldReplaceASpareThatDies() throws Exception {
     start(WorkerMain.class);
-    Path file = good();
-    try (LoadedModel model = load(FaultyBackend.class, LIMITS, file);
+    try (LoadedModel model = load(good());
         ModelExecutor first = model.newExecutor(4)) {
       long spare = awaitSpare();
       CompletableFuture<Loss> lost = new CompletableFuture<>();
@@ -158,9 +156,8 @@ final class SpareWorkersTest {
   @Test
   void shouldEndASpareThatCannotWarmUpAndStartAnother() throws Exception {
     start(ReportingWorker.class);
-    Path file = good();
     Path cold = Files.createFile(dir.resolve(ReportingWorker.COLD));
-    try (LoadedModel model = load(FaultyBackend.class, LIMITS, file);
+    try (LoadedModel model = load(good());
         ModelExecutor first = model.newExecutor(4)) {
       long spare = awaitSpare();
       assertThat(cold).as("one refused").doesNotExist();
@@ -173,8 +170,7 @@ final class SpareWorkersTest {
   @Test
   void shouldStartANewWorkerWhenTheSpareIsKilledAsItLoads() throws Exception {
     start(WorkerMain.class);
-    Path file = good();
-    try (LoadedModel model = load(FaultyBackend.class, LIMITS, file)) {
+    try (LoadedModel model = load(good())) {
       model.newExecutor(4).close();
       try (ModelExecutor first = model.newExecutor(4)) {
         long spare = awaitSpare();
@@ -194,13 +190,12 @@ final class SpareWorkersTest {
   void shouldLeaveTheSpareToThoseWhoWaitAndNotToALoad() throws Exception {
     start(WorkerMain.class);
     Path file = good();
-    try (LoadedModel model = load(FaultyBackend.class, LIMITS, file);
+    try (LoadedModel model = load(file);
         ModelExecutor first = model.newExecutor(4)) {
       final long spare = awaitSpare();
       Files.delete(file);
       Files.writeString(file, "bad");
-      assertThatThrownBy(() -> load(FaultyBackend.class, LIMITS, file))
-          .isInstanceOf(ModelLoadException.class);
+      assertThatThrownBy(() -> load(file)).isInstanceOf(ModelLoadException.class);
       assertThat(awaitSpare()).isEqualTo(spare).isNotEqualTo(first.processId());
     }
   }
@@ -208,8 +203,7 @@ final class SpareWorkersTest {
   @Test
   void shouldHaveNoneUnlessAskedTo() throws Exception {
     workers = new Workers(dir, dir, WorkerMain.class.getName(), Duration.ofMinutes(5), 0);
-    Path file = good();
-    try (LoadedModel model = load(FaultyBackend.class, LIMITS, file);
+    try (LoadedModel model = load(good());
         ModelExecutor first = model.newExecutor(4);
         ModelExecutor second = model.newExecutor(4)) {
       assertThat(first.processId()).isNotEqualTo(second.processId());
@@ -223,6 +217,10 @@ final class SpareWorkersTest {
 
   private Path good() throws IOException {
     return Files.writeString(dir.resolve("model"), "good");
+  }
+
+  private LoadedModel load(Path file) {
+    return load(FaultyBackend.class, LIMITS, file);
   }
 
   private LoadedModel load(Class<? extends Backend> backend, ProcessLimits limits, Path file) {
