@@ -3,23 +3,17 @@ package dev.conveyor.verticles;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.conveyor.models.DataType;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.RefusalReason;
-import dev.conveyor.models.Shape;
-import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
-import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.config.Tenants;
-import dev.conveyor.models.ensemble.Member;
-import dev.conveyor.models.ensemble.PlanBuilder;
 import dev.conveyor.models.steps.Steps;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.PriorityLevels;
 import dev.conveyor.scheduler.admission.PriorityLevels.Waiting;
-import dev.conveyor.verticles.ensemble.Ensemble;
+import dev.conveyor.verticles.ensemble.TestEnsembles;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import io.vertx.core.Future;
 import java.util.ArrayList;
@@ -258,33 +252,19 @@ final class EnsembleDoorTest {
   }
 
   private ServedModel ensemble(String first, String second, String extensions) {
-    ModelConfig config =
-        ModelConfigReader.read(
-            "e",
-            """
-            {'platform': 'ensemble',
-             'input': [{'name': 'IN', 'data_type': 'TYPE_FP32', 'dims': [-1, 4]}],
-             'output': [{'name': 'OUT', 'data_type': 'TYPE_FP32', 'dims': [-1, 4]}],
-             'ensemble_scheduling': {'step': [
-               {'model_name': '%s', 'input_map': {'IN': 'IN'}, 'output_map': {'OUT': 'x'}},
-               {'model_name': '%s', 'input_map': {'IN': 'x'}, 'output_map': {'OUT': 'OUT'}}]},
-             'conveyor': %s}"""
-                .formatted(first, second, extensions)
-                .replace('\'', '"'));
-    List<TensorSpec> in = List.of(new TensorSpec("IN", DataType.FP32, Shape.of(-1, 4)));
-    List<TensorSpec> out = List.of(new TensorSpec("OUT", DataType.FP32, Shape.of(-1, 4)));
-    Member member = new Member(in, in, out, 8);
-    return ServedModel.ensemble(
-        "e",
-        "1",
-        config,
-        Map.of(),
-        Ensemble.of(
-            PlanBuilder.build(config, (model, version) -> member, Steps.onClassPath()),
-            0,
-            step -> new RecordingModelStats(),
-            step -> members.get(step.model())),
-        new InstanceBoard(() -> ""));
+    return TestEnsembles.served(
+        """
+        {'platform': 'ensemble',
+         'input': [{'name': 'IN', 'data_type': 'TYPE_FP32', 'dims': [-1, 4]}],
+         'output': [{'name': 'OUT', 'data_type': 'TYPE_FP32', 'dims': [-1, 4]}],
+         'ensemble_scheduling': {'step': [
+           {'model_name': '%s', 'input_map': {'IN': 'IN'}, 'output_map': {'OUT': 'x'}},
+           {'model_name': '%s', 'input_map': {'IN': 'x'}, 'output_map': {'OUT': 'OUT'}}]},
+         'conveyor': %s}"""
+            .formatted(first, second, extensions),
+        (model, version) -> TestEnsembles.member("IN", "OUT"),
+        Steps.onClassPath(),
+        step -> members.get(step.model()));
   }
 
   private static ServedModel member(String name) {

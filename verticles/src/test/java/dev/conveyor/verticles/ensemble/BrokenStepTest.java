@@ -9,9 +9,6 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
-import dev.conveyor.models.config.ModelConfig;
-import dev.conveyor.models.config.ModelConfigReader;
-import dev.conveyor.models.ensemble.PlanBuilder;
 import dev.conveyor.models.steps.Step;
 import dev.conveyor.models.steps.StepFactory;
 import dev.conveyor.models.steps.StepResources;
@@ -22,15 +19,12 @@ import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
-import dev.conveyor.verticles.InstanceBoard;
 import dev.conveyor.verticles.ServedModel;
-import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Context;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -149,18 +143,8 @@ final class BrokenStepTest {
     Ensemble ensemble = served.ensemble();
     assertThat(ensemble).isNotNull();
     EnsembleRun run = new EnsembleRun(served, ensemble, call, System.nanoTime(), noModels, stage);
-    ReplyTo reply =
-        new ReplyTo(
-            context,
-            (response, failure) -> {
-              run.end();
-              if (response == null) {
-                answer.fail(failure);
-              } else {
-                answer.complete(response);
-              }
-            });
-    run.start(List.of(leased("IN"), leased("GOOD")), 1, reply);
+    run.start(
+        List.of(leased("IN"), leased("GOOD")), 1, TestEnsembles.replyTo(context, run, answer));
   }
 
   private Tensor leased(String name) {
@@ -170,40 +154,26 @@ final class BrokenStepTest {
 
   /** Step 1 reads a good tensor, then one that is closed; step 2 reads the closed one, too. */
   private static ServedModel served(String flow) {
-    ModelConfig config =
-        ModelConfigReader.read(
-            "e",
-            """
-            {"platform": "ensemble",
-             "input": [{"name": "IN", "data_type": "TYPE_FP32", "dims": [-1, 4]},
-                       {"name": "GOOD", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
-             "output": [{"name": "ONE", "data_type": "TYPE_FP32", "dims": [-1, 4]},
-                        {"name": "TWO", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
-             "ensemble_scheduling": {"max_inflight_requests": 1, "step": [
-               {"model_name": "conveyor.gives_its_input",
-                "input_map": {"x": "IN"}, "output_map": {"y": "bad"}},
-               {"model_name": "conveyor.takes",
-                "input_map": {"a": "GOOD", "b": "bad"}, "output_map": {"y": "ONE"}},
-               {"model_name": "conveyor.takes",
-                "input_map": {"a": "bad", "b": "bad"}, "output_map": {"y": "TWO"}}]},
-             "conveyor": {"ensemble_step": %s}}"""
-                .formatted(flow));
-    Steps steps = new Steps(List.of(new GivesItsInput(), new Takes()));
-    return ServedModel.ensemble(
-        "e",
-        "1",
-        config,
-        Map.of(),
-        Ensemble.of(
-            PlanBuilder.build(
-                config,
-                (model, version) -> {
-                  throw new IllegalStateException(model);
-                },
-                steps),
-            1,
-            step -> new RecordingModelStats(),
-            step -> null),
-        new InstanceBoard(() -> ""));
+    return TestEnsembles.served(
+        """
+        {"platform": "ensemble",
+         "input": [{"name": "IN", "data_type": "TYPE_FP32", "dims": [-1, 4]},
+                   {"name": "GOOD", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
+         "output": [{"name": "ONE", "data_type": "TYPE_FP32", "dims": [-1, 4]},
+                    {"name": "TWO", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
+         "ensemble_scheduling": {"max_inflight_requests": 1, "step": [
+           {"model_name": "conveyor.gives_its_input",
+            "input_map": {"x": "IN"}, "output_map": {"y": "bad"}},
+           {"model_name": "conveyor.takes",
+            "input_map": {"a": "GOOD", "b": "bad"}, "output_map": {"y": "ONE"}},
+           {"model_name": "conveyor.takes",
+            "input_map": {"a": "bad", "b": "bad"}, "output_map": {"y": "TWO"}}]},
+         "conveyor": {"ensemble_step": %s}}"""
+            .formatted(flow),
+        (model, version) -> {
+          throw new IllegalStateException(model);
+        },
+        new Steps(List.of(new GivesItsInput(), new Takes())),
+        step -> null);
   }
 }

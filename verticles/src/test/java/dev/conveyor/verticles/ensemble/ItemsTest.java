@@ -11,21 +11,14 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
-import dev.conveyor.models.TensorSpec;
-import dev.conveyor.models.config.ModelConfig;
-import dev.conveyor.models.config.ModelConfigReader;
-import dev.conveyor.models.ensemble.Member;
-import dev.conveyor.models.ensemble.PlanBuilder;
 import dev.conveyor.models.steps.Steps;
 import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
-import dev.conveyor.verticles.InstanceBoard;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.HandOver;
-import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Context;
@@ -33,7 +26,6 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -53,7 +45,6 @@ final class ItemsTest {
   private final List<Asked> asked = new ArrayList<>();
   private final List<String> givenUp = new ArrayList<>();
   private final Promise<InferenceResponse> answer = Promise.promise();
-  private EnsembleRun run;
   private HandOver handOver;
   private ReplyTo reply;
 
@@ -212,18 +203,8 @@ final class ItemsTest {
     handOver = ensemble.handOver();
     InferCall call = new InferCall("e", "", List.of(), 3, 60_000_000, DEADLINE_NS, "line-1");
     StepStage stage = new StepStage(vertx, 1, new CoreBudget(1), stepMemory, Long.MAX_VALUE);
-    run = new EnsembleRun(served, ensemble, call, System.nanoTime(), line, stage);
-    reply =
-        new ReplyTo(
-            context,
-            (response, failure) -> {
-              run.end();
-              if (response == null) {
-                answer.fail(failure);
-              } else {
-                answer.complete(response);
-              }
-            });
+    EnsembleRun run = new EnsembleRun(served, ensemble, call, System.nanoTime(), line, stage);
+    reply = TestEnsembles.replyTo(context, run, answer);
     Lease lease = pool.tryAcquire(16 * ITEMS).orElseThrow();
     lease.buffer().put(0, Requests.counting(0, 4 * ITEMS));
     Tensor input = Tensor.ofLease("IN", DataType.FP32, Shape.of(ITEMS, 4), lease, 0, 16 * ITEMS);
@@ -244,30 +225,17 @@ final class ItemsTest {
   }
 
   private static ServedModel served() {
-    ModelConfig config =
-        ModelConfigReader.read(
-            "e",
-            """
-            {"platform": "ensemble",
-             "input": [{"name": "IN", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
-             "output": [{"name": "OUT", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
-             "ensemble_scheduling": {"step": [{"model_name": "a",
-               "input_map": {"INPUT0": "IN"}, "output_map": {"OUTPUT0": "OUT"}}]},
-             "conveyor": {"ensemble_step": [{"for_each": ["INPUT0"]}]}}""");
-    List<TensorSpec> in = List.of(new TensorSpec("INPUT0", DataType.FP32, Shape.of(-1, 4)));
-    List<TensorSpec> out = List.of(new TensorSpec("OUTPUT0", DataType.FP32, Shape.of(-1, 4)));
-    Member member = new Member(in, in, out, 8);
-    return ServedModel.ensemble(
-        "e",
-        "1",
-        config,
-        Map.of(),
-        Ensemble.of(
-            PlanBuilder.build(config, (model, version) -> member, Steps.onClassPath()),
-            0,
-            step -> new RecordingModelStats(),
-            step -> null),
-        new InstanceBoard(() -> ""));
+    return TestEnsembles.served(
+        """
+        {"platform": "ensemble",
+         "input": [{"name": "IN", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
+         "output": [{"name": "OUT", "data_type": "TYPE_FP32", "dims": [-1, 4]}],
+         "ensemble_scheduling": {"step": [{"model_name": "a",
+           "input_map": {"INPUT0": "IN"}, "output_map": {"OUTPUT0": "OUT"}}]},
+         "conveyor": {"ensemble_step": [{"for_each": ["INPUT0"]}]}}""",
+        (model, version) -> TestEnsembles.member("INPUT0", "OUTPUT0"),
+        Steps.onClassPath(),
+        step -> null);
   }
 
   private void onContext(Runnable turn) {
