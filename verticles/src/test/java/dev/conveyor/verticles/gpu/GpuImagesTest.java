@@ -2,13 +2,11 @@ package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.device.sim.HostJpegs;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -18,40 +16,26 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.Arrays;
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A whole server whose images are decoded on a simulated GPU. Both models compute the test kernel;
  * images of one colour become the same bytes on either device.
  */
-final class GpuImagesTest {
+final class GpuImagesTest extends GpuServerCase {
 
   private static final int SIDE = 8;
 
-  @TempDir Path root;
-  private TestModels models;
-  private SimulatedGpus gpus;
-  private CudaSimulator simulator;
+  GpuImagesTest() {
+    super(1, "jitter_percent=100 device_bytes=67108864");
+  }
 
   @BeforeEach
   void begin() {
-    gpus = SimulatedGpus.start(1, "jitter_percent=100 device_bytes=67108864");
-    simulator = gpus.simulator();
     simulator.decodeJpegs(new HostJpegs());
-    models = new TestModels(root);
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
   }
 
   private void model(String name, String device, String kind) {

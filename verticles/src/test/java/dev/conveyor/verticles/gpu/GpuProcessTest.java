@@ -2,7 +2,6 @@ package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.memory.cuda.sim.TestKernel;
@@ -10,10 +9,8 @@ import dev.conveyor.models.device.GpuPlace;
 import dev.conveyor.models.device.LoadMeter;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,14 +22,13 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * A whole server whose models on a simulated GPU have processes of their own, which come to harm.
  */
-final class GpuProcessTest {
+final class GpuProcessTest extends GpuServerCase {
 
   /** All processes here are to be workers that serve. */
   private static final JsonObject NO_SPARES =
@@ -45,24 +41,19 @@ final class GpuProcessTest {
   private static final String MACHINE =
       "real_time=1 copy_ns=5000 jitter_percent=100 device_bytes=67108864";
 
-  @TempDir Path root;
-  private TestModels models;
-  private SimulatedGpus gpus;
-  private CudaSimulator simulator;
+  GpuProcessTest() {
+    super(1);
+  }
 
   @BeforeEach
   void begin() {
-    gpus = SimulatedGpus.start(1);
-    simulator = gpus.simulator();
     simulator.offer(MACHINE + " devices=1");
-    models = new TestModels(root);
   }
 
   @AfterEach
   void end() {
-    if (gpus != null) {
+    if (simulator != null) {
       simulator.withdraw();
-      gpus.close();
     }
   }
 

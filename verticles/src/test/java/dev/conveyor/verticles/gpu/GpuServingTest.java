@@ -2,54 +2,33 @@ package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A whole server on a simulated GPU. */
-final class GpuServingTest {
+final class GpuServingTest extends GpuServerCase {
 
   private static final int WIDTH = 16;
   private static final int REQUESTS = 100;
   private static final long PATIENCE_NS = 60_000_000_000L;
 
-  @TempDir Path root;
-  private TestModels models;
-  private SimulatedGpus gpus;
-  private CudaSimulator simulator;
-
-  @BeforeEach
-  void begin() {
-    gpus = SimulatedGpus.start(1, "jitter_percent=100 device_bytes=67108864");
-    simulator = gpus.simulator();
-    models = new TestModels(root);
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
+  GpuServingTest() {
+    super(1, "jitter_percent=100 device_bytes=67108864");
   }
 
   private void model(String name, String kind, boolean onGpu) {

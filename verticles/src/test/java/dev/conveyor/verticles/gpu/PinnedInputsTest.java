@@ -9,48 +9,31 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
 import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferResponse;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.client.GrpcClient;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Where the inputs of requests over gRPC lie, on a server with a simulated GPU. */
-final class PinnedInputsTest {
+final class PinnedInputsTest extends GpuServerCase {
 
   private static final int WIDTH = 8192;
 
-  @TempDir Path root;
-  private SimulatedGpus gpus;
-
-  @BeforeEach
-  void begin() {
-    gpus = SimulatedGpus.start(1);
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
+  PinnedInputsTest() {
+    super(1);
   }
 
   @Test
   void shouldPinThemAndSayWhoHoldsPinnedMemory() {
-    TestModels models =
-        new TestModels(root)
-            .identity("kernel", DataType.INT32, "N", WIDTH)
-            .config(
-                "kernel",
-                """
+    models
+        .identity("kernel", DataType.INT32, "N", WIDTH)
+        .config(
+            "kernel",
+            """
                 {"max_batch_size": 2, "instance_group": [{"kind": "KIND_GPU"}],
                  "parameters": {"test_kernel": {"string_value": "on"}}}\
                 """);
@@ -67,13 +50,12 @@ final class PinnedInputsTest {
       assertThat(byOwner.fieldNames())
           .containsExactlyInAnyOrder("requests/inputs", "kernel/1/staging", "GPU0/outputs");
       assertThat(byOwner.getLong("requests/inputs")).isEqualTo(4L * WIDTH);
-      assertThat(pinned.getLong("held_bytes"))
-          .isEqualTo(gpus.simulator().figure(0, Figure.PINNED_BYTES));
+      assertThat(pinned.getLong("held_bytes")).isEqualTo(simulator.figure(0, Figure.PINNED_BYTES));
       assertThat(server.server().budget().holders())
           .containsKeys("kernel/1/staging", "GPU0/outputs")
           .doesNotContainKey("requests/inputs");
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   private static int[] ask(TestServer server, int[] words) {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.memory.cuda.sim.TestKernel;
@@ -16,25 +15,21 @@ import dev.conveyor.models.steps.StepSettings;
 import dev.conveyor.models.steps.Steps;
 import dev.conveyor.verticles.metrics.HandOver;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Model, crop, model: in a whole server with simulated GPUs. */
-final class ResidentCropsTest {
+final class ResidentCropsTest extends GpuServerCase {
 
   private static final int SIDE = 16;
   private static final int IMAGE_BYTES = SIDE * SIDE;
@@ -43,26 +38,15 @@ final class ResidentCropsTest {
   private static final int BOXES = 3;
   private static final int REQUESTS = 20;
 
-  @TempDir Path root;
-  private TestModels models;
-  private SimulatedGpus gpus;
-  private CudaSimulator simulator;
+  ResidentCropsTest() {
+    super(1, "jitter_percent=300 device_bytes=268435456");
+  }
 
   @BeforeEach
   void begin() {
-    gpus = SimulatedGpus.start(1, "jitter_percent=300 device_bytes=268435456");
-    simulator = gpus.simulator();
-    models = new TestModels(root);
     model("first", SIDE, 0);
     model("second", CROP, 0);
     ensemble("");
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
   }
 
   /** Writes a model of grey images on a GPU; -1 is the CPU, where it gives what it takes. */

@@ -2,58 +2,42 @@ package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.device.sim.HostJpegs;
 import dev.conveyor.models.image.TestImages;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Decode, crop, model: in a whole server with simulated GPUs. */
-final class ResidentDecodeTest {
+final class ResidentDecodeTest extends GpuServerCase {
 
   private static final int WIDTH = 40;
   private static final int HEIGHT = 24;
   private static final int CROP_BYTES = 3 * 8 * 8;
   private static final int REQUESTS = 12;
 
-  @TempDir Path root;
-  private TestModels models;
-  private SimulatedGpus gpus;
-  private CudaSimulator simulator;
+  ResidentDecodeTest() {
+    super(1, "jitter_percent=300 device_bytes=268435456");
+  }
 
   @BeforeEach
   void begin() {
-    gpus = SimulatedGpus.start(1, "jitter_percent=300 device_bytes=268435456");
-    simulator = gpus.simulator();
     simulator.decodeJpegs(new HostJpegs());
-    models = new TestModels(root);
     model("look", "KIND_GPU");
     ensemble("on_gpu", "");
     // The client gets the pixels too, so they are decoded on the host.
     ensemble("on_cpu", ", {'name': 'pixels', 'data_type': 'TYPE_UINT8', 'dims': [1, 3, -1, -1]}");
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
   }
 
   private void model(String name, String kind) {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.errorprone.annotations.FormatMethod;
 import com.google.errorprone.annotations.FormatString;
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
@@ -12,48 +11,33 @@ import dev.conveyor.verticles.GpuPlaces;
 import dev.conveyor.verticles.metrics.HandOver;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What goes from step to step of an ensemble, in a whole server with simulated GPUs. */
-final class ResidentStepsTest {
+final class ResidentStepsTest extends GpuServerCase {
 
   private static final int WIDTH = 16;
   private static final int TENSOR_BYTES = WIDTH * Integer.BYTES;
   private static final int REQUESTS = 60;
   private static final int ROWS = 4;
 
-  @TempDir Path root;
-  private TestModels models;
-  private SimulatedGpus gpus;
-  private CudaSimulator simulator;
+  ResidentStepsTest() {
+    super(1, "jitter_percent=300 device_bytes=134217728");
+  }
 
   @BeforeEach
   void begin() {
-    gpus = SimulatedGpus.start(1, "jitter_percent=300 device_bytes=134217728");
-    simulator = gpus.simulator();
-    models = new TestModels(root);
     model("first", 0);
     model("second", 0);
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
   }
 
   /** Writes a model on so many GPUs; -1 is the CPU, where it gives what it takes. */

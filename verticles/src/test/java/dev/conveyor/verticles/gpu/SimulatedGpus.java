@@ -28,11 +28,6 @@ public final class SimulatedGpus implements AutoCloseable {
     this.settings = settings;
   }
 
-  /** Starts so many of 64 MiB each; ends the test where they cannot be had. */
-  public static SimulatedGpus start(int devices) {
-    return start(devices, "device_bytes=67108864");
-  }
-
   /**
    * Starts so many; ends the test where they cannot be had.
    *

@@ -8,39 +8,34 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A whole server on a simulated GPU, with a model that takes rows of any length. */
-final class VaryingShapesTest {
+final class VaryingShapesTest extends GpuServerCase {
 
   private static final int REQUESTS = 120;
   private static final String UNLOAD = "/v2/repository/models/rows/unload";
   private static final String LOAD = "/v2/repository/models/rows/load";
 
-  @TempDir Path root;
   private final Random random = new Random(1);
-  private TestModels models;
-  private SimulatedGpus gpus;
+
+  VaryingShapesTest() {
+    super(1, "jitter_percent=200 device_bytes=67108864");
+  }
 
   @BeforeEach
   void begin() {
-    gpus = SimulatedGpus.start(1, "jitter_percent=200 device_bytes=67108864");
-    models = new TestModels(root);
     models
         .identity("rows", DataType.INT32, "N", "L")
         .config(
@@ -50,13 +45,6 @@ final class VaryingShapesTest {
              "instance_group": [{"kind": "KIND_GPU"}],
              "parameters": {"test_kernel": {"string_value": "on"}}}\
             """);
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
   }
 
   /** A request and what it is to be answered: each row by itself. */
@@ -140,6 +128,6 @@ final class VaryingShapesTest {
       assertThat(ledger.holders()).isEqualTo(loaded);
       askAll(server.http());
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 }

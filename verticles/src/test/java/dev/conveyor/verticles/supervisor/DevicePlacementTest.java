@@ -4,16 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Fault;
+import dev.conveyor.verticles.gpu.GpuServerCase;
 import dev.conveyor.verticles.gpu.SimulatedGpus;
 import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -22,37 +21,22 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Models that move between two simulated GPUs. The test ends the windows: what comes in a very
  * short one is a load that no device could carry.
  */
-final class DevicePlacementTest {
+final class DevicePlacementTest extends GpuServerCase {
 
   private static final long SECOND = 1_000_000_000L;
   private static final int OUT_OF_MEMORY = 2;
   private static final int LAUNCH_FAILURE = 719;
 
-  @TempDir private Path dir;
-  private SimulatedGpus gpus;
-  private TestModels models;
   private long nowNs;
 
-  @BeforeEach
-  void begin() {
-    gpus = SimulatedGpus.start(2);
-    models = new TestModels(dir);
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
+  DevicePlacementTest() {
+    super(2);
   }
 
   private void model(String name) {
@@ -195,7 +179,7 @@ final class DevicePlacementTest {
       assertThat(devices(server, "a")).as("loaded anew where it was").hasSize(2);
       server.assertIdle();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   @Test
@@ -228,7 +212,7 @@ final class DevicePlacementTest {
       }
       server.assertIdle();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   private static Stream<String> others(String name) {
@@ -251,7 +235,7 @@ final class DevicePlacementTest {
     model("a");
     try (TestServer server = start(0)) {
       Set<String> first = devices(server, "a");
-      gpus.simulator().inject("cudaMallocFromPoolAsync", 0, OUT_OF_MEMORY, Fault.RETURNED);
+      simulator.inject("cudaMallocFromPoolAsync", 0, OUT_OF_MEMORY, Fault.RETURNED);
 
       burst(server, "a");
       looksUntil(server, () -> decisions(server).size() == 1);
@@ -265,7 +249,7 @@ final class DevicePlacementTest {
       looksUntil(server, () -> devices(server, "a").size() == 2);
       server.assertIdle();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   @Test
@@ -284,7 +268,7 @@ final class DevicePlacementTest {
       assertLedgersTrue(server);
       server.assertIdle();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   /** Has a move fail since the second instance of the copy does not come up; its thread stays. */
@@ -327,7 +311,7 @@ final class DevicePlacementTest {
       looks(server, 2);
       server.assertIdle();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   @Test
@@ -336,7 +320,7 @@ final class DevicePlacementTest {
     try (TestServer server = start(0)) {
       Set<String> first = devices(server, "a");
       burst(server, "a");
-      gpus.simulator().inject("cudaSimLaunch", 0, LAUNCH_FAILURE, Fault.RUNNING);
+      simulator.inject("cudaSimLaunch", 0, LAUNCH_FAILURE, Fault.RUNNING);
       looksUntil(server, () -> decisions(server).size() == 1);
 
       assertThat(devices(server, "a")).isEqualTo(first);
@@ -345,7 +329,7 @@ final class DevicePlacementTest {
           .hasSize(1);
       server.assertIdle();
     }
-    assertThat(gpus.simulator().violations()).isEmpty();
+    assertThat(simulator.violations()).isEmpty();
   }
 
   @Test
@@ -358,7 +342,7 @@ final class DevicePlacementTest {
       assertThat(devices(server, "a")).containsExactly("GPU0");
       assertThat(decisions(server)).isEmpty();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   @Test
@@ -372,6 +356,6 @@ final class DevicePlacementTest {
       assertThat(devices(server, "a")).isEqualTo(first);
       assertThat(decisions(server)).isEmpty();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 }

@@ -5,44 +5,27 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.Gpus;
+import dev.conveyor.verticles.gpu.GpuServerCase;
 import dev.conveyor.verticles.gpu.SimulatedGpus;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The bounds of the number of instances on two simulated GPUs. */
-final class GpuInstancesTest {
+final class GpuInstancesTest extends GpuServerCase {
 
   private static final long SECOND = 1_000_000_000L;
   private static final JsonObject GPU = new JsonObject().put("kind", "KIND_GPU");
 
-  @TempDir private Path dir;
-  private SimulatedGpus gpus;
-  private TestModels models;
-
-  @BeforeEach
-  void begin() {
-    gpus = SimulatedGpus.start(2);
-    models = new TestModels(dir);
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
+  GpuInstancesTest() {
+    super(2);
   }
 
   @Test
@@ -74,7 +57,7 @@ final class GpuInstancesTest {
       assertThat(server.http().infer("elastic", SimulatedGpus.request(1)).status()).isEqualTo(200);
       server.assertIdle();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   @Test
@@ -86,7 +69,7 @@ final class GpuInstancesTest {
       assertThat(ledger(server, 1).reservedBytes()).isZero();
       assertThat(server.http().infer("one", SimulatedGpus.request(1)).status()).isEqualTo(200);
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   @Test
@@ -113,7 +96,7 @@ final class GpuInstancesTest {
       awaitInstances(server, 9);
       assertThat(slabs(server, 0)).isEqualTo(2 * slabs(server, 1));
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   @Test

@@ -3,39 +3,23 @@ package dev.conveyor.verticles.supervisor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.MemoryBudget;
+import dev.conveyor.verticles.gpu.GpuServerCase;
 import dev.conveyor.verticles.gpu.SimulatedGpus;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Models that take turns in the memory of one simulated GPU, which has room for one. */
-final class GpuResidencyTest {
+final class GpuResidencyTest extends GpuServerCase {
 
-  @TempDir private Path dir;
-  private SimulatedGpus gpus;
-
-  @BeforeEach
-  void begin() {
-    gpus = SimulatedGpus.start(1);
-  }
-
-  @AfterEach
-  void end() {
-    if (gpus != null) {
-      gpus.close();
-    }
+  GpuResidencyTest() {
+    super(1);
   }
 
   @Test
   void shouldEvictAModelForAnotherOneThatNeedsItsGpu() {
-    TestModels models = new TestModels(dir);
     JsonObject gpu = new JsonObject().put("kind", "KIND_GPU");
     JsonObject onDemand = new JsonObject().put("residency", "on_demand");
     for (String name : List.of("a", "b")) {
@@ -59,7 +43,7 @@ final class GpuResidencyTest {
       assertThat(server.http().get("/v2/memory").text()).contains("\"evictions\":2");
       server.assertIdle();
     }
-    assertThat(gpus.simulator().violationsAndLeaks()).isEmpty();
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
 
   private static void infer(TestServer server, String model) {
