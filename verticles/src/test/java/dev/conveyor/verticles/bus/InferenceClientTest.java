@@ -18,6 +18,7 @@ import dev.conveyor.verticles.FrontDoor;
 import dev.conveyor.verticles.sample.InspectionApp;
 import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
@@ -29,27 +30,21 @@ import io.vertx.core.eventbus.MessageConsumer;
 import io.vertx.core.eventbus.ReplyException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The event bus as a protocol, in the JVM of the server. */
-final class InferenceClientTest {
+final class InferenceClientTest extends ServerCase {
 
   private static final String ADDRESS = BusAddresses.infer(BusAddresses.DEFAULT_PREFIX);
 
   private static final int REQUEST_MEMORY_BYTES = 4 << 20;
 
-  @TempDir private static Path dir;
-  private static TestServer server;
   private static InferenceClient client;
 
   @BeforeAll
@@ -75,18 +70,8 @@ final class InferenceClientTest {
         new JsonObject()
             .put("max_message_bytes", 1 << 20)
             .put("request_memory_bytes", REQUEST_MEMORY_BYTES);
-    server = TestServer.start(models, new JsonObject().put("limits", limits));
+    serve(models, new JsonObject().put("limits", limits));
     client = InferenceClient.create(server.vertx());
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
   }
 
   @Test

@@ -7,30 +7,26 @@ import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.verticles.ensemble.AnyProtocol.Outcome;
 import dev.conveyor.verticles.ensemble.AnyProtocol.Protocol;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What may be wrong with pictures and detections, on every protocol. Nothing of it is kept. */
-final class BadPicturesTest {
+final class BadPicturesTest extends ServerCase {
 
   private static final float NAN = Float.NaN;
 
-  @TempDir private static Path dir;
-  private static TestServer server;
   private static AnyProtocol protocols;
 
   @BeforeAll
@@ -39,12 +35,12 @@ final class BadPicturesTest {
     models.config("detections", CropsEnsemble.config(", \"max_items\": 10000"));
     models.config("crops", crops());
     models.config("photos", photos());
-    server = TestServer.start(models);
+    serve(models);
     protocols = new AnyProtocol(server);
   }
 
   @AfterEach
-  void nothingIsKeptAndOthersAreServed() {
+  void othersAreServed() {
     for (Protocol protocol : Protocol.values()) {
       assertThat(crop(protocol, 0, 0, 4, 4).error()).isEmpty();
     }
@@ -54,7 +50,6 @@ final class BadPicturesTest {
   @AfterAll
   static void stop() {
     protocols.close();
-    server.close();
   }
 
   @ParameterizedTest

@@ -4,48 +4,27 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.verticles.server.DoubleStep;
 import dev.conveyor.verticles.server.Gate;
-import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A step that a user brings, found on the class path. */
-final class CustomStepTest {
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
+final class CustomStepTest extends ServerCase {
 
   @BeforeAll
   static void start() {
-    TestModels models =
+    serve(
         new TestModels(dir)
             .identity("same", 4)
             .config("doubled", ensemble(""))
             .config("hanging", ensemble("'step[0].gate': {'string_value': 'hanging'}"))
             .config("broken", ensemble("'step[0].fails': {'string_value': 'out of paper'}"))
-            .config("misspelt", ensemble("'step[0].gaet': {'string_value': 'a'}"));
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterEach
-  void nothingIsKept() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+            .config("misspelt", ensemble("'step[0].gaet': {'string_value': 'a'}")));
   }
 
   @Test

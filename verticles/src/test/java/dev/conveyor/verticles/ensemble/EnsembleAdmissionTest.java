@@ -12,10 +12,10 @@ import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferRequest.InferInputTensor;
 import dev.conveyor.verticles.proto.ModelInferResponse;
 import dev.conveyor.verticles.server.Gate;
-import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
@@ -26,16 +26,12 @@ import io.vertx.grpc.client.GrpcClientRequest;
 import io.vertx.grpc.client.GrpcClientResponse;
 import io.vertx.grpc.common.GrpcStatus;
 import java.net.http.HttpRequest;
-import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Requests to an ensemble that are turned away before any of its models is asked. */
-final class EnsembleAdmissionTest {
+final class EnsembleAdmissionTest extends ServerCase {
 
   private static final String GATE = "admission";
   private static final long MINUTE_NS = 60_000_000_000L;
@@ -45,32 +41,16 @@ final class EnsembleAdmissionTest {
        "dynamic_batching": {"default_queue_policy": {"max_queue_size": 1}}}
       """;
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
-
   @BeforeAll
   static void start() {
-    TestModels models =
+    serve(
         new TestModels(dir)
             .unary("first", 1, "Neg", DataType.FP32, "batch", 4)
             .unary("second", 1, "Abs", DataType.FP32, "batch", 4)
             .config("first", ONE_CORE.formatted(GATE))
             .config("second", ONE_CORE.formatted(""))
             .config("wide", ensemble(0))
-            .config("narrow", ensemble(1));
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterEach
-  void nothingIsKept() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+            .config("narrow", ensemble(1)));
   }
 
   @Test

@@ -12,6 +12,7 @@ import dev.conveyor.verticles.proto.ModelInferRequest.InferInputTensor;
 import dev.conveyor.verticles.proto.ModelInferResponse;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
@@ -20,29 +21,22 @@ import io.vertx.core.json.JsonObject;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.client.GrpcClient;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Ensembles over gRPC, many at once, and with clients that go away in the middle. */
-final class EnsembleClientsTest {
+final class EnsembleClientsTest extends ServerCase {
 
   /** Nothing runs until four rows are there, from whomever. */
   private static final String FOUR_AT_ONCE =
       "{\"max_batch_size\": 4, \"dynamic_batching\": {\"preferred_batch_size\": [4],"
           + " \"max_queue_delay_microseconds\": 600000000}}";
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-
   @BeforeAll
   static void start() {
-    TestModels models =
+    serve(
         new TestModels(dir)
             .unary("negate", 1, "Neg", DataType.FP32, "batch", 4)
             .unary("four", 1, "Abs", DataType.FP32, "batch", 4)
@@ -50,18 +44,7 @@ final class EnsembleClientsTest {
             .config("four", FOUR_AT_ONCE)
             .config("each", ensemble("four", 0, "{'for_each': ['INPUT0']}"))
             .config("narrow", ensemble("four", 3, ""))
-            .config("busy", ensemble("plain", 2, "{'for_each': ['INPUT0']}"));
-    server = TestServer.start(models);
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+            .config("busy", ensemble("plain", 2, "{'for_each': ['INPUT0']}")));
   }
 
   @Test

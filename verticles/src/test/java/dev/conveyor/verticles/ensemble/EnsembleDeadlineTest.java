@@ -9,6 +9,7 @@ import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
@@ -16,15 +17,11 @@ import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.Message;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Requests through an ensemble that somebody wants in time, while its second step is held. */
-final class EnsembleDeadlineTest {
+final class EnsembleDeadlineTest extends ServerCase {
 
   private static final String GATE = "deadline";
 
@@ -44,13 +41,9 @@ final class EnsembleDeadlineTest {
            {"default_timeout_microseconds": 10000}}}
       """;
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
-
   @BeforeAll
   static void start() {
-    TestModels models =
+    serve(
         new TestModels(dir)
             .unary("negate", 1, "Neg", DataType.FP32, "batch", 4)
             .unary("held", 1, "Abs", DataType.FP32, "batch", 4)
@@ -62,19 +55,7 @@ final class EnsembleDeadlineTest {
             .config("narrow", ensemble("held", 1, 0))
             .config("promised", ensemble("held", 0, 2_000_000))
             .config("promised_narrow", ensemble("held", 1, 2_000_000))
-            .config("outer", ensemble("narrow", 0, 2_000_000));
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterEach
-  void nothingIsKept() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+            .config("outer", ensemble("narrow", 0, 2_000_000)));
   }
 
   @Test

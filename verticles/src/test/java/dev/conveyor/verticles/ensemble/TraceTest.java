@@ -16,6 +16,7 @@ import dev.conveyor.verticles.proto.ModelStreamInferResponse;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
@@ -29,45 +30,33 @@ import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.client.GrpcClient;
 import io.vertx.grpc.client.GrpcClientRequest;
 import io.vertx.grpc.client.GrpcClientResponse;
-import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 /** The client's trace, through the steps of an ensemble and back, on every protocol. */
-final class TraceTest {
+final class TraceTest extends ServerCase {
 
   private static final String HEADER = "traceparent";
 
-  @TempDir private static Path dir;
-  private static TestServer server;
   private static int traces;
 
   private String trace = "";
 
   @BeforeAll
   static void start() {
-    server =
-        TestServer.start(
-            new TestModels(dir)
-                .unary("negate", 1, "Neg", DataType.FP32, "batch", 4)
-                .unary("abs", 1, "Abs", DataType.FP32, "batch", 4)
-                .config("both", ensemble())
-                .config("outer", outer())
-                .config("each", each())
-                .unary("root", 1, "Sqrt", DataType.FP32, "batch", 4)
-                .config("root", "{\"conveyor\": {\"reject_non_finite\": true}}")
-                .config("failing", failing()));
-  }
-
-  @AfterAll
-  static void stop() {
-    server.assertIdle();
-    server.close();
+    serve(
+        new TestModels(dir)
+            .unary("negate", 1, "Neg", DataType.FP32, "batch", 4)
+            .unary("abs", 1, "Abs", DataType.FP32, "batch", 4)
+            .config("both", ensemble())
+            .config("outer", outer())
+            .config("each", each())
+            .unary("root", 1, "Sqrt", DataType.FP32, "batch", 4)
+            .config("root", "{\"conveyor\": {\"reject_non_finite\": true}}")
+            .config("failing", failing()));
   }
 
   @BeforeEach

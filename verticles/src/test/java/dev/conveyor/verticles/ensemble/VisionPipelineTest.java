@@ -10,6 +10,7 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.verticles.bus.InferenceClient;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import java.awt.image.BufferedImage;
@@ -17,22 +18,16 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.List;
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Detections to crops, photos of mixed sizes, large images in tiles; and what is wrong in them. */
-final class VisionPipelineTest {
+final class VisionPipelineTest extends ServerCase {
 
   private static final float NAN = Float.NaN;
 
-  @TempDir private static Path dir;
-  private static TestServer server;
   private static InferenceClient client;
 
   @BeforeAll
@@ -76,18 +71,8 @@ final class VisionPipelineTest {
            "step[0].height": {"string_value": "4"}, "step[0].overlap": {"string_value": "1"}},
          "conveyor": {"ensemble_step": [{"step": 1, "for_each": ["INPUT0"]},
            {"step": 2, "join": true}]}}""");
-    server = TestServer.start(models);
+    serve(models);
     client = InferenceClient.create(server.vertx());
-  }
-
-  @AfterEach
-  void shouldHaveGivenEverythingBack() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
   }
 
   @Test

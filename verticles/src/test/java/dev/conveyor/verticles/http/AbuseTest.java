@@ -7,6 +7,7 @@ import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.buffer.Buffer;
@@ -21,29 +22,22 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.zip.GZIPOutputStream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Requests that lie, and bytes that are none. The server answers or hangs up, and serves on. */
-final class AbuseTest {
+final class AbuseTest extends ServerCase {
 
   private static final int WIDTH = 8192;
   private static final int PIPELINED = 1000;
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
 
   @BeforeAll
   static void start() {
@@ -55,20 +49,13 @@ final class AbuseTest {
             .identity("any", DataType.FP64, "a", "b", "c");
     JsonObject limits =
         new JsonObject().put("max_message_bytes", MAX_MESSAGE_BYTES).put("max_connections", 8);
-    server = TestServer.start(models, new JsonObject().put("limits", limits));
-    http = server.http();
+    serve(models, new JsonObject().put("limits", limits));
   }
 
   @AfterEach
-  void shouldStillServeAndHoldNothing() {
+  void shouldStillServe() {
     Answer answer = http.infer("simple", Requests.row(1, 2, 3, 4));
     assertThat(answer.status()).as(answer::text).isEqualTo(200);
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
   }
 
   @ParameterizedTest

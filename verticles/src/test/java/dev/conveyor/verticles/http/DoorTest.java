@@ -6,31 +6,27 @@ import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.verticles.server.Gate;
-import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.http.HttpRequest;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who is let in, and what those are told who are not, before they send anything large. */
-final class DoorTest {
+final class DoorTest extends ServerCase {
 
   /** An image of 224 x 224 x 3 floats: 602,112 bytes. */
   private static final int WIDTH = 224 * 224 * 3;
@@ -39,10 +35,6 @@ final class DoorTest {
   private static final int REQUEST_MEMORY = 4 << 20;
   private static final String LIVE = "GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n";
   private static final byte[] NONE = new byte[0];
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
 
   @BeforeAll
   static void start() {
@@ -71,36 +63,24 @@ final class DoorTest {
         {"conveyor": {"admission": {"quota": {"requests_per_second": 0.001, "burst": 2}}}}""");
     JsonObject quota = new JsonObject().put("requests_per_second", 0.001).put("burst", 1);
     JsonObject limited = new JsonObject().put("quota", quota);
-    server =
-        TestServer.start(
-            models,
-            new JsonObject()
-                .put(
-                    "limits",
-                    new JsonObject()
-                        .put("max_message_bytes", 2 << 20)
-                        .put("request_memory_bytes", REQUEST_MEMORY))
-                .put(
-                    "tenants",
-                    new JsonObject()
-                        .put(
-                            "named",
-                            new JsonObject()
-                                .put("by-header", limited)
-                                .put("by-parameter", limited)
-                                .put("one", limited)
-                                .put("two", limited))));
-    http = server.http();
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+    serve(
+        models,
+        new JsonObject()
+            .put(
+                "limits",
+                new JsonObject()
+                    .put("max_message_bytes", 2 << 20)
+                    .put("request_memory_bytes", REQUEST_MEMORY))
+            .put(
+                "tenants",
+                new JsonObject()
+                    .put(
+                        "named",
+                        new JsonObject()
+                            .put("by-header", limited)
+                            .put("by-parameter", limited)
+                            .put("one", limited)
+                            .put("two", limited))));
   }
 
   @Test

@@ -5,57 +5,39 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.http.StreamClient.Event;
 import dev.conveyor.verticles.server.Gate;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * What the head of a stream asks for, of models and of ensembles, while a gate holds its frames.
  */
-final class FrameStreamTermsTest {
+final class FrameStreamTermsTest extends ServerCase {
 
   private static final String ONE_AT_A_TIME = "one";
   private static final String TWO_AT_A_TIME = "two";
   private static final String CHAIN = "chain";
 
-  @TempDir private static Path directory;
-  private static TestServer server;
-
   @BeforeAll
   static void start() {
-    TestModels models =
-        new TestModels(directory)
+    serve(
+        new TestModels(dir)
             .identity(ONE_AT_A_TIME, DataType.FP32, "batch", 3, 2, 2)
             .config(ONE_AT_A_TIME, config(ONE_AT_A_TIME, 1))
             .identity(TWO_AT_A_TIME, DataType.FP32, "batch", 3, 2, 2)
             .config(TWO_AT_A_TIME, config(TWO_AT_A_TIME, 2))
             .identity("same", DataType.FP32, "batch", 3, 2, 2)
             .config("same", "{\"conveyor\": {\"intra_op_threads\": 1}}")
-            .config(CHAIN, chain());
-    server = TestServer.start(models);
-  }
-
-  @AfterEach
-  void checkIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+            .config(CHAIN, chain()));
   }
 
   @Test

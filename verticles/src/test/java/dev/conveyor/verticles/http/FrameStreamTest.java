@@ -6,8 +6,8 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.metrics.ModelStats.FrameEvent;
 import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
 import java.awt.Color;
 import java.awt.Graphics2D;
@@ -17,41 +17,32 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Streams of frames over real sockets. */
-class FrameStreamTest {
+class FrameStreamTest extends ServerCase {
 
   private static final String GATED = "gated";
   private static final int MAX_BYTES = 1 << 20;
   private static final int COMMENT_BYTES = 60_000;
 
-  @TempDir private static Path directory;
-
-  private static TestServer server;
-
   @BeforeAll
   static void start() {
     TestModels models =
-        new TestModels(directory)
+        new TestModels(dir)
             .identity("pixels", DataType.FP32, "batch", 3, 2, 2)
             .config("pixels", config("pixels", "none"))
             .identity(GATED, DataType.FP32, "batch", 3, 2, 2)
             .config(GATED, config(GATED, GATED))
             .identity("rows", 4);
-    server =
-        TestServer.start(
-            models,
-            new JsonObject().put("limits", new JsonObject().put("max_message_bytes", MAX_BYTES)));
+    serve(
+        models,
+        new JsonObject().put("limits", new JsonObject().put("max_message_bytes", MAX_BYTES)));
   }
 
   private static String config(String model, String gate) {
@@ -62,16 +53,6 @@ class FrameStreamTest {
            "preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
         """
         .formatted(model, gate);
-  }
-
-  @AfterEach
-  void checkIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
   }
 
   @Test

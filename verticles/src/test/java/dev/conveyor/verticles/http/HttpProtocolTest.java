@@ -7,28 +7,20 @@ import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.net.http.HttpClient;
-import java.nio.file.Path;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Health, metadata, configuration, statistics, and how requests are refused. */
-final class HttpProtocolTest {
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
+final class HttpProtocolTest extends ServerCase {
 
   @BeforeAll
   static void start() {
@@ -40,18 +32,7 @@ final class HttpProtocolTest {
             .identity("versioned", 4);
     models.unary("versioned", 2, "Neg", DataType.FP32, "batch", 4);
     models.config("versioned", "{\"version_policy\": {\"all\": {}}}");
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+    serve(models);
   }
 
   @ParameterizedTest

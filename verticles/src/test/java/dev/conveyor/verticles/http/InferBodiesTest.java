@@ -7,6 +7,7 @@ import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
@@ -23,58 +24,38 @@ import java.io.IOException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Random;
 import java.util.zip.DeflaterOutputStream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** How bodies come and go: large, mixed, chunked, compressed, several tensors, some outputs. */
-final class InferBodiesTest {
+final class InferBodiesTest extends ServerCase {
 
   private static final int WIDTH = 8192;
   private static final String HEAD_LENGTH = "Inference-Header-Content-Length";
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
-
   @BeforeAll
   static void start() {
-    server =
-        TestServer.start(
-            new TestModels(dir)
-                .identity("wide", WIDTH)
-                .sum("sum", WIDTH)
-                .sum("small_sum", 2)
-                .identity("classes", 5)
-                .file("classes", "labels.txt", "zero\none\ntwo\nthree\nfour\n")
-                .config(
-                    "classes",
-                    """
+    serve(
+        new TestModels(dir)
+            .identity("wide", WIDTH)
+            .sum("sum", WIDTH)
+            .sum("small_sum", 2)
+            .identity("classes", 5)
+            .file("classes", "labels.txt", "zero\none\ntwo\nthree\nfour\n")
+            .config(
+                "classes",
+                """
                     {"max_batch_size": 4, "output": [{"name": "OUTPUT0",
                      "data_type": "TYPE_FP32", "dims": [5], "label_filename": "labels.txt"}]}"""));
-    http = server.http();
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
   }
 
   @ParameterizedTest

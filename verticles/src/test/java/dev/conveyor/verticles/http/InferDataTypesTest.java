@@ -3,33 +3,24 @@ package dev.conveyor.verticles.http;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.DataType;
-import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every data type through a whole server, as JSON and as binary data. */
-final class InferDataTypesTest {
+final class InferDataTypesTest extends ServerCase {
 
   private static final JsonObject BINARY_OUT = new JsonObject().put("binary_data_output", true);
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
 
   @BeforeAll
   static void start() {
@@ -38,18 +29,7 @@ final class InferDataTypesTest {
       models.identity("of_" + type, type, "n", "m");
     }
     models.identity("scalar", DataType.INT64);
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+    serve(models);
   }
 
   @ParameterizedTest

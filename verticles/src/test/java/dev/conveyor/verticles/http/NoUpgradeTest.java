@@ -6,19 +6,15 @@ import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import java.io.IOException;
 import java.net.http.HttpClient;
-import java.nio.file.Path;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Clients that begin with HTTP/1 and ask to go on over HTTP/2. */
-final class NoUpgradeTest {
+final class NoUpgradeTest extends ServerCase {
 
   /** Its answer is more than the JDK's client reads at once. */
   private static final int WIDTH = 20_000;
@@ -29,22 +25,9 @@ final class NoUpgradeTest {
       "host: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\n"
           + "http2-settings: AAQBAAAA\r\n";
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-
   @BeforeAll
   static void start() {
-    server = TestServer.start(new TestModels(dir).identity("wide", WIDTH));
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+    serve(new TestModels(dir).identity("wide", WIDTH));
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Context;
@@ -16,49 +17,31 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Clients that send slowly, or nothing, at a server that waits 700 ms for them. */
-final class PatienceTest {
+final class PatienceTest extends ServerCase {
 
   private static final int WIDTH = 224 * 224 * 3;
   private static final long SECOND_NS = 1_000_000_000;
   private static final int REQUEST_MEMORY = 4 << 20;
   private static final String LIVE = "GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n";
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-
   @BeforeAll
   static void start() {
-    server =
-        TestServer.start(
-            new TestModels(dir).identity("wide", WIDTH),
-            new JsonObject()
-                .put(
-                    "limits",
-                    new JsonObject()
-                        .put("max_message_bytes", 2 << 20)
-                        .put("request_memory_bytes", REQUEST_MEMORY)
-                        .put("body_timeout_ms", 700)));
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+    serve(
+        new TestModels(dir).identity("wide", WIDTH),
+        new JsonObject()
+            .put(
+                "limits",
+                new JsonObject()
+                    .put("max_message_bytes", 2 << 20)
+                    .put("request_memory_bytes", REQUEST_MEMORY)
+                    .put("body_timeout_ms", 700)));
   }
 
   @Test

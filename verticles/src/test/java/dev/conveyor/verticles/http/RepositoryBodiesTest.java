@@ -3,39 +3,32 @@ package dev.conveyor.verticles.http;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.Lease;
-import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Base64;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Bodies of index, load and unload: of any content type, and bounded as those of inferences. */
-final class RepositoryBodiesTest {
+final class RepositoryBodiesTest extends ServerCase {
 
   private static final String FORM = "application/x-www-form-urlencoded";
   private static final String LOAD = "/v2/repository/models/simple/load";
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
   private static final int REQUEST_MEMORY_BYTES = 4 << 20;
 
-  @TempDir private static Path dir;
   private static TestModels models;
-  private static TestServer server;
-  private static HttpCalls http;
 
   @BeforeAll
   static void start() {
@@ -45,19 +38,12 @@ final class RepositoryBodiesTest {
             .put("max_message_bytes", MAX_MESSAGE_BYTES)
             .put("request_memory_bytes", REQUEST_MEMORY_BYTES)
             .put("body_timeout_ms", 1500);
-    server = TestServer.start(models, new JsonObject().put("limits", limits));
-    http = server.http();
+    serve(models, new JsonObject().put("limits", limits));
   }
 
   @AfterEach
-  void shouldStillServeAndHoldNothing() {
+  void shouldStillServe() {
     assertThat(http.infer("simple", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
   }
 
   @ParameterizedTest

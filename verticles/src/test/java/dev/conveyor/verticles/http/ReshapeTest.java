@@ -6,26 +6,22 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
 import dev.conveyor.verticles.proto.ModelMetadataRequest;
 import dev.conveyor.verticles.proto.ModelMetadataResponse;
-import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.client.GrpcClient;
-import java.nio.file.Path;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Models that clients see in another shape than they have: Triton's {@code reshape}. */
-final class ReshapeTest {
+final class ReshapeTest extends ServerCase {
 
   private static final String BATCHED =
       """
@@ -35,13 +31,9 @@ final class ReshapeTest {
        "model_warmup": [{"name": "w", "batch_size": 2, "inputs":
            {"INPUT0": {"data_type": "TYPE_FP32", "dims": [6], "zero_data": true}}}]%s}""";
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
-
   @BeforeAll
   static void start() {
-    TestModels models =
+    serve(
         new TestModels(dir)
             .identity("batched", DataType.FP32, "batch", 2, 3)
             .config("batched", BATCHED.formatted(""))
@@ -74,19 +66,7 @@ final class ReshapeTest {
                  "output": [{"name": "OUT", "data_type": "TYPE_FP32", "dims": [3, 2]}],
                  "ensemble_scheduling": {"step": [{"model_name": "batched",
                      "input_map": {"INPUT0": "IN"}, "output_map": {"OUTPUT0": "OUT"}}]}}""")
-            .file("ensemble", "1/nothing", "");
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+            .file("ensemble", "1/nothing", ""));
   }
 
   @ParameterizedTest

@@ -8,34 +8,26 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.verticles.bus.InferenceClient;
 import dev.conveyor.verticles.server.Gate;
-import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What clients can ask of the scheduler, and what it tells about itself. */
-final class SchedulingTest {
+final class SchedulingTest extends ServerCase {
 
   private static final byte[] NONE = new byte[0];
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
 
   @BeforeAll
   static void start() {
@@ -52,18 +44,7 @@ final class SchedulingTest {
         """
         {"max_batch_size": 4, "dynamic_batching": {},
          "conveyor": {"latency_objective_microseconds": 1}}""");
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+    serve(models);
   }
 
   @Test

@@ -6,36 +6,29 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import dev.conveyor.verticles.shm.ShmFile;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The system shared memory extension over HTTP. */
-final class SharedMemoryTest {
+final class SharedMemoryTest extends ServerCase {
 
   private static final String PATH = "/v2/systemsharedmemory";
 
   /** Copied on a worker. */
   private static final int LONG = 300_000;
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
 
   @BeforeAll
   static void start() {
@@ -45,27 +38,19 @@ final class SharedMemoryTest {
             .identity("free", DataType.FP32, "batch", "width")
             .identity("text", DataType.BYTES, "batch", 1)
             .sum("sum", 4);
-    server =
-        TestServer.start(
-            models,
-            new JsonObject()
-                .put(
-                    "limits",
-                    new JsonObject()
-                        .put("max_shared_memory_regions", 3)
-                        .put("max_message_bytes", 4 << 20)));
-    http = server.http();
+    serve(
+        models,
+        new JsonObject()
+            .put(
+                "limits",
+                new JsonObject()
+                    .put("max_shared_memory_regions", 3)
+                    .put("max_message_bytes", 4 << 20)));
   }
 
   @AfterEach
-  void shouldBeIdle() {
+  void unregisterAll() {
     assertThat(http.post(PATH + "/unregister", "").status()).isEqualTo(200);
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
   }
 
   @Test

@@ -3,34 +3,27 @@ package dev.conveyor.verticles.http;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.DataType;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Cameras that stop in the middle of a frame, on a server that waits for a frame only so long. */
-class StalledFrameTest {
+class StalledFrameTest extends ServerCase {
 
   private static final int PATIENCE_MS = 1500;
-
-  @TempDir private static Path directory;
-
-  private static TestServer server;
 
   @BeforeAll
   static void start() {
     TestModels models =
-        new TestModels(directory)
+        new TestModels(dir)
             .identity("pixels", DataType.FP32, "batch", 3, 2, 2)
             .config(
                 "pixels",
@@ -39,16 +32,9 @@ class StalledFrameTest {
                  "conveyor": {"intra_op_threads": 1,
                    "preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
                 """);
-    server =
-        TestServer.start(
-            models,
-            new JsonObject().put("limits", new JsonObject().put("body_timeout_ms", PATIENCE_MS)));
-  }
-
-  @AfterAll
-  static void stop() {
-    server.assertIdle();
-    server.close();
+    serve(
+        models,
+        new JsonObject().put("limits", new JsonObject().put("body_timeout_ms", PATIENCE_MS)));
   }
 
   @Test

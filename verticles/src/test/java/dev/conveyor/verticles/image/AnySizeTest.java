@@ -3,11 +3,10 @@ package dev.conveyor.verticles.image;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.models.DataType;
-import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.awt.image.BufferedImage;
@@ -15,27 +14,19 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import javax.imageio.ImageIO;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Images of any size to a model that takes two, over a real socket. The model gives its input back,
  * whose rows are four values wide: boxes, all corners of which are the image's grey, 0 where there
  * is padding.
  */
-final class AnySizeTest {
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
+final class AnySizeTest extends ServerCase {
 
   @BeforeAll
   static void start() {
@@ -49,18 +40,7 @@ final class AnySizeTest {
             "sizes": [{"width": 4, "height": 4}, {"width": 4, "height": 8}],
             "boxes": [{"output": "OUTPUT0"}]}]}}
         """);
-    server = TestServer.start(models);
-    http = new HttpCalls(server.httpPort());
-  }
-
-  @AfterEach
-  void nothingIsKept() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+    serve(models);
   }
 
   @Test

@@ -6,6 +6,7 @@ import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
@@ -20,14 +21,11 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A whole server, some of whose models run in processes of their own. */
-final class ProcessIsolationTest {
+final class ProcessIsolationTest extends ServerCase {
 
   private static final String ISOLATED =
       """
@@ -38,10 +36,6 @@ final class ProcessIsolationTest {
       """
       "model_warmup": [{"name": "random", "batch_size": 1, "inputs":
         {"INPUT0": {"data_type": "TYPE_FP32", "dims": [4], "random_data": true}}}],""";
-
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
 
   @BeforeAll
   static void start() throws IOException {
@@ -63,18 +57,7 @@ final class ProcessIsolationTest {
             .config("finite", tried("reject_non_finite", RANDOM));
     Files.setLastModifiedTime(
         dir.resolve("here/1/.profile-CPU.json-17.conveyor-part"), FileTime.from(Instant.EPOCH));
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
-  }
-
-  @AfterEach
-  void settle() {
-    server.assertIdle();
+    serve(models);
   }
 
   @Test

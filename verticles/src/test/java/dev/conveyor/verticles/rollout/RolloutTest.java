@@ -8,28 +8,21 @@ import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Versions that are tried on live requests, over HTTP. */
-final class RolloutTest {
+final class RolloutTest extends ServerCase {
 
   private static final int ENOUGH = 2000;
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
   private static final Map<String, CompletableFuture<JsonObject>> ROLLED_BACK =
       new ConcurrentHashMap<>();
 
@@ -49,7 +42,7 @@ final class RolloutTest {
     pair(models, "alone", "Neg", "'canary_share': 0.5");
     models.config(
         "alone", "{\"conveyor\": {\"rollout\": {\"candidate\": 2, \"canary_share\": 0.5}}}");
-    server = TestServer.start(models);
+    serve(models);
     server
         .vertx()
         .eventBus()
@@ -60,7 +53,6 @@ final class RolloutTest {
                 told(message.body().getString("model")).complete(message.body());
               }
             });
-    http = server.http();
   }
 
   /** Version 1 gives back what it gets; version 2 is on trial. */
@@ -99,16 +91,6 @@ final class RolloutTest {
 
   private static CompletableFuture<JsonObject> told(String model) {
     return ROLLED_BACK.computeIfAbsent(model, name -> new CompletableFuture<>());
-  }
-
-  @AfterEach
-  void shouldBeIdle() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
   }
 
   private static JsonObject rollout(String model) {

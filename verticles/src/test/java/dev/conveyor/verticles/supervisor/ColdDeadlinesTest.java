@@ -8,21 +8,17 @@ import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
+import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
-import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
-import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Requests that somebody wants in time, for models that have to be loaded first. */
-final class ColdDeadlinesTest {
+final class ColdDeadlinesTest extends ServerCase {
 
   private static final String ON_DEMAND =
       """
@@ -43,13 +39,9 @@ final class ColdDeadlinesTest {
        "dynamic_batching": {"default_queue_policy": {"allow_timeout_override": true}}}
       """;
 
-  @TempDir private static Path dir;
-  private static TestServer server;
-  private static HttpCalls http;
-
   @BeforeAll
   static void start() {
-    TestModels models =
+    serve(
         new TestModels(dir)
             .identity("hurried", 4)
             .config("hurried", ON_DEMAND.formatted("", 0))
@@ -76,19 +68,7 @@ final class ColdDeadlinesTest {
                     "input_map": {"INPUT0": "IN"}, "output_map": {"OUTPUT0": "OUT"}}]},
                  "conveyor": {"latency_objective_microseconds": %d}}
                 """
-                    .formatted(TOO_SHORT_MICROS));
-    server = TestServer.start(models);
-    http = server.http();
-  }
-
-  @AfterEach
-  void nothingIsKept() {
-    server.assertIdle();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
+                    .formatted(TOO_SHORT_MICROS)));
   }
 
   @Test
