@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.http;
 
+import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpHeaders;
@@ -50,9 +51,14 @@ final class EarlyAnswer {
 
   /**
    * Answers before the body has come to its end, and hangs up a little later: at once, the reset
-   * would overtake the answer; never, and the client could go on sending.
+   * would overtake the answer; never, and the client could go on sending. A client that has left is
+   * told nothing: hundreds that leave together would keep the event loop with answers that nobody
+   * gets.
    */
   void midway(HttpServerRequest request, @Nullable InferenceException failure) {
+    if (failure != null && failure.code() == ErrorCode.CANCELLED) {
+      return;
+    }
     if (!request.isEnded() && request.version() != HttpVersion.HTTP_2) {
       request.response().putHeader(HttpHeaders.CONNECTION, "close");
     }
