@@ -21,7 +21,7 @@ public record ChaosPlan(
   public static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private static final long SHORTEST_WINDOW_MS = 200;
-  private static final long LONGEST_WINDOW_MS = 3_000;
+  private static final long LONGEST_WINDOW_MS = 10_000;
   private static final int SHARE = 4;
 
   public ChaosPlan {

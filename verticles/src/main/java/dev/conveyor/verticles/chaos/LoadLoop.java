@@ -25,7 +25,7 @@ import java.util.stream.Collectors;
 final class LoadLoop implements AutoCloseable {
 
   /** For each of the three models; together they fit into the connections of {@link Traffic}. */
-  private static final int MOST_IN_FLIGHT = 1300;
+  static final int MOST_IN_FLIGHT = 1000;
 
   /** What is later than this is not made up for. */
   private static final long MOST_LATE_NS = TimeUnit.SECONDS.toNanos(1);

@@ -14,6 +14,8 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongConsumer;
 import java.util.function.LongPredicate;
@@ -37,6 +39,9 @@ final class Traffic implements AutoCloseable {
   /** More than are ever under way: none waits for another's connection. */
   private static final int MOST_CONNECTIONS = 4096;
 
+  /** Less than the server's patience with connections that are not used. */
+  private static final int KEPT_SECONDS = 240;
+
   private interface Verdict {
     Answer on(@Nullable Received response, @Nullable Throwable failure, long sentNs);
   }
@@ -50,7 +55,7 @@ final class Traffic implements AutoCloseable {
   private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
   private final HttpClient client =
       vertx.createHttpClient(
-          new HttpClientOptions().setTcpNoDelay(true),
+          new HttpClientOptions().setTcpNoDelay(true).setKeepAliveTimeout(KEPT_SECONDS),
           new PoolOptions().setHttp1MaxSize(MOST_CONNECTIONS));
   private final Context context = vertx.getOrCreateContext();
   private final int port;
@@ -82,6 +87,18 @@ final class Traffic implements AutoCloseable {
   @Override
   public void close() {
     vertx.close().toCompletionStage().toCompletableFuture().join();
+  }
+
+  /**
+   * Opens so many connections at least, and keeps them: clients that wait for a model which is away
+   * have theirs already, and what connecting costs both ends is no effect of the fault.
+   */
+  void connect(String model, int connections) {
+    List<CompletableFuture<Reply>> together = new ArrayList<>();
+    for (int i = 0; i < connections; i++) {
+      together.add(send(model, new float[WIDTH], sentNs -> true));
+    }
+    together.forEach(CompletableFuture::join);
   }
 
   /**
