@@ -1,11 +1,13 @@
 package dev.conveyor.scheduler.simulation;
 
+import static java.util.Comparator.reverseOrder;
+
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
 /**
- * The beginnings and ends of the faults, in order.
+ * The beginnings and ends of the faults, in order; at equal times ends come first.
  *
  * <p>Not thread-safe: owned by the {@link Simulator}.
  */
@@ -22,7 +24,8 @@ final class FaultClock {
       moments.add(new Moment(fault, fault.atNs(), false));
       moments.add(new Moment(fault, fault.atNs() + fault.forNs(), true));
     }
-    moments.sort(Comparator.comparingLong(Moment::atNs));
+    moments.sort(
+        Comparator.comparingLong(Moment::atNs).thenComparing(Moment::isEnd, reverseOrder()));
   }
 
   /** Returns when the next moment is, or {@link Policy#NEVER}. */

@@ -216,6 +216,14 @@ public record Scenario(
       /** Nothing moves meanwhile. */
       STALL
     }
+
+    /** Returns true if the same would happen to the same device twice at a time. */
+    boolean overlaps(Fault other) {
+      return kind == other.kind
+          && device == other.device
+          && atNs < other.atNs + other.forNs
+          && other.atNs < atNs + forNs;
+    }
   }
 
   /** Returns the number of batches that can run at once. */

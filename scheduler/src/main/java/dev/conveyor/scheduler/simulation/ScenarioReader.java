@@ -71,6 +71,7 @@ public final class ScenarioReader {
     for (JsonBlock fault : block.blocks("faults")) {
       faults.add(fault(fault, devices.size()));
     }
+    requireApart(faults);
     List<String> names = models.stream().map(Scenario.Model::name).toList();
     List<Scenario.Change> changes = new ArrayList<>();
     for (JsonBlock change : block.blocks("popularity_changes")) {
@@ -262,6 +263,20 @@ public final class ScenarioReader {
             block.number("stretch", 1, 1e3, Double.NaN));
     block.requireNothingElse();
     return stretch;
+  }
+
+  /** The end of one would be taken for that of the other. */
+  private static void requireApart(List<Scenario.Fault> faults) {
+    for (int i = 1; i < faults.size(); i++) {
+      for (int j = 0; j < i; j++) {
+        if (faults.get(i).overlaps(faults.get(j))) {
+          throw new ConfigException(
+              "faults[" + i + "]",
+              "another device, kind or time than faults[" + j + "]",
+              faults.get(j).kind().name().toLowerCase(Locale.ROOT) + " twice at once");
+        }
+      }
+    }
   }
 
   private static void requireAscending(List<Scenario.Change> changes) {

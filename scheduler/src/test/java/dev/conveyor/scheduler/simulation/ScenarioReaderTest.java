@@ -98,6 +98,7 @@ final class ScenarioReaderTest {
         "[1, 100], [4, 250] | [1, 100] | models[1].profile.points: expected two or more pairs",
         "\"device\": 2 | \"device\": 3 | faults[0].device: expected an integer from 0 to 2, found 3",
         "\"kind\": \"slow_down\" | \"kind\": \"slow\" | faults[0].kind: expected one of lost, slow_down,",
+        "\"faults\": [ | \"faults\": [{\"kind\": \"slow_down\", \"device\": 2, \"at_seconds\": 0.5, \"for_seconds\": 0.6, \"factor\": 2}, | faults[1]: expected another device, kind or time than faults[0], found slow_down twice at once",
         "\"cv\": 2 | \"cv\": 1 | arrivals.cv: expected a number from 1.001 to 100, found 1",
         "\"factor\": 9 | \"factr\": 9 | popularity_changes[1].factor: expected a number from",
         "\"model\": \"t\" | \"model\": \"u\" | popularity_changes[1].model: expected one of m-0, m-1, t",
