@@ -25,6 +25,11 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
   /** What {@link #untilReadyNs} and others return if only an event can change anything. */
   public static final long NEVER = Long.MAX_VALUE;
 
+  /**
+   * What {@link #droppedNs} returns if it was not a prediction that the requests were given up for.
+   */
+  public static final long TIMED_OUT = 0;
+
   final RequestQueue queue;
   final int maxItems;
   final boolean combines;
@@ -201,7 +206,10 @@ public abstract sealed class Batcher permits DynamicBatcher, DeadlineBatcher {
     return dropped;
   }
 
-  /** Returns by how much the first of them would have missed its deadline. */
+  /**
+   * Returns by how much the first of them would have missed its deadline, or {@link #TIMED_OUT} if
+   * that, or its queue timeout, had passed already.
+   */
   public final long droppedNs() {
     return droppedNs;
   }

@@ -70,7 +70,9 @@ public final class DynamicBatcher extends Batcher {
 
   @Override
   public void expire(long nowNs, List<Rejection> rejected) {
+    long before = queue.expired();
     if (queue.expire(nowNs, rejected)) {
+      countDropped((int) (queue.expired() - before), TIMED_OUT);
       changed();
     }
   }

@@ -103,7 +103,7 @@ public final class DecisionLog {
   /**
    * Notes that requests were given up. Repeated at once, it adds to the last.
    *
-   * @param missNs by how much the first of them would have missed its deadline
+   * @param missNs as {@link Batcher#droppedNs}
    */
   public void dropped(ModelPlan plan, int requests, long missNs, long nowNs) {
     Slot last = last();
@@ -239,10 +239,12 @@ public final class DecisionLog {
       case DROP ->
           "dropped "
               + slot.requests
-              + ": could not end before "
-              + (slot.requests == 1 ? "its deadline" : "their deadlines")
-              + ", the first by "
-              + millis(slot.detailNs);
+              + (slot.detailNs == Batcher.TIMED_OUT
+                  ? ": timed out in the queue"
+                  : ": could not end before "
+                      + (slot.requests == 1 ? "its deadline" : "their deadlines")
+                      + ", the first by "
+                      + millis(slot.detailNs));
       case WAIT ->
           "waits: " + slot.requests + " queued, for more, " + millis(slot.detailNs) + " at most";
       case LIMIT, SCALE, EVICT, PLACE, LOAD, REFUSE ->

@@ -140,6 +140,39 @@ final class DecisionLogTest {
     assertThat(log.find(ALL, T0).taken()).isEqualTo(6);
   }
 
+  @Test
+  void shouldSayWhatTimedOutInTheQueueOfAModelWithoutAnObjective() {
+    QueuePolicy policy =
+        new QueuePolicy(QueuePolicy.TimeoutAction.REJECT, Duration.ofMillis(5), false, 0);
+    add(
+        "triton",
+        1,
+        new DynamicBatching(List.of(), Duration.ZERO, false, 0, 0, policy, Map.of()),
+        ServiceLevel.DEFAULT);
+    submit("triton", T0);
+    assertThat(scheduler.poll(T0)).isNotNull();
+    submit("triton", T0);
+    submit("triton", T0);
+
+    assertThat(scheduler.poll(T0 + 5 * MS - 1)).isNull();
+    assertThat(drops(T0 + 5 * MS)).isEmpty();
+    assertThat(scheduler.poll(T0 + 5 * MS)).isNull();
+    assertThat(drops(T0 + 5 * MS))
+        .singleElement()
+        .satisfies(
+            drop -> {
+              assertThat(drop.requests()).isEqualTo(2);
+              assertThat(drop.reason()).isEqualTo("dropped 2: timed out in the queue");
+            });
+  }
+
+  private List<Decision> drops(long nowNs) {
+    return scheduler
+        .decisions()
+        .find(new DecisionQuery("", Optional.of(Decision.Kind.DROP), 9), nowNs)
+        .last();
+  }
+
   private static ModelPlan plan(String name) {
     return new ModelPlan(name, "1", 8, Optional.empty(), 1, 100);
   }
