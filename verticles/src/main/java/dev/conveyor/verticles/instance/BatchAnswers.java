@@ -67,15 +67,15 @@ final class BatchAnswers {
     }
   }
 
-  /** Fails a request whose deadline has passed, whoever's turn it is. */
-  void expire(InferenceRequest request, long nowNs) {
+  /**
+   * Fails a request whose deadline has passed, whoever's turn it is. It has not run, so the gateway
+   * counts it.
+   */
+  void expire(InferenceRequest request) {
     InferenceException expired =
         new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired");
-    boolean isNews =
+    boolean unused =
         ordered ? request.replyTo().fail(expired) : replies.fail(request.replyTo(), expired);
-    if (isNews) {
-      served.stats().onFailure(ModelStats.Reason.REJECTED, nowNs - request.arrivalNs());
-    }
   }
 
   /** A part is over. */

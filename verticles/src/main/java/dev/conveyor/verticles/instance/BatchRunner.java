@@ -291,7 +291,7 @@ final class BatchRunner {
     boolean late =
         request.deadlineNs() != InferenceRequest.NO_DEADLINE && request.deadlineNs() - nowNs <= 0;
     if (late) {
-      answers.expire(request, nowNs);
+      answers.expire(request);
     }
     return late;
   }

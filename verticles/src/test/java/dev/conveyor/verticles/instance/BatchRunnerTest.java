@@ -10,10 +10,18 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.Batch;
+import dev.conveyor.scheduler.BatchOutcome;
 import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.LocalCodec;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.verticles.InferCall;
+import dev.conveyor.verticles.LocalGateway;
+import dev.conveyor.verticles.ModelCatalog;
+import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.isolation.Decision;
+import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.metrics.Samples;
 import io.vertx.core.Vertx;
@@ -107,5 +115,36 @@ final class BatchRunnerTest {
         .isEqualTo(ErrorCode.EXECUTION_FAILED);
     assertThat(asked).containsExactly("broken");
     assertThat(decisions).containsExactly(Decision.REQUEST_BLAMED);
+  }
+
+  @Test
+  void shouldLeaveItToTheGatewayToCountWhatExpiresOnItsWay() throws Exception {
+    LocalCodec.registerAll(vertx);
+    RecordingModelStats stats = new RecordingModelStats();
+    ServedModel served = Samples.model("m", "1", stats);
+    ModelCatalog catalog = new ModelCatalog();
+    catalog.publish("m", List.of(served));
+    BatchRunner runner =
+        new BatchRunner(
+            served,
+            new Failing(new IllegalStateException("it ran")),
+            isolation,
+            (why, nothingWorked) -> !asked.add(why));
+    vertx
+        .eventBus()
+        .<InferenceRequest>localConsumer(
+            Addresses.SUBMIT,
+            sent -> {
+              long nowNs = System.nanoTime();
+              BatchOutcome unused = runner.run(new Batch(1, List.of(sent.body()), 1, nowNs), nowNs);
+            });
+    CompletableFuture<InferenceException> failed = new CompletableFuture<>();
+    InferCall late = new InferCall("m", "", List.of(), 0, 0, System.nanoTime());
+    LocalGateway gateway = new LocalGateway(vertx, catalog);
+    vertx.runOnContext(v -> gateway.infer(late, (answer, why) -> failed.complete(why)));
+
+    assertThat(failed.get(60, TimeUnit.SECONDS).code()).isEqualTo(ErrorCode.DEADLINE_EXCEEDED);
+    assertThat(stats.snapshot().failures()).containsEntry(ModelStats.Reason.REJECTED, 1L);
+    assertThat(asked).isEmpty();
   }
 }
