@@ -69,7 +69,8 @@ public final class AdmissionRule {
       return refusal(
           ErrorCode.QUEUE_FULL,
           RefusalReason.QUEUE_FULL,
-          "Request for model '" + model + "' exceeds maximum queue size " + load.queuedRequests(),
+          "Request for model '%s' exceeds maximum queue size: %d requests wait before it"
+              .formatted(model, load.queuedRequests()),
           untilNextBatchNs(load, nowNs));
     }
     // An empty queue takes a request of any size: no bound on bytes may make one impossible.

@@ -142,6 +142,9 @@ final class AdmissionRuleTest {
     ModelLoad full = new ModelLoad(5, 5, 0, 1, true, 0, SPEED, T0 + MS, 0, 0);
     InferenceException tooMany = Objects.requireNonNull(check(full, null));
     assertThat(tooMany.code()).isEqualTo(ErrorCode.QUEUE_FULL);
+    assertThat(tooMany)
+        .as("what waits is not the bound")
+        .hasMessageEndingWith(": 5 requests wait before it");
     assertThat(tooMany.retryAfterNs()).as("when the next batch starts").isEqualTo(MS);
 
     ModelLoad heavy = new ModelLoad(5, 5, 900, 1, false, 1000, SPEED, T0 + MS, 0, 0);

@@ -40,7 +40,7 @@ class GrpcAdmissionTest {
     var refused = send(call());
 
     assertThat(refused.status()).isEqualTo(GrpcStatus.UNAVAILABLE);
-    assertThat(refused.statusMessage()).contains("exceeds maximum queue size 7");
+    assertThat(refused.statusMessage()).contains("exceeds maximum queue size: 7 requests wait");
     assertThat(metadata(refused, "refusal-reason")).isEqualTo("queue_full");
     assertThat(Integer.parseInt(metadata(refused, "grpc-retry-pushback-ms"))).isBetween(1, 60_000);
   }

@@ -87,7 +87,7 @@ class GrpcStreamTest {
     open();
 
     ModelStreamInferResponse refused = next();
-    assertThat(refused.getErrorMessage()).contains("exceeds maximum queue size 7");
+    assertThat(refused.getErrorMessage()).contains("exceeds maximum queue size: 7 requests wait");
     assertThat(refused.getInferResponse().getId()).isEqualTo("late");
     assertThat(refused.getInferResponse().getParametersOrThrow("refusal_reason").getStringParam())
         .isEqualTo("queue_full");

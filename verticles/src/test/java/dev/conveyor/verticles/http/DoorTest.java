@@ -94,7 +94,7 @@ final class DoorTest extends ServerCase {
       client.send(Requests.head(WIDTH, "gated", ""));
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 503 Service Unavailable");
       JsonObject refused = Buffer.buffer(client.answer()).toJsonObject();
-      assertThat(refused.getString("error")).contains("queue size 1");
+      assertThat(refused.getString("error")).contains("exceeds maximum queue size");
       assertThat(refused.getString("reason")).isEqualTo("queue_full");
       assertThat(refused.getDouble("retry_after_ms")).isNotNegative();
       assertThat(refusals("gated", RefusalReason.QUEUE_FULL)).isEqualTo(before + 1);

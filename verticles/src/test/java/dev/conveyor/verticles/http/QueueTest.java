@@ -73,7 +73,7 @@ final class QueueTest extends ServerCase {
       Answer refused = http.infer("one", Requests.row(3, 2, 3, 4));
       assertThat(refused.status()).isEqualTo(503);
       assertThat(refused.header("Retry-After")).isEqualTo("1");
-      assertThat(refused.error()).contains("queue size 1");
+      assertThat(refused.error()).contains("exceeds maximum queue size");
     }
     for (CompletableFuture<Answer> answer : taken) {
       assertThat(answer.get(60, TimeUnit.SECONDS).status()).isEqualTo(200);
