@@ -57,16 +57,18 @@ public record InstancePlan(
   }
 
   /**
-   * Creates a plan of instances on GPUs and on the CPU; their number is fixed.
+   * Creates a plan of instances of several groups, on GPUs and maybe on the CPU; their number is
+   * fixed.
    *
    * @param onGpus one entry for each instance of {@code instance_group}
+   * @param onCpu how many of them are on the CPU
    */
   static InstancePlan mixed(
       ModelConfig config, List<String> onGpus, int lanes, int onCpu, int cores, String cpu) {
     List<String> devices = new ArrayList<>(repeated(onGpus, lanes));
     devices.addAll(Collections.nCopies(onCpu, cpu));
     int all = devices.size();
-    int threads = threads(config, cores, onCpu);
+    int threads = threads(config, cores, Math.max(1, onCpu));
     return new InstancePlan(devices, 1, threads, threads, all, all);
   }
 

@@ -34,6 +34,16 @@ final class InstancePlanTest {
         .isPresent();
   }
 
+  @Test
+  void shouldPlanSeveralGroupsOfWhichNoneIsOnTheCpu() {
+    ModelConfig config = ModelConfigReader.read("m", "{}");
+    InstancePlan plan = InstancePlan.mixed(config, List.of("GPU-0", "GPU-1"), 2, 0, CORES, "CPU");
+
+    assertThat(plan.devices()).containsExactly("GPU-0", "GPU-0", "GPU-1", "GPU-1");
+    assertThat(plan.threads()).isEqualTo(CORES);
+    assertThat(plan.isElastic()).isFalse();
+  }
+
   private static InstancePlan onCpu(int idle, int threads) {
     return InstancePlan.onCpu(config(idle, threads), 1, CORES, "CPU");
   }
