@@ -3,11 +3,13 @@ package dev.conveyor.verticles;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
+import dev.conveyor.models.config.Quota;
 import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.admission.AdmissionRule;
 import dev.conveyor.scheduler.admission.ModelLoad;
+import dev.conveyor.scheduler.admission.ModelQuotas;
 import dev.conveyor.scheduler.admission.TenantQuotas;
 import dev.conveyor.scheduler.residency.ColdStartRefusal;
 import dev.conveyor.verticles.metrics.ModelStats;
@@ -34,6 +36,7 @@ public final class FrontDoor {
   private final Tenants tenants;
   private final TenantQuotas tenantQuotas;
   private final boolean hasTenantQuotas;
+  private final ModelQuotas modelQuotas = new ModelQuotas();
   private final NanoClock clock;
   private final ModelActivator activator;
 
@@ -74,7 +77,7 @@ public final class FrontDoor {
     if (tenant != null) {
       takeAs(model, tenant);
     }
-    long waitNs = model.door().tryTake(nowNs);
+    long waitNs = modelQuotas.tryTake(model.name(), quota(model), nowNs);
     if (waitNs > 0) {
       if (tenant != null && hasTenantQuotas) {
         tenantQuotas.giveBack(tenant);
@@ -162,7 +165,8 @@ public final class FrontDoor {
     try {
       takeAs(model, tenant);
     } catch (InferenceException e) {
-      model.door().giveBack(); // What one tenant asks for in vain is not the others' loss.
+      modelQuotas.giveBack(
+          model.name(), quota(model)); // What one tenant asks for in vain is not the others' loss.
       throw e;
     }
     if (hasTenantQuotas) {
@@ -209,6 +213,10 @@ public final class FrontDoor {
   /** Returns how the tenants share a model. */
   public Tenants tenants() {
     return tenants;
+  }
+
+  private static @Nullable Quota quota(ServedModel model) {
+    return model.config().extensions().admission().quota();
   }
 
   private static InferenceException overQuota(RefusalReason reason, String who, long waitNs) {

@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * @param images how encoded images become tensors
  * @param entrance who goes from the catalog to the scheduler passes it
  * @param instances what its instances are doing
- * @param door how busy it is, and what is left of its quota
+ * @param door how busy it is
  * @param usage who uses it, if it may be evicted; goes on from load to load
  * @param ensemble the models it is made of; null if it has a file of its own
  */
@@ -89,7 +89,7 @@ public record ServedModel(
         stats,
         new Entrance(),
         new InstanceBoard(),
-        new ModelDoor(config.extensions().admission()),
+        new ModelDoor(),
         new ModelUsage(),
         null);
   }
@@ -122,7 +122,7 @@ public record ServedModel(
         new RecordingModelStats(),
         new Entrance(),
         members,
-        new ModelDoor(config.extensions().admission()),
+        new ModelDoor(),
         new ModelUsage(),
         ensemble);
   }
@@ -186,7 +186,7 @@ public record ServedModel(
   /** Returns the same version as it is between two loads. */
   public ServedModel cold() {
     // The queue that the door knows of goes with the load.
-    return with(COLD, stats, usage, new ModelDoor(config.extensions().admission()));
+    return with(COLD, stats, usage, new ModelDoor());
   }
 
   /** Returns true if requests that another load of this version has checked can run here. */

@@ -36,10 +36,14 @@ final class FrontDoorTest {
   private final List<String> asked = new ArrayList<>();
 
   private static ServedModel served(ModelConfig config) {
+    return served(config, "1");
+  }
+
+  private static ServedModel served(ModelConfig config, String version) {
     return new ServedModel(
         "m",
-        "1",
-        "1@1",
+        version,
+        version + "@1",
         "test",
         config,
         new ModelSignature(List.of(), List.of(), 0),
@@ -186,19 +190,31 @@ final class FrontDoorTest {
   @Test
   void shouldNotHaveAModelLoadedThatIsOverItsQuota() {
     FrontDoor waking = waking(Tenants.DEFAULT);
-    ServedModel cold =
-        cold(
-            served(
-                ModelConfigReader.read(
-                    "m",
-                    """
-                    {"conveyor": {"admission": {
-                      "quota": {"requests_per_second": 1, "burst": 1}}}}""")));
+    ServedModel cold = cold(served(onePerSecond()));
     DoorTerms hasty = new DoorTerms(null, 0, 1);
 
     assertThat(reason(() -> waking.enter(cold, hasty))).isEqualTo(RefusalReason.DEADLINE);
     assertThat(reason(() -> waking.enter(cold, hasty))).isEqualTo(RefusalReason.MODEL_QUOTA);
     assertThat(asked).containsExactly("m");
+  }
+
+  @Test
+  void shouldHoldAllVersionsAndLoadsOfAModelToOneQuota() {
+    ServedModel first = served(onePerSecond(), "1");
+    ServedModel second = served(onePerSecond(), "2");
+    DoorTerms terms = new DoorTerms("", 0, NONE);
+
+    door.enter(first, terms);
+    for (ServedModel other : List.of(second, first.cold(), first.cold().continuing(first))) {
+      assertThat(reason(() -> door.enter(other, terms))).isEqualTo(RefusalReason.MODEL_QUOTA);
+    }
+  }
+
+  private static ModelConfig onePerSecond() {
+    return ModelConfigReader.read(
+        "m",
+        """
+        {"conveyor": {"admission": {"quota": {"requests_per_second": 1, "burst": 1}}}}""");
   }
 
   private void full(boolean forAll, ModelLoad.TenantRoom room) {

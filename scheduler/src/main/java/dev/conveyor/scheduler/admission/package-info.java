@@ -7,7 +7,7 @@
  *       {@link PriorityLevels} has what each level of priority finds of it.
  *   <li>To tell a standing queue from a burst: {@link StandingQueueGuard}.
  *   <li>To bound what a client or a model is asked: {@link TokenBucket}, and {@link TenantQuotas}
- *       for many clients.
+ *       for many clients, {@link ModelQuotas} for many models.
  *   <li>To learn how wrong predicted waits are: {@link LatencyMargin}.
  * </ul>
  *
