@@ -23,13 +23,16 @@ import org.jspecify.annotations.Nullable;
  * <p>Stricter than protobuf's own JSON mapping, because a configuration that is not what its author
  * thinks is worse than none: unknown and duplicate keys, null, enum numbers and two members of a
  * oneof are errors, keys are written as the definition writes them, and only 64-bit integers may be
- * strings.
+ * strings. Only {@code $schema} of the outermost object is passed over, whatever it names.
  *
  * <p>Thread-confined: created, used and dropped by one call.
  */
 final class StrictJsonReader {
 
   private static final JsonFactory JSON = new JsonFactory();
+
+  /** For editors: where the schema of the file is. It says nothing about the configuration. */
+  private static final String SCHEMA_KEY = "$schema";
 
   private final JsonParser parser;
   private final Map<String, Integer> lines;
@@ -88,6 +91,9 @@ final class StrictJsonReader {
       if (block != null) {
         parser.nextToken();
         readObject(key, block);
+      } else if (key.equals(SCHEMA_KEY)) {
+        parser.nextToken();
+        require(key, JsonToken.VALUE_STRING, "a string");
       } else {
         FieldDescriptor field = field(key, name, builder.getDescriptorForType(), path.isEmpty());
         requireAlone(key, field, builder);

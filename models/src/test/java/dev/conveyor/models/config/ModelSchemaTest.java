@@ -23,6 +23,7 @@ class ModelSchemaTest {
   @ValueSource(
       strings = {
         "{}",
+        "{'$schema': '../../schema/model-config.schema.json', 'max_batch_size': 4}",
         "{'name': 'm', 'backend': 'onnxruntime', 'platform': 'onnxruntime_onnx'}",
         "{'max_batch_size': 0}",
         "{'input': [{'name': 'x', 'data_type': 'TYPE_BF16', 'dims': [-1, '3', 2]}]}",
@@ -113,6 +114,8 @@ class ModelSchemaTest {
   @ValueSource(
       strings = {
         "[]",
+        "{'$schema': {}}",
+        "{'conveyor': {'$schema': 's'}}",
         "{'max_batch': 1}",
         "{'maxBatchSize': 1}",
         "{'max_batch_size': '1'}",

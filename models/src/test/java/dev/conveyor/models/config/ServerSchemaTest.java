@@ -20,6 +20,7 @@ class ServerSchemaTest {
   @ValueSource(
       strings = {
         "{}",
+        "{'$schema': 'schema/server-config.schema.json', 'log_format': 'text'}",
         "{'model_repository': '/models', 'http': {'port': 0}, 'grpc': {'host': '::1'}}",
         "{'limits': {'max_message_bytes': '1024', 'max_queue_size': 1, 'body_timeout_ms': 1,"
             + " 'load_timeout_ms': '1'}}",
@@ -40,6 +41,8 @@ class ServerSchemaTest {
   @ValueSource(
       strings = {
         "{'http': 8000}",
+        "{'$schema': 1}",
+        "{'http': {'$schema': 's'}}",
         "{'http': {'port': '8000'}}",
         "{'http': {'port': 65536}}",
         "{'http': {'port': -1}}",
