@@ -91,7 +91,10 @@ public final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "DIR",
-      description = "Test data of a suite. Default: $CONVEYOR_TESTDATA, else ../shared/data.")
+      description =
+          "Example models and photos of a suite, DIR/models and DIR/images; docs/benchmarks.md says"
+              + " which, and from where. Rows without theirs say so and are not measured. Default:"
+              + " $CONVEYOR_TESTDATA, else ../shared/data beside the checkout.")
   private @Nullable Path data;
 
   @Option(names = "--json", paramLabel = "FILE", description = "Write the figures as JSON.")

@@ -139,6 +139,7 @@ public final class Lab implements AutoCloseable {
     }
   }
 
+  /** Where example models may be, which are not part of the project: nothing has to be there. */
   private static Path usualData() {
     String property = System.getProperty("conveyor.testdata");
     String place = property == null ? System.getenv("CONVEYOR_TESTDATA") : property;
