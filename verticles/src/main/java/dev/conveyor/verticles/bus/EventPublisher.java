@@ -3,6 +3,7 @@ package dev.conveyor.verticles.bus;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerCommand;
 import dev.conveyor.scheduler.decisions.Decision;
+import dev.conveyor.verticles.ServerEvent;
 import dev.conveyor.verticles.supervisor.InstancePlan;
 import dev.conveyor.verticles.supervisor.SupervisorEvents;
 import io.vertx.core.eventbus.DeliveryOptions;
@@ -13,8 +14,7 @@ import io.vertx.core.json.JsonObject;
  * Publishes what happens to models as JSON on {@code <prefix>.events}, has the scheduler note what
  * was decided about them, and passes it on.
  *
- * <p>Thread-safe: no state. An event has {@code event}, {@code model}, and what belongs to it:
- * {@code version}, {@code instances}, {@code reserved_bytes}, {@code load_ms} or {@code reason}.
+ * <p>Thread-safe: no state.
  */
 public final class EventPublisher implements SupervisorEvents {
 
@@ -32,7 +32,7 @@ public final class EventPublisher implements SupervisorEvents {
 
   @Override
   public void onLoading(String model) {
-    publish("model_loading", model, new JsonObject());
+    publish(ServerEvent.MODEL_LOADING.about(model));
     next.onLoading(model);
   }
 
@@ -40,9 +40,8 @@ public final class EventPublisher implements SupervisorEvents {
   public void onReady(
       String model, String version, InstancePlan plan, long reservedBytes, long tookNs) {
     publish(
-        "model_ready",
-        model,
-        new JsonObject()
+        ServerEvent.MODEL_READY
+            .about(model)
             .put("version", version)
             .put("instances", plan.instances())
             .put("reserved_bytes", reservedBytes)
@@ -52,31 +51,31 @@ public final class EventPublisher implements SupervisorEvents {
 
   @Override
   public void onLoadFailed(String model, String reason) {
-    publish("model_unavailable", model, new JsonObject().put("reason", reason));
+    publish(ServerEvent.MODEL_UNAVAILABLE.about(model).put("reason", reason));
     next.onLoadFailed(model, reason);
   }
 
   @Override
   public void onReloadFailed(String model, String reason) {
-    publish("model_load_failed", model, new JsonObject().put("reason", reason));
+    publish(ServerEvent.MODEL_LOAD_FAILED.about(model).put("reason", reason));
     next.onReloadFailed(model, reason);
   }
 
   @Override
   public void onUnloaded(String model) {
-    publish("model_unavailable", model, new JsonObject().put("reason", "unloaded"));
+    publish(ServerEvent.MODEL_UNAVAILABLE.about(model).put("reason", "unloaded"));
     next.onUnloaded(model);
   }
 
   @Override
   public void onCold(String model, long bytes) {
-    publish("model_cold", model, new JsonObject().put("expected_bytes", bytes));
+    publish(ServerEvent.MODEL_COLD.about(model).put("expected_bytes", bytes));
     next.onCold(model, bytes);
   }
 
   @Override
   public void onEvicted(String model, String reason) {
-    publish("model_evicted", model, new JsonObject().put("reason", reason));
+    publish(ServerEvent.MODEL_EVICTED.about(model).put("reason", reason));
     note(new SchedulerCommand.Note(Decision.Kind.EVICT, model, "", "", reason));
     next.onEvicted(model, reason);
   }
@@ -102,9 +101,8 @@ public final class EventPublisher implements SupervisorEvents {
   @Override
   public void onScaled(String model, String version, int from, int to, String reason) {
     publish(
-        "instances_scaled",
-        model,
-        new JsonObject()
+        ServerEvent.INSTANCES_SCALED
+            .about(model)
             .put("version", version)
             .put("from", from)
             .put("instances", to)
@@ -118,9 +116,8 @@ public final class EventPublisher implements SupervisorEvents {
   public void onPlaced(
       String model, String version, String device, PlacementEnd end, String reason) {
     publish(
-        "model_placed",
-        model,
-        new JsonObject()
+        ServerEvent.MODEL_PLACED
+            .about(model)
             .put("version", version)
             .put("device", device)
             .put("step", end.word())
@@ -135,7 +132,7 @@ public final class EventPublisher implements SupervisorEvents {
     bus.send(Addresses.CONTROL, note, LOCAL);
   }
 
-  private void publish(String event, String model, JsonObject details) {
-    bus.publish(address, details.put("event", event).put("model", model));
+  private void publish(JsonObject event) {
+    bus.publish(address, event);
   }
 }

@@ -4,6 +4,7 @@ import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerCommand.Note;
 import dev.conveyor.scheduler.decisions.Decision;
+import dev.conveyor.verticles.ServerEvent;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.json.JsonObject;
@@ -32,7 +33,7 @@ public final class OverloadPublisher {
   public void overload(String model, String version, Map<RefusalReason, Long> refused) {
     JsonObject counts = new JsonObject();
     refused.forEach((reason, count) -> counts.put(reason.label(), count));
-    bus.publish(address, event("overload", model, version).put("refused", counts));
+    bus.publish(address, event(ServerEvent.OVERLOAD, model, version).put("refused", counts));
     note(model, version, "begins to turn requests away: " + words(refused));
   }
 
@@ -42,7 +43,7 @@ public final class OverloadPublisher {
    * @param refused how many since it began, by reason
    */
   public void overloadEnded(String model, String version, Map<RefusalReason, Long> refused) {
-    bus.publish(address, event("overload_ended", model, version));
+    bus.publish(address, event(ServerEvent.OVERLOAD_ENDED, model, version));
     note(model, version, "turns nobody away any more, after " + words(refused));
   }
 
@@ -56,7 +57,7 @@ public final class OverloadPublisher {
         .collect(Collectors.joining(", "));
   }
 
-  private static JsonObject event(String event, String model, String version) {
-    return new JsonObject().put("event", event).put("model", model).put("version", version);
+  private static JsonObject event(ServerEvent event, String model, String version) {
+    return event.about(model).put("version", version);
   }
 }

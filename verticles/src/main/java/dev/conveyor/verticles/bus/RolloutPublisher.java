@@ -1,8 +1,8 @@
 package dev.conveyor.verticles.bus;
 
+import dev.conveyor.verticles.ServerEvent;
 import dev.conveyor.verticles.rollout.TrialTraffic;
 import io.vertx.core.eventbus.EventBus;
-import io.vertx.core.json.JsonObject;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,10 +29,6 @@ public final class RolloutPublisher implements TrialTraffic.Listener {
     LOG.warn("{}: version {} is rolled back: {}", model, version, reason);
     bus.publish(
         address,
-        new JsonObject()
-            .put("event", "rollout_rolled_back")
-            .put("model", model)
-            .put("version", version)
-            .put("reason", reason));
+        ServerEvent.ROLLOUT_ROLLED_BACK.about(model).put("version", version).put("reason", reason));
   }
 }

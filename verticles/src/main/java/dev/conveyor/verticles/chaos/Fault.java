@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.chaos;
 
+import dev.conveyor.verticles.ServerEvent;
 import dev.conveyor.verticles.isolation.Decision;
 import io.vertx.core.json.JsonObject;
 import java.util.Arrays;
@@ -120,7 +121,7 @@ public enum Fault {
    * but for what must be cut, and for workers, which must be lost for the right reason.
    */
   boolean isDetectedBy(JsonObject event, String model) {
-    if (!"isolation".equals(event.getString("event")) || !model.equals(event.getString("model"))) {
+    if (!ServerEvent.ISOLATION.is(event) || !model.equals(event.getString("model"))) {
       return false;
     } else if (this == HANG) {
       return Decision.EXECUTION_CUT.label().equals(event.getString("decision"));

@@ -2,9 +2,9 @@ package dev.conveyor.verticles.isolation;
 
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.process.Loss;
+import dev.conveyor.verticles.ServerEvent;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
-import io.vertx.core.json.JsonObject;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -100,9 +100,8 @@ public final class IsolationJournal implements IsolationLog {
     counts.computeIfAbsent(new Key(model, decision, reason), key -> new LongAdder()).increment();
     bus.publish(
         address,
-        new JsonObject()
-            .put("event", "isolation")
-            .put("model", model)
+        ServerEvent.ISOLATION
+            .about(model)
             .put("version", version)
             .put("decision", decision.label())
             .put("reason", reason)
