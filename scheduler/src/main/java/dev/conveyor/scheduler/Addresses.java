@@ -6,7 +6,7 @@ public final class Addresses {
   /** Takes an {@link InferenceRequest}; its answer goes to its {@link ReplyTo}. No reply. */
   public static final String SUBMIT = "conveyor.scheduler.submit";
 
-  /** Takes the {@link ModelPlan#key} of a model whose waiting request was answered. No reply. */
+  /** Takes the name of a model of which a request was answered that may wait. No reply. */
   public static final String CANCELLED = "conveyor.scheduler.cancelled";
 
   /** Takes a {@link SchedulerCommand}; replies with null when it is done, or fails. */

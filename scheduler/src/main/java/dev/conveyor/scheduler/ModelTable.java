@@ -28,6 +28,11 @@ final class ModelTable {
     return model;
   }
 
+  /** Returns the version of a model that was added last; it knows the one before. */
+  @Nullable ModelState newest(String name) {
+    return newest.get(name);
+  }
+
   @Nullable ModelState find(String key) {
     return byKey.get(key);
   }

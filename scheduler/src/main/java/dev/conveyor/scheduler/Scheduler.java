@@ -314,10 +314,13 @@ public final class Scheduler {
     return intake.refuseRetry(request, nowNs);
   }
 
-  /** Takes out requests of a model that were answered while they waited. */
-  public void sweep(String key) {
-    ModelState model = models.find(key);
-    if (model != null) {
+  /**
+   * Takes out requests of a model that were answered while they waited. Of all its versions and
+   * loads: which of them has a request its client cannot know, who may have asked for a cold model,
+   * or one that is loaded anew or tried out meanwhile.
+   */
+  public void sweep(String name) {
+    for (ModelState model = models.newest(name); model != null; model = model.olderVersion) {
       model.batcher.removeDone(intake.rejected());
       agenda.touch(model);
     }

@@ -135,7 +135,7 @@ final class SchedulerPropertyTest {
               request -> {
                 TestRequests.cancel(request);
                 if (random.nextBoolean()) {
-                  scheduler.sweep(ModelPlan.key(request.model(), request.version()));
+                  scheduler.sweep(request.model());
                 }
               });
     }

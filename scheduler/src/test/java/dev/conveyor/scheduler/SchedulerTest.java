@@ -15,6 +15,7 @@ import dev.conveyor.scheduler.batching.Rejection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -257,12 +258,32 @@ final class SchedulerTest extends SchedulerCase {
     assertThat(scheduler.submit(gone, T0)).isNull();
     submit("m");
     TestRequests.cancel(gone);
-    scheduler.sweep("m/1");
+    scheduler.sweep("m");
     assertThat(scheduler.takeRejected()).extracting(Rejection::request).containsExactly(gone);
 
     scheduler.shutDown();
     assertThat(rejectedCodes()).containsExactly(ErrorCode.SHUTTING_DOWN);
     assertThat(submit("m").code()).isEqualTo(ErrorCode.SHUTTING_DOWN);
+  }
+
+  @Test
+  void shouldSweepEveryVersionOfAModelAndNoOther() {
+    List<InferenceRequest> gone = new ArrayList<>();
+    for (String[] version : new String[][] {{"m", "1"}, {"m", "2"}, {"n", "1"}}) {
+      ModelPlan plan = new ModelPlan(version[0], version[1], 1, Optional.empty(), 1, 9);
+      scheduler.addModel(plan, T0);
+      InferenceRequest request =
+          InferenceRequest.of(version[0], version[1], List.of(), ReplyTo.unheard()).build();
+      assertThat(scheduler.submit(request, T0)).isNull();
+      TestRequests.cancel(request);
+      gone.add(request);
+    }
+
+    scheduler.sweep("m");
+
+    assertThat(scheduler.takeRejected())
+        .extracting(Rejection::request)
+        .containsExactlyInAnyOrder(gone.get(0), gone.get(1));
   }
 
   @Test

@@ -69,7 +69,7 @@ final class SchedulerVerticleTest extends SchedulerActor {
     List<Call> calls = submit(2);
     long before = pool.leasedBytes();
     calls.get(0).request().replyTo().fail(new InferenceException(ErrorCode.CANCELLED, "gone"));
-    vertx.eventBus().send(Addresses.CANCELLED, KEY, LOCAL);
+    vertx.eventBus().send(Addresses.CANCELLED, "m", LOCAL);
 
     assertThat(failure(calls.get(0)).code()).isEqualTo(ErrorCode.CANCELLED);
     command(new AddModel(plan(DynamicBatching.DEFAULT, "other")));

@@ -203,7 +203,7 @@ final class SecondRunsPropertyTest {
       ReplyTo one = open.stream().skip(random.nextInt(1 + open.size())).findFirst().orElse(null);
       if (one != null) {
         answer(one, new InferenceException(ErrorCode.CANCELLED, "gone"));
-        plans.forEach(plan -> scheduler.sweep(plan.key()));
+        plans.forEach(plan -> scheduler.sweep(plan.name()));
       }
     }
 

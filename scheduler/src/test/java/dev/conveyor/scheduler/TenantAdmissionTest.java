@@ -79,7 +79,7 @@ final class TenantAdmissionTest {
     assertThat(atDoor("heavy", nowNs + 1000 * MS)).isNotNull();
 
     TestRequests.cancel(gone);
-    scheduler.sweep("m/1");
+    scheduler.sweep("m");
     assertThat(scheduler.takeRejected()).hasSize(1);
     assertThat(atDoor("heavy", nowNs + 1000 * MS)).isNull();
     runAfter(running);

@@ -95,7 +95,7 @@ final class TenantFairnessTest {
       assertThat(scheduler.submit(gone, nowNs)).isNull();
       TestRequests.cancel(gone);
     }
-    scheduler.sweep("m/1");
+    scheduler.sweep("m");
     assertThat(scheduler.takeRejected()).hasSize(50);
     for (int i = 0; i < 20; i++) {
       submit(scheduler, "other", 1);

@@ -20,7 +20,7 @@ public interface InferenceGateway {
    * Tells the line that calls of this model were given up, so that it does not keep what they
    * brought until their turn would have come.
    */
-  default void onGivenUp(String model, String version) {}
+  default void onGivenUp(String model) {}
 
   /**
    * Returns whether all instances of a model run on such devices, by their names, now. From any

@@ -126,28 +126,14 @@ public final class LocalGateway implements InferenceGateway {
   }
 
   @Override
-  public void onGivenUp(String model, String version) {
-    sweep(model, version);
-    RolloutGuard guard = version.isEmpty() ? catalog.rollout(model) : null;
-    if (guard != null) {
-      sweep(model, Long.toString(guard.rollout().candidate())); // it may have been a canary
-    }
+  public void onGivenUp(String model) {
+    vertx.eventBus().send(Addresses.CANCELLED, model, LOCAL);
   }
 
   /** The grace period is nearly over: whoever waits is told that the server stops. */
   void answerAll() {
     vertx.eventBus().send(Addresses.CONTROL, new SchedulerCommand.AnswerAll(), LOCAL);
     underWay.answerAll();
-  }
-
-  private void sweep(String model, String version) {
-    String key;
-    try {
-      key = catalog.find(model, version).key();
-    } catch (InferenceException unloaded) {
-      return; // then nothing of it is queued either
-    }
-    vertx.eventBus().send(Addresses.CANCELLED, key, LOCAL);
   }
 
   private ReplyTo inferEnsemble(

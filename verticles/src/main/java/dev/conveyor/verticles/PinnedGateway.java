@@ -72,8 +72,8 @@ final class PinnedGateway implements InferenceGateway {
   }
 
   @Override
-  public void onGivenUp(String model, String version) {
-    gateway.onGivenUp(model, version);
+  public void onGivenUp(String model) {
+    gateway.onGivenUp(model);
   }
 
   @Override

@@ -81,13 +81,13 @@ final class StepCalls {
     if (latest == null) {
       return;
     }
-    Set<PlannedStep> givenUp = new HashSet<>();
+    Set<String> givenUp = new HashSet<>();
     for (StepCall next = latest; next != null; next = next.earlier()) {
       if (next.giveUp()) {
-        givenUp.add(next.step());
+        givenUp.add(next.step().model());
       }
     }
-    givenUp.forEach(step -> gateway.onGivenUp(step.model(), version(step)));
+    givenUp.forEach(gateway::onGivenUp);
   }
 
   /** The client waits no longer; the message names the step that was begun last. */

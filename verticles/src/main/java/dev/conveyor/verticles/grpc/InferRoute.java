@@ -6,7 +6,6 @@ import dev.conveyor.memory.PoolShare;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
-import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.ReplyTo;
@@ -25,7 +24,6 @@ import dev.conveyor.verticles.shm.SharedTensors;
 import io.vertx.core.Handler;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
-import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.internal.http.HttpServerRequestInternal;
 import io.vertx.grpc.common.GrpcMessage;
@@ -45,8 +43,6 @@ final class InferRoute {
 
   /** Longer timeouts are none: times compare by difference, which must not overflow. */
   private static final long LONGEST_NS = TimeUnit.DAYS.toNanos(365);
-
-  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
 
   private final Vertx vertx;
   private final InferenceGateway gateway;
@@ -280,17 +276,10 @@ final class InferRoute {
     return timeoutNs > LONGEST_NS ? InferenceRequest.NO_DEADLINE : System.nanoTime() + timeoutNs;
   }
 
-  /** Gives up an inference; if it was still under way the scheduler is told. */
+  /** Gives up an inference; if it was still under way the gateway is told. */
   void abandon(ReplyTo replyTo, ModelInferRequest request, ErrorCode code, String reason) {
     if (replyTo.fail(new InferenceException(code, reason))) {
-      String key;
-      try {
-        key = catalog.find(request.getModelName(), request.getModelVersion()).key();
-      } catch (InferenceException unloaded) {
-        // Then nothing of it is queued either.
-        return;
-      }
-      vertx.eventBus().send(Addresses.CANCELLED, key, LOCAL);
+      gateway.onGivenUp(request.getModelName());
     }
   }
 

@@ -187,7 +187,7 @@ final class FrameStream implements FramePump.Effects<StreamFrame> {
   public void abandon(StreamFrame frame) {
     if (frame.abandon(
         new InferenceException(ErrorCode.CANCELLED, "the client closed the connection"))) {
-      services.gateway().onGivenUp(source.model().name(), source.version());
+      services.gateway().onGivenUp(source.model().name());
     }
   }
 

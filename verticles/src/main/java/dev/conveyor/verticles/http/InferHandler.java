@@ -3,7 +3,6 @@ package dev.conveyor.verticles.http;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Tensor;
-import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.NanoClock;
 import dev.conveyor.scheduler.ReplyTo;
@@ -26,7 +25,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
-import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
@@ -41,7 +39,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class InferHandler {
 
-  private static final DeliveryOptions LOCAL = new DeliveryOptions().setLocalOnly(true);
   private static final CharSequence HEAD_LENGTH =
       HttpHeaders.createOptimized("Inference-Header-Content-Length");
   private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
@@ -224,7 +221,7 @@ final class InferHandler {
     response.closeHandler(
         v -> {
           if (reply.fail(new InferenceException(ErrorCode.CANCELLED, CANCELLED))) {
-            vertx.eventBus().send(Addresses.CANCELLED, parsed.served().key(), LOCAL);
+            gateway.onGivenUp(parsed.served().name());
           }
         });
   }

@@ -44,7 +44,7 @@ final class BrokenStepTest {
         }
 
         @Override
-        public void onGivenUp(String model, String version) {
+        public void onGivenUp(String model) {
           throw new IllegalStateException("no step here is a model");
         }
       };

@@ -58,7 +58,7 @@ final class ItemsTest {
         }
 
         @Override
-        public void onGivenUp(String model, String version) {
+        public void onGivenUp(String model) {
           givenUp.add(model);
         }
       };

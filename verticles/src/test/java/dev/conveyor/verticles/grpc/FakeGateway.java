@@ -30,6 +30,7 @@ final class FakeGateway implements InferenceGateway {
 
   private final BufferPool pool = new BufferPool(BlockAllocator.host(), 1L << 30);
   private final BlockingQueue<Held> held = new LinkedBlockingQueue<>();
+  private final BlockingQueue<String> givenUp = new LinkedBlockingQueue<>();
   private final Vertx vertx;
   private final ModelCatalog catalog;
 
@@ -65,11 +66,25 @@ final class FakeGateway implements InferenceGateway {
     failure = refusal;
   }
 
+  @Override
+  public void onGivenUp(String model) {
+    givenUp.add(model);
+  }
+
   Held nextHeld() {
+    return next(held, "no call arrived");
+  }
+
+  /** Returns the model of the next call that is given up. */
+  String nextGivenUp() {
+    return next(givenUp, "no call was given up");
+  }
+
+  private static <T> T next(BlockingQueue<T> queue, String otherwise) {
     try {
-      Held next = held.poll(60, TimeUnit.SECONDS);
+      T next = queue.poll(60, TimeUnit.SECONDS);
       if (next == null) {
-        throw new AssertionError("no call arrived");
+        throw new AssertionError(otherwise);
       }
       return next;
     } catch (InterruptedException e) {

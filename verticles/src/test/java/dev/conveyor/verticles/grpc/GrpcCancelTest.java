@@ -11,7 +11,6 @@ import dev.conveyor.verticles.proto.ModelInferRequest;
 import dev.conveyor.verticles.proto.ModelInferResponse;
 import dev.conveyor.verticles.proto.ModelStreamInferResponse;
 import io.vertx.core.Future;
-import io.vertx.core.Promise;
 import io.vertx.grpc.client.GrpcClient;
 import io.vertx.grpc.client.GrpcClientRequest;
 import io.vertx.grpc.client.GrpcClientResponse;
@@ -24,24 +23,10 @@ import org.junit.jupiter.api.Test;
 class GrpcCancelTest {
 
   private final GrpcFixture server = new GrpcFixture();
-  private final Promise<String> cancelled = Promise.promise();
-  private final Promise<String> cancelledTwice = Promise.promise();
 
   @BeforeEach
-  void listen() {
+  void hold() {
     server.gateway.hold();
-    await(
-        server
-            .vertx
-            .eventBus()
-            .<String>localConsumer(
-                "conveyor.scheduler.cancelled",
-                message -> {
-                  if (!cancelled.tryComplete(message.body())) {
-                    cancelledTwice.tryComplete(message.body());
-                  }
-                })
-            .completion());
   }
 
   @AfterEach
@@ -51,14 +36,14 @@ class GrpcCancelTest {
   }
 
   @Test
-  void shouldGiveUpTheCallAndTellTheSchedulerWhenTheClientCancels() {
+  void shouldGiveUpTheCallAndTellTheLineWhenTheClientCancels() {
     GrpcClientRequest<ModelInferRequest, ModelInferResponse> call = unary(server.client);
     call.end(request());
     Held held = server.gateway.nextHeld();
 
     call.cancel();
 
-    assertThat(await(cancelled.future())).isEqualTo("identity/3");
+    assertThat(server.gateway.nextGivenUp()).isEqualTo("identity");
     assertThat(held.replyTo().isDone()).isTrue();
     assertThat(server.gateway.answer(held)).as("the late answer is not taken").isFalse();
   }
@@ -71,7 +56,7 @@ class GrpcCancelTest {
 
     call.cancel();
 
-    assertThat(await(cancelled.future())).isEqualTo("identity/3");
+    assertThat(server.gateway.nextGivenUp()).isEqualTo("identity");
     assertThat(held.replyTo().isDone()).isTrue();
   }
 
@@ -84,7 +69,7 @@ class GrpcCancelTest {
 
     call.connection().close();
 
-    assertThat(await(cancelled.future())).isEqualTo("identity/3");
+    assertThat(server.gateway.nextGivenUp()).isEqualTo("identity");
     assertThat(held.replyTo().isDone()).isTrue();
     await(client.close());
   }
@@ -101,8 +86,8 @@ class GrpcCancelTest {
 
     stream.cancel();
 
-    assertThat(await(cancelled.future())).isEqualTo("identity/3");
-    assertThat(await(cancelledTwice.future())).isEqualTo("identity/3");
+    assertThat(server.gateway.nextGivenUp()).isEqualTo("identity");
+    assertThat(server.gateway.nextGivenUp()).isEqualTo("identity");
     assertThat(server.gateway.answer(first)).isFalse();
     assertThat(server.gateway.answer(second)).isFalse();
   }
@@ -119,7 +104,7 @@ class GrpcCancelTest {
     long deadlineNs = held.call().deadlineNs();
     assertThat(System.nanoTime() - deadlineNs).isPositive();
     assertThat(deadlineNs - before).isGreaterThanOrEqualTo(TimeUnit.SECONDS.toNanos(1));
-    assertThat(await(cancelled.future())).isEqualTo("identity/3");
+    assertThat(server.gateway.nextGivenUp()).isEqualTo("identity");
     assertThat(server.gateway.answer(held)).isFalse();
   }
 
@@ -138,7 +123,7 @@ class GrpcCancelTest {
                 .compose(response -> response.end().transform(end -> succeeded(response))));
 
     assertThat(status).isEqualTo(GrpcStatus.DEADLINE_EXCEEDED);
-    assertThat(await(cancelled.future())).isEqualTo("identity/3");
+    assertThat(server.gateway.nextGivenUp()).isEqualTo("identity");
   }
 
   private static Future<GrpcStatus> succeeded(GrpcClientResponse<?, ?> response) {

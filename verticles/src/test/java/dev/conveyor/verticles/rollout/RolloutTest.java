@@ -7,6 +7,7 @@ import dev.conveyor.verticles.bus.BusAddresses;
 import dev.conveyor.verticles.server.Gate;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.RawConnection;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.ServerCase;
 import dev.conveyor.verticles.server.TestModels;
@@ -39,6 +40,7 @@ final class RolloutTest extends ServerCase {
     gated(models, "late", 1, "'shadow_share': 1");
     hanging(models, "hangs", "'shadow_share': 1, 'shadow_limit': 2");
     hanging(models, "blocks", "'canary_share': 1, 'min_requests': 5");
+    hanging(models, "left", "'canary_share': 1");
     pair(models, "alone", "Neg", "'canary_share': 0.5");
     models.config(
         "alone", "{\"conveyor\": {\"rollout\": {\"candidate\": 2, \"canary_share\": 0.5}}}");
@@ -127,6 +129,21 @@ final class RolloutTest extends ServerCase {
     long copies = last.getLong("shadow_requests");
     assertThat(infer("differs", 3, 3).status()).isEqualTo(200);
     assertThat(rollout("differs").getLong("shadow_requests")).isEqualTo(copies);
+  }
+
+  @Test
+  void shouldForgetWhatWaitsForTheCandidateWhenItsClientGoesAway() throws Exception {
+    CompletableFuture<Answer> running;
+    try (Gate gate = Gate.shut("left")) {
+      running = http.inferAsync("left", Requests.row(3, 3), new byte[0]);
+      gate.awaitArrival();
+      RawConnection client = new RawConnection(server.httpPort());
+      client.send(Requests.head(2, "left", "")).send(Requests.wholeBody(2));
+      server.awaitQueued("left", 1);
+      client.reset();
+      server.awaitQueued("left", 0);
+    }
+    assertThat(running.join().json().getString("model_version")).isEqualTo("2");
   }
 
   @Test
