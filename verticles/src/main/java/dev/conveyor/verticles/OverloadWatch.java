@@ -1,6 +1,7 @@
 package dev.conveyor.verticles;
 
 import dev.conveyor.models.RefusalReason;
+import dev.conveyor.scheduler.ModelPlan;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -37,10 +38,16 @@ final class OverloadWatch {
   private static final int QUIET_PERIODS = 5;
 
   private static final class Watched {
-    private Map<RefusalReason, Long> counts = Map.of();
-    private Map<RefusalReason, Long> before = Map.of();
+    private Map<RefusalReason, Long> counts;
+    private Map<RefusalReason, Long> before;
     private boolean overloaded;
     private int quiet;
+
+    /** Begins with what was counted before: that is no overload of now. */
+    Watched(Map<RefusalReason, Long> counts) {
+      this.counts = counts;
+      this.before = counts;
+    }
   }
 
   private final ModelCatalog catalog;
@@ -56,8 +63,12 @@ final class OverloadWatch {
   void look() {
     Set<String> served = new HashSet<>();
     for (ServedModel model : catalog.all()) {
-      served.add(model.key());
-      look(model, watched.computeIfAbsent(model.key(), key -> new Watched()));
+      // Not by its key, which is of one load: the counters go on from load to load.
+      String version = ModelPlan.key(model.name(), model.version());
+      served.add(version);
+      look(
+          model,
+          watched.computeIfAbsent(version, key -> new Watched(model.stats().refusals())));
     }
     watched.keySet().retainAll(served);
   }

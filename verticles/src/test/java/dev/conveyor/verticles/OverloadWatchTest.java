@@ -33,22 +33,7 @@ final class OverloadWatchTest {
 
   @Test
   void shouldTellOnceThatAnOverloadBeginsAndOnceThatItHasEnded() {
-    ModelSignature none = new ModelSignature(List.of(), List.of(), 0);
-    catalog.publish(
-        "m",
-        List.of(
-            new ServedModel(
-                "m",
-                "1",
-                "1@1",
-                "onnxruntime_onnx",
-                ModelConfig.empty("m"),
-                none,
-                List.of(),
-                Map.of(),
-                new InputCheck("m", List.of(), List.of(), 0),
-                ImageInputs.NONE,
-                stats)));
+    catalog.publish("m", List.of(served("1", "1@1", stats)));
     watch.look();
     assertThat(events).isEmpty();
 
@@ -73,5 +58,56 @@ final class OverloadWatchTest {
     stats.onRefused(RefusalReason.TENANT_QUOTA);
     watch.look();
     assertThat(events).last().isEqualTo("m {TENANT_QUOTA=1}");
+  }
+
+  @Test
+  void shouldTellNothingNewWhenAModelIsEvictedOrLoadedAnew() {
+    stats.onRefused(RefusalReason.QUEUE_FULL);
+    ServedModel loaded = served("1", "1@1", stats);
+    catalog.publish("m", List.of(loaded));
+    watch.look();
+    assertThat(events).as("that was before anybody looked").isEmpty();
+    stats.onRefused(RefusalReason.QUEUE_FULL);
+    watch.look();
+    assertThat(events).containsExactly("m {QUEUE_FULL=1}");
+
+    catalog.publish("m", List.of(loaded.cold()));
+    watch.look();
+    catalog.publish("m", List.of(served("1", "1@2", stats)));
+    watch.look();
+    assertThat(events).hasSize(1);
+    for (int i = 0; i < 3; i++) {
+      watch.look();
+    }
+    assertThat(events).containsExactly("m {QUEUE_FULL=1}", "m ended {QUEUE_FULL=1}");
+  }
+
+  @Test
+  void shouldTellVersionsApartThatAreNotInMemory() {
+    RecordingModelStats other = new RecordingModelStats();
+    catalog.publish(
+        "m", List.of(served("1", "1@1", stats).cold(), served("2", "2@1", other).cold()));
+    watch.look();
+    other.onRefused(RefusalReason.DEADLINE);
+    watch.look();
+    for (int i = 0; i < 5; i++) {
+      watch.look();
+    }
+    assertThat(events).containsExactly("m {DEADLINE=1}", "m ended {DEADLINE=1}");
+  }
+
+  private static ServedModel served(String version, String deployed, RecordingModelStats counts) {
+    return new ServedModel(
+        "m",
+        version,
+        deployed,
+        "onnxruntime_onnx",
+        ModelConfig.empty("m"),
+        new ModelSignature(List.of(), List.of(), 0),
+        List.of(),
+        Map.of(),
+        new InputCheck("m", List.of(), List.of(), 0),
+        ImageInputs.NONE,
+        counts);
   }
 }
