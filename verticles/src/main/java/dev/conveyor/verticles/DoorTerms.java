@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * What is known of a request when it comes to the {@link FrontDoor}. Immutable.
  *
  * @param tenant who asks; null if it is not known yet
- * @param bytes of the request; 0 or less if they are not known yet
+ * @param bytes of its tensors, at least; 0 if they are not known yet
  * @param deadlineNs {@link System#nanoTime} at which the client stops waiting, or {@link
  *     InferenceRequest#NO_DEADLINE}
  * @param priority level, 1 the highest; 0 for the model's default; {@link PriorityLevels#UNKNOWN}

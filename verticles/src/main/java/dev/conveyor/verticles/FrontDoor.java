@@ -103,12 +103,14 @@ public final class FrontDoor {
   static @Nullable InferenceException refusal(
       ServedModel model, DoorTerms terms, long untilNs, long nowNs) {
     ModelLoad load = model.door().load().get().seenBy(terms.priority()).seenBy(terms.tenant());
+    // Of images nobody knows how many bytes they become, which are often fewer.
+    long bytes = model.images() == ImageInputs.NONE ? terms.bytes() : 0;
     InferenceException refusal =
         AdmissionRule.check(
             model.name(),
             load,
             1,
-            Math.max(0, terms.bytes()),
+            bytes,
             model.images().ahead(),
             untilNs,
             nowNs);
@@ -157,7 +159,7 @@ public final class FrontDoor {
   /**
    * Lets a request of a tenant in, which became known only after {@link #enter}.
    *
-   * @param terms those of {@link #enter}
+   * @param terms those of {@link #enter}, but for the bytes, which have been weighed there
    * @throws InferenceException if the tenant is over its quota, its name is too long, or the
    *     request is over before its model can be in memory
    */

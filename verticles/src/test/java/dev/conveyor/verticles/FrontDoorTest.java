@@ -6,12 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.ModelSignature;
 import dev.conveyor.models.RefusalReason;
+import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.config.Quota;
 import dev.conveyor.models.config.Tenants;
 import dev.conveyor.models.config.Tenants.Tenant;
 import dev.conveyor.scheduler.InferenceRequest;
+import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.PriorityLevels;
 import dev.conveyor.scheduler.admission.PriorityLevels.Waiting;
@@ -40,6 +42,10 @@ final class FrontDoorTest {
   }
 
   private static ServedModel served(ModelConfig config, String version) {
+    return served(config, version, ImageInputs.NONE);
+  }
+
+  private static ServedModel served(ModelConfig config, String version, ImageInputs images) {
     return new ServedModel(
         "m",
         version,
@@ -50,7 +56,7 @@ final class FrontDoorTest {
         List.of(),
         Map.of(),
         new InputCheck("m", List.of(), List.of(), 0),
-        ImageInputs.NONE,
+        images,
         new RecordingModelStats());
   }
 
@@ -81,6 +87,34 @@ final class FrontDoorTest {
     assertThat(reason(new DoorTerms("", 0, NONE, 2, 0))).isEqualTo(RefusalReason.QUEUE_FULL);
     assertThat(reason(new DoorTerms("", 0, NONE, 0, 0))).isEqualTo(RefusalReason.QUEUE_FULL);
     enter(new DoorTerms(null, 0, NONE));
+  }
+
+  @Test
+  void shouldWeighBytesOfTensorsButNotOfImagesWhichBecomeOthers() {
+    ServedModel takesImages =
+        served(
+            ModelConfig.empty("m"),
+            "1",
+            new ImageInputs() {
+              @Override
+              public boolean applyTo(List<Tensor> inputs) {
+                return true;
+              }
+
+              @Override
+              public Future<Prepared> preprocess(
+                  List<Tensor> inputs, ReplyTo reply, Runnable admission) {
+                return Future.succeededFuture(new Prepared(inputs));
+              }
+            });
+    ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 10 * MS, 10 * MS);
+    ModelLoad holding = new ModelLoad(1, 1, 90, 1, false, 100, speed, 0, 0, 0);
+    model.door().load().set(holding);
+    takesImages.door().load().set(holding);
+
+    enter(new DoorTerms("", 10, NONE));
+    assertThat(reason(new DoorTerms("", 11, NONE))).isEqualTo(RefusalReason.QUEUE_BYTES);
+    door.enter(takesImages, new DoorTerms("", 11, NONE));
   }
 
   @Test

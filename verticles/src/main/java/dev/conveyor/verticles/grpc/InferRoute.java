@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.grpc;
 
+import com.google.protobuf.ByteString;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.HeapShare;
 import dev.conveyor.memory.PoolShare;
@@ -207,11 +208,15 @@ final class InferRoute {
     String tenant = header == null ? CallParameters.tenant(message.getParametersMap()) : header;
     ServedModel served = catalog.find(message.getModelName(), message.getModelVersion());
     CallParameters asked = CallParameters.of(message.getParametersMap());
+    long rawBytes = 0; // typed contents may be longer than the queue counts them
+    for (ByteString input : message.getRawInputContentsList()) {
+      rawBytes += input.size();
+    }
     door.enter(
         served,
         new DoorTerms(
             tenant,
-            message.getSerializedSize(),
+            rawBytes,
             deadlineNs,
             asked.priority(),
             asked.timeoutMicros()));

@@ -97,7 +97,9 @@ final class InferHandler {
     try {
       ServedModel served = catalog.find(model, version);
       int headLength = headLength(request);
-      door.enter(served, terms.atDoor());
+      // Tensors as JSON are longer than the queue counts them.
+      door.enter(
+          served, terms.atDoor(headLength == NO_HEAD ? 0 : terms.binaryBytes(headLength)));
       BodyReader.read(
           request,
           terms,
@@ -178,7 +180,7 @@ final class InferHandler {
       String tenant = terms.tenant();
       if (tenant == null) {
         tenant = head.tenant();
-        door.enterAs(served, terms.atDoor(), tenant);
+        door.enterAs(served, terms.atDoor(0), tenant);
       }
       InferCall call =
           head.toCall(served.name(), version, terms.deadlineNs(), tenant, terms.trace());

@@ -55,9 +55,23 @@ record RequestTerms(
         trace);
   }
 
-  /** Returns what the front door may know; priority and {@code timeout} are in the body. */
-  DoorTerms atDoor() {
-    return new DoorTerms(tenant, bytes, deadlineNs);
+  /**
+   * Returns what the front door may know; priority and {@code timeout} are in the body.
+   *
+   * @param tensorBytes of the body, at least
+   */
+  DoorTerms atDoor(long tensorBytes) {
+    return new DoorTerms(tenant, tensorBytes, deadlineNs);
+  }
+
+  /**
+   * Returns how many bytes of tensors the body holds at least; 0 if that is not known.
+   *
+   * @param headLength of the JSON before them. What is compressed is longer than it says, so the
+   *     JSON may be all there seems to be.
+   */
+  long binaryBytes(int headLength) {
+    return Math.max(0, bytes - headLength);
   }
 
   private static long timeoutNs(@Nullable String timeout) {

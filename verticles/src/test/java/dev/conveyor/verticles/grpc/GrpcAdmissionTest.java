@@ -62,6 +62,14 @@ class GrpcAdmissionTest {
   }
 
   @Test
+  void shouldWeighTheTensorsAndNotTheWholeMessage() {
+    load(new ModelLoad(1, 1, 99, 1, false, 100, speed(), System.nanoTime(), 0, 0));
+    assertThat(send(call()).status()).as("its byte fills the queue").isEqualTo(GrpcStatus.OK);
+    load(new ModelLoad(1, 1, 100, 1, false, 100, speed(), System.nanoTime(), 0, 0));
+    assertThat(metadata(send(call()), "refusal-reason")).isEqualTo("queue_bytes");
+  }
+
+  @Test
   void shouldHoldTenantsToTheirQuotasByMetadataOrParameter() {
     var first = call();
     first.headers().set("x-tenant", "limited");

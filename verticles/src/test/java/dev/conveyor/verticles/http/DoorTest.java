@@ -43,6 +43,7 @@ final class DoorTest extends ServerCase {
             .identity("gated", WIDTH)
             .identity("wide", WIDTH)
             .identity("simple", 4)
+            .identity("texts", 4)
             .identity("rationed", 4)
             .identity("scarce", 4)
             .identity("scarcer", 4);
@@ -166,6 +167,28 @@ final class DoorTest extends ServerCase {
     assertThat(http.send(simple("x-timeout-ms", "600000")).status()).isEqualTo(200);
     load.set(busy);
     assertThat(http.send(simple("x-other", "none")).status()).as("no deadline").isEqualTo(200);
+  }
+
+  @Test
+  void shouldWeighTensorsAsTheQueueDoesAndNotTheTextAroundThem() {
+    byte[] row = Requests.counting(1, 4);
+    JsonObject binary = Requests.binary(4, "INPUT0");
+    holdBytes("simple", 85);
+    Answer full = http.infer("simple", binary, row);
+    assertThat(full.status()).as(full::text).isEqualTo(503);
+    assertThat(full.json().getString("reason")).isEqualTo("queue_bytes");
+    holdBytes("simple", 84);
+    assertThat(http.infer("simple", binary, row).status()).as("it fills the queue").isEqualTo(200);
+
+    // As JSON they are longer than there is room, which says nothing.
+    holdBytes("texts", 84);
+    assertThat(http.infer("texts", Requests.row(1, 2, 3, 4)).status()).isEqualTo(200);
+  }
+
+  /** Of 100 bytes that may wait so many do. */
+  private static void holdBytes(String model, long bytes) {
+    ModelLoad.Speed speed = new ModelLoad.Speed(1, 1, 1_000_000, 1_000_000);
+    door(model).set(new ModelLoad(1, 1, bytes, 1, false, 100, speed, System.nanoTime(), 0, 0));
   }
 
   @ParameterizedTest
