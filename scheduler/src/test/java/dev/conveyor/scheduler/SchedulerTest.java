@@ -15,8 +15,8 @@ import dev.conveyor.scheduler.batching.Rejection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 final class SchedulerTest extends SchedulerCase {

@@ -2,6 +2,7 @@ package dev.conveyor.verticles;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.CoreBudget;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
@@ -59,7 +60,9 @@ public final class CoreWorkers {
     if (waiting.incrementAndGet() > maxWaiting) {
       waiting.decrementAndGet();
       refused.run();
-      return Future.failedFuture(new InferenceException(ErrorCode.QUEUE_FULL, refusal));
+      return Future.failedFuture(
+          new InferenceException(
+              ErrorCode.QUEUE_FULL, refusal, RefusalReason.QUEUE_FULL, InferenceException.UNKNOWN));
     }
     Context context = vertx.getOrCreateContext();
     Promise<T> done = Promise.promise();

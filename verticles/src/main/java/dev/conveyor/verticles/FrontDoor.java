@@ -12,7 +12,6 @@ import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.scheduler.admission.ModelQuotas;
 import dev.conveyor.scheduler.admission.TenantQuotas;
 import dev.conveyor.scheduler.residency.ColdStartRefusal;
-import dev.conveyor.verticles.metrics.ModelStats;
 import io.vertx.core.Future;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -106,14 +105,7 @@ public final class FrontDoor {
     // Of images nobody knows how many bytes they become, which are often fewer.
     long bytes = model.images() == ImageInputs.NONE ? terms.bytes() : 0;
     InferenceException refusal =
-        AdmissionRule.check(
-            model.name(),
-            load,
-            1,
-            bytes,
-            model.images().ahead(),
-            untilNs,
-            nowNs);
+        AdmissionRule.check(model.name(), load, 1, bytes, model.images().ahead(), untilNs, nowNs);
     if (refusal != null && load.servable() && refusal.reason() == RefusalReason.DEADLINE) {
       model.door().load().refused(nowNs);
     }
@@ -230,11 +222,7 @@ public final class FrontDoor {
   }
 
   private static InferenceException refused(ServedModel model, InferenceException refusal) {
-    RefusalReason reason = refusal.reason();
-    if (reason != null) {
-      model.stats().onRefused(reason);
-    }
-    model.stats().onFailure(ModelStats.Reason.REJECTED, 0);
+    model.countRefusal(refusal);
     return refusal;
   }
 }

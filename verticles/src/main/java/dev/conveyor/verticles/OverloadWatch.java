@@ -66,9 +66,7 @@ final class OverloadWatch {
       // Not by its key, which is of one load: the counters go on from load to load.
       String version = ModelPlan.key(model.name(), model.version());
       served.add(version);
-      look(
-          model,
-          watched.computeIfAbsent(version, key -> new Watched(model.stats().refusals())));
+      look(model, watched.computeIfAbsent(version, key -> new Watched(model.stats().refusals())));
     }
     watched.keySet().retainAll(served);
   }

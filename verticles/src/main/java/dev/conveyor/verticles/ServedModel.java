@@ -1,6 +1,8 @@
 package dev.conveyor.verticles;
 
+import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.ModelSignature;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.Reshaping;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
@@ -175,6 +177,18 @@ public record ServedModel(
     long promisedNs = objectiveNs();
     if (promisedNs > 0) {
       stats.onObjective(totalNs <= promisedNs);
+    }
+  }
+
+  /**
+   * Counts a request that a front end turned away; the gateway counts what comes as far as to it.
+   * What would do no better later is no refusal, and is not counted.
+   */
+  public void countRefusal(@Nullable Throwable why) {
+    RefusalReason reason = why instanceof InferenceException e ? e.reason() : null;
+    if (reason != null) {
+      stats.onRefused(reason);
+      stats.onFailure(ModelStats.Reason.REJECTED, 0);
     }
   }
 

@@ -5,6 +5,7 @@ import dev.conveyor.memory.Lease;
 import dev.conveyor.models.BytesTensors;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.Preprocessing;
@@ -189,6 +190,8 @@ public final class ImageTensors {
                 new InferenceException(
                     ErrorCode.QUEUE_FULL,
                     "no buffer of %d bytes is free for %d images of input '%s'"
-                        .formatted(totalBytes, images, encoded.name())));
+                        .formatted(totalBytes, images, encoded.name()),
+                    RefusalReason.REQUEST_MEMORY,
+                    InferenceException.UNKNOWN));
   }
 }

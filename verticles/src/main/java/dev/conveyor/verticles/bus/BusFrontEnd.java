@@ -185,21 +185,26 @@ public final class BusFrontEnd extends VerticleBase {
     PoolShare room = memory.shareOf(served.name());
     if (room.isFull()) {
       throw noMemory(
+          served,
           "requests for model '%s' hold %d of %d bytes for requests, which is its share"
               .formatted(served.name(), room.heldBytes(), memory.maxBytes()));
     }
     HeapShare share = room.heapShare();
     if (!share.growTo(bytes)) {
       throw noMemory(
+          served,
           "no memory for a message of %d bytes: %d of %d bytes for requests are in use"
               .formatted(bytes, memory.leasedBytes(), memory.maxBytes()));
     }
     return share;
   }
 
-  private static InferenceException noMemory(String what) {
-    return new InferenceException(
-        ErrorCode.QUEUE_FULL, what, RefusalReason.REQUEST_MEMORY, InferenceException.UNKNOWN);
+  private static InferenceException noMemory(ServedModel served, String what) {
+    InferenceException refusal =
+        new InferenceException(
+            ErrorCode.QUEUE_FULL, what, RefusalReason.REQUEST_MEMORY, InferenceException.UNKNOWN);
+    served.countRefusal(refusal);
+    return refusal;
   }
 
   private static void reply(

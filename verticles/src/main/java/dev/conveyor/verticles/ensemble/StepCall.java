@@ -2,6 +2,7 @@ package dev.conveyor.verticles.ensemble;
 
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.ensemble.PlannedStep;
 import dev.conveyor.models.steps.Step;
@@ -92,7 +93,9 @@ final class StepCall implements Runnable, ReplyTo.Handler {
             where(),
             new InferenceException(
                 ErrorCode.QUEUE_FULL,
-                StepLimit.MAX_WAITING + " requests wait for this step already"));
+                StepLimit.MAX_WAITING + " requests wait for this step already",
+                RefusalReason.QUEUE_FULL,
+                InferenceException.UNKNOWN));
       }
       case WAITS -> waits = true;
     }

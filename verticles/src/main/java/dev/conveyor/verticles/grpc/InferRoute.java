@@ -151,36 +151,33 @@ final class InferRoute {
     if (bytes < MessageMemory.COUNTS_FROM_BYTES) {
       return arrived;
     }
-    PoolShare room;
+    HeapShare share = arrived == null ? memory.heapShare() : arrived;
     try {
-      room = room(message);
-    } catch (InferenceException e) {
-      if (arrived != null) {
-        arrived.close();
+      ServedModel served = catalog.find(message.getModelName(), message.getModelVersion());
+      InferenceException refusal = grow(share, served, bytes);
+      if (refusal != null) {
+        served.countRefusal(refusal);
+        throw refusal;
       }
+      return share;
+    } catch (InferenceException e) {
+      share.close();
       throw e;
     }
-    HeapShare share = arrived == null ? memory.heapShare() : arrived;
-    share.assignTo(room);
-    if (!share.growTo(bytes)) {
-      share.close();
-      throw noMemory(memory, bytes);
-    }
-    return share;
   }
 
-  private PoolShare room(ModelInferRequest message) {
-    String model = catalog.find(message.getModelName(), message.getModelVersion()).name();
-    PoolShare room = memory.shareOf(model);
+  private @Nullable InferenceException grow(HeapShare share, ServedModel served, long bytes) {
+    PoolShare room = memory.shareOf(served.name());
     if (room.isFull()) {
-      throw new InferenceException(
+      return new InferenceException(
           ErrorCode.QUEUE_FULL,
           "requests for model '%s' hold %d of %d bytes for requests, which is its share"
-              .formatted(model, room.heldBytes(), memory.maxBytes()),
+              .formatted(served.name(), room.heldBytes(), memory.maxBytes()),
           RefusalReason.REQUEST_MEMORY,
           InferenceException.UNKNOWN);
     }
-    return room;
+    share.assignTo(room);
+    return share.growTo(bytes) ? null : noMemory(memory, bytes);
   }
 
   static InferenceException noMemory(BufferPool memory, long bytes) {
@@ -214,12 +211,7 @@ final class InferRoute {
     }
     door.enter(
         served,
-        new DoorTerms(
-            tenant,
-            rawBytes,
-            deadlineNs,
-            asked.priority(),
-            asked.timeoutMicros()));
+        new DoorTerms(tenant, rawBytes, deadlineNs, asked.priority(), asked.timeoutMicros()));
     return tenant;
   }
 
@@ -243,6 +235,17 @@ final class InferRoute {
       shared.close();
       throw e;
     }
+  }
+
+  /** Returns why the shared memory of a message could not be read, and counts a refusal. */
+  InferenceException unread(ModelInferRequest message, Throwable why) {
+    InferenceException failure = GrpcErrors.of(why);
+    try {
+      catalog.find(message.getModelName(), message.getModelVersion()).countRefusal(failure);
+    } catch (InferenceException unloaded) {
+      // Then nobody counts it.
+    }
+    return failure;
   }
 
   /** Returns where frames of the message's model are counted; null if there is no such model. */

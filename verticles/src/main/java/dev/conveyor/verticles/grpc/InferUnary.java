@@ -115,7 +115,7 @@ final class InferUnary implements ReplyTo.Handler {
       InferCall call = GrpcInferCodec.decode(decoded, deadlineNs, tenant, trace, tensors);
       tensors
           .read(route.vertx())
-          .onComplete(read -> submit(call), unread -> refuse(call, GrpcErrors.of(unread)));
+          .onComplete(read -> submit(call), unread -> refuse(call, route.unread(decoded, unread)));
     } catch (RuntimeException e) {
       held.discardShared();
       fail(GrpcErrors.of(e));

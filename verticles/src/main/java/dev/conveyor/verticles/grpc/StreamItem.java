@@ -93,7 +93,7 @@ final class StreamItem implements ReplyTo.Handler {
       InferCall call = GrpcInferCodec.decode(message, deadlineNs, tenant, trace, tensors);
       tensors
           .read(route.vertx())
-          .onComplete(read -> submit(call), unread -> refuse(call, GrpcErrors.of(unread)));
+          .onComplete(read -> submit(call), unread -> refuse(call, route.unread(message, unread)));
     } catch (RuntimeException e) {
       held.discardShared();
       fail(GrpcErrors.of(e));

@@ -98,8 +98,7 @@ final class InferHandler {
       ServedModel served = catalog.find(model, version);
       int headLength = headLength(request);
       // Tensors as JSON are longer than the queue counts them.
-      door.enter(
-          served, terms.atDoor(headLength == NO_HEAD ? 0 : terms.binaryBytes(headLength)));
+      door.enter(served, terms.atDoor(headLength == NO_HEAD ? 0 : terms.binaryBytes(headLength)));
       BodyReader.read(
           request,
           terms,
@@ -108,6 +107,7 @@ final class InferHandler {
           headLength == RAW ? NO_HEAD : headLength,
           (body, failure) -> {
             if (body == null) {
+              served.countRefusal(failure);
               early.midway(request, failure);
             } else {
               onBody(request, served, version, terms, body, headLength == RAW);
@@ -143,7 +143,12 @@ final class InferHandler {
       InferResponseWriter.requireKnownOutputs(served, head.outputs());
       shared
           .read(vertx)
-          .onComplete(read -> enter(parsed, version, terms), failure -> refuse(parsed, failure));
+          .onComplete(
+              read -> enter(parsed, version, terms),
+              failure -> {
+                served.countRefusal(failure);
+                refuse(parsed, failure);
+              });
     } catch (RuntimeException e) {
       refuse(parsed, e);
     }

@@ -67,6 +67,7 @@ final class StreamFrame implements ReplyTo.Handler {
   /** Fails as the bytes did when they were read. */
   void failAsRead() {
     InferenceException refusal = frame.refusal();
+    source.model().countRefusal(refusal);
     fail(refusal == null ? InferenceException.invalid("the frame cannot be read") : refusal);
   }
 

@@ -194,6 +194,8 @@ final class InferenceClientTest extends ServerCase {
       InferenceException refused = failure(client.infer("scarce", List.of(wide)));
       assertThat(refused.code()).isEqualTo(ErrorCode.QUEUE_FULL);
       assertThat(refused.getMessage()).contains("which is its share");
+      assertThat(server.server().catalog().find("scarce", "").stats().refusals())
+          .containsEntry(RefusalReason.REQUEST_MEMORY, 1L);
       assertThat(TestServer.await(client.infer("wide", List.of(wide))).outputs()).hasSize(1);
     }
     assertThat(TestServer.await(client.infer("scarce", List.of(wide))).outputs()).hasSize(1);

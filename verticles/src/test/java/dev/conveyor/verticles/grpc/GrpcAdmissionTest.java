@@ -5,6 +5,7 @@ import static dev.conveyor.verticles.grpc.GrpcFixture.raw;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.conveyor.memory.HeapShare;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.admission.ModelLoad;
 import dev.conveyor.verticles.proto.GRPCInferenceServiceGrpcClient;
 import dev.conveyor.verticles.proto.InferParameter;
@@ -98,6 +99,8 @@ class GrpcAdmissionTest {
       assertThat(most.growTo(server.memory.maxBytes() * 6 / 10)).isTrue();
       assertThat(server.infer(limited).status()).isEqualTo(GrpcStatus.UNAVAILABLE);
     }
+    assertThat(server.catalog.find("identity", "").stats().refusals())
+        .containsEntry(RefusalReason.REQUEST_MEMORY, 1L);
     assertThat(server.infer(limited).status()).as("its only one is left").isEqualTo(GrpcStatus.OK);
     assertThat(server.infer(limited).status()).isEqualTo(GrpcStatus.RESOURCE_EXHAUSTED);
   }

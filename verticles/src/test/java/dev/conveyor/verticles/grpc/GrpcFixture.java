@@ -5,6 +5,7 @@ import dev.conveyor.memory.BlockAllocator;
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.ModelSignature;
+import dev.conveyor.models.RefusalReason;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.config.ModelConfig;
@@ -34,6 +35,7 @@ import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.LongStream;
@@ -214,6 +216,18 @@ final class GrpcFixture implements AutoCloseable {
 
   /** Figures that differ from one another. */
   private static final class FixedStats implements ModelStats {
+
+    private final Map<RefusalReason, Long> refusals = new ConcurrentHashMap<>();
+
+    @Override
+    public void onRefused(RefusalReason reason) {
+      refusals.merge(reason, 1L, Long::sum);
+    }
+
+    @Override
+    public Map<RefusalReason, Long> refusals() {
+      return refusals;
+    }
 
     @Override
     public void onSuccess(int items, long preprocessNs, long queueNs, long totalNs) {}

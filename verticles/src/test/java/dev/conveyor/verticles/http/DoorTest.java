@@ -321,6 +321,7 @@ final class DoorTest extends ServerCase {
       Answer refused = http.post("/v2/models/wide/infer", tooLarge);
       assertThat(refused.status()).as(refused::text).isEqualTo(503);
       assertThat(refused.json().getString("reason")).isEqualTo("request_memory");
+      assertThat(refusals("wide", RefusalReason.REQUEST_MEMORY)).isEqualTo(1);
     }
     assertThat(http.post("/v2/models/wide/infer", large).status()).isEqualTo(200);
   }
