@@ -93,6 +93,7 @@ public final class BufferPool implements AutoCloseable {
             () ->
                 new BudgetExceededException(
                     "request memory",
+                    bytes - (maxBytes - leasedBytes()),
                     "%d bytes asked of a buffer pool that lends at most %d and has lent %d"
                         .formatted(bytes, maxBytes, leasedBytes())));
   }

@@ -105,17 +105,13 @@ public final class MemoryBudget {
   /** Returns what to throw if {@code bytes} more do not fit; the message says who holds what. */
   BudgetExceededException refusal(String owner, long bytes) {
     synchronized (this) {
-      if (whole == null || bytes > capacityBytes - reservedBytes) {
+      long freeBytes = capacityBytes - reservedBytes;
+      if (whole == null || bytes > freeBytes) {
         return new BudgetExceededException(
             device,
+            bytes - freeBytes,
             "%s needs %d bytes on %s, %d of %d are free; held: %s"
-                .formatted(
-                    owner,
-                    bytes,
-                    device,
-                    capacityBytes - reservedBytes,
-                    capacityBytes,
-                    largestHolders()));
+                .formatted(owner, bytes, device, freeBytes, capacityBytes, largestHolders()));
       }
     }
     return whole.refusal(owner, bytes);

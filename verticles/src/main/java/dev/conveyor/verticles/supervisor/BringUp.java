@@ -67,7 +67,13 @@ final class BringUp {
             survey(name, configJson)
                 .compose(
                     survey ->
-                        withRoom(name, configJson, present, survey.expectedBytes(), takeOver, 1)));
+                        withRoom(
+                            name,
+                            configJson,
+                            present,
+                            residents.needs(name, survey.expectedBytes()),
+                            takeOver,
+                            1)));
   }
 
   /**
@@ -96,13 +102,13 @@ final class BringUp {
   }
 
   /**
-   * Returns the ledger that had no room, if others could make some; they cannot for a model that is
-   * larger than its own limit.
+   * Returns the refusal of a ledger in which others could make room; they cannot for a model that
+   * is larger than its own limit.
    */
-  private Optional<String> fullLedger(Throwable failure) {
+  private Optional<BudgetExceededException> fullLedger(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof BudgetExceededException e && residents.isLedger(e.ledger())) {
-        return Optional.of(e.ledger());
+        return Optional.of(e);
       }
     }
     return Optional.empty();
@@ -118,20 +124,20 @@ final class BringUp {
       String name,
       @Nullable String configJson,
       Set<String> present,
-      long expectedBytes,
+      Map<String, Long> needs,
       Function<List<Deployment>, Future<Void>> takeOver,
       int attempt) {
     return residents
-        .makeRoom(name, expectedBytes)
+        .makeRoom(name, needs)
         .compose(v -> comeUp(name, configJson, present, true, takeOver))
         .recover(
             failure -> {
-              Optional<String> full = fullLedger(failure);
-              if (full.isEmpty() || attempt == MAX_ATTEMPTS || !residents.contains(name)) {
+              Optional<BudgetExceededException> full = fullLedger(failure);
+              if (full.isEmpty() || attempt == MAX_ATTEMPTS) {
                 return Future.failedFuture(failure);
               }
-              residents.expectMore(name, full.get());
-              return withRoom(name, configJson, present, expectedBytes, takeOver, attempt + 1);
+              Map<String, Long> raised = residents.raised(needs, full.get());
+              return withRoom(name, configJson, present, raised, takeOver, attempt + 1);
             });
   }
 

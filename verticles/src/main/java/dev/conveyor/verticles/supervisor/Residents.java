@@ -1,5 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
+import dev.conveyor.memory.BudgetExceededException;
 import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
@@ -21,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
-import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
@@ -42,7 +42,7 @@ final class Residents {
   private final Sites sites;
   private final MemoryBudget budget;
 
-  /** By model and GPU: what it held there last, or is expected to need. */
+  /** By model, pinned ones too, and GPU: what it held there last. */
   private final Map<String, Map<String, Long>> onGpus = new HashMap<>();
 
   private final ResidencyTable table = new ResidencyTable(new RequestForecast());
@@ -91,10 +91,14 @@ final class Residents {
     table.underWay().forEach(name -> tellDoors(name, nowNs));
   }
 
-  /** Lets go of a model that is pinned now or not served any more. */
+  /** Lets go of a model that is not served any more. */
   void remove(String name) {
-    versions.remove(name);
     onGpus.remove(name);
+    letGo(name);
+  }
+
+  private void letGo(String name) {
+    versions.remove(name);
     long now = System.nanoTime();
     table.remove(name, now);
     tellWaiting(now);
@@ -139,10 +143,16 @@ final class Residents {
 
   /** Takes note that a model serves; one that may not be evicted is none of this. */
   void onServing(String name, List<ServedModel> loaded, long tookNs) {
+    for (Sites.Site gpu : sites.gpus()) {
+      long held = Sites.heldBytes(gpu.ledger(), name + "/");
+      if (held > 0) {
+        onGpus.computeIfAbsent(name, n -> new HashMap<>()).put(gpu.device(), held);
+      }
+    }
     if (loaded.stream().anyMatch(ServedModel::isEvictable)) {
       onLoaded(name, loaded, tookNs);
     } else {
-      remove(name);
+      letGo(name);
     }
   }
 
@@ -153,12 +163,6 @@ final class Residents {
     table.register(name, 0);
     table.onQueued(name, now);
     table.onLoaded(name, Sites.heldBytes(budget, name + "/"), tookNs, now);
-    for (Sites.Site gpu : sites.gpus()) {
-      long held = Sites.heldBytes(gpu.ledger(), name + "/");
-      if (held > 0) {
-        onGpus.computeIfAbsent(name, n -> new HashMap<>()).put(gpu.device(), held);
-      }
-    }
     tellWaiting(now);
   }
 
@@ -198,49 +202,58 @@ final class Residents {
   }
 
   /**
-   * A load found out that it needs more than was expected: the next try makes more room.
+   * Returns what a load needs, by the name of the ledger: on GPUs what the model held there last.
    *
-   * @param ledger name of the one that refused it
+   * @param atLeastBytes what it needs on the host if nothing better is known
    */
-  void expectMore(String name, String ledger) {
-    if (sites.isCpu(ledger)) {
-      long more = Math.max(table.expectedBytes(name) * 3 / 2, 1);
-      table.register(name, Math.min(more, budget.capacityBytes()));
-    } else {
-      MemoryBudget gpu = sites.of(ledger).ledger();
-      Map<String, Long> needs = onGpus.computeIfAbsent(name, n -> new HashMap<>());
-      long known = Math.max(needs.getOrDefault(ledger, 0L), gpu.availableBytes());
-      needs.put(ledger, Math.min(known * 3 / 2 + 1, gpu.capacityBytes()));
-    }
+  Map<String, Long> needs(String name, long atLeastBytes) {
+    Map<String, Long> needs = new HashMap<>(onGpus.getOrDefault(name, Map.of()));
+    needs.put(budget.device(), Math.max(atLeastBytes, table.expectedBytes(name)));
+    return needs;
+  }
+
+  /**
+   * Returns what a load needs that found out on the way that room for {@code needs} is not enough.
+   * What it lacked may not be the last that it asks for, so it is half as much again at least.
+   *
+   * @param refusal by one of the ledgers; nothing is left of the load
+   */
+  Map<String, Long> raised(Map<String, Long> needs, BudgetExceededException refusal) {
+    MemoryBudget ledger = sites.of(refusal.ledger()).ledger();
+    long lacked = ledger.availableBytes() + refusal.missingBytes();
+    long known = needs.getOrDefault(refusal.ledger(), 0L);
+    Map<String, Long> raised = new HashMap<>(needs);
+    raised.put(refusal.ledger(), Math.min(Math.max(lacked, known * 3 / 2), ledger.capacityBytes()));
+    return raised;
   }
 
   /**
    * Evicts until a model fits, on the host and on the GPUs that it is known to need room on. Where
    * a GPU has none the load tells: it may take the CPU.
    *
-   * @param atLeastBytes what it needs on the host if nothing better is known
+   * @param needs as {@link #needs} and {@link #raised} tell
    */
-  Future<Void> makeRoom(String name, long atLeastBytes) {
-    Future<Void> room =
-        makeRoom(name, budget, () -> Math.max(atLeastBytes, table.expectedBytes(name)));
-    for (Map.Entry<String, Long> gpu : Map.copyOf(onGpus.getOrDefault(name, Map.of())).entrySet()) {
-      MemoryBudget ledger = sites.of(gpu.getKey()).ledger();
-      room = room.compose(v -> makeRoom(name, ledger, gpu::getValue).otherwiseEmpty());
+  Future<Void> makeRoom(String name, Map<String, Long> needs) {
+    Future<Void> room = makeRoom(name, budget, needs.getOrDefault(budget.device(), 0L));
+    for (Sites.Site gpu : sites.gpus()) {
+      Long need = needs.get(gpu.device());
+      if (need != null) {
+        room = room.compose(v -> makeRoom(name, gpu.ledger(), need).otherwiseEmpty());
+      }
     }
     return room;
   }
 
-  private Future<Void> makeRoom(String name, MemoryBudget ledger, LongSupplier need) {
+  private Future<Void> makeRoom(String name, MemoryBudget ledger, long needed) {
     Promise<Void> room = Promise.promise();
-    makeRoom(name, ledger, need, System.nanoTime() + MAX_WAIT_FOR_ROOM_NS, room);
+    makeRoom(name, ledger, needed, System.nanoTime() + MAX_WAIT_FOR_ROOM_NS, room);
     return room.future();
   }
 
   private void makeRoom(
-      String name, MemoryBudget ledger, LongSupplier need, long giveUpNs, Promise<Void> done) {
+      String name, MemoryBudget ledger, long needed, long giveUpNs, Promise<Void> done) {
     takeNotes();
     long now = System.nanoTime();
-    long needed = need.getAsLong();
     Room room =
         table.room(
             name, needed, ledger.availableBytes(), other -> held(other, ledger), this::isBusy, now);
@@ -250,11 +263,11 @@ final class Residents {
       String reason = "'%s' needs %d bytes".formatted(name, needed);
       List<Future<Void>> leaving =
           plan.victims().stream().map(victim -> evict.apply(victim, reason)).toList();
-      Future.join(leaving).onComplete(gone -> makeRoom(name, ledger, need, giveUpNs, done));
+      Future.join(leaving).onComplete(gone -> makeRoom(name, ledger, needed, giveUpNs, done));
     } else if (room instanceof Room.Later later && giveUpNs - now > 0) {
       long napMs = TimeUnit.NANOSECONDS.toMillis(later.afterNs()) + 1;
       vertx.setTimer(
-          Math.min(napMs, LONGEST_NAP_MS), id -> makeRoom(name, ledger, need, giveUpNs, done));
+          Math.min(napMs, LONGEST_NAP_MS), id -> makeRoom(name, ledger, needed, giveUpNs, done));
     } else {
       String reason =
           room instanceof Room.Later later ? later.reason() : ((Room.Never) room).reason();

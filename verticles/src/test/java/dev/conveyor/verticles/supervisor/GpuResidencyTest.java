@@ -11,8 +11,11 @@ import io.vertx.core.json.JsonObject;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Models that take turns in the memory of one simulated GPU, which has room for one. */
+/** Models in the memory of one simulated GPU, which has not room for all. */
 final class GpuResidencyTest extends GpuServerCase {
+
+  private static final JsonObject GPU = new JsonObject().put("kind", "KIND_GPU");
+  private static final JsonObject ON_DEMAND = new JsonObject().put("residency", "on_demand");
 
   GpuResidencyTest() {
     super(1);
@@ -20,10 +23,8 @@ final class GpuResidencyTest extends GpuServerCase {
 
   @Test
   void shouldEvictAModelForAnotherOneThatNeedsItsGpu() {
-    JsonObject gpu = new JsonObject().put("kind", "KIND_GPU");
-    JsonObject onDemand = new JsonObject().put("residency", "on_demand");
     for (String name : List.of("a", "b")) {
-      SimulatedGpus.model(models, name, gpu, onDemand);
+      SimulatedGpus.model(models, name, GPU, ON_DEMAND);
     }
     long one;
     try (TestServer server = TestServer.start(models)) {
@@ -32,9 +33,7 @@ final class GpuResidencyTest extends GpuServerCase {
       infer(server, "b");
       assertThat(ledger(server).reservedBytes()).as("room for both").isEqualTo(2 * one);
     }
-    JsonObject tight = new JsonObject().put("memory_budget_bytes", one * 3 / 2);
-    JsonObject settings = new JsonObject().put("devices", new JsonObject().put("gpu", tight));
-    try (TestServer server = TestServer.start(models, settings)) {
+    try (TestServer server = TestServer.start(models, budget(one * 3 / 2))) {
       for (String name : List.of("a", "b", "a")) {
         infer(server, name);
         assertThat(ledger(server).holders().keySet()).allMatch(tag -> tag.startsWith(name + "/"));
@@ -44,6 +43,55 @@ final class GpuResidencyTest extends GpuServerCase {
       server.assertIdle();
     }
     assertThat(simulator.violationsAndLeaks()).isEmpty();
+  }
+
+  @Test
+  void shouldEvictAModelForAPinnedOneThatNeedsItsGpu() {
+    SimulatedGpus.model(models, "pinned", GPU, new JsonObject());
+    SimulatedGpus.model(models, "evictable", GPU, ON_DEMAND);
+    long one = bytesOf("pinned");
+    try (TestServer server = TestServer.start(models, budget(one * 3 / 2))) {
+      assertThat(change(server, "pinned", "unload")).isEqualTo(200);
+      infer(server, "evictable");
+      assertThat(change(server, "pinned", "load")).isEqualTo(200);
+      assertThat(ledger(server).holders().keySet()).allMatch(tag -> tag.startsWith("pinned/"));
+      infer(server, "pinned");
+    }
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+  }
+
+  @Test
+  void shouldEvictAModelForAPinnedOneThatIsReloadedWhereItIs() {
+    SimulatedGpus.model(
+        models, "pinned", new JsonObject().put("kind", "KIND_AUTO"), new JsonObject());
+    SimulatedGpus.model(models, "evictable", GPU, ON_DEMAND);
+    long one = bytesOf("pinned");
+    try (TestServer server = TestServer.start(models, budget(one * 5 / 2))) {
+      infer(server, "evictable");
+      assertThat(ledger(server).reservedBytes()).isEqualTo(2 * one);
+      assertThat(change(server, "pinned", "load")).isEqualTo(200);
+      TestServer.awaitThat(() -> ledger(server).reservedBytes() == one);
+      assertThat(ledger(server).holders().keySet()).allMatch(tag -> tag.startsWith("pinned/"));
+      infer(server, "pinned");
+    }
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+  }
+
+  /** Returns what a model holds that is loaded at start. */
+  private long bytesOf(String model) {
+    try (TestServer server = TestServer.start(models)) {
+      infer(server, model);
+      return ledger(server).reservedBytes();
+    }
+  }
+
+  private static int change(TestServer server, String model, String how) {
+    return server.http().post("/v2/repository/models/" + model + "/" + how, "").status();
+  }
+
+  private static JsonObject budget(long bytes) {
+    JsonObject gpu = new JsonObject().put("memory_budget_bytes", bytes);
+    return new JsonObject().put("devices", new JsonObject().put("gpu", gpu));
   }
 
   private static void infer(TestServer server, String model) {
