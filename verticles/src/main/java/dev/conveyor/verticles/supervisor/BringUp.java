@@ -88,7 +88,7 @@ final class BringUp {
     return inTurn(
         () ->
             loads.run(
-                source.config().name(),
+                source.version().config().name(),
                 () -> {
                   long beganNs = System.nanoTime();
                   return new Copy(loader.loadCopy(source, device), beganNs);

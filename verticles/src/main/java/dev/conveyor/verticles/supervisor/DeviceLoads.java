@@ -76,13 +76,25 @@ public final class DeviceLoads {
   }
 
   /**
-   * What a version is loaded from, onto one more device.
+   * A version that is to be loaded.
    *
    * @param owner {@code model/version}
+   * @param budgets of the load that it is part of
+   */
+  record Version(Path file, ModelConfig config, String owner, ModelBudgets budgets) {
+
+    private boolean isIsolated() {
+      return config.isolation() == Isolation.PROCESS;
+    }
+  }
+
+  /**
+   * What a version is loaded from, onto one more device.
+   *
    * @param state what its files are; others are another model
    * @param count instances of it on each device
    */
-  record Source(Path file, FileState state, ModelConfig config, String owner, int count) {}
+  record Source(Version version, FileState state, int count) {}
 
   /**
    * The devices of a version and its weights there.
@@ -105,25 +117,20 @@ public final class DeviceLoads {
   /**
    * Loads a version; everywhere or nowhere.
    *
-   * @param owner {@code model/version}
    * @param present where the model is already, if it is loaded anew
    * @param onCpu loads it on the CPU with so many threads
    * @throws ModelLoadException if a device that it insists on cannot be had
    */
-  Loaded load(
-      Path file,
-      ModelConfig config,
-      String owner,
-      Set<String> present,
-      Function<InstancePlan, LoadedModel> onCpu) {
+  Loaded load(Version version, Set<String> present, Function<InstancePlan, LoadedModel> onCpu) {
+    ModelConfig config = version.config();
     Map<String, LoadedModel> weights = new LinkedHashMap<>();
     Optional<FileState> state =
-        isMovable(config) ? Optional.of(FileState.of(file)) : Optional.empty();
+        isMovable(version) ? Optional.of(FileState.of(version.file())) : Optional.empty();
     try {
       List<String> onGpus = new ArrayList<>();
       int cpuInstances = 0;
       for (InstanceGroup group : groups(config)) {
-        List<GpuPlace> places = places(file, config, group, owner, present, weights);
+        List<GpuPlace> places = places(version, group, present, weights);
         places.forEach(place -> onGpus.add(place.gpu().device()));
         cpuInstances += places.isEmpty() ? group.count() : 0;
       }
@@ -134,8 +141,7 @@ public final class DeviceLoads {
       Optional<Source> source =
           onGpus.isEmpty()
               ? Optional.empty()
-              : state.map(
-                  was -> new Source(file, was, config, owner, groups(config).get(0).count()));
+              : state.map(was -> new Source(version, was, groups(config).get(0).count()));
       return new Loaded(plan, new DeviceWeights(weights), source);
     } catch (RuntimeException | Error e) {
       try {
@@ -167,25 +173,20 @@ public final class DeviceLoads {
    * it is to run on the CPU.
    */
   private List<GpuPlace> places(
-      Path file,
-      ModelConfig config,
-      InstanceGroup group,
-      String owner,
-      Set<String> present,
-      Map<String, LoadedModel> weights) {
+      Version version, InstanceGroup group, Set<String> present, Map<String, LoadedModel> weights) {
     if (group.kind() == Kind.KIND_CPU || (group.kind() == Kind.KIND_AUTO && gpus.isEmpty())) {
       return List.of();
     }
     List<String> loadedHere = new ArrayList<>();
     try {
-      List<GpuPlace> there = wanted(group, config);
-      List<GpuBackend> usable = isolated(config) ? List.of() : usable(file, config);
+      List<GpuPlace> there = wanted(group, version.isIsolated());
+      List<GpuBackend> usable = version.isIsolated() ? List.of() : usable(version);
       List<GpuPlace> places =
-          dealt(isMovable(config) ? toBegin(there, present) : there, group, config);
+          dealt(isMovable(version) ? toBegin(there, present) : there, group, version.config());
       for (GpuPlace place : places) {
         String device = place.gpu().device();
         if (!weights.containsKey(device)) {
-          weights.put(device, load(file, config, owner, place, usable));
+          weights.put(device, load(version, place, usable));
           loadedHere.add(device);
         }
       }
@@ -203,7 +204,7 @@ public final class DeviceLoads {
           loaded.close();
         }
       }
-      LOG.info("{} runs on the CPU: {}", owner, e.getMessage());
+      LOG.info("{} runs on the CPU: {}", version.owner(), e.getMessage());
       return List.of();
     }
   }
@@ -221,8 +222,7 @@ public final class DeviceLoads {
     if (lost != null) {
       throw new ModelLoadException(device + " is lost to this process: " + lost);
     }
-    List<GpuBackend> usable = usable(source.file(), source.config());
-    return load(source.file(), source.config(), source.owner(), place, usable);
+    return load(source.version(), place, usable(source.version()));
   }
 
   private GpuPlace place(String device) {
@@ -233,14 +233,14 @@ public final class DeviceLoads {
   }
 
   /** A model that names GPUs stays there, and one in processes of its own where it was loaded. */
-  private boolean isMovable(ModelConfig config) {
-    List<InstanceGroup> groups = groups(config);
+  private boolean isMovable(Version version) {
+    List<InstanceGroup> groups = groups(version.config());
     return planned
         && gpus.size() > 1
         && groups.size() == 1
         && groups.get(0).kind() != Kind.KIND_CPU
         && !groups.get(0).namesGpus()
-        && !isolated(config);
+        && !version.isIsolated();
   }
 
   /** Loads begin side by side, before the ledgers know of any: of equals each takes the next. */
@@ -272,39 +272,35 @@ public final class DeviceLoads {
   }
 
   /** Where they have processes of their own, those choose: what they load is not loaded here. */
-  private List<GpuBackend> usable(Path file, ModelConfig config) {
-    GpuBackends.Choice choice = backends.choose(file, config);
+  private List<GpuBackend> usable(Version version) {
+    GpuBackends.Choice choice = backends.choose(version.file(), version.config());
     if (choice.usable().isEmpty()) {
       throw new ModelLoadException(choice.reason());
     }
     return choice.usable();
   }
 
-  private static boolean isolated(ModelConfig config) {
-    return config.isolation() == Isolation.PROCESS;
-  }
-
-  private LoadedModel load(
-      Path file, ModelConfig config, String owner, GpuPlace place, List<GpuBackend> usable) {
-    long limit = config.extensions().memory().limitBytes();
-    MemoryBudget budget =
-        limit > 0 ? place.budget().part("model '" + config.name() + "'", limit) : place.budget();
-    if (isolated(config)) {
-      return processes.loadOnGpu(file, owner, new GpuShare(place, budget, config));
+  private LoadedModel load(Version version, GpuPlace place, List<GpuBackend> usable) {
+    ModelConfig config = version.config();
+    MemoryBudget budget = version.budgets().on(place.budget());
+    if (version.isIsolated()) {
+      MemoryBudget host = version.budgets().on(place.hostBudget());
+      GpuShare share = new GpuShare(place, budget, config);
+      return processes.loadOnGpu(version.file(), version.owner(), host, share);
     }
     GpuLoadOptions options =
-        new GpuLoadOptions(owner, place.cuda(), place.gpu().ordinal(), budget, config);
-    return GpuModel.load(file, place, usable, options, config.gpuPriority().ofStreams());
+        new GpuLoadOptions(version.owner(), place.cuda(), place.gpu().ordinal(), budget, config);
+    return GpuModel.load(version.file(), place, usable, options, config.gpuPriority().ofStreams());
   }
 
-  private List<GpuPlace> wanted(InstanceGroup group, ModelConfig config) {
+  private List<GpuPlace> wanted(InstanceGroup group, boolean isIsolated) {
     if (gpus.isEmpty()) {
       throw new ModelLoadException(notes.isEmpty() ? "there is no GPU" : String.join("; ", notes));
     }
     List<GpuPlace> wanted = new ArrayList<>();
     for (Gpu gpu : NamedGpus.of(group, gpus.stream().map(GpuPlace::gpu).toList())) {
       GpuPlace place = place(gpu.device());
-      String lost = isolated(config) ? place.givenUp() : place.lost();
+      String lost = isIsolated ? place.givenUp() : place.lost();
       if (lost == null) {
         wanted.add(place);
       } else if (group.namesGpus() || gpus.size() == 1) {

@@ -123,8 +123,7 @@ public final class ModelLoader {
     ModelDirectory directory = open(name);
     ModelConfig config = config(directory, configJson);
     warn(directory, config);
-    long limit = config.extensions().memory().limitBytes();
-    MemoryBudget memory = limit > 0 ? budget.part("model '" + name + "'", limit) : budget;
+    ModelBudgets budgets = new ModelBudgets(config);
     if (!config.extensions().preprocessing().isEmpty()) {
       // Beside the session, which takes as long. If it fails, so does making the preprocessing.
       CompletableFuture<Void> unused = CompletableFuture.runAsync(OpenCv::load);
@@ -132,7 +131,7 @@ public final class ModelLoader {
     List<LoadedVersion> loaded = new ArrayList<>();
     try {
       for (long version : directory.served(config)) {
-        loaded.add(load(directory, config, version, deployment, memory, present, background));
+        loaded.add(load(directory, config, version, deployment, budgets, present, background));
       }
       return loaded;
     } catch (RuntimeException | Error e) {
@@ -244,10 +243,12 @@ public final class ModelLoader {
       ModelConfig config,
       long version,
       long deployment,
-      MemoryBudget memory,
+      ModelBudgets budgets,
       Set<String> present,
       boolean background) {
     Path file = directory.modelFile(version, config);
+    MemoryBudget memory = budgets.on(budget);
+    String owner = directory.name() + "/" + version;
     backends.verify(
         file,
         config,
@@ -255,12 +256,9 @@ public final class ModelLoader {
         model -> tryOut(model, directory, config, file));
     DeviceLoads.Loaded loaded =
         devices.load(
-            file,
-            config,
-            directory.name() + "/" + version,
+            new DeviceLoads.Version(file, config, owner, budgets),
             present,
-            plan ->
-                onCpu(file, config, directory.name() + "/" + version, plan, memory, background));
+            plan -> onCpu(file, config, owner, plan, memory, background));
     InstancePlan plan = loaded.plan();
     plan.idleThreadsWithoutEffect(config)
         .ifPresent(line -> LOG.warn("{}: {}", directory.path(), line));

@@ -88,19 +88,13 @@ public final class ProcessLoads {
    * Loads a model onto a GPU, each instance in a process of its own.
    *
    * @param owner {@code model/version}
-   * @param share what they may have of it
+   * @param host ledger of the host, or the model's part of it
+   * @param share what they may have of the GPU
    * @throws dev.conveyor.models.backend.ModelLoadException if it cannot be loaded
    */
-  LoadedModel loadOnGpu(Path file, String owner, GpuShare share) {
+  LoadedModel loadOnGpu(Path file, String owner, MemoryBudget host, GpuShare share) {
     ModelConfig config = share.config();
-    MemoryBudget host = share.place().hostBudget();
-    long limit = config.extensions().memory().limitBytes();
-    LoadOptions options =
-        new LoadOptions(
-            owner,
-            1,
-            limit > 0 ? host.part("model '" + config.name() + "'", limit) : host,
-            config.parameters());
+    LoadOptions options = new LoadOptions(owner, 1, host, config.parameters());
     return isolated(config, share).load(file, options);
   }
 

@@ -62,6 +62,15 @@ public final class SimulatedGpus implements AutoCloseable {
     model(models, name, group, conveyor, new JsonObject());
   }
 
+  /** Adds such a model that has two versions, which are both served. */
+  public static void twoVersions(
+      TestModels models, String name, JsonObject group, JsonObject conveyor) {
+    model(models, name, group, conveyor);
+    JsonObject all = new JsonObject().put("all", new JsonObject());
+    JsonObject config = config(group, conveyor, new JsonObject()).put("version_policy", all);
+    models.unary(name, 2, "Identity", DataType.INT32, "N", WIDTH).config(name, config.encode());
+  }
+
   /** Adds such a model whose engines pass through the {@link Gate} of its name as they are made. */
   public static void gated(TestModels models, String name, JsonObject group) {
     JsonObject gate = new JsonObject().put("string_value", name);
@@ -82,16 +91,19 @@ public final class SimulatedGpus implements AutoCloseable {
       JsonObject group,
       JsonObject conveyor,
       JsonObject parameters) {
-    JsonObject config =
-        new JsonObject()
-            .put("max_batch_size", 8)
-            .put("instance_group", new JsonArray().add(group))
-            .put("conveyor", conveyor)
-            .put(
-                "parameters",
-                parameters.put(
-                    KernelBackend.PARAMETER, new JsonObject().put("string_value", "on")));
-    models.identity(name, DataType.INT32, "N", WIDTH).config(name, config.encode());
+    models
+        .identity(name, DataType.INT32, "N", WIDTH)
+        .config(name, config(group, conveyor, parameters).encode());
+  }
+
+  private static JsonObject config(JsonObject group, JsonObject conveyor, JsonObject parameters) {
+    return new JsonObject()
+        .put("max_batch_size", 8)
+        .put("instance_group", new JsonArray().add(group))
+        .put("conveyor", conveyor)
+        .put(
+            "parameters",
+            parameters.put(KernelBackend.PARAMETER, new JsonObject().put("string_value", "on")));
   }
 
   /** Returns a request of one item. */

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.supervisor;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.conveyor.models.backend.ModelLoadException;
+import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.device.GpuBackends;
 import dev.conveyor.models.process.FileState;
@@ -30,9 +31,12 @@ final class DeviceLoadsTest {
               "CPU",
               1,
               true);
+      ModelConfig config = ModelConfigReader.read("m", "{}");
       DeviceLoads.Source source =
           new DeviceLoads.Source(
-              file, FileState.of(file), ModelConfigReader.read("m", "{}"), "m/1", 1);
+              new DeviceLoads.Version(file, config, "m/1", new ModelBudgets(config)),
+              FileState.of(file),
+              1);
       assertThatThrownBy(() -> loads.loadCopy(source, "GPU0")).hasMessageContaining("no GPU0");
 
       Files.writeString(file, "another engine");

@@ -9,6 +9,7 @@ import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Models in the memory of one simulated GPU, which has not room for all. */
@@ -41,6 +42,26 @@ final class GpuResidencyTest extends GpuServerCase {
       }
       assertThat(server.http().get("/v2/memory").text()).contains("\"evictions\":2");
       server.assertIdle();
+    }
+    assertThat(simulator.violationsAndLeaks()).isEmpty();
+  }
+
+  @Test
+  void shouldHoldTheWeightsOfAllVersionsOfAModelToItsLimit() {
+    SimulatedGpus.twoVersions(models, "a", GPU, new JsonObject());
+    long both;
+    try (TestServer server = TestServer.start(models)) {
+      both = weights(server);
+      assertThat(both).isPositive();
+    }
+    SimulatedGpus.twoVersions(models, "a", GPU, limit(both));
+    try (TestServer server = TestServer.start(models)) {
+      assertThat(weights(server)).isEqualTo(both);
+    }
+    SimulatedGpus.twoVersions(models, "a", GPU, limit(both - 1));
+    try (TestServer server = TestServer.start(models)) {
+      assertThat(server.http().post("/v2/repository/index", "").text()).contains("model 'a' on");
+      assertThat(ledger(server).holders()).isEmpty();
     }
     assertThat(simulator.violationsAndLeaks()).isEmpty();
   }
@@ -85,8 +106,19 @@ final class GpuResidencyTest extends GpuServerCase {
     }
   }
 
+  private static long weights(TestServer server) {
+    return ledger(server).holders().entrySet().stream()
+        .filter(holder -> !holder.getKey().endsWith("/slabs"))
+        .mapToLong(Map.Entry::getValue)
+        .sum();
+  }
+
   private static int change(TestServer server, String model, String how) {
     return server.http().post("/v2/repository/models/" + model + "/" + how, "").status();
+  }
+
+  private static JsonObject limit(long bytes) {
+    return new JsonObject().put("memory_limit_bytes", bytes);
   }
 
   private static JsonObject budget(long bytes) {
