@@ -57,8 +57,9 @@ final class ColdRequests {
             call.inputs().forEach(Tensor::close);
           }
         });
+    long bytes = call.inputs().stream().mapToLong(Tensor::sizeBytes).sum();
     activator
-        .activate(call.model(), deadlineNs, over.future())
+        .activate(call.model(), new ColdRequest(call.priority(), bytes, deadlineNs), over.future())
         .onComplete(
             done ->
                 reply

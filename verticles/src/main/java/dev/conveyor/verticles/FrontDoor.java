@@ -145,7 +145,8 @@ public final class FrontDoor {
   }
 
   private void activate(ServedModel model, long deadlineNs) {
-    activator.activate(model.name(), deadlineNs, Future.succeededFuture());
+    ColdRequest refused = new ColdRequest(0, 0, deadlineNs);
+    activator.activate(model.name(), refused, Future.succeededFuture());
   }
 
   /**

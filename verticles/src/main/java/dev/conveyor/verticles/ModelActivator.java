@@ -10,7 +10,7 @@ public interface ModelActivator {
 
   /** For servers whose models are all loaded at start. */
   ModelActivator NONE =
-      (model, deadlineNs, givenUp) ->
+      (model, request, givenUp) ->
           Future.failedFuture(
               new InferenceException(
                   ErrorCode.UNAVAILABLE, "Model '" + model + "' is not ready: not loaded"));
@@ -18,10 +18,9 @@ public interface ModelActivator {
   /**
    * Waits until the model serves, having it loaded if nobody else has. Completes on any thread.
    *
-   * @param deadlineNs {@link System#nanoTime} at which the request ends, or {@link
-   *     dev.conveyor.scheduler.InferenceRequest#NO_DEADLINE}; if the model cannot answer by then,
-   *     this fails at once, with an {@link InferenceException} like every other failure
+   * @param request if the model cannot answer it in time, or its queue could not hold it, this
+   *     fails at once, with an {@link InferenceException} like every other failure
    * @param givenUp completes when the request waits no longer, which makes room for another
    */
-  Future<Void> activate(String model, long deadlineNs, Future<?> givenUp);
+  Future<Void> activate(String model, ColdRequest request, Future<?> givenUp);
 }

@@ -64,7 +64,7 @@ final class FrontDoorTest {
     return new FrontDoor(
         tenants,
         () -> 0,
-        (name, deadlineNs, left) -> {
+        (name, request, left) -> {
           asked.add(name);
           return Future.succeededFuture();
         });

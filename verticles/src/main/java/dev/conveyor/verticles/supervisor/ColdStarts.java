@@ -3,6 +3,7 @@ package dev.conveyor.verticles.supervisor;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
+import dev.conveyor.verticles.ColdRequest;
 import dev.conveyor.verticles.ModelCatalog;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -29,14 +30,18 @@ final class ColdStarts {
 
   private static final class Start {
     private final Promise<Void> load = Promise.promise();
-    private int waiting;
+    private final ColdRoom room;
+
+    Start(ColdRoom room) {
+      this.room = room;
+    }
   }
 
   private final Vertx vertx;
   private final Residents residents;
   private final ModelCatalog catalog;
   private final SupervisorEvents events;
-  private final int maxWaiting;
+  private final int maxQueueSize;
   private final ChangeQueues changes;
   private final Function<String, Future<Void>> loader;
   private final Map<String, Start> starts = new HashMap<>();
@@ -46,7 +51,7 @@ final class ColdStarts {
   /**
    * Creates the waiting rooms.
    *
-   * @param maxWaiting requests that may wait for one model
+   * @param maxQueueSize requests that may wait per model where its configuration does not say
    * @param changes what else becomes of models, in its order
    * @param loader loads a model when its turn has come, unless it is there or gone by then
    */
@@ -55,14 +60,14 @@ final class ColdStarts {
       Residents residents,
       ModelCatalog catalog,
       SupervisorEvents events,
-      int maxWaiting,
+      int maxQueueSize,
       ChangeQueues changes,
       Function<String, Future<Void>> loader) {
     this.vertx = vertx;
     this.residents = residents;
     this.catalog = catalog;
     this.events = events;
-    this.maxWaiting = maxWaiting;
+    this.maxQueueSize = maxQueueSize;
     this.changes = changes;
     this.loader = loader;
   }
@@ -73,14 +78,14 @@ final class ColdStarts {
    *
    * @param left completes on this context when the request waits no longer
    */
-  Future<Void> await(String name, long deadlineNs, Future<Void> left) {
+  Future<Void> await(String name, ColdRequest request, Future<Void> left) {
     if (closed) {
       return Future.failedFuture(InferenceException.shuttingDown());
     }
     if (!residents.contains(name)) {
       return Future.failedFuture(LoadErrors.unloaded(name));
     }
-    Optional<InferenceException> refusal = residents.refusal(name, deadlineNs);
+    Optional<InferenceException> refusal = residents.refusal(name, request.deadlineNs());
     @Nullable Start start = starts.get(name);
     boolean late = refusal.isPresent() && refusal.get().reason() == RefusalReason.DEADLINE;
     if (start == null && (late || refusal.isEmpty())) {
@@ -88,21 +93,15 @@ final class ColdStarts {
     }
     if (start == null || refusal.isPresent()) {
       return refused(name, refusal.orElseThrow());
-    } else if (start.waiting >= maxWaiting) {
-      return refused(
-          name,
-          new InferenceException(
-              ErrorCode.QUEUE_FULL,
-              "Model '%s' is loading and %d requests wait for it already"
-                  .formatted(name, start.waiting),
-              RefusalReason.QUEUE_FULL,
-              Math.max(1, residents.readyInNs(name))));
     }
-    Start mine = start;
-    mine.waiting++;
-    left.onComplete(v -> mine.waiting--);
+    InferenceException full = start.room.enter(request, residents.readyInNs(name));
+    if (full != null) {
+      return refused(name, full);
+    }
+    ColdRoom room = start.room;
+    left.onComplete(v -> room.leave(request));
     events.onColdRequest(name);
-    return mine.load.future();
+    return start.load.future();
   }
 
   private Future<Void> refused(String name, InferenceException refusal) {
@@ -127,7 +126,7 @@ final class ColdStarts {
     residents.onColdStart(name);
     events.onColdStart(name);
     // A load that fails at once must find its start in the map to take it out.
-    Start start = new Start();
+    Start start = new Start(new ColdRoom(residents.cold(name).get(0).config(), maxQueueSize));
     starts.put(name, start);
     changes
         .run(name, () -> loader.apply(name))

@@ -3,6 +3,7 @@ package dev.conveyor.verticles.supervisor;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.repository.ModelRepository;
+import dev.conveyor.verticles.ColdRequest;
 import dev.conveyor.verticles.ModelActivator;
 import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.ModelOverride;
@@ -145,7 +146,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   @Override
-  public Future<Void> activate(String name, long deadlineNs, Future<?> givenUp) {
+  public Future<Void> activate(String name, ColdRequest request, Future<?> givenUp) {
     Promise<Void> left = Promise.promise();
     givenUp.onComplete(done -> context.runOnContext(v -> left.tryComplete()));
     return onContext(
@@ -154,7 +155,7 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
                 ? Future.failedFuture(InferenceException.shuttingDown())
                 : deployed.contains(name)
                     ? Future.succeededFuture()
-                    : coldStarts.await(name, deadlineNs, left.future()));
+                    : coldStarts.await(name, request, left.future()));
   }
 
   @Override

@@ -134,9 +134,11 @@ final class ColdModelsTest {
 
   @Test
   void shouldMakeRoomForOthersAndReturnInputsWhenAClientWaitsNoLonger() throws Exception {
-    TestModels models = new TestModels(dir).identity("cold", WIDTH).config("cold", GATED);
-    JsonObject limits = new JsonObject().put("max_queue_size", 1);
-    try (TestServer server = TestServer.start(models, new JsonObject().put("limits", limits))) {
+    JsonObject one = new JsonObject().put("max_queue_size", 1);
+    JsonObject config = new JsonObject(GATED);
+    config.put("dynamic_batching", new JsonObject().put("default_queue_policy", one));
+    TestModels models = new TestModels(dir).identity("cold", WIDTH).config("cold", config.encode());
+    try (TestServer server = TestServer.start(models)) {
       JsonObject head = Requests.binary(WIDTH, "INPUT0");
       byte[] data = Requests.counting(1, WIDTH);
       CompletableFuture<Answer> patient;
