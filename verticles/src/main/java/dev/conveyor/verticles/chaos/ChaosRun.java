@@ -121,7 +121,6 @@ public final class ChaosRun {
           Math.min(
               MOST_PER_SECOND, LOAD * Calibration.perSecond(traffic, MODELS, calibrationSeconds()));
       perSecond = perSecond == 0 ? rate : perSecond;
-      traffic.connect(MODELS.get(0), MODELS.size() * LoadLoop.MOST_IN_FLIGHT);
       Outages outages = new Outages();
       try (LoadLoop load = LoadLoop.start(traffic, MODELS, outages, rate)) {
         WarmUp.await(load, plan.warmUpMs());

@@ -25,7 +25,7 @@ import java.util.stream.Collectors;
 final class LoadLoop implements AutoCloseable {
 
   /** For each of the three models; together they fit into the connections of {@link Traffic}. */
-  static final int MOST_IN_FLIGHT = 1000;
+  private static final int MOST_IN_FLIGHT = 1000;
 
   /** What is later than this is not made up for. */
   private static final long MOST_LATE_NS = TimeUnit.SECONDS.toNanos(1);
@@ -61,6 +61,11 @@ final class LoadLoop implements AutoCloseable {
     loop.thread.start();
     traffic.meter(lateNs -> loop.tally.stalled(lateNs));
     return loop;
+  }
+
+  /** Has a connection open for each request that may be under way. Blocks. */
+  void connect() {
+    traffic.connect(models.size() * MOST_IN_FLIGHT);
   }
 
   /** From now on faults concern these models; the others are untouched. */

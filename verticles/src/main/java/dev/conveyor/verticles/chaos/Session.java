@@ -42,6 +42,8 @@ final class Session {
     Map<Fault, FaultWindows> windows = new LinkedHashMap<>();
     int children = 0;
     for (int round = 1; round <= plan.rounds(); round++) {
+      load.connect();
+      pause();
       for (Fault fault : faults) {
         List<String> isolated = ChaosRun.ISOLATED;
         aim(
@@ -59,10 +61,15 @@ final class Session {
         if (fault.losesInstance() || round < plan.rounds()) {
           // What comes next meets a model that no fault is remembered of.
           injector.reload();
-          TimeUnit.MILLISECONDS.sleep(Math.min(PAUSE_MS, plan.windowMs()));
+          pause();
         }
       }
     }
+  }
+
+  /** What the load had to wait for while the models were prepared is answered before it counts. */
+  private void pause() throws InterruptedException {
+    TimeUnit.MILLISECONDS.sleep(Math.min(PAUSE_MS, plan.windowMs()));
   }
 
   private void aim(String victim) {

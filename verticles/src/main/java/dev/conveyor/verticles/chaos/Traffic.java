@@ -2,11 +2,14 @@ package dev.conveyor.verticles.chaos;
 
 import dev.conveyor.verticles.chaos.Judge.Received;
 import io.vertx.core.Context;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
@@ -90,15 +93,27 @@ final class Traffic implements AutoCloseable {
   }
 
   /**
-   * Opens so many connections at least, and keeps them: clients that wait for a model which is away
-   * have theirs already, and what connecting costs both ends is no effect of the fault.
+   * Has so many connections open at least, for {@link #KEPT_SECONDS}: clients that wait for a model
+   * which is away have theirs already, and what connecting costs both ends is no effect of the
+   * fault. Blocks.
    */
-  void connect(String model, int connections) {
-    List<CompletableFuture<Reply>> together = new ArrayList<>();
-    for (int i = 0; i < connections; i++) {
-      together.add(send(model, new float[WIDTH], sentNs -> true));
-    }
-    together.forEach(CompletableFuture::join);
+  void connect(int connections) {
+    RequestOptions live =
+        new RequestOptions().setHost("127.0.0.1").setPort(port).setURI("/v2/health/live");
+    CompletableFuture<Void> open = new CompletableFuture<>();
+    context.runOnContext(
+        v -> {
+          List<Future<Buffer>> together = new ArrayList<>();
+          for (int i = 0; i < connections; i++) { // No answer comes before the last is sent.
+            together.add(
+                client
+                    .request(live)
+                    .compose(HttpClientRequest::send)
+                    .compose(HttpClientResponse::body));
+          }
+          Future.join(together).onComplete(all -> open.complete(null), open::completeExceptionally);
+        });
+    open.join();
   }
 
   /**
