@@ -15,13 +15,7 @@ public sealed interface SchedulerCommand {
    * @param load where to leave how busy the model is
    * @param suspects what its instances remember of inputs; told which cost instances
    */
-  record AddModel(ModelPlan plan, LoadCell load, Suspects suspects) implements SchedulerCommand {
-
-    /** Creates the command for a model whose load and suspects nobody wants to know. */
-    public AddModel(ModelPlan plan) {
-      this(plan, new LoadCell(), new Suspects());
-    }
-  }
+  record AddModel(ModelPlan plan, LoadCell load, Suspects suspects) implements SchedulerCommand {}
 
   /**
    * Takes no more requests for a model. The reply comes when the last one was answered.
@@ -29,13 +23,7 @@ public sealed interface SchedulerCommand {
    * @param successor version of the deployment that took its place and can run its requests: it
    *     gets those that no instance is left for; empty if there is none, and they are refused
    */
-  record RemoveModel(String key, String successor) implements SchedulerCommand {
-
-    /** Creates the command for a model whose place nothing takes. */
-    public RemoveModel(String key) {
-      this(key, "");
-    }
-  }
+  record RemoveModel(String key, String successor) implements SchedulerCommand {}
 
   /** Takes over what batches of a model took on a device before now; its instances come after. */
   record SeedProfile(String key, String device, ModelProfile.Seed seed, List<CostSample> samples)

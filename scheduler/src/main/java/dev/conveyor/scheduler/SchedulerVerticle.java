@@ -93,20 +93,6 @@ public final class SchedulerVerticle extends VerticleBase {
    * Creates the actor.
    *
    * @param limit how long an execution may take before it counts as hung
-   */
-  public SchedulerVerticle(List<DeviceSpec> devices, NanoClock clock, ExecutionLimit limit) {
-    this(devices, Tenants.DEFAULT, clock, limit);
-  }
-
-  /** Creates the actor of a server whose models are shared by tenants. */
-  public SchedulerVerticle(
-      List<DeviceSpec> devices, Tenants tenants, NanoClock clock, ExecutionLimit limit) {
-    this(devices, tenants, clock, limit, busy -> {});
-  }
-
-  /**
-   * Creates the actor of a server with work beside its batches.
-   *
    * @param onBusyCores told, on the actor's event loop, how many cores batches keep busy whenever
    *     that has changed
    */

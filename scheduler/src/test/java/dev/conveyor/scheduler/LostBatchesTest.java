@@ -82,7 +82,7 @@ final class LostBatchesTest extends SchedulerActor {
     instance(0);
     Call call = submit(1).get(0);
     Message<Batch> running = arrived();
-    Future<?> unused = request(new SchedulerCommand.RemoveModel(KEY));
+    Future<?> unused = request(new SchedulerCommand.RemoveModel(KEY, ""));
     running.fail(1, "the process died");
 
     assertThat(failure(call)).hasMessageContaining("unloading");
@@ -163,9 +163,7 @@ final class LostBatchesTest extends SchedulerActor {
     instance(0);
     Call call = submit(1).get(0);
     Message<Batch> running = arrived();
-    command(
-        new SchedulerCommand.AddModel(
-            new ModelPlan("m", "2", 8, Optional.of(DynamicBatching.DEFAULT), 1, 100)));
+    add(new ModelPlan("m", "2", 8, Optional.of(DynamicBatching.DEFAULT), 1, 100));
     instance("m/2", 0);
     Future<?> removed = request(new SchedulerCommand.RemoveModel(KEY, "2"));
     running.fail(1, "the process died");

@@ -11,9 +11,12 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.DynamicBatching;
+import dev.conveyor.models.config.Tenants;
 import dev.conveyor.scheduler.SchedulerCommand.AddModel;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
+import dev.conveyor.scheduler.admission.LoadCell;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
+import dev.conveyor.scheduler.isolation.Suspects;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -63,11 +66,16 @@ abstract class SchedulerActor {
     deployment =
         get(
             vertx.deployVerticle(
-                new SchedulerVerticle(List.of(DeviceSpec.cpu("cpu", 2)), clock, limit)));
+                new SchedulerVerticle(
+                    List.of(DeviceSpec.cpu("cpu", 2)), Tenants.DEFAULT, clock, limit, busy -> {})));
   }
 
   void add(DynamicBatching batching) throws Exception {
-    command(new AddModel(plan(batching, "m")));
+    add(plan(batching, "m"));
+  }
+
+  void add(ModelPlan plan) throws Exception {
+    command(new AddModel(plan, new LoadCell(), new Suspects()));
   }
 
   static ModelPlan plan(DynamicBatching batching, String name) {

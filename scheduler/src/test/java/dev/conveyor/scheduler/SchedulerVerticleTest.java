@@ -7,7 +7,6 @@ import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.config.DynamicBatching;
 import dev.conveyor.models.config.QueuePolicy;
 import dev.conveyor.models.config.QueuePolicy.TimeoutAction;
-import dev.conveyor.scheduler.SchedulerCommand.AddModel;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceGone;
 import dev.conveyor.scheduler.SchedulerCommand.InstanceReady;
 import dev.conveyor.scheduler.SchedulerCommand.RemoveModel;
@@ -72,7 +71,7 @@ final class SchedulerVerticleTest extends SchedulerActor {
     vertx.eventBus().send(Addresses.CANCELLED, "m", LOCAL);
 
     assertThat(failure(calls.get(0)).code()).isEqualTo(ErrorCode.CANCELLED);
-    command(new AddModel(plan(DynamicBatching.DEFAULT, "other")));
+    add(plan(DynamicBatching.DEFAULT, "other"));
     SchedulerSnapshot.Model model = snapshot().models().get(0);
     assertThat(model.queuedRequests()).isEqualTo(1);
     assertThat(model.cancelled()).isEqualTo(1);
@@ -128,7 +127,7 @@ final class SchedulerVerticleTest extends SchedulerActor {
     submit(1);
     Message<Batch> running = arrived();
     Call queued = submit(1).get(0);
-    Future<?> removed = request(new RemoveModel(KEY));
+    Future<?> removed = request(new RemoveModel(KEY, ""));
     Future<?> gone = request(new InstanceGone(KEY, 1));
     get(gone);
     assertThat(failure(submit(1).get(0)).code()).isEqualTo(ErrorCode.UNAVAILABLE);

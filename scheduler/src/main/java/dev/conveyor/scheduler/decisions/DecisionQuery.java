@@ -9,10 +9,4 @@ import java.util.Optional;
  * @param kind only those of this kind; empty for all
  * @param limit how many at most
  */
-public record DecisionQuery(String model, Optional<Decision.Kind> kind, int limit) {
-
-  /** Asks for decisions of all kinds. */
-  public DecisionQuery(String model, int limit) {
-    this(model, Optional.empty(), limit);
-  }
-}
+public record DecisionQuery(String model, Optional<Decision.Kind> kind, int limit) {}

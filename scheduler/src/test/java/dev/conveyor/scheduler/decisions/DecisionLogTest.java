@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 
 final class DecisionLogTest {
 
-  private static final DecisionQuery ALL = new DecisionQuery("", 100);
+  private static final DecisionQuery ALL = allOf("", 100);
   private final Scheduler scheduler = new Scheduler(List.of(DeviceSpec.gpu("gpu", 1)));
 
   @Test
@@ -100,7 +100,7 @@ final class DecisionLogTest {
     Decisions all = log.find(ALL, T0 + MS);
     assertThat(all.taken()).isEqualTo(12);
     assertThat(all.last()).extracting(Decision::sequence).containsExactly(11L, 10L, 9L, 0L);
-    assertThat(log.find(new DecisionQuery("", 2), T0).last())
+    assertThat(log.find(allOf("", 2), T0).last())
         .extracting(Decision::sequence)
         .containsExactly(11L, 10L);
     assertThat(
@@ -115,7 +115,7 @@ final class DecisionLogTest {
     for (int i = 0; i < 1000; i++) {
       log.notes(Decision.Kind.EVICT, "c", "", "", "room", T0);
     }
-    assertThat(log.find(new DecisionQuery("c", 4096), T0).last()).hasSize(256);
+    assertThat(log.find(allOf("c", 4096), T0).last()).hasSize(256);
   }
 
   @Test
@@ -129,10 +129,10 @@ final class DecisionLogTest {
     Decisions all = log.find(ALL, T0);
     assertThat(all.taken()).isEqualTo(6);
     assertThat(all.last()).extracting(Decision::sequence).containsExactly(5L, 4L, 3L, 2L);
-    assertThat(log.find(new DecisionQuery("a", 1), T0).last())
+    assertThat(log.find(allOf("a", 1), T0).last())
         .singleElement()
         .satisfies(d -> assertThat(d.reason()).startsWith("dropped 3: could not end before their"));
-    assertThat(log.find(new DecisionQuery("a", 9), T0).last()).hasSize(2);
+    assertThat(log.find(allOf("a", 9), T0).last()).hasSize(2);
     log.dropped(plan("b"), 5, 2 * MS, T0);
     assertThat(log.find(ALL, T0).last().get(0).reason())
         .as("the same once more")
@@ -193,5 +193,9 @@ final class DecisionLogTest {
         new BatchOutcome(true, assignment.batch().items(), 0, 0, busyNs, 0, busyNs),
         nowNs + busyNs);
     return nowNs + busyNs;
+  }
+
+  private static DecisionQuery allOf(String model, int limit) {
+    return new DecisionQuery(model, Optional.empty(), limit);
   }
 }

@@ -28,11 +28,6 @@ public record ChaosPlan(
     faults = List.copyOf(faults);
   }
 
-  /** Creates a plan of one round, for clients of the usual patience. */
-  public ChaosPlan(List<Fault> faults, Duration alone, Duration mix) {
-    this(faults, alone, 1, mix, 1, PATIENCE);
-  }
-
   /** Returns how long the load may be kept up at most before the first fault, to warm up. */
   long warmUpMs() {
     return alone.toMillis() / SHARE;

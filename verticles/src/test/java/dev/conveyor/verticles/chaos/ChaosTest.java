@@ -25,8 +25,7 @@ final class ChaosTest {
     List<Fault> faults =
         Arrays.stream(Fault.values()).filter(fault -> fault != Fault.CLOCK_JUMP).toList();
 
-    ChaosRun.Report report =
-        new ChaosRun(new ChaosPlan(faults, Duration.ofSeconds(8), MIX)).run(told::add);
+    ChaosRun.Report report = new ChaosRun(plan(faults, 8, 1)).run(told::add);
 
     assertThat(told).isEqualTo(report.results());
     assertThat(told).hasSize(faults.size() + 2);
@@ -55,7 +54,14 @@ final class ChaosTest {
     assumeTrue(FakeClock.in(scratch).isPresent(), "libfaketime is not installed");
 
     ChaosRun.Report report =
-        new ChaosRun(new ChaosPlan(List.of(Fault.CLOCK_JUMP), Duration.ofSeconds(4), Duration.ZERO))
+        new ChaosRun(
+                new ChaosPlan(
+                    List.of(Fault.CLOCK_JUMP),
+                    Duration.ofSeconds(4),
+                    1,
+                    Duration.ZERO,
+                    1,
+                    ChaosPlan.PATIENCE))
             .run(result -> {});
 
     assertThat(report.impossible()).isEmpty();

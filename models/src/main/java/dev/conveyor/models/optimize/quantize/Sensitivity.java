@@ -23,7 +23,7 @@ public final class Sensitivity {
    * @param sqnrDb signal by quantisation noise at the model's outputs with only this layer
    *     quantised; the lower, the more it costs
    */
-  public record Layer(String name, String operator, double sqnrDb) {}
+  public record Layer(String name, double sqnrDb) {}
 
   /** Measures every layer of a plan and returns them, the costliest first. */
   public static List<Layer> measure(
@@ -38,9 +38,7 @@ public final class Sensitivity {
     for (Node layer : plan.layers()) {
       QuantizationPlan only = QuantizationPlan.only(graph, layer.name());
       Graph quantised = Int8Quantizer.quantize(only, ranges, options);
-      layers.add(
-          new Layer(
-              layer.name(), layer.type(), compare(reference, answers(quantised, data)).sqnrDb()));
+      layers.add(new Layer(layer.name(), compare(reference, answers(quantised, data)).sqnrDb()));
       progress.at("sensitivity of layers", layers.size(), plan.layers().size());
     }
     layers.sort(Comparator.comparingDouble(Layer::sqnrDb));

@@ -139,7 +139,6 @@ final class InspectionLine {
     JsonArray boxes = data(answer, "boxes");
     JsonArray area = data(answer, "area");
     JsonArray crops = data(answer, "crop_probabilities");
-    JsonArray cropArea = data(answer, "crop_area");
     List<Region> regions = new ArrayList<>();
     for (int i = 0; i < area.size(); i++) {
       int best = best(crops, i);
@@ -151,8 +150,7 @@ final class InspectionLine {
               boxes.getDouble(4 * i + 3),
               area.getDouble(i),
               labels.get(best),
-              crops.getDouble(i * labels.size() + best),
-              cropArea.getDouble(i)));
+              crops.getDouble(i * labels.size() + best)));
     }
     return new LineVerdict(
         labels.get(data(answer, "verdict").getInteger(0)),

@@ -19,17 +19,9 @@ record LineVerdict(String label, double confidence, boolean passes, List<Region>
    * @param area share of the picture that is defective here
    * @param label class of the crop around it
    * @param confidence its probability
-   * @param cropArea share of the crop that is defective
    */
   record Region(
-      double x1,
-      double y1,
-      double x2,
-      double y2,
-      double area,
-      String label,
-      double confidence,
-      double cropArea) {}
+      double x1, double y1, double x2, double y2, double area, String label, double confidence) {}
 
   double area() {
     return regions.stream().mapToDouble(Region::area).sum();

@@ -23,8 +23,8 @@ class AnnotatorTest {
   @Test
   void shouldFrameEveryDefectAndSayTheVerdictBelow() throws IOException {
     DemoImage image = image(320, 240);
-    Region left = new Region(40, 60, 100, 120, 0.01, "pit", 0.9, 0.2);
-    Region right = new Region(200, 100, 300, 200, 0.02, "pit", 0.8, 0.2);
+    Region left = new Region(40, 60, 100, 120, 0.01, "pit", 0.9);
+    Region right = new Region(200, 100, 300, 200, 0.02, "pit", 0.8);
     BufferedImage drawn = draw(image, new LineVerdict("pit", 0.9, false, List.of(left, right)));
 
     assertThat(drawn.getWidth()).isEqualTo(640);
@@ -57,7 +57,7 @@ class AnnotatorTest {
 
   @Test
   void shouldSayTheVerdictInALine() {
-    Region region = new Region(0, 0, 10, 10, 0.0123, "pit", 0.9, 0.2);
+    Region region = new Region(0, 0, 10, 10, 0.0123, "pit", 0.9);
     assertThat(
             Annotator.caption(
                 image("a.jpg", new byte[0]), new LineVerdict("pit", 0.9, false, List.of(region))))
