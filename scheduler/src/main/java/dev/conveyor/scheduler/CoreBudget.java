@@ -1,8 +1,10 @@
 package dev.conveyor.scheduler;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import dev.conveyor.scheduler.fairness.FairTurns;
+import dev.conveyor.scheduler.fairness.FairTurns.Backlog;
+import dev.conveyor.scheduler.fairness.FairTurns.Owner;
+import dev.conveyor.scheduler.fairness.FairTurns.Piece;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * cores / (cores + 1)} of its speed. What has begun is not interrupted; pieces are milliseconds.
  *
  * <p>Thread-safe. Reads no clock. Invariant: when a piece begins, at most {@code max(1, cores -
- * computing)} run, itself included. Kinds of work take turns, each in the order it came: a short
- * step waits behind one image, not behind all of them.
+ * computing)} run, itself included. Kinds of work take turns: a short step waits behind one image,
+ * not behind all of them. Of a kind the {@link FairTurns} say whose piece is next.
  */
 public final class CoreBudget {
 
@@ -26,13 +28,23 @@ public final class CoreBudget {
     STEP
   }
 
+  /** What becomes of a piece of work that wants to begin. */
+  public enum Entry {
+    RUNS,
+    WAITS,
+    FULL
+  }
+
+  /** Pieces of a kind; what they hold counts as memory of requests. */
+  private static final int MAX_PIECES = 1 << 18;
+
   private final int cores;
 
   @GuardedBy("this")
-  private final Deque<Runnable> images = new ArrayDeque<>();
+  private final FairTurns images = new FairTurns(MAX_PIECES);
 
   @GuardedBy("this")
-  private final Deque<Runnable> steps = new ArrayDeque<>();
+  private final FairTurns steps = new FairTurns(MAX_PIECES);
 
   @GuardedBy("this")
   private int computing;
@@ -51,30 +63,41 @@ public final class CoreBudget {
   }
 
   /**
-   * Asks to begin a piece of work, which ends with {@link #leave}.
+   * Asks to begin a piece of work. If it runs, or waits, it ends with {@link #leave}.
    *
-   * @param go called once when it may begin, on the thread of whoever made room; never if this
-   *     returns true
-   * @return whether it may begin now
+   * @param piece told once when it may begin, if it waits, on the thread of whoever made room
    */
-  public synchronized boolean enter(Work kind, Runnable go) {
+  public synchronized Entry enter(Work kind, Piece piece) {
+    FairTurns turns = turns(kind);
+    if (!turns.admit(piece)) {
+      return Entry.FULL;
+    }
     if (running < allowed()) {
       running++;
-      return true;
+      turns.begin(piece);
+      return Entry.RUNS;
     }
-    (kind == Work.DECODE ? images : steps).add(go);
-    return false;
+    turns.add(piece);
+    return Entry.WAITS;
   }
 
-  /** A piece of work has ended. */
-  public void leave() {
-    Runnable next;
+  /**
+   * A piece of work that had begun has ended. Only the first time counts.
+   *
+   * @param tookNs how long it ran
+   * @param whole whether it was done, so that its like will take as long
+   */
+  public void leave(Work kind, Piece piece, long tookNs, boolean whole) {
+    Piece next;
     synchronized (this) {
+      if (!turns(kind).end(piece, tookNs, whole)) {
+        return;
+      }
       running--;
       next = poll();
     }
     while (next != null) {
-      next.run();
+      next.go();
       next = next();
     }
   }
@@ -84,37 +107,45 @@ public final class CoreBudget {
     synchronized (this) {
       computing = threads;
     }
-    for (Runnable next = next(); next != null; next = next()) {
-      next.run();
+    for (Piece next = next(); next != null; next = next()) {
+      next.go();
     }
   }
 
   /** Returns how many pieces wait. */
   public synchronized int waiting() {
-    return images.size() + steps.size();
+    return images.waiting() + steps.waiting();
   }
 
-  /** Returns how many pieces may run at a time now, at least 1. */
-  public synchronized int allowance() {
-    return allowed();
+  /** Returns what an owner's next piece has before it now. */
+  public synchronized Backlog backlog(Work kind, Owner owner) {
+    return turns(kind).backlog(owner, allowed());
   }
 
-  private synchronized @Nullable Runnable next() {
+  private synchronized @Nullable Piece next() {
     return poll();
   }
 
   @GuardedBy("this")
-  private @Nullable Runnable poll() {
+  private @Nullable Piece poll() {
     if (running >= allowed()) {
       return null;
     }
-    boolean image = steps.isEmpty() || (!imageWasLast && !images.isEmpty());
-    Runnable next = (image ? images : steps).poll();
+    boolean image = steps.waiting() == 0 || (!imageWasLast && images.waiting() > 0);
+    Piece next = (image ? images : steps).poll();
     if (next != null) {
       imageWasLast = image;
       running++;
     }
     return next;
+  }
+
+  @GuardedBy("this")
+  private FairTurns turns(Work kind) {
+    return switch (kind) {
+      case DECODE -> images;
+      case STEP -> steps;
+    };
   }
 
   @GuardedBy("this")

@@ -4,8 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.conveyor.scheduler.CoreBudget.Entry;
 import dev.conveyor.scheduler.CoreBudget.Work;
+import dev.conveyor.scheduler.fairness.FairTurns.Owner;
+import dev.conveyor.scheduler.fairness.FairTurns.Piece;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -16,7 +21,12 @@ import org.junit.jupiter.api.Test;
 
 class CoreBudgetTest {
 
+  private static final int MANY = 1000;
+
+  private Owner images = new Owner(1, MANY);
+  private Owner steps = new Owner(1, MANY);
   private final List<String> begun = new ArrayList<>();
+  private final Deque<Runnable> running = new ArrayDeque<>();
 
   @Test
   void shouldLeaveTheCoresToBatchesButForOne() {
@@ -31,9 +41,9 @@ class CoreBudgetTest {
     assertThat(begun).containsExactly("a", "b");
 
     budget.computing(4);
-    budget.leave();
+    end();
     assertThat(begun).as("two may not run beside four").containsExactly("a", "b");
-    budget.leave();
+    end();
     assertThat(begun).as("one always may").containsExactly("a", "b", "c");
     assertThat(budget.waiting()).isZero();
   }
@@ -48,7 +58,7 @@ class CoreBudgetTest {
     enter(budget, Work.STEP, "s1");
     enter(budget, Work.STEP, "s2");
     for (int i = 0; i < 5; i++) {
-      budget.leave();
+      end();
     }
 
     assertThat(begun).containsExactly("first", "d1", "s1", "d2", "s2", "d3");
@@ -77,7 +87,7 @@ class CoreBudgetTest {
       } else {
         left++;
         before--;
-        budget.leave();
+        end();
       }
       int allowed = Math.max(1, cores - computing);
       int running = begun.size() - left;
@@ -86,6 +96,28 @@ class CoreBudgetTest {
       assertThat(running < allowed && budget.waiting() > 0).as("idle cores").isFalse();
     }
     begun.clear();
+    running.clear();
+    images = new Owner(1, MANY);
+    steps = new Owner(1, MANY);
+  }
+
+  @Test
+  void shouldRefuseOneModelWhatIsTooMuchAndStillTakeWhatIsOfAnother() {
+    CoreBudget budget = new CoreBudget(1);
+    Owner photos = new Owner(1, 2);
+    Piece first = new Piece(photos, () -> begun.add("first"));
+    assertThat(budget.enter(Work.DECODE, first)).isEqualTo(Entry.RUNS);
+    assertThat(budget.enter(Work.DECODE, new Piece(photos, () -> begun.add("second"))))
+        .isEqualTo(Entry.WAITS);
+    assertThat(budget.enter(Work.DECODE, new Piece(photos, () -> begun.add("third"))))
+        .isEqualTo(Entry.FULL);
+    assertThat(budget.enter(Work.DECODE, new Piece(images, () -> begun.add("other"))))
+        .isEqualTo(Entry.WAITS);
+    assertThat(budget.backlog(Work.DECODE, photos).pieces()).isEqualTo(2);
+
+    budget.leave(Work.DECODE, first, 1, true);
+    budget.leave(Work.DECODE, first, 1, true);
+    assertThat(begun).as("it leaves once").hasSize(1);
   }
 
   /** Threads share the cores evenly, as an operating system has it; time moves by hand. */
@@ -107,9 +139,21 @@ class CoreBudgetTest {
   }
 
   private void enter(CoreBudget budget, Work kind, String name) {
-    if (budget.enter(kind, () -> begun.add(name))) {
-      begun.add(name);
+    Piece[] piece = new Piece[1];
+    Runnable begin =
+        () -> {
+          begun.add(name);
+          running.add(() -> budget.leave(kind, piece[0], 1, true));
+        };
+    piece[0] = new Piece(kind == Work.DECODE ? images : steps, begin);
+    if (budget.enter(kind, piece[0]) == Entry.RUNS) {
+      begin.run();
     }
+  }
+
+  /** What has begun first is over. */
+  private void end() {
+    running.remove().run();
   }
 
   /** Computes without a pause on some threads, and has images without end on as many as it may. */
@@ -121,8 +165,19 @@ class CoreBudgetTest {
     private final int cores;
     private final int threads;
     private final @Nullable CoreBudget budget;
-    private final List<Double> decoding = new ArrayList<>();
+    private final Owner images = new Owner(1, MANY);
+    private final List<Image> decoding = new ArrayList<>();
     private int decoded;
+
+    /** One that is decoded; {@code over} is called then. */
+    private static final class Image {
+      private double left = DECODE_STEPS;
+      private final Runnable over;
+
+      Image(Runnable over) {
+        this.over = over;
+      }
+    }
 
     Machine(int cores, int threads, @Nullable CoreBudget budget) {
       this.cores = cores;
@@ -135,7 +190,7 @@ class CoreBudgetTest {
       double computed = 0;
       if (budget == null) {
         for (int i = 0; i < cores; i++) {
-          decoding.add(DECODE_STEPS);
+          decoding.add(new Image(() -> {}));
         }
       } else {
         budget.computing(threads);
@@ -147,16 +202,18 @@ class CoreBudgetTest {
         double speed = Math.min(1, (double) cores / (threads + decoding.size()));
         computed += speed;
         for (int i = decoding.size() - 1; i >= 0; i--) {
-          double left = decoding.get(i) - speed;
-          if (left > 0) {
-            decoding.set(i, left);
-          } else if (budget == null) {
-            decoding.set(i, DECODE_STEPS);
+          Image image = decoding.get(i);
+          image.left -= speed;
+          if (image.left > 0) {
+            continue;
+          }
+          if (budget == null) {
+            image.left = DECODE_STEPS;
           } else {
             decoding.remove(i);
             decoded++;
             ask(budget);
-            budget.leave();
+            image.over.run();
           }
         }
       }
@@ -164,8 +221,11 @@ class CoreBudgetTest {
     }
 
     private void ask(CoreBudget open) {
-      if (open.enter(Work.DECODE, () -> decoding.add(DECODE_STEPS))) {
-        decoding.add(DECODE_STEPS);
+      Piece[] piece = new Piece[1];
+      Image image = new Image(() -> open.leave(Work.DECODE, piece[0], 1, true));
+      piece[0] = new Piece(images, () -> decoding.add(image));
+      if (open.enter(Work.DECODE, piece[0]) == Entry.RUNS) {
+        decoding.add(image);
       }
     }
   }

@@ -4,19 +4,21 @@ import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.CoreBudget;
+import dev.conveyor.scheduler.fairness.FairTurns.Backlog;
+import dev.conveyor.scheduler.fairness.FairTurns.Owner;
+import dev.conveyor.scheduler.fairness.FairTurns.Piece;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
 import java.util.concurrent.Callable;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Workers, as many as there are cores, whose work begins when the {@link CoreBudget} lets it.
  *
- * <p>Thread-safe. Bounded: beyond a number of pieces that wait the answer is an immediate refusal.
+ * <p>Thread-safe. Bounded: beyond what an owner may have waiting, or all of them together, the
+ * answer is an immediate refusal.
  */
 public final class CoreWorkers {
 
@@ -24,16 +26,13 @@ public final class CoreWorkers {
   private final WorkerExecutor workers;
   private final CoreBudget budget;
   private final CoreBudget.Work kind;
-  private final int maxWaiting;
   private final String refusal;
-  private final AtomicInteger waiting = new AtomicInteger();
 
   /**
    * Creates the workers.
    *
    * @param name of their threads
-   * @param maxWaiting most pieces that wait or run
-   * @param refusal message of those beyond
+   * @param refusal message of what is too much
    */
   public CoreWorkers(
       Vertx vertx,
@@ -41,35 +40,41 @@ public final class CoreWorkers {
       int cores,
       CoreBudget budget,
       CoreBudget.Work kind,
-      int maxWaiting,
       String refusal) {
     this.vertx = vertx;
     this.workers = vertx.createSharedWorkerExecutor(name, cores);
     this.budget = budget;
     this.kind = kind;
-    this.maxWaiting = maxWaiting;
     this.refusal = refusal;
   }
 
   /**
    * Runs a piece of work on a worker, now or later; the future completes on the caller's context.
    *
+   * @param owner whose it is, in turn with the others
    * @param refused called at once if too many wait; the future then fails with QUEUE_FULL
    */
-  public <T> Future<T> run(Callable<T> work, Runnable refused) {
-    if (waiting.incrementAndGet() > maxWaiting) {
-      waiting.decrementAndGet();
-      refused.run();
-      return Future.failedFuture(
-          new InferenceException(
-              ErrorCode.QUEUE_FULL, refusal, RefusalReason.QUEUE_FULL, InferenceException.UNKNOWN));
+  public <T> Future<T> run(Owner owner, Callable<T> work, Runnable refused) {
+    Job<T> job = new Job<>(vertx.getOrCreateContext(), owner, work);
+    switch (budget.enter(kind, job.piece)) {
+      case RUNS -> job.begin();
+      case WAITS -> {}
+      case FULL -> {
+        refused.run();
+        return Future.failedFuture(
+            new InferenceException(
+                ErrorCode.QUEUE_FULL,
+                refusal,
+                RefusalReason.QUEUE_FULL,
+                InferenceException.UNKNOWN));
+      }
     }
-    Context context = vertx.getOrCreateContext();
-    Promise<T> done = Promise.promise();
-    if (budget.enter(kind, () -> context.runOnContext(v -> begin(work, done)))) {
-      begin(work, done);
-    }
-    return done.future();
+    return job.done.future();
+  }
+
+  /** Returns what an owner's next piece of work has before it now. */
+  public Backlog backlog(Owner owner) {
+    return budget.backlog(kind, owner);
   }
 
   /** Stops the workers once they are idle. */
@@ -77,34 +82,42 @@ public final class CoreWorkers {
     return workers.close();
   }
 
-  /** Once, also for work that no worker took. */
-  private void leave(AtomicBoolean left) {
-    if (left.compareAndSet(false, true)) {
-      waiting.decrementAndGet();
-      budget.leave();
-    }
-  }
+  /** One piece of work. Begins on the context of the caller, runs on a worker. */
+  private final class Job<T> {
+    private final Promise<T> done = Promise.promise();
+    private final Callable<T> work;
+    private final Piece piece;
 
-  private <T> void begin(Callable<T> work, Promise<T> done) {
-    AtomicBoolean left = new AtomicBoolean();
-    workers
-        .executeBlocking(
-            () -> {
-              try {
-                return work.call();
-              } finally {
-                leave(left); // Here, so that the core is free before the caller's turn comes.
-              }
-            },
-            false)
-        .onComplete(
-            result -> {
-              leave(left);
-              if (result.succeeded()) {
-                done.complete(result.result());
-              } else {
-                done.fail(result.cause());
-              }
-            });
+    Job(Context context, Owner owner, Callable<T> work) {
+      this.work = work;
+      this.piece = new Piece(owner, () -> context.runOnContext(v -> begin()));
+    }
+
+    void begin() {
+      workers
+          .executeBlocking(this::run, false)
+          .onComplete(
+              result -> {
+                budget.leave(kind, piece, 0, false); // if no worker took it
+                if (result.succeeded()) {
+                  done.complete(result.result());
+                } else {
+                  done.fail(result.cause());
+                }
+              });
+    }
+
+    private T run() throws Exception {
+      long beganNs = System.nanoTime();
+      boolean whole = false;
+      try {
+        T result = work.call();
+        whole = true;
+        return result;
+      } finally {
+        // Here, so that the core is free before the caller's turn comes.
+        budget.leave(kind, piece, System.nanoTime() - beganNs, whole);
+      }
+    }
   }
 }

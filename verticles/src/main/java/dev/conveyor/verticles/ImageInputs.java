@@ -44,8 +44,8 @@ public interface ImageInputs {
   }
 
   /**
-   * Returns what a request that comes now has before it until its images are decoded; nothing while
-   * no other request waits, of any model.
+   * Returns what a request that comes now has before it until its images are decoded, by the share
+   * of the cores that its model gets; nothing while no other request of the model waits.
    */
   default AdmissionRule.Preparation ahead() {
     return AdmissionRule.Preparation.NONE;

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * What the requests of one loaded ensemble share. Thread-safe.
  *
  * @param limits by step: who may run it
+ * @param shares of the cores, for steps that need no model
  * @param path the steps that every request takes
  * @param readers who reads what steps give
  * @param builtIn what is told of the steps that need no model, by name
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 public record Ensemble(
     EnsemblePlan plan,
     List<StepLimit> limits,
+    CoreShares shares,
     CriticalPath path,
     Readers readers,
     HandOver handOver,
@@ -43,12 +45,14 @@ public record Ensemble(
    * Creates it for a plan.
    *
    * @param maxInflightRequests most requests that one step has under way; 0 for no limit
+   * @param weight share of the cores for steps that need no model, against other ensembles
    * @param stats counters of the steps that need no model, by name
    * @param members asked on any thread
    */
   public static Ensemble of(
       EnsemblePlan plan,
       int maxInflightRequests,
+      double weight,
       Function<String, ModelStats> stats,
       Members members) {
     List<StepLimit> limits = new ArrayList<>();
@@ -58,6 +62,7 @@ public record Ensemble(
     return new Ensemble(
         plan,
         List.copyOf(limits),
+        CoreShares.of(weight),
         CriticalPath.of(plan.graph()),
         Readers.of(plan),
         new HandOver(),

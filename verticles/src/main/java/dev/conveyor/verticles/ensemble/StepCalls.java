@@ -180,8 +180,7 @@ final class StepCalls {
     return stage.run(
         work,
         inputs.tensors(),
-        reply,
-        deadlines,
+        new StepStage.Request(reply, deadlines, ensemble.shares()),
         described == null ? null : new StepMeter(described.stats(), items(step, inputs.tensors())),
         (device, output) -> mayStay(step, device, output));
   }
@@ -195,7 +194,7 @@ final class StepCalls {
   /** Runs work that is none of the steps, on the workers of steps; takes over the inputs. */
   void work(String where, Step work, List<Tensor> inputs, Consumer<List<Tensor>> done) {
     stage
-        .run(work, inputs, reply, Deadlines.NONE)
+        .run(work, inputs, new StepStage.Request(reply, Deadlines.NONE, ensemble.shares()))
         .onComplete(
             outputs -> deliver(where, outputs, done), failure -> fail(where, asFailure(failure)));
   }

@@ -22,12 +22,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * The workers of steps that need no model, as many as there are cores, shared by all ensembles.
  *
- * <p>Thread-safe. Bounded: beyond {@link #MAX_WAITING} steps the answer is an immediate refusal.
+ * <p>Thread-safe. Bounded: beyond {@link CoreShares#MAX_WAITING} steps of an ensemble the answer is
+ * an immediate refusal.
  */
 public final class StepStage {
 
-  /** Steps that wait for a worker or are on one. */
-  static final int MAX_WAITING = 1024 * Items.WINDOW;
+  /**
+   * The request that a step belongs to.
+   *
+   * @param reply work that nobody waits for any more is not begun
+   * @param deadlines nor is what would be late
+   * @param shares of its ensemble
+   */
+  record Request(ReplyTo reply, Deadlines deadlines, CoreShares shares) {}
 
   private final BufferPool memory;
   private final long maxImagePixels;
@@ -84,18 +91,12 @@ public final class StepStage {
         cores,
         budget,
         kind,
-        MAX_WAITING,
-        MAX_WAITING + " steps wait for a worker already");
+        "too many steps of the ensemble wait for a worker already");
   }
 
-  /**
-   * Runs a step. Takes over the inputs; the future completes on the caller's context.
-   *
-   * @param reply work that nobody waits for any more is not begun
-   * @param deadlines nor is what would be late
-   */
-  Future<List<Tensor>> run(Step step, List<Tensor> inputs, ReplyTo reply, Deadlines deadlines) {
-    return run(step, inputs, reply, deadlines, null, (device, output) -> false);
+  /** Runs a step. Takes over the inputs; the future completes on the caller's context. */
+  Future<List<Tensor>> run(Step step, List<Tensor> inputs, Request request) {
+    return run(step, inputs, request, null, (device, output) -> false);
   }
 
   /**
@@ -107,20 +108,21 @@ public final class StepStage {
   Future<List<Tensor>> run(
       Step step,
       List<Tensor> inputs,
-      ReplyTo reply,
-      Deadlines deadlines,
+      Request request,
       @Nullable StepMeter meter,
       BiPredicate<String, String> staying) {
     Runnable refused = () -> inputs.forEach(Tensor::close);
     if (step.decodesImages()) {
       return decoders.run(
+          request.shares().decoders(),
           () -> {
             ThreadPriority.lowerThisThread();
-            return runNow(step, inputs, reply, deadlines, meter, staying);
+            return runNow(step, inputs, request, meter, staying);
           },
           refused);
     }
-    return workers.run(() -> runNow(step, inputs, reply, deadlines, meter, staying), refused);
+    return workers.run(
+        request.shares().workers(), () -> runNow(step, inputs, request, meter, staying), refused);
   }
 
   /** Returns whether steps that work where their input lies may do it on a device. */
@@ -152,15 +154,14 @@ public final class StepStage {
   private List<Tensor> runNow(
       Step step,
       List<Tensor> inputs,
-      ReplyTo reply,
-      Deadlines deadlines,
+      Request request,
       @Nullable StepMeter meter,
       BiPredicate<String, String> staying) {
     try {
-      if (reply.isDone()) {
+      if (request.reply().isDone()) {
         throw new InferenceException(ErrorCode.CANCELLED, "cancelled before the step");
       }
-      InferenceException late = deadlines.over();
+      InferenceException late = request.deadlines().over();
       if (late != null) {
         throw late;
       }

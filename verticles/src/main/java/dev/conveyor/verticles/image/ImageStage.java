@@ -15,6 +15,8 @@ import dev.conveyor.models.image.ImageTensors;
 import dev.conveyor.scheduler.CoreBudget;
 import dev.conveyor.scheduler.ReplyTo;
 import dev.conveyor.scheduler.admission.AdmissionRule.Preparation;
+import dev.conveyor.scheduler.fairness.FairTurns.Backlog;
+import dev.conveyor.scheduler.fairness.FairTurns.Owner;
 import dev.conveyor.verticles.CoreWorkers;
 import dev.conveyor.verticles.ImageInputs;
 import io.vertx.core.Future;
@@ -27,13 +29,15 @@ import java.util.function.UnaryOperator;
 
 /**
  * The workers that decode images, as many as there are cores, shared by all models. While a batch
- * computes, the images of the next are decoded, on what its {@link CoreBudget} leaves.
+ * computes, the images of the next are decoded, on what its {@link CoreBudget} leaves. Models share
+ * it by weight.
  *
- * <p>Thread-safe. Bounded: beyond {@link #MAX_WAITING} requests the answer is an immediate refusal.
+ * <p>Thread-safe. Bounded: beyond {@link #MAX_WAITING} requests of a model the answer is an
+ * immediate refusal.
  */
 public final class ImageStage {
 
-  /** Requests that wait for a worker or are on one. */
+  /** Requests of one load of a model that wait for a worker or are on one. */
   static final int MAX_WAITING = 1024;
 
   /** Name of the threads that decode. They run at the lowest priority of the system. */
@@ -42,7 +46,6 @@ public final class ImageStage {
   private final CoreWorkers workers;
   private final BufferPool pool;
   private final long maxPixels;
-  private final DecodeBacklog backlog;
 
   /**
    * Creates the stage.
@@ -59,11 +62,9 @@ public final class ImageStage {
             cores,
             budget,
             CoreBudget.Work.DECODE,
-            MAX_WAITING,
-            MAX_WAITING + " requests wait for image decoding already");
+            "too many requests for the model wait for image decoding already");
     this.pool = pool;
     this.maxPixels = maxPixels;
-    this.backlog = new DecodeBacklog(budget::allowance);
   }
 
   /** Returns the preprocessing of the CPU that a completed configuration asks for. */
@@ -92,7 +93,8 @@ public final class ImageStage {
               block.boxes(),
               onDevices && block.device() != Preprocessing.Device.CPU));
     }
-    return new ModelImages(inputs, config.maxBatchSize());
+    Owner owner = new Owner(config.extensions().weight(), MAX_WAITING);
+    return new ModelImages(inputs, config.maxBatchSize(), owner);
   }
 
   /** Stops the workers once they are idle. */
@@ -117,11 +119,12 @@ public final class ImageStage {
 
     private final Map<String, Input> byName;
     private final int maxBatchSize;
-    private final DecodeBacklog.OfModel waiting = backlog.new OfModel();
+    private final Owner owner;
 
-    ModelImages(Map<String, Input> byName, int maxBatchSize) {
+    ModelImages(Map<String, Input> byName, int maxBatchSize, Owner owner) {
       this.byName = byName;
       this.maxBatchSize = maxBatchSize;
+      this.owner = owner;
     }
 
     @Override
@@ -136,27 +139,30 @@ public final class ImageStage {
 
     @Override
     public Preparation ahead() {
-      return waiting.ahead();
+      Backlog backlog = workers.backlog(owner);
+      return backlog.doneNs() == 0
+          ? Preparation.NONE
+          : new Preparation(backlog.pieces(), backlog.doneNs());
     }
 
     @Override
     public Preparation work() {
-      return waiting.work();
+      Backlog backlog = workers.backlog(owner); // whoever asks is one of its pieces
+      return backlog.pieces() <= 1 || backlog.pieceNs() == 0
+          ? Preparation.NONE
+          : new Preparation(0, backlog.pieceNs());
     }
 
     @Override
     public Future<Prepared> preprocess(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
-      waiting.enter();
-      return workers
-          .run(
-              () -> {
-                // Where batches keep all cores busy, the one image beside them takes what they
-                // leave.
-                ThreadPriority.lowerThisThread();
-                return decode(inputs, reply, admission);
-              },
-              () -> inputs.forEach(Tensor::close))
-          .onComplete(done -> waiting.leave());
+      return workers.run(
+          owner,
+          () -> {
+            // Where batches keep all cores busy, the one image beside them takes what they leave.
+            ThreadPriority.lowerThisThread();
+            return decode(inputs, reply, admission);
+          },
+          () -> inputs.forEach(Tensor::close));
     }
 
     private Prepared decode(List<Tensor> inputs, ReplyTo reply, Runnable admission) {
@@ -168,7 +174,6 @@ public final class ImageStage {
           throw new InferenceException(ErrorCode.CANCELLED, "cancelled before decoding");
         }
         admission.run();
-        long beganNs = System.nanoTime();
         for (Tensor tensor : inputs) {
           Input input = tensor.type() == DataType.BYTES ? byName.get(tensor.name()) : null;
           if (input == null) {
@@ -188,7 +193,6 @@ public final class ImageStage {
           }
         }
         inputs.stream().filter(this::isDone).forEach(Tensor::close);
-        waiting.took(System.nanoTime() - beganNs);
         return new Prepared(ready, outputs, reads);
       } catch (RuntimeException | Error e) {
         ready.forEach(Tensor::close);

@@ -90,7 +90,7 @@ final class EnsembleLoader {
         Long.toString(versions.get(versions.size() - 1)),
         config,
         directory.labels(config),
-        Ensemble.of(plan, limit, catalog::statsOfStep, this::serving),
+        Ensemble.of(plan, limit, config.extensions().weight(), catalog::statsOfStep, this::serving),
         new InstanceBoard(() -> missing(plan)));
   }
 

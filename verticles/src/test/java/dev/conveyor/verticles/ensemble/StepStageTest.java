@@ -51,7 +51,10 @@ final class StepStageTest {
     Where where = new Where(decodes);
     List<Tensor> outputs =
         stage
-            .run(where, List.of(), ReplyTo.unheard(), Deadlines.NONE)
+            .run(
+                where,
+                List.of(),
+                new StepStage.Request(ReplyTo.unheard(), Deadlines.NONE, CoreShares.of(1)))
             .toCompletionStage()
             .toCompletableFuture()
             .get(60, TimeUnit.SECONDS);

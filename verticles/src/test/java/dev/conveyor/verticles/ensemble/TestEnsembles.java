@@ -41,6 +41,7 @@ public final class TestEnsembles {
         Ensemble.of(
             PlanBuilder.build(config, members, steps),
             config.ensemble().orElseThrow().maxInflightRequests(),
+            1,
             step -> new RecordingModelStats(),
             serving),
         new InstanceBoard(() -> ""));
