@@ -52,7 +52,7 @@ public final class JpegDecoder implements AutoCloseable {
   private final IntPointer subsampling = new IntPointer(1);
   private final IntPointer widths = new IntPointer(NVJPEG_MAX_COMPONENT);
   private final IntPointer heights = new IntPointer(NVJPEG_MAX_COMPONENT);
-  private final Stream stream = new Stream();
+  private final CudaArguments.StreamArgument stream = new CudaArguments.StreamArgument();
   private final Place place = new Place();
   private boolean open = true;
 
@@ -250,17 +250,6 @@ public final class JpegDecoder implements AutoCloseable {
     }
 
     Place at(long where) {
-      address = where;
-      return this;
-    }
-  }
-
-  private static final class Stream extends CUstream_st {
-    Stream() {
-      super((Pointer) null);
-    }
-
-    Stream at(long where) {
       address = where;
       return this;
     }

@@ -6,7 +6,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.bytedeco.cuda.cudart.CUfunc_st;
 import org.bytedeco.cuda.cudart.CUmod_st;
-import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
@@ -21,7 +20,7 @@ public final class KernelModule implements AutoCloseable {
 
   private final Handle.Code module = new Handle.Code();
   private final Handle.Function function = new Handle.Function();
-  private final Handle.Stream stream = new Handle.Stream();
+  private final CudaArguments.StreamArgument stream = new CudaArguments.StreamArgument();
   private final BytePointer argument;
   private final ByteBuffer argumentBytes;
   private final PointerPointer<BytePointer> parameters;
@@ -117,16 +116,5 @@ public final class KernelModule implements AutoCloseable {
     private static final class Code extends CUmod_st {}
 
     private static final class Function extends CUfunc_st {}
-
-    private static final class Stream extends CUstream_st {
-      Stream() {
-        super((Pointer) null);
-      }
-
-      Stream at(long where) {
-        address = where;
-        return this;
-      }
-    }
   }
 }
