@@ -69,21 +69,8 @@ final class InferUnary implements ReplyTo.Handler {
     if (result == null) {
       held.closeShared();
       fail(failure == null ? GrpcErrors.of(new NullPointerException("outcome")) : failure);
-    } else if (held.shared == null) {
-      end(result);
     } else {
-      held.shared
-          .write(route.vertx(), result.outputs())
-          .onComplete(
-              written -> {
-                held.closeShared();
-                end(result);
-              },
-              unwritten -> {
-                held.closeShared();
-                result.close();
-                fail(GrpcErrors.of(unwritten));
-              });
+      held.writeShared(route.vertx(), result, this::end, this::fail);
     }
   }
 

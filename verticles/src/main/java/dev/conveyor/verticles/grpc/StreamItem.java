@@ -111,9 +111,7 @@ final class StreamItem implements ReplyTo.Handler {
   private void refuse(InferCall call, InferenceException why) {
     call.inputs().forEach(Tensor::close);
     held.closeShared();
-    if (!abandoned) {
-      fail(why);
-    }
+    failUnlessAbandoned(why);
   }
 
   @Override
@@ -126,23 +124,8 @@ final class StreamItem implements ReplyTo.Handler {
       } else if (!abandoned) {
         fail(why == null ? GrpcErrors.of(new NullPointerException("outcome")) : why);
       }
-    } else if (held.shared == null) {
-      answerWith(result);
     } else {
-      held.shared
-          .write(route.vertx(), result.outputs())
-          .onComplete(
-              written -> {
-                held.closeShared();
-                answerWith(result);
-              },
-              unwritten -> {
-                held.closeShared();
-                result.close();
-                if (!abandoned) {
-                  fail(GrpcErrors.of(unwritten));
-                }
-              });
+      held.writeShared(route.vertx(), result, this::answerWith, this::failUnlessAbandoned);
     }
   }
 
@@ -162,6 +145,12 @@ final class StreamItem implements ReplyTo.Handler {
       return;
     }
     settled.accept(this, true);
+  }
+
+  private void failUnlessAbandoned(InferenceException why) {
+    if (!abandoned) {
+      fail(why);
+    }
   }
 
   private void fail(InferenceException why) {
