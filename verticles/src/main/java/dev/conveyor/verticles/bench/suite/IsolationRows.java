@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What running each instance in a process of its own costs, and how soon one that was killed is
@@ -30,7 +29,7 @@ final class IsolationRows implements AutoCloseable {
   private static final Duration BACK_LIMIT = Duration.ofSeconds(30);
 
   private final Lab lab;
-  private @Nullable ServerProcess server;
+  private final SuiteServer server = new SuiteServer(this::start);
 
   IsolationRows(Lab lab) {
     this.lab = lab;
@@ -54,14 +53,11 @@ final class IsolationRows implements AutoCloseable {
 
   @Override
   public void close() {
-    if (server != null) {
-      server.close();
-      server = null;
-    }
+    server.close();
   }
 
   private Measured throughput() throws Exception {
-    ServerProcess running = server();
+    ServerProcess running = server.get();
     try (HttpLoad load = HttpLoad.on(lab, running)) {
       Window before = window(load, running, SQUEEZENET);
       Window isolated = window(load, running, SQUEEZENET + ISOLATED);
@@ -112,7 +108,7 @@ final class IsolationRows implements AutoCloseable {
   }
 
   private Measured latency() throws Exception {
-    try (HttpLoad load = HttpLoad.on(lab, server())) {
+    try (HttpLoad load = HttpLoad.on(lab, server.get())) {
       double before = p50(load, IDENTITY);
       double isolated = p50(load, IDENTITY + ISOLATED);
       double after = p50(load, IDENTITY);
@@ -163,20 +159,15 @@ final class IsolationRows implements AutoCloseable {
     }
   }
 
-  private ServerProcess server() throws Exception {
-    if (server == null) {
-      TestRepository repository = lab.repository();
-      for (boolean isolated : new boolean[] {false, true}) {
-        String suffix = isolated ? ISOLATED : "";
-        repository.add(IDENTITY + suffix, lab.modelFile(IDENTITY + ".onnx"), config(1, isolated));
-        repository.add(
-            SQUEEZENET + suffix,
-            lab.modelFile(SQUEEZENET + ".onnx"),
-            config(lab.cores(), isolated));
-      }
-      server = lab.startServer(repository, List.of());
+  private ServerProcess start() throws Exception {
+    TestRepository repository = lab.repository();
+    for (boolean isolated : new boolean[] {false, true}) {
+      String suffix = isolated ? ISOLATED : "";
+      repository.add(IDENTITY + suffix, lab.modelFile(IDENTITY + ".onnx"), config(1, isolated));
+      repository.add(
+          SQUEEZENET + suffix, lab.modelFile(SQUEEZENET + ".onnx"), config(lab.cores(), isolated));
     }
-    return server;
+    return lab.startServer(repository, List.of());
   }
 
   private static JsonObject config(int instances, boolean isolated) {

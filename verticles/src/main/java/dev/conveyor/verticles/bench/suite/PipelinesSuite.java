@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What it costs to chain models inside the server.
@@ -31,7 +30,7 @@ final class PipelinesSuite implements Suite {
   private static final List<String> TWINS = List.of("identity_a", "identity_b");
 
   private final Lab lab;
-  private @Nullable ServerProcess server;
+  private final SuiteServer server = new SuiteServer(this::start);
 
   PipelinesSuite(Lab lab) {
     this.lab = lab;
@@ -83,7 +82,7 @@ final class PipelinesSuite implements Suite {
    * keeps the model busy leaves the chain waiting.
    */
   private Measured pair() throws Exception {
-    try (HttpLoad load = HttpLoad.on(lab, server())) {
+    try (HttpLoad load = HttpLoad.on(lab, server.get())) {
       List<String> models = List.of(TWINS.get(0), TWINS.get(1), PAIR);
       Settling unused = load.settle(TWINS.get(0), CONCURRENCY);
       Settling settling = load.settle(PAIR, CONCURRENCY);
@@ -125,7 +124,7 @@ final class PipelinesSuite implements Suite {
   }
 
   private Measured tagger() throws Exception {
-    try (HttpLoad load = HttpLoad.on(lab, server())) {
+    try (HttpLoad load = HttpLoad.on(lab, server.get())) {
       Turns.Side alone = perCpuSecond(load, "squeezenet");
       Turns.Side behind = perCpuSecond(load, TAGGER);
       Settling settling =
@@ -133,7 +132,7 @@ final class PipelinesSuite implements Suite {
               length -> {
                 Turns.Amount unused = behind.measure(Duration.ZERO, length);
               },
-              server().compiler(),
+              server.get().compiler(),
               lab.warmup());
       List<Turns.Amount> sides = Turns.run(lab, List.of(alone, behind));
       double stage = sides.get(0).rate();
@@ -157,7 +156,7 @@ final class PipelinesSuite implements Suite {
     List<InferPayload> payloads =
         Payloads.images(
             model, load.driver().inputs(model), List.of(), 1, Payloads.readImages(images));
-    ServerProcess measured = server();
+    ServerProcess measured = server.get();
     return (warmup, duration) -> {
       LoadPoint point =
           load.driver()
@@ -178,10 +177,10 @@ final class PipelinesSuite implements Suite {
   }
 
   private Measured copies() throws Exception {
-    try (HttpLoad load = HttpLoad.on(lab, server())) {
+    try (HttpLoad load = HttpLoad.on(lab, server.get())) {
       double requests = load.measure(List.of(PAIR), CONCURRENCY).models().get(0).requests();
       requests += perCpuSecond(load, TAGGER).measure(lab.warmup(), lab.duration()).done();
-      String metrics = server().metrics();
+      String metrics = server.get().metrics();
       double copied = 0;
       StringBuilder all = new StringBuilder();
       for (String ensemble : List.of(PAIR, TAGGER)) {
@@ -216,37 +215,31 @@ final class PipelinesSuite implements Suite {
     return Double.parseDouble(line.group(1));
   }
 
-  private ServerProcess server() throws Exception {
-    if (server == null) {
-      TestRepository repository = lab.repository();
-      for (String twin : TWINS) {
-        repository.add(
-            twin,
-            lab.modelFile("identity.onnx"),
-            TestRepository.config(64, 1, 1).put("dynamic_batching", new JsonObject()));
-      }
+  private ServerProcess start() throws Exception {
+    TestRepository repository = lab.repository();
+    for (String twin : TWINS) {
       repository.add(
-          "squeezenet",
-          lab.modelFile("squeezenet.onnx"),
-          PipelineConfigs.images(TestRepository.config(8, lab.cores(), 1), "data_0", 224, 224)
-              .put("dynamic_batching", new JsonObject()));
-      repository.addConfig(PAIR, PipelineConfigs.pair(TWINS));
-      repository.add(
-          CLASSIFIER,
-          lab.modelFile("squeezenet.onnx"),
-          TestRepository.config(8, lab.cores(), 1).put("dynamic_batching", new JsonObject()));
-      repository.addConfig(TAGGER, PipelineConfigs.tagger(CLASSIFIER));
-      server = lab.startServer(repository, List.of());
+          twin,
+          lab.modelFile("identity.onnx"),
+          TestRepository.config(64, 1, 1).put("dynamic_batching", new JsonObject()));
     }
-    return server;
+    repository.add(
+        "squeezenet",
+        lab.modelFile("squeezenet.onnx"),
+        PipelineConfigs.images(TestRepository.config(8, lab.cores(), 1), "data_0", 224, 224)
+            .put("dynamic_batching", new JsonObject()));
+    repository.addConfig(PAIR, PipelineConfigs.pair(TWINS));
+    repository.add(
+        CLASSIFIER,
+        lab.modelFile("squeezenet.onnx"),
+        TestRepository.config(8, lab.cores(), 1).put("dynamic_batching", new JsonObject()));
+    repository.addConfig(TAGGER, PipelineConfigs.tagger(CLASSIFIER));
+    return lab.startServer(repository, List.of());
   }
 
   @Override
   public void close() {
-    if (server != null) {
-      server.close();
-      server = null;
-    }
+    server.close();
     lab.close();
   }
 }

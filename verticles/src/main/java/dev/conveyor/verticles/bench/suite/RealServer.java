@@ -8,7 +8,6 @@ import io.vertx.core.json.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The server of three real models with three objectives, and the same as a scenario for the
@@ -37,7 +36,7 @@ final class RealServer implements AutoCloseable {
           new Served("ultraface_rfb_320", 200, 0));
 
   private final Lab lab;
-  private @Nullable ServerProcess server;
+  private final SuiteServer server = new SuiteServer(this::start);
 
   RealServer(Lab lab) {
     this.lab = lab;
@@ -45,29 +44,27 @@ final class RealServer implements AutoCloseable {
 
   /** Returns the server; starts it at the first call. */
   ServerProcess get() throws Exception {
-    if (server == null) {
-      TestRepository repository = lab.repository();
-      for (Served model : MODELS) {
-        JsonObject config = TestRepository.config(model.maxBatchSize(), lab.cores(), 1);
-        if (model.maxBatchSize() > 0) {
-          config.put("dynamic_batching", new JsonObject());
-        }
-        config
-            .getJsonObject("conveyor")
-            .put("latency_objective_microseconds", model.objectiveMs() * 1000);
-        repository.add(model.name(), lab.modelFile(model.name() + ".onnx"), config);
+    return server.get();
+  }
+
+  private ServerProcess start() throws Exception {
+    TestRepository repository = lab.repository();
+    for (Served model : MODELS) {
+      JsonObject config = TestRepository.config(model.maxBatchSize(), lab.cores(), 1);
+      if (model.maxBatchSize() > 0) {
+        config.put("dynamic_batching", new JsonObject());
       }
-      server = lab.startServer(repository, List.of());
+      config
+          .getJsonObject("conveyor")
+          .put("latency_objective_microseconds", model.objectiveMs() * 1000);
+      repository.add(model.name(), lab.modelFile(model.name() + ".onnx"), config);
     }
-    return server;
+    return lab.startServer(repository, List.of());
   }
 
   @Override
   public void close() {
-    if (server != null) {
-      server.close();
-      server = null;
-    }
+    server.close();
   }
 
   /**

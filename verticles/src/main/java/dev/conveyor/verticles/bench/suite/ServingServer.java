@@ -4,7 +4,6 @@ import io.vertx.core.json.JsonObject;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The server that the rows about its own cost share: what one row warms up, the next need not.
@@ -23,7 +22,7 @@ final class ServingServer implements AutoCloseable {
 
   private final Lab lab;
   private final Map<String, String> settings = new LinkedHashMap<>();
-  private @Nullable ServerProcess server;
+  private final SuiteServer server = new SuiteServer(this::start);
 
   ServingServer(Lab lab) {
     this.lab = lab;
@@ -41,31 +40,28 @@ final class ServingServer implements AutoCloseable {
 
   /** Returns the server; starts it at the first call. */
   ServerProcess get() throws Exception {
-    if (server == null) {
-      TestRepository repository = lab.repository();
+    return server.get();
+  }
+
+  private ServerProcess start() throws Exception {
+    TestRepository repository = lab.repository();
+    repository.add(
+        IDENTITY,
+        lab.modelFile("identity.onnx"),
+        TestRepository.config(IDENTITY_BATCH_SIZE, 1, 1).put("dynamic_batching", new JsonObject()));
+    int instances = 1;
+    for (String model : settings.keySet()) {
       repository.add(
-          IDENTITY,
-          lab.modelFile("identity.onnx"),
-          TestRepository.config(IDENTITY_BATCH_SIZE, 1, 1)
-              .put("dynamic_batching", new JsonObject()));
-      int instances = 1;
-      for (String model : settings.keySet()) {
-        repository.add(
-            model,
-            lab.modelFile(SQUEEZENET_FILE),
-            TestRepository.config(SQUEEZENET_BATCH_SIZE, instances, lab.cores() / instances));
-        instances++;
-      }
-      server = lab.startServer(repository, List.of());
+          model,
+          lab.modelFile(SQUEEZENET_FILE),
+          TestRepository.config(SQUEEZENET_BATCH_SIZE, instances, lab.cores() / instances));
+      instances++;
     }
-    return server;
+    return lab.startServer(repository, List.of());
   }
 
   @Override
   public void close() {
-    if (server != null) {
-      server.close();
-      server = null;
-    }
+    server.close();
   }
 }
