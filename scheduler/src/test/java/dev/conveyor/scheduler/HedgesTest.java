@@ -55,12 +55,9 @@ final class HedgesTest {
 
   @Test
   void shouldNotClaimToHaveWonWhenTheFirstExecutionIsFirst() {
-    add("m", HALF, 2);
-    learn("m");
-    Assignment slow = run("m");
-    Assignment second = Objects.requireNonNull(scheduler.poll(nowNs + BUSY_NS));
-    scheduler.onOutcome(slow, ran(), nowNs + 2 * BUSY_NS);
-    scheduler.onOutcome(second, ran(), nowNs + 2 * BUSY_NS);
+    Both both = hedged();
+    scheduler.onOutcome(both.slow(), ran(), nowNs + 2 * BUSY_NS);
+    scheduler.onOutcome(both.second(), ran(), nowNs + 2 * BUSY_NS);
     assertThat(outcomes()).containsExactly(Outcome.HEDGED);
   }
 
@@ -131,14 +128,11 @@ final class HedgesTest {
 
   @Test
   void shouldRetryOnlyWhenBothExecutionsAreLostAndCountBoth() {
-    add("m", HALF, 2);
-    learn("m");
-    Assignment slow = run("m");
-    Assignment second = Objects.requireNonNull(scheduler.poll(nowNs + BUSY_NS));
-    InferenceRequest one = slow.batch().requests().get(0);
-    InferenceRequest other = second.batch().requests().get(0);
-    one.triedIn(slow.batch().id());
-    other.triedIn(second.batch().id());
+    Both both = hedged();
+    InferenceRequest one = both.one();
+    InferenceRequest other = both.other();
+    one.triedIn(both.slow().batch().id());
+    other.triedIn(both.second().batch().id());
 
     assertThat(scheduler.refuseRetry(other, nowNs)).isNull();
     assertThat(other.runsElsewhere()).isTrue();
@@ -150,13 +144,10 @@ final class HedgesTest {
 
   @Test
   void shouldAnswerARequestThatLosesAThirdInstance() {
-    add("m", HALF, 2);
-    learn("m");
-    Assignment slow = run("m");
-    Assignment second = Objects.requireNonNull(scheduler.poll(nowNs + BUSY_NS));
-    InferenceRequest one = slow.batch().requests().get(0);
-    InferenceRequest other = second.batch().requests().get(0);
-    other.triedIn(second.batch().id());
+    Both both = hedged();
+    InferenceRequest one = both.one();
+    InferenceRequest other = both.other();
+    other.triedIn(both.second().batch().id());
 
     assertThat(other.runsElsewhere()).isTrue();
     assertThat(one.runsElsewhere()).isFalse();
@@ -169,14 +160,11 @@ final class HedgesTest {
 
   @Test
   void shouldNotCountAnInstanceThatWasLostBeforeItBegan() {
-    add("m", HALF, 2);
-    learn("m");
-    Assignment slow = run("m");
-    Assignment second = Objects.requireNonNull(scheduler.poll(nowNs + BUSY_NS));
-    InferenceRequest one = slow.batch().requests().get(0);
-    one.triedIn(slow.batch().id());
+    Both both = hedged();
+    InferenceRequest one = both.one();
+    one.triedIn(both.slow().batch().id());
 
-    assertThat(second.batch().requests().get(0).runsElsewhere()).isTrue();
+    assertThat(both.other().runsElsewhere()).isTrue();
     assertThat(one.runsElsewhere()).isFalse();
     assertThat(scheduler.refuseRetry(one, nowNs)).isNull();
   }
@@ -254,6 +242,25 @@ final class HedgesTest {
   private Assignment run(String model) {
     submit(model);
     return Objects.requireNonNull(scheduler.poll(nowNs));
+  }
+
+  /** The executions of one request, whose first is slow. */
+  private record Both(Assignment slow, Assignment second) {
+
+    InferenceRequest one() {
+      return slow.batch().requests().get(0);
+    }
+
+    InferenceRequest other() {
+      return second.batch().requests().get(0);
+    }
+  }
+
+  private Both hedged() {
+    add("m", HALF, 2);
+    learn("m");
+    Assignment slow = run("m");
+    return new Both(slow, Objects.requireNonNull(scheduler.poll(nowNs + BUSY_NS)));
   }
 
   private List<Outcome> outcomes() {

@@ -78,11 +78,7 @@ final class SchedulerVirtualTimeTest {
 
   @Test
   void shouldNotStarveALowClassBeyondItsAgeing() {
-    VirtualTime time = new VirtualTime(List.of(DeviceSpec.gpu("gpu", 1)), T0, 3);
-    Duration ageing = Duration.ofMillis(200);
-    time.add(plan("critical", 4, PriorityClass.CRITICAL, ageing), b -> 5 * MS, "gpu");
-    time.add(plan("sheddable", 4, PriorityClass.SHEDDABLE, ageing), b -> 5 * MS, "gpu");
-    saturate(time, "critical", 5 * SECOND);
+    VirtualTime time = saturatedByACriticalModel();
     time.plan(
         SECOND, () -> time.submit(request().model("sheddable").arrivalNs(time.clock()).build()));
     time.run();
@@ -93,11 +89,7 @@ final class SchedulerVirtualTimeTest {
 
   @Test
   void shouldNotCountTheTimeSinceARequestThatWasTooLateToRun() {
-    VirtualTime time = new VirtualTime(List.of(DeviceSpec.gpu("gpu", 1)), T0, 3);
-    Duration ageing = Duration.ofMillis(200);
-    time.add(plan("critical", 4, PriorityClass.CRITICAL, ageing), b -> 5 * MS, "gpu");
-    time.add(plan("sheddable", 4, PriorityClass.SHEDDABLE, ageing), b -> 5 * MS, "gpu");
-    saturate(time, "critical", 5 * SECOND);
+    VirtualTime time = saturatedByACriticalModel();
     time.plan(
         SECOND,
         () ->
@@ -216,6 +208,16 @@ final class SchedulerVirtualTimeTest {
   }
 
   /** Keeps the queue of a model full. */
+  /** Keeps a GPU busy for five seconds with one of two models, both of which age by 200 ms. */
+  private static VirtualTime saturatedByACriticalModel() {
+    VirtualTime time = new VirtualTime(List.of(DeviceSpec.gpu("gpu", 1)), T0, 3);
+    Duration ageing = Duration.ofMillis(200);
+    time.add(plan("critical", 4, PriorityClass.CRITICAL, ageing), b -> 5 * MS, "gpu");
+    time.add(plan("sheddable", 4, PriorityClass.SHEDDABLE, ageing), b -> 5 * MS, "gpu");
+    saturate(time, "critical", 5 * SECOND);
+    return time;
+  }
+
   private static void saturate(VirtualTime time, String model, long untilNs) {
     Runnable[] again = new Runnable[1];
     long[] atNs = {0};

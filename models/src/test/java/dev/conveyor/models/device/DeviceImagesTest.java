@@ -249,21 +249,28 @@ class DeviceImagesTest {
     finish();
   }
 
+  /** Two images as the host makes them, and as they are left to the device. */
+  private record Images(Tensor host, Tensor late) {}
+
+  private Images images(Preprocessing config) {
+    ImageTensors tensors = new ImageTensors(new ImagePreprocessor(config, 1_000_000), pinned);
+    byte[][] images = {jpeg(30, 20, false), jpeg(64, 48, false)};
+    Tensor host = tensors.preprocess(encoded(images), images.length);
+    return new Images(host, tensors.fitLate(encoded(images), images.length).tensor());
+  }
+
   @Test
   void shouldHaveTheHostMakeWhatTheDecoderRefusesWhenItIsAsked() {
     Preprocessing config =
         config(Mode.RESIZE, 32, 24, Color.BGR, Layout.NHWC, DataType.UINT8, false);
-    ImageTensors tensors = new ImageTensors(new ImagePreprocessor(config, 1_000_000), pinned);
-    byte[][] images = {jpeg(30, 20, false), jpeg(64, 48, false)};
     simulator.decodeJpegs((data, bytes, channels, pixels, room) -> 1);
-    Tensor host = tensors.preprocess(encoded(images), 2);
-    Tensor late = tensors.fitLate(encoded(images), 2).tensor();
+    Images images = images(config);
 
-    ByteBuffer made = onDevice(config, 2, List.of(late), true);
+    ByteBuffer made = onDevice(config, 2, List.of(images.late()), true);
 
     assertThat(simulator.figure(0, Figure.KERNELS)).isZero();
-    assertThat(made).isEqualTo(host.data());
-    host.close();
+    assertThat(made).isEqualTo(images.host().data());
+    images.host().close();
     finish();
   }
 
@@ -271,21 +278,18 @@ class DeviceImagesTest {
   void shouldHaveTheHostMakeWhatTheDeviceHasNoRoomFor() {
     Preprocessing config =
         config(Mode.RESIZE, 32, 24, Color.RGB, Layout.NCHW, DataType.FP32, false);
-    ImageTensors tensors = new ImageTensors(new ImagePreprocessor(config, 1_000_000), pinned);
-    byte[][] images = {jpeg(30, 20, false), jpeg(64, 48, false)};
-    Tensor host = tensors.preprocess(encoded(images), 2);
-    Tensor late = tensors.fitLate(encoded(images), 2).tensor();
+    Images images = images(config);
     // After the slab and the library's own: the pixels of the first image, the scratch of the
     // second.
     simulator.inject("cudaMallocFromPoolAsync", 2, 2, Fault.RETURNED);
     // A call that one fault answers is not counted by the other.
     simulator.inject("cudaMallocFromPoolAsync", 3, 2, Fault.RETURNED);
 
-    ByteBuffer made = onDevice(config, 2, List.of(late), true);
+    ByteBuffer made = onDevice(config, 2, List.of(images.late()), true);
 
     assertThat(simulator.figure(0, Figure.KERNELS)).isZero();
-    assertThat(made).isEqualTo(host.data());
-    host.close();
+    assertThat(made).isEqualTo(images.host().data());
+    images.host().close();
     finish();
   }
 
@@ -293,20 +297,17 @@ class DeviceImagesTest {
   void shouldMakeThemOnTheHostForInstancesThatAreNotOnAGpu() {
     Preprocessing config =
         config(Mode.RESIZE, 32, 24, Color.RGB, Layout.NCHW, DataType.FP32, false);
-    ImageTensors tensors = new ImageTensors(new ImagePreprocessor(config, 1_000_000), pinned);
-    byte[][] images = {jpeg(30, 20, false), jpeg(64, 48, false)};
-    Tensor host = tensors.preprocess(encoded(images), 2);
-    Tensor late = tensors.fitLate(encoded(images), 2).tensor();
-    Tensor share = late.tryShare();
+    Images images = images(config);
+    Tensor share = images.late().tryShare();
 
-    ByteBuffer made = onDevice(config, 2, List.of(late), false);
+    ByteBuffer made = onDevice(config, 2, List.of(images.late()), false);
 
-    assertThat(made).isEqualTo(host.data());
+    assertThat(made).isEqualTo(images.host().data());
     assertThat(share).isNotNull();
-    assertThat(share.data()).isEqualTo(host.data());
+    assertThat(share.data()).isEqualTo(images.host().data());
     share.close();
-    assertThat(late.tryShare()).as("of a closed one").isNull();
-    host.close();
+    assertThat(images.late().tryShare()).as("of a closed one").isNull();
+    images.host().close();
     finish();
   }
 
