@@ -1,7 +1,6 @@
 package dev.conveyor.verticles;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.conveyor.memory.BufferPool;
 import dev.conveyor.memory.Lease;
@@ -12,8 +11,8 @@ import dev.conveyor.memory.cuda.Gpu;
 import dev.conveyor.memory.cuda.PinnedAllocator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.models.device.GpuPlace;
+import dev.conveyor.models.device.Simulators;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,14 +32,8 @@ final class IdleTrimTest {
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    simulator.reset("devices=1");
+    simulator = Simulators.start("devices=1");
     Cuda cuda = simulator.cuda();
-    cuda.useDevice(0);
     outputs = new BufferPool(new PinnedAllocator(cuda, host, "outputs"), 1L << 30);
     pool = new DevicePool(cuda, 0, 1L << 26, device, "m/1/slabs");
     stream = cuda.newStream(0);

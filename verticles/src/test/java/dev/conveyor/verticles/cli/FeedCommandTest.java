@@ -2,7 +2,6 @@ package dev.conveyor.verticles.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonObject;
@@ -22,15 +21,7 @@ class FeedCommandTest {
 
   @BeforeAll
   static void start() {
-    TestModels models =
-        new TestModels(directory)
-            .identity("pixels", DataType.FP32, "batch", 3, 2, 2)
-            .config(
-                "pixels",
-                """
-                {"name": "pixels", "max_batch_size": 8,
-                 "conveyor": {"preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
-                """);
+    TestModels models = new TestModels(directory).pixels("pixels");
     server =
         TestServer.start(
             models,

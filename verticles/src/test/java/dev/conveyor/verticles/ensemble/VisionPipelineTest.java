@@ -34,25 +34,7 @@ final class VisionPipelineTest extends ServerCase {
   static void start() {
     TestModels models = new TestModels(dir).identity("look", DataType.FP32, "batch", 1, 4, 4);
     models.config("crops", CropsEnsemble.config(""));
-    models.config(
-        "photos",
-        """
-        {"platform": "ensemble",
-         "input": [{"name": "PHOTOS", "data_type": "TYPE_STRING", "dims": [-1]}],
-         "output": [{"name": "OUT", "data_type": "TYPE_FP32", "dims": [-1, 1, 4, 4]},
-                    {"name": "SIZE", "data_type": "TYPE_INT32", "dims": [-1, 2]}],
-         "ensemble_scheduling": {"step": [
-           {"model_name": "conveyor.decode", "input_map": {"image": "PHOTOS"},
-            "output_map": {"image": "pixels"}},
-           {"model_name": "conveyor.fit", "input_map": {"image": "pixels"},
-            "output_map": {"image": "fitted", "size": "SIZE"}},
-           {"model_name": "conveyor.normalize", "input_map": {"image": "fitted"},
-            "output_map": {"image": "input"}},
-           {"model_name": "look", "input_map": {"INPUT0": "input"},
-            "output_map": {"OUTPUT0": "OUT"}}]},
-         "parameters": {"step[0].color": {"string_value": "GRAY"},
-           "step[1].sizes": {"string_value": "4x4"}},
-         "conveyor": {"ensemble_step": [{"step": 0, "for_each": ["image"]}]}}""");
+    models.config("photos", PhotosEnsemble.config());
     models.config(
         "tiles",
         """

@@ -37,13 +37,7 @@ class FeedTest {
   static void start() throws IOException {
     TestModels models =
         new TestModels(directory.resolve("models"))
-            .identity("pixels", DataType.FP32, "batch", 3, 2, 2)
-            .config(
-                "pixels",
-                """
-                {"name": "pixels", "max_batch_size": 8,
-                 "conveyor": {"preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
-                """)
+            .pixels("pixels")
             .identity("held", DataType.FP32, "batch", 3, 2, 2)
             .config(
                 "held",

@@ -8,6 +8,7 @@ import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
 import dev.conveyor.verticles.server.HttpCalls.Answer;
+import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -63,16 +64,8 @@ final class GpuServingTest extends GpuServerCase {
     for (int word : words) {
       data.add(word);
     }
-    return new JsonObject()
-        .put(
-            "inputs",
-            new JsonArray()
-                .add(
-                    new JsonObject()
-                        .put("name", "INPUT0")
-                        .put("datatype", "INT32")
-                        .put("shape", new JsonArray().add(1).add(WIDTH))
-                        .put("data", data)));
+    return Requests.of(
+        Requests.input("INPUT0", 1, WIDTH).put("datatype", "INT32").put("data", data));
   }
 
   private static int[] data(Answer answer) {

@@ -1,14 +1,10 @@
 package dev.conveyor.verticles.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
-import dev.conveyor.memory.cuda.sim.CudaSimulator;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.memory.cuda.sim.TestKernel;
 import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.HttpCalls;
-import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
@@ -21,34 +17,24 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.util.Arrays;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Answers of a simulated GPU that are larger than what a client has room for. */
-final class LargeAnswersTest {
+final class LargeAnswersTest extends GpuServerCase {
 
   /** An answer of 1 MiB: a client takes 64 KiB before it reads. */
   private static final int WORDS = 1 << 18;
 
   private static final int OTHERS = 4;
 
-  @TempDir Path root;
-  private TestModels models;
-  private CudaSimulator simulator;
+  LargeAnswersTest() {
+    super(1, "");
+  }
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    simulator.reset("real_time=1 devices=1 copy_ns=5000");
-    models = new TestModels(root);
     models
         .identity("kernel", DataType.INT32, "N", WORDS)
         .config(
@@ -57,14 +43,6 @@ final class LargeAnswersTest {
             {"max_batch_size": 1, "instance_group": [{"kind": "KIND_GPU"}],
              "parameters": {"test_kernel": {"string_value": "on"}}}\
             """);
-  }
-
-  /** Other tests of this process find a machine without a GPU again. */
-  @AfterEach
-  void end() {
-    if (simulator != null) {
-      simulator.reset("devices=0");
-    }
   }
 
   @Test

@@ -1,12 +1,11 @@
 package dev.conveyor.verticles.gpu;
 
-import static org.junit.jupiter.api.Assumptions.abort;
-
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.models.DataType;
+import dev.conveyor.models.device.Simulators;
 import dev.conveyor.verticles.server.Gate;
+import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -34,18 +33,16 @@ public final class SimulatedGpus implements AutoCloseable {
    * @param settings as {@link CudaSimulator#reset} takes them, besides the number of devices
    */
   static SimulatedGpus start(int devices, String settings) {
-    try {
-      SimulatedGpus gpus = new SimulatedGpus(CudaSimulator.start(), settings);
-      gpus.reset(devices);
-      return gpus;
-    } catch (SimulatorUnavailableException e) {
-      return abort(e.getMessage());
-    }
+    return new SimulatedGpus(Simulators.start(machine(devices, settings)), settings);
   }
 
   /** Replaces them by so many others. */
   void reset(int devices) {
-    simulator.reset("real_time=1 devices=%d copy_ns=5000 %s".formatted(devices, settings));
+    simulator.reset(machine(devices, settings));
+  }
+
+  private static String machine(int devices, String settings) {
+    return "real_time=1 devices=%d copy_ns=5000 %s".formatted(devices, settings);
   }
 
   public CudaSimulator simulator() {
@@ -110,16 +107,8 @@ public final class SimulatedGpus implements AutoCloseable {
   public static JsonObject request(int seed) {
     JsonArray data = new JsonArray();
     IntStream.range(0, WIDTH).forEach(i -> data.add(1000 * seed + i));
-    return new JsonObject()
-        .put(
-            "inputs",
-            new JsonArray()
-                .add(
-                    new JsonObject()
-                        .put("name", "INPUT0")
-                        .put("datatype", "INT32")
-                        .put("shape", new JsonArray().add(1).add(WIDTH))
-                        .put("data", data)));
+    return Requests.of(
+        Requests.input("INPUT0", 1, WIDTH).put("datatype", "INT32").put("data", data));
   }
 
   @Override

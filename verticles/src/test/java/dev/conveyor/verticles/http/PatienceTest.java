@@ -59,29 +59,26 @@ final class PatienceTest extends ServerCase {
       client.send(LIVE);
       assertThat(client.statusLine()).isEqualTo("HTTP/1.1 200 OK");
       client.answer();
-      client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
-      CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
-      long untilNs = System.nanoTime() + 60 * SECOND_NS;
-      while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
-        client.offer("x");
-        Thread.onSpinWait();
-      }
-      assertThat(closed).as("within 700 ms, however many bytes come").isDone();
+      sendAHeadUntilItIsCut(client);
     }
   }
 
   @Test
   void shouldLoseItsPatienceWithAFirstHeadThatComesByteByByte() throws Exception {
     try (RawConnection client = new RawConnection(server.httpPort())) {
-      client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
-      CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
-      long untilNs = System.nanoTime() + 60 * SECOND_NS;
-      while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
-        client.offer("x");
-        Thread.onSpinWait();
-      }
-      assertThat(closed).as("within 700 ms, however many bytes come").isDone();
+      sendAHeadUntilItIsCut(client);
     }
+  }
+
+  private static void sendAHeadUntilItIsCut(RawConnection client) throws IOException {
+    client.send("GET /v2/health/live HTTP/1.1\r\nx-slow: ");
+    CompletableFuture<Void> closed = CompletableFuture.runAsync(client::awaitClose);
+    long untilNs = System.nanoTime() + 60 * SECOND_NS;
+    while (!closed.isDone() && System.nanoTime() - untilNs < 0) {
+      client.offer("x");
+      Thread.onSpinWait();
+    }
+    assertThat(closed).as("within 700 ms, however many bytes come").isDone();
   }
 
   @Test

@@ -2,7 +2,6 @@ package dev.conveyor.verticles.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.conveyor.models.DataType;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
 import java.awt.image.BufferedImage;
@@ -23,15 +22,7 @@ final class RestingStreamTest {
 
   @Test
   void shouldGoOnAfterARest() throws IOException {
-    TestModels models =
-        new TestModels(directory)
-            .identity("pixels", DataType.FP32, "batch", 3, 2, 2)
-            .config(
-                "pixels",
-                """
-                {"name": "pixels", "max_batch_size": 8,
-                 "conveyor": {"preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
-                """);
+    TestModels models = new TestModels(directory).pixels("pixels");
     try (TestServer server = TestServer.start(models)) {
       HttpFrontEnd impatient = SecondFrontEnd.of(server, IDLE_SECONDS, router -> {});
       String id = TestServer.await(server.vertx().deployVerticle(impatient));

@@ -7,13 +7,12 @@ import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.ModelProfile;
 import dev.conveyor.scheduler.profile.CostProfile;
 import dev.conveyor.verticles.ModelCatalog;
-import dev.conveyor.verticles.ModelOverride;
 import dev.conveyor.verticles.RepositoryControl;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.metrics.Samples;
 import dev.conveyor.verticles.metrics.SystemSnapshot;
-import io.vertx.core.Future;
+import dev.conveyor.verticles.server.ListedModels;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.ArrayList;
@@ -34,7 +33,8 @@ final class LiveFiguresTest {
   private Map<String, ModelProfile> profiles = Map.of();
 
   private final LiveFigures figures =
-      new LiveFigures("0.1", catalog, new Repository(), () -> system, () -> profiles, () -> nowNs);
+      new LiveFigures(
+          "0.1", catalog, new ListedModels(index), () -> system, () -> profiles, () -> nowNs);
 
   @Test
   void shouldShowFiguresOfServedModels() {
@@ -187,27 +187,5 @@ final class LiveFiguresTest {
 
   private JsonArray rates() {
     return figures.history().getJsonArray("models").getJsonObject(0).getJsonArray("rates");
-  }
-
-  private final class Repository implements RepositoryControl {
-    @Override
-    public Future<List<Entry>> index() {
-      return Future.succeededFuture(index);
-    }
-
-    @Override
-    public Future<Void> load(String name, ModelOverride override) {
-      return Future.failedFuture("not here");
-    }
-
-    @Override
-    public Future<Void> unload(String name, boolean dependents) {
-      return Future.failedFuture("not here");
-    }
-
-    @Override
-    public boolean isReady() {
-      return true;
-    }
   }
 }

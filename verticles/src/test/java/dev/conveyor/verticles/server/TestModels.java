@@ -37,6 +37,17 @@ public final class TestModels {
     return unary(model, 1, "Identity", type, dims);
   }
 
+  /** Writes a model that takes images, gives their pixels, and sees each as 2 by 2 of them. */
+  public TestModels pixels(String model) {
+    return identity(model, DataType.FP32, "batch", 3, 2, 2)
+        .config(
+            model,
+            """
+            {"max_batch_size": 8,
+             "conveyor": {"preprocessing": [{"input": "INPUT0", "height": 2, "width": 2}]}}
+            """);
+  }
+
   /** Writes a model of one operator with one operand. */
   public TestModels unary(
       String model, int version, String operator, DataType type, Object... dims) {

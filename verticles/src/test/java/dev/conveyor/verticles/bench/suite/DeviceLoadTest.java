@@ -1,11 +1,10 @@
 package dev.conveyor.verticles.bench.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
+import dev.conveyor.models.device.Simulators;
 import dev.conveyor.models.device.sim.SimulatedModel;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -23,12 +22,7 @@ final class DeviceLoadTest {
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    simulator.reset("");
+    simulator = Simulators.start("");
   }
 
   /** Other tests of this process find a machine without a GPU again. */

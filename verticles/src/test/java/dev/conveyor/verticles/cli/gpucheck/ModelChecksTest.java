@@ -2,17 +2,16 @@ package dev.conveyor.verticles.cli.gpucheck;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
 import dev.conveyor.models.DataType;
 import dev.conveyor.models.Shape;
 import dev.conveyor.models.Tensor;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.Preprocessing;
+import dev.conveyor.models.device.Simulators;
 import dev.conveyor.models.tensorrt.TensorRtBackend;
 import dev.conveyor.verticles.bench.load.Payloads;
 import dev.conveyor.verticles.cli.gpucheck.Finding.Outcome;
@@ -45,12 +44,8 @@ class ModelChecksTest {
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
-    simulator.reset("real_time=1 devices=1 copy_ns=2000 utilization=96 sm_activity=88");
+    simulator =
+        Simulators.start("real_time=1 devices=1 copy_ns=2000 utilization=96 sm_activity=88");
     Gpus gpus = Gpus.find(0);
     Cuda cuda = Objects.requireNonNull(gpus.cuda());
     site = new CheckSite(gpus, cuda, gpus.usable().get(0), directory, directory, directory);

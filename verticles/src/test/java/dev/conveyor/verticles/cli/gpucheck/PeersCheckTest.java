@@ -1,13 +1,12 @@
 package dev.conveyor.verticles.cli.gpucheck;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.Gpus;
 import dev.conveyor.memory.cuda.sim.CudaSimulator;
 import dev.conveyor.memory.cuda.sim.CudaSimulator.Figure;
-import dev.conveyor.memory.cuda.sim.SimulatorUnavailableException;
+import dev.conveyor.models.device.Simulators;
 import dev.conveyor.verticles.cli.gpucheck.Finding.Outcome;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
@@ -27,11 +26,7 @@ class PeersCheckTest {
 
   @BeforeEach
   void begin() {
-    try {
-      simulator = CudaSimulator.start();
-    } catch (SimulatorUnavailableException e) {
-      abort(e.getMessage());
-    }
+    simulator = Simulators.start("");
   }
 
   /** Other tests of this process find a machine without a GPU again. */
