@@ -1,7 +1,6 @@
 package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.memory.MemoryBudget;
-import dev.conveyor.memory.ThreadPriority;
 import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.ScratchFiles;
@@ -11,8 +10,6 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
-import dev.conveyor.models.backend.WideModel;
-import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import dev.conveyor.models.config.ModelConfigCompleter.Completed;
@@ -61,6 +58,7 @@ public final class ModelLoader {
   private final ModelRepository repository;
   private final Overrides overrides = new Overrides();
   private final ProcessLoads backends;
+  private final CpuLoads onCpu;
   private final Sites sites;
   private final MemoryBudget budget;
   private final int cores;
@@ -86,6 +84,7 @@ public final class ModelLoader {
       BiFunction<ModelConfig, Boolean, ImageInputs> images) {
     this.repository = repository;
     this.backends = backends;
+    this.onCpu = new CpuLoads(backends);
     this.sites = sites;
     this.budget = sites.cpu().ledger();
     this.cores = cores;
@@ -258,7 +257,7 @@ public final class ModelLoader {
         devices.load(
             new DeviceLoads.Version(file, config, owner, budgets),
             present,
-            plan -> onCpu(file, config, owner, plan, memory, background));
+            plan -> onCpu.load(file, config, owner, plan, memory, background));
     InstancePlan plan = loaded.plan();
     plan.idleThreadsWithoutEffect(config)
         .ifPresent(line -> LOG.warn("{}: {}", directory.path(), line));
@@ -299,41 +298,6 @@ public final class ModelLoader {
       throw new ModelLoadException(
           "conveyor.preprocessing.device: GPU, but not all instances run on GPUs; AUTO takes the CPU then");
     }
-  }
-
-  private LoadedModel onCpu(
-      Path file,
-      ModelConfig config,
-      String owner,
-      InstancePlan plan,
-      MemoryBudget memory,
-      boolean background) {
-    LoadedModel usual = withThreads(file, config, owner, plan.threads(), memory, background);
-    if (plan.idleThreads() == plan.threads()) {
-      return usual;
-    }
-    try {
-      LoadedModel wide = withThreads(file, config, owner, plan.idleThreads(), memory, background);
-      return new WideModel(usual, wide);
-    } catch (RuntimeException | Error e) {
-      usual.close();
-      throw e;
-    }
-  }
-
-  private LoadedModel withThreads(
-      Path file,
-      ModelConfig config,
-      String owner,
-      int threads,
-      MemoryBudget memory,
-      boolean background) {
-    LoadOptions options = new LoadOptions(owner, threads, memory, config.parameters());
-    // A process keeps the priority that it was born with; it would serve at it.
-    boolean lowered = background && config.isolation() != Isolation.PROCESS;
-    return lowered
-        ? ThreadPriority.lowered(threads > 1, () -> backends.load(file, config, options))
-        : backends.load(file, config, options);
   }
 
   /** Costs are those of a kind of device: on the next start, or on another one, the same. */
