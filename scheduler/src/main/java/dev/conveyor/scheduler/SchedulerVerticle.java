@@ -14,7 +14,6 @@ import dev.conveyor.scheduler.batching.Rejection;
 import dev.conveyor.scheduler.decisions.DecisionQuery;
 import dev.conveyor.scheduler.isolation.ExecutionLimit;
 import io.vertx.core.Future;
-import io.vertx.core.Timer;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
@@ -28,7 +27,6 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The actor around the {@link Scheduler}: turns messages into calls on it and performs what it
@@ -70,9 +68,6 @@ public final class SchedulerVerticle extends VerticleBase {
   /** No other connection waits longer than this for the event loop. */
   private static final long AWAKE_FOR_ANSWER_NS = 30_000;
 
-  /** A timer that is so much earlier than the next thing to do is put off. */
-  private static final long TOO_EARLY_NS = 10_000_000;
-
   private final Scheduler scheduler;
   private final NanoClock clock;
   private final Replies replies = new Replies();
@@ -81,12 +76,11 @@ public final class SchedulerVerticle extends VerticleBase {
   private final Set<String> toSweep = new LinkedHashSet<>();
   private final LostBatches lost;
   private final LoneRequests lone = new LoneRequests();
+  private final WakeUp wakeUp = new WakeUp(this::dispatch);
   private final IntConsumer onBusyCores;
   private int busyCores;
   private int running;
   private boolean dispatchScheduled;
-  private @Nullable Timer wakeUp;
-  private long wakeUpAtNs;
   private String threadNameBefore = "";
 
   /**
@@ -147,7 +141,7 @@ public final class SchedulerVerticle extends VerticleBase {
     for (MessageConsumer<?> consumer : consumers) {
       unregistered.add(consumer.unregister());
     }
-    cancelWakeUp();
+    wakeUp.cancel();
     scheduler.shutDown();
     answerRejected();
     for (Pending unanswered : pending) {
@@ -256,7 +250,7 @@ public final class SchedulerVerticle extends VerticleBase {
     replies.flushInPortions();
     answerPending();
     scheduler.publishLoads(nowNs);
-    armWakeUp(nowNs);
+    wakeUp.arm(vertx, nowNs, Math.min(scheduler.wakeUpInNs(nowNs), lost.untilLookNs(nowNs)));
     if (last != null) {
       awaitLoneRequest(batches, last.batch().requests());
     }
@@ -347,38 +341,6 @@ public final class SchedulerVerticle extends VerticleBase {
         all.remove();
         next.message().reply(null);
       }
-    }
-  }
-
-  private void armWakeUp(long nowNs) {
-    long inNs = Math.min(scheduler.wakeUpInNs(nowNs), lost.untilLookNs(nowNs));
-    if (inNs == Scheduler.NEVER) {
-      return;
-    }
-    // A timer that is too early asks again, which costs a wake-up; to replace it for every batch
-    // would cost a timer per batch.
-    long earlyNs = nowNs + inNs - wakeUpAtNs;
-    if (wakeUp != null && earlyNs >= 0 && earlyNs < TOO_EARLY_NS) {
-      return;
-    }
-    cancelWakeUp();
-    long micros = Math.max(1, TimeUnit.NANOSECONDS.toMicros(inNs + 999));
-    wakeUpAtNs = nowNs + inNs;
-    Timer timer = vertx.timer(micros, TimeUnit.MICROSECONDS);
-    wakeUp = timer;
-    timer.onSuccess(
-        v -> {
-          if (wakeUp == timer) {
-            wakeUp = null;
-            dispatch();
-          }
-        });
-  }
-
-  private void cancelWakeUp() {
-    if (wakeUp != null) {
-      wakeUp.cancel();
-      wakeUp = null;
     }
   }
 }

@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Test;
 final class HouseTest {
 
   private static final String SHELL =
-      "dev\\.conveyor\\.scheduler\\.(SchedulerVerticle|LostBatches|Replies|ReplyTo|LocalCodec)(\\$.*)?";
+      "dev\\.conveyor\\.scheduler\\."
+          + "(SchedulerVerticle|WakeUp|LostBatches|Replies|ReplyTo|LocalCodec)(\\$.*)?";
 
   private static final Set<String> WALL_CLOCKS =
       Set.of(
