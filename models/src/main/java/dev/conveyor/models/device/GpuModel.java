@@ -8,7 +8,6 @@ import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.ConfigException;
-import dev.conveyor.models.config.ModelConfig;
 import dev.conveyor.models.config.ModelConfigCompleter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,7 +34,7 @@ public final class GpuModel implements LoadedModel {
   private final Path file;
   private final GpuPlace place;
   private final DeviceModel model;
-  private final String owner;
+  private final GpuLoadOptions options;
   private final int priority;
   private final boolean decodes;
 
@@ -46,11 +45,16 @@ public final class GpuModel implements LoadedModel {
   private @Nullable LaneGroup filling;
 
   private GpuModel(
-      Path file, GpuPlace place, DeviceModel model, String owner, int priority, boolean decodes) {
+      Path file,
+      GpuPlace place,
+      DeviceModel model,
+      GpuLoadOptions options,
+      int priority,
+      boolean decodes) {
     this.file = file;
     this.place = place;
     this.model = model;
-    this.owner = owner;
+    this.options = options;
     this.priority = priority;
     this.decodes = decodes;
   }
@@ -90,8 +94,8 @@ public final class GpuModel implements LoadedModel {
         place.use();
         place.trimSteps(); // What is only kept for later must not be in the way.
         DeviceModel loaded = backend.load(file, options);
-        GpuModel model = new GpuModel(file, place, loaded, options.owner(), priority, decodes);
-        model.prepare(options.config());
+        GpuModel model = new GpuModel(file, place, loaded, options, priority, decodes);
+        model.prepare();
         if (!reasons.isEmpty()) {
           LOG.info(
               "{}: {} serves; {}", options.owner(), backend.name(), String.join("; ", reasons));
@@ -116,11 +120,13 @@ public final class GpuModel implements LoadedModel {
    * Makes the first instance: a model whose weights fit and whose slabs do not has no room here.
    * Closes it all if that fails.
    */
-  private void prepare(ModelConfig config) {
+  private void prepare() {
     int maxBatchSize;
     try {
       maxBatchSize =
-          ModelConfigCompleter.complete(config, inputs(), outputs()).config().maxBatchSize();
+          ModelConfigCompleter.complete(options.config(), inputs(), outputs())
+              .config()
+              .maxBatchSize();
     } catch (ConfigException e) {
       return; // Whoever loads it completes the configuration, too, and knows its file.
     }
@@ -150,7 +156,16 @@ public final class GpuModel implements LoadedModel {
               .formatted(layout.maxItems(), outputBytes, place.pinned().maxBytes()));
     }
     place.trimSteps(); // What is only kept for later must not be in the way.
-    return new LaneGroup(place, model, layout, LANES, priority, owner, decodes, lateUser());
+    return new LaneGroup(
+        place,
+        options.budget(),
+        model,
+        layout,
+        LANES,
+        priority,
+        options.owner(),
+        decodes,
+        lateUser());
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.conveyor.models.device;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.memory.MemoryBudget;
 import dev.conveyor.memory.cuda.Cuda;
 import dev.conveyor.memory.cuda.CudaException;
 import dev.conveyor.memory.cuda.DevicePool;
@@ -51,6 +52,7 @@ final class LaneGroup implements PipelineListener {
   /**
    * Allocates everything that its batches need; on a thread that has set the device.
    *
+   * @param budget ledger of the device, or the model's part of it
    * @param decodes whether images are decoded on the device
    * @param givenUp told as soon as it is, since its lanes may never leave
    * @throws CudaException if the device has no room; nothing stays allocated
@@ -58,6 +60,7 @@ final class LaneGroup implements PipelineListener {
    */
   LaneGroup(
       GpuPlace place,
+      MemoryBudget budget,
       DeviceModel model,
       DeviceLayout layout,
       int lanes,
@@ -73,11 +76,11 @@ final class LaneGroup implements PipelineListener {
     releases.add(place::trimSteps);
     try {
       long bytes =
-          (layout.isFixed() ? lanes * layout.slabBytes() : place.budget().capacityBytes())
+          (layout.isFixed() ? lanes * layout.slabBytes() : budget.capacityBytes())
               + model.scratchBytes(layout)
               + (decodes ? DeviceImages.ALLOWANCE_BYTES : 0)
               + POOL_SLACK_BYTES;
-      pool = new DevicePool(cuda, place.gpu().ordinal(), bytes, place.budget(), owner + "/slabs");
+      pool = new DevicePool(cuda, place.gpu().ordinal(), bytes, budget, owner + "/slabs");
       releases.add(pool::close);
       place.watch(pool);
       releases.add(() -> place.forget(pool));

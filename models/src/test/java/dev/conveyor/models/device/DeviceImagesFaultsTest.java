@@ -128,6 +128,7 @@ class DeviceImagesFaultsTest {
       LaneGroup group =
           new LaneGroup(
               place,
+              place.budget(),
               new Model(),
               new DeviceLayout(new Model().inputs(), new Model().outputs(), 2),
               2,

@@ -55,6 +55,7 @@ class HangingSubmitTest extends GpuCase {
   private LaneGroup group() {
     return new LaneGroup(
         place,
+        place.budget(),
         model(),
         MODEL.layout(),
         LANES,

@@ -33,7 +33,7 @@ class LaneGroupTest extends GpuCase {
 
   private LaneGroup group(GpuPlace on, String owner) {
     return new LaneGroup(
-        on, new TestModel(MODEL), MODEL.layout(), LANES, 0, owner, false, () -> {});
+        on, on.budget(), new TestModel(MODEL), MODEL.layout(), LANES, 0, owner, false, () -> {});
   }
 
   private List<SimulatedRequest> batch() {
@@ -126,7 +126,16 @@ class LaneGroupTest extends GpuCase {
           }
         };
     LaneGroup group =
-        new LaneGroup(well, new TestModel(MODEL), MODEL.layout(), LANES, 0, "lost", false, givenUp);
+        new LaneGroup(
+            well,
+            well.budget(),
+            new TestModel(MODEL),
+            MODEL.layout(),
+            LANES,
+            0,
+            "lost",
+            false,
+            givenUp);
     ModelExecutor lane = group.newLane(MODEL.maxBatchSize());
     taken.set(true);
     awaitWaiting("device-lost");
