@@ -31,7 +31,12 @@ public final class InstanceBoard {
    * @param pid the process of its own that it runs in; 0 if it has none, or is not ready
    * @param reason why it is not ready; empty if it is
    */
-  public record Line(int index, int slot, String device, State state, long pid, String reason) {}
+  public record Line(int index, int slot, String device, State state, long pid, String reason) {
+
+    private boolean isLostIn(int wanted) {
+      return slot == wanted && state == State.QUARANTINED;
+    }
+  }
 
   private final Supplier<String> needs;
   private volatile List<String> devices = List.of();
@@ -72,9 +77,32 @@ public final class InstanceBoard {
     return !known.isEmpty();
   }
 
-  /** Adds an instance or changes its line. */
+  /** Adds an instance or changes its line; of a slot only the latest that was lost has one. */
   public void put(Line line) {
     lines.put(line.index(), line);
+    // After that: without any line the version would seem ready.
+    lines.values().removeIf(other -> other.index() != line.index() && other.isLostIn(line.slot()));
+  }
+
+  /** Says something else about why an instance is not ready, if it has a line. */
+  public void explain(int index, String reason) {
+    Line line = lines.get(index);
+    if (line != null) {
+      put(new Line(index, line.slot(), line.device(), line.state(), 0, reason));
+    }
+  }
+
+  /** The execution of an instance that hung has come back, and nothing has taken its place yet. */
+  public void cameBack(int index) {
+    Line line = lines.get(index);
+    if (line != null) {
+      put(new Line(index, line.slot(), line.device(), State.QUARANTINED, 0, line.reason()));
+    }
+  }
+
+  /** What was lost in a slot is not replaced. */
+  public void forget(int slot) {
+    lines.values().removeIf(line -> line.isLostIn(slot));
   }
 
   public void remove(int index) {

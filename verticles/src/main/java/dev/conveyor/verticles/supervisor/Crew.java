@@ -104,8 +104,10 @@ final class Crew {
     return slot;
   }
 
+  /** There is no instance in a slot any more; what was lost in it is not replaced. */
   void giveBackSlot(Slot slot) {
     slot.wanted = false;
+    board().forget(slot.number);
     placed();
   }
 
@@ -231,8 +233,9 @@ final class Crew {
   }
 
   /** Writes on the board why an instance is not ready. */
-  void note(int index, Slot slot, State state, String reason) {
-    board().put(new Line(index, slot.number, slot.device, state, 0, reason));
+  void note(Member member, State state, String reason) {
+    Slot slot = member.slot();
+    board().put(new Line(member.index(), slot.number, slot.device, state, 0, reason));
   }
 
   /** Returns how many instances have come up so far. */
@@ -272,11 +275,20 @@ final class Crew {
     return members.remove(index);
   }
 
-  /** Remembers an instance that stops; while it is hung that may take for ever. */
-  void leaving(Member member, Future<?> stopped, boolean isHung) {
-    member.slot().hung += isHung ? 1 : 0;
-    busy(member.slot().device, stopped);
-    stopped.onComplete(done -> member.slot().hung -= isHung ? 1 : 0);
+  /** Notes an instance whose thread does not come back from a batch, until it has stopped. */
+  void hangs(Member member, String reason, Future<?> stopped) {
+    Slot slot = member.slot();
+    hangs(slot);
+    note(member, State.HUNG, reason);
+    stopped.onComplete(
+        done -> {
+          cameBack(slot);
+          if (wants(slot) && members.values().stream().noneMatch(m -> m.slot() == slot)) {
+            board().cameBack(member.index());
+          } else {
+            board().remove(member.index());
+          }
+        });
   }
 
   /** The weights on a device are in use until this is over. */

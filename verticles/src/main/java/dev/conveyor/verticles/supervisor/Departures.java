@@ -2,7 +2,6 @@ package dev.conveyor.verticles.supervisor;
 
 import dev.conveyor.scheduler.Addresses;
 import dev.conveyor.scheduler.SchedulerCommand;
-import dev.conveyor.verticles.InstanceBoard.State;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -93,7 +92,7 @@ final class Departures {
 
   private Future<Void> follow(
       Crew crew, Crew.Member member, Future<Void> stopped, boolean isWaitedFor) {
-    crew.leaving(member, stopped, false);
+    crew.busy(member.slot().device, stopped);
     Departure departure = new Departure(crew, member, stopped, isWaitedFor, Promise.promise());
     departures.add(departure);
     stopped.onComplete(
@@ -125,13 +124,7 @@ final class Departures {
   private static void hangs(Departure departure, String detail) {
     Crew crew = departure.crew;
     Crew.Member member = departure.member;
-    crew.hangs(member.slot());
-    crew.note(member.index(), member.slot(), State.HUNG, detail);
-    departure.stopped.onComplete(
-        done -> {
-          crew.cameBack(member.slot());
-          crew.board().remove(member.index());
-        });
+    crew.hangs(member, detail, departure.stopped);
     member.instance().cancel();
     departure.over.tryComplete();
   }

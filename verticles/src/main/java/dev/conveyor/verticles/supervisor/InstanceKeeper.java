@@ -266,15 +266,10 @@ final class InstanceKeeper {
       decided(crew, Decision.EXECUTION_CUT, reason, detail);
     }
     decided(crew, Decision.INSTANCE_QUARANTINED, reason, detail);
-    State state = hung ? State.HUNG : State.QUARANTINED;
-    crew.note(member.index(), member.slot(), state, lost.detail());
+    crew.note(member, State.QUARANTINED, lost.detail());
+    departures.beginLost(crew, member);
     if (hung) {
-      member.instance().cancel();
-      Future<Void> stopped = vertx.undeploy(member.deploymentId());
-      crew.leaving(member, stopped, true);
-      stopped.onComplete(done -> crew.board().remove(member.index()));
-    } else {
-      departures.beginLost(crew, member);
+      var unused = departures.hangs(crew, lost.index(), lost.detail());
     }
     int before = crew.arrivals();
     long waitMs = replaceLater(crew, member, lost.detail(), reason);
@@ -327,9 +322,6 @@ final class InstanceKeeper {
     startInstance(crew, lost.slot(), CircuitBreaker.halfOpen())
         .onSuccess(
             v -> {
-              if (lost.slot().hung() == 0) {
-                crew.board().remove(lost.index());
-              }
               decided(
                   crew,
                   Decision.INSTANCE_REPLACED,
@@ -343,7 +335,7 @@ final class InstanceKeeper {
               }
               String reason = String.valueOf(failure.getMessage());
               decided(crew, Decision.INSTANCE_QUARANTINED, "replacement_failed", reason);
-              crew.note(lost.index(), lost.slot(), State.QUARANTINED, reason);
+              crew.board().explain(lost.index(), reason);
               long unused = replaceLater(crew, lost, reason, cause);
             });
   }

@@ -161,6 +161,13 @@ final class FaultyServer implements AutoCloseable {
     return server.http().get("/v2/models/" + model + "/instances").json();
   }
 
+  /** Returns what the server says about each instance of a model. */
+  List<JsonObject> lines(String model) {
+    return instances(model).getJsonArray("instances").stream()
+        .map(JsonObject.class::cast)
+        .toList();
+  }
+
   /** Returns the decisions about a model that the metrics count. */
   String counted(String model) {
     return new HttpCalls(server.server().metricsPort())

@@ -29,7 +29,7 @@ final class HungExecutionTest {
   @BeforeAll
   static void start() {
     TestModels models = new TestModels(dir);
-    List.of("hung", "away", "stuck").forEach(model -> FaultyServer.addModel(models, model));
+    List.of("hung", "away", "back", "stuck").forEach(model -> FaultyServer.addModel(models, model));
     faulty = new FaultyServer(TestServer.startImpatient(models));
   }
 
@@ -60,6 +60,35 @@ final class HungExecutionTest {
     faulty.next("away", "instance_replaced");
     assertThat(TestServer.await(faulty.infer("away", 1, 2, 3, 4))).containsExactly(1, 2, 3, 4);
     faulty.awaitNoneHung("away");
+  }
+
+  @Test
+  void shouldNotBeReadyWhenTheThreadIsBackBeforeTheReplacementIsThere() throws Exception {
+    faulty.learn("back", ENOUGH);
+    try (Gate first = Gate.holdOne("back")) {
+      Future<float[]> answer = faulty.infer("back", 5, 6, 7, 8);
+      first.awaitArrival();
+      try (Gate second = Gate.shut("back")) {
+        second.awaitArrival(); // The replacement, in its warm-up.
+        first.open();
+        faulty.awaitNoneHung("back");
+
+        assertThat(faulty.lines("back"))
+            .singleElement()
+            .satisfies(
+                line -> {
+                  assertThat(line.getString("state")).isEqualTo("QUARANTINED");
+                  assertThat(line.getString("reason")).contains("an execution runs for");
+                });
+        assertThat(status("/v2/models/back/ready")).isEqualTo(503);
+      }
+      faulty.next("back", "instance_replaced");
+      assertThat(faulty.lines("back"))
+          .singleElement()
+          .satisfies(line -> assertThat(line.getString("state")).isEqualTo("READY"));
+      assertThat(status("/v2/models/back/ready")).isEqualTo(200);
+      TestServer.awaitThat(answer::isComplete);
+    }
   }
 
   @Test
