@@ -8,11 +8,8 @@ import dev.conveyor.models.Tensor;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.Warmup;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -28,9 +25,10 @@ final class WarmupData {
   /**
    * Makes one input.
    *
-   * @throws ModelLoadException if its file cannot be read or has another size
+   * @param files what those hold that the configuration names
+   * @throws ModelLoadException if its file was not read or has another size
    */
-  static Tensor of(TensorSpec spec, Shape shape, Warmup.Input input, Map<String, Path> files) {
+  static Tensor of(TensorSpec spec, Shape shape, Warmup.Input input, Map<String, byte[]> files) {
     return switch (input.data()) {
       case ZERO -> zeros(spec, shape);
       case RANDOM -> random(spec, shape);
@@ -73,28 +71,23 @@ final class WarmupData {
     }
   }
 
-  private static Tensor read(TensorSpec spec, Shape shape, String name, @Nullable Path file) {
-    if (file == null) {
+  private static Tensor read(
+      TensorSpec spec, Shape shape, String name, byte @Nullable [] bytes) {
+    if (bytes == null) {
       throw new ModelLoadException("input_data_file '" + name + "' was not found");
-    }
-    byte[] bytes;
-    try {
-      bytes = Files.readAllBytes(file);
-    } catch (IOException e) {
-      throw new ModelLoadException(file + " cannot be read: " + e);
     }
     Tensor tensor = Tensor.of(spec.name(), spec.type(), shape, ByteBuffer.wrap(bytes));
     if (spec.type() == DataType.BYTES) {
       try {
         int unused = BytesTensors.count(tensor);
       } catch (InferenceException e) {
-        throw new ModelLoadException(file + ": " + e.getMessage());
+        throw new ModelLoadException("input_data_file '" + name + "': " + e.getMessage());
       }
     } else if (bytes.length != shape.elements() * spec.type().sizeBytes()) {
       throw new ModelLoadException(
-          "%s has %d bytes, input '%s' of shape %s needs %d"
+          "input_data_file '%s' has %d bytes, input '%s' of shape %s needs %d"
               .formatted(
-                  file,
+                  name,
                   bytes.length,
                   spec.name(),
                   shape,

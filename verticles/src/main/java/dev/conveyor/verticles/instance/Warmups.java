@@ -11,7 +11,6 @@ import dev.conveyor.models.backend.ModelExecutor;
 import dev.conveyor.models.backend.ModelLoadException;
 import dev.conveyor.models.config.Warmup;
 import dev.conveyor.verticles.ServedModel;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -35,13 +34,13 @@ public final class Warmups {
   /**
    * Warms an executor up and returns it; the caller closes it, unless this fails.
    *
-   * @param files with the data of the warm-ups, by the name in the configuration
+   * @param files data of the warm-ups, by the name in the configuration
    * @param isolation told whether the batch of {@link #probe} runs
    * @throws ModelLoadException if a configured warm-up cannot be run, or one that other instances
    *     have run
    */
   public static ModelExecutor run(
-      ServedModel served, ModelExecutor executor, Map<String, Path> files, Isolation isolation) {
+      ServedModel served, ModelExecutor executor, Map<String, byte[]> files, Isolation isolation) {
     try {
       if (served.config().warmups().isEmpty()) {
         runZeros(served, executor, isolation);
@@ -61,7 +60,7 @@ public final class Warmups {
    *
    * @throws ExecutionException if it fails
    */
-  public static void probe(ServedModel served, ModelExecutor executor, Map<String, Path> files) {
+  public static void probe(ServedModel served, ModelExecutor executor, Map<String, byte[]> files) {
     synthetic(served, files).ifPresent(batch -> execute(served, executor, batch));
   }
 
@@ -72,7 +71,7 @@ public final class Warmups {
    * @throws ExecutionException if what it gives is not what it declares, or not finite where it has
    *     to be; also if it runs out of memory, or its process ends
    */
-  public static void tryOut(ServedModel served, ModelExecutor executor, Map<String, Path> files) {
+  public static void tryOut(ServedModel served, ModelExecutor executor, Map<String, byte[]> files) {
     Optional<Request> request = synthetic(served, files);
     if (request.isEmpty()) {
       return;
@@ -102,7 +101,7 @@ public final class Warmups {
     }
   }
 
-  private static Optional<Request> synthetic(ServedModel served, Map<String, Path> files) {
+  private static Optional<Request> synthetic(ServedModel served, Map<String, byte[]> files) {
     List<Warmup> warmups = served.config().warmups();
     return warmups.isEmpty() ? zeros(served) : Optional.of(request(served, warmups.get(0), files));
   }
@@ -146,7 +145,7 @@ public final class Warmups {
   }
 
   private static void run(
-      ServedModel served, ModelExecutor executor, Warmup warmup, Map<String, Path> files) {
+      ServedModel served, ModelExecutor executor, Warmup warmup, Map<String, byte[]> files) {
     Request request = request(served, warmup, files);
     try {
       for (int i = 0; i < warmup.count(); i++) {
@@ -158,7 +157,7 @@ public final class Warmups {
     }
   }
 
-  private static Request request(ServedModel served, Warmup warmup, Map<String, Path> files) {
+  private static Request request(ServedModel served, Warmup warmup, Map<String, byte[]> files) {
     int batchSize = Math.max(1, warmup.batchSize());
     List<Tensor> inputs = new ArrayList<>();
     for (TensorSpec spec : served.signature().inputs()) {

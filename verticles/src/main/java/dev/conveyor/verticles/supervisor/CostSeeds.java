@@ -118,7 +118,7 @@ final class CostSeeds {
         Warmups.run(
             served,
             warm.begin(weights.newExecutor(served.config().maxBatchSize())),
-            version.warmupFiles(),
+            version.warmupData(),
             crew.isolation);
     if (warm.measures) {
       final long warmNs = System.nanoTime();

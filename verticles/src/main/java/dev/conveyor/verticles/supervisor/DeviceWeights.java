@@ -1,6 +1,7 @@
 package dev.conveyor.verticles.supervisor;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.conveyor.memory.MemoryBudget.Reservation;
 import dev.conveyor.models.TensorSpec;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.backend.ModelExecutor;
@@ -26,6 +27,9 @@ final class DeviceWeights implements LoadedModel {
   @GuardedBy("this")
   private final Map<String, LoadedModel> byDevice;
 
+  @GuardedBy("this")
+  private @Nullable Reservation held;
+
   /** Takes over at least one copy. */
   DeviceWeights(Map<String, LoadedModel> byDevice) {
     this.byDevice = new LinkedHashMap<>(byDevice);
@@ -46,6 +50,11 @@ final class DeviceWeights implements LoadedModel {
       throw new ModelLoadException("its weights are not on " + device);
     }
     return copy;
+  }
+
+  /** Takes over memory, once, that is given back with the weights. */
+  synchronized void hold(Reservation reserved) {
+    held = reserved;
   }
 
   /** Takes over one more copy. */
@@ -70,7 +79,8 @@ final class DeviceWeights implements LoadedModel {
 
   @Override
   public synchronized long reservedBytes() {
-    return byDevice.values().stream().mapToLong(LoadedModel::reservedBytes).sum();
+    return byDevice.values().stream().mapToLong(LoadedModel::reservedBytes).sum()
+        + (held == null ? 0 : held.bytes());
   }
 
   @Override
@@ -90,6 +100,9 @@ final class DeviceWeights implements LoadedModel {
     synchronized (this) {
       copies = List.copyOf(byDevice.values());
       byDevice.clear();
+      if (held != null) {
+        held.close();
+      }
     }
     closeAll(copies);
   }

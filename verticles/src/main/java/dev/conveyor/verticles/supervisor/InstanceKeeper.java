@@ -155,7 +155,7 @@ final class InstanceKeeper {
             served,
             index,
             () -> costs.warmExecutor(crew, slot.device, warm, serving),
-            executor -> Warmups.probe(served, executor, version.warmupFiles()),
+            executor -> Warmups.probe(served, executor, version.warmupData()),
             crew.isolation,
             breaker);
     Future<String> deployed =

@@ -17,7 +17,6 @@ import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.models.config.ModelConfigWriter;
 import dev.conveyor.models.config.ModelMemory;
 import dev.conveyor.models.config.Preprocessing;
-import dev.conveyor.models.config.Warmup;
 import dev.conveyor.models.image.OpenCv;
 import dev.conveyor.models.repository.ModelDirectory;
 import dev.conveyor.models.repository.ModelRepository;
@@ -181,8 +180,12 @@ public final class ModelLoader {
             () -> {
               LoadOptions options =
                   new LoadOptions(config.name() + "/survey", 1, budget, config.parameters());
+              Map<String, byte[]> warmupData = WarmupFiles.read(directory, config);
               backends.verify(
-                  file, config, options, model -> tryOut(model, directory, config, file));
+                  file,
+                  config,
+                  options,
+                  model -> tryOut(model, directory, config, file, warmupData));
               try (LoadedModel loaded = backends.load(file, config, options)) {
                 return new Declared(loaded.inputs(), loaded.outputs());
               }
@@ -248,11 +251,12 @@ public final class ModelLoader {
     Path file = directory.modelFile(version, config);
     MemoryBudget memory = budgets.on(budget);
     String owner = directory.name() + "/" + version;
+    Map<String, byte[]> warmupData = WarmupFiles.read(directory, config);
     backends.verify(
         file,
         config,
         new LoadOptions(directory.name() + "/verify", 1, memory, config.parameters()),
-        model -> tryOut(model, directory, config, file));
+        model -> tryOut(model, directory, config, file, warmupData));
     DeviceLoads.Loaded loaded =
         devices.load(
             new DeviceLoads.Version(file, config, owner, budgets),
@@ -263,6 +267,7 @@ public final class ModelLoader {
         .ifPresent(line -> LOG.warn("{}: {}", directory.path(), line));
     DeviceWeights weights = loaded.weights();
     try {
+      weights.hold(memory.reserve(owner + "/warm-up", WarmupFiles.bytes(warmupData)));
       requireGpuForImages(config, weights);
       Completed completed = directory.complete(config, weights.inputs(), weights.outputs());
       return new LoadedVersion(
@@ -270,7 +275,7 @@ public final class ModelLoader {
           weights,
           plan,
           loaded.source(),
-          warmupFiles(directory, config),
+          warmupData,
           profileKeys(file, plan, config),
           background);
     } catch (RuntimeException | Error e) {
@@ -280,11 +285,16 @@ public final class ModelLoader {
   }
 
   /** Runs a synthetic batch on a model that is thrown away. */
-  private void tryOut(LoadedModel model, ModelDirectory directory, ModelConfig config, Path file) {
+  private void tryOut(
+      LoadedModel model,
+      ModelDirectory directory,
+      ModelConfig config,
+      Path file,
+      Map<String, byte[]> warmupData) {
     Completed completed = directory.complete(config, model.inputs(), model.outputs());
     ServedModel served = served(directory, completed, "verify", 0, false);
     try (ModelExecutor executor = model.newExecutor(completed.signature().maxBatchSize())) {
-      Warmups.tryOut(served, executor, warmupFiles(directory, config));
+      Warmups.tryOut(served, executor, warmupData);
     } catch (ExecutionException e) {
       throw new ModelLoadException(file + ": a synthetic batch fails: " + e.getMessage(), e);
     }
@@ -318,18 +328,6 @@ public final class ModelLoader {
       LOG.warn("{}: costs are not kept: {}", file, e.toString());
     }
     return keys;
-  }
-
-  private static Map<String, Path> warmupFiles(ModelDirectory directory, ModelConfig config) {
-    Map<String, Path> files = new HashMap<>();
-    for (Warmup warmup : config.warmups()) {
-      for (Warmup.Input input : warmup.inputs().values()) {
-        if (input.data() == Warmup.Data.FILE) {
-          files.put(input.dataFile(), directory.warmupFile(input.dataFile()));
-        }
-      }
-    }
-    return files;
   }
 
   private ServedModel served(
