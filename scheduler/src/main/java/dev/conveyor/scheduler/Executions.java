@@ -81,15 +81,19 @@ final class Executions {
 
   private static long untilCutNs(
       Assignment running, long nowNs, Stalls stalls, ExecutionLimit limit) {
-    Batch batch = running.batch();
     Placement placement = running.state.placement;
-    long limitNs = limit.ns(placement.profile, batch.items(), placement.cuts);
-    return limitNs - stalls.ageNs(batch.clock(), nowNs);
+    long limitNs = limit.ns(placement.profile, items(running.batch()), placement.cuts);
+    return limitNs - stalls.ageNs(running.batch().clock(), nowNs);
   }
 
   private static long untilLentNs(Assignment running, long nowNs, Stalls stalls) {
     Batch batch = running.batch();
-    long ageNs = Math.min(batch.clock().ageNs(nowNs), nowNs - stalls.endNs());
-    return ExecutionLimit.patienceNs(running.state.placement.profile, batch.items()) - ageNs;
+    long patienceNs = ExecutionLimit.patienceNs(running.state.placement.profile, items(batch));
+    return patienceNs - Math.min(batch.clock().ageNs(nowNs), nowNs - stalls.endNs());
+  }
+
+  /** A synthetic batch may be larger than the one that it runs for. */
+  private static int items(Batch batch) {
+    return Math.max(batch.items(), batch.clock().probeItems());
   }
 }

@@ -85,6 +85,32 @@ final class SchedulerLossTest extends SchedulerCase {
   }
 
   @Test
+  void shouldGiveASyntheticBatchTheTimeOfItsOwnSize() {
+    add("m", 32, null, 1);
+    scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);
+    long nowNs = T0;
+    for (int i = 0; i < 10; i++) {
+      int items = i % 2 == 0 ? 1 : 32;
+      assertThat(scheduler.submit(request().items(items).build(), nowNs)).isNull();
+      scheduler.onOutcome(scheduler.poll(nowNs), ran(items * 50 * MS), nowNs + items * 50 * MS);
+      nowNs += items * 50 * MS;
+    }
+    submit("m");
+    Assignment one = scheduler.poll(nowNs);
+    long limitNs = LIMIT.ns(one.state.placement.profile, 1, 0);
+    long limitOf32Ns = LIMIT.ns(one.state.placement.profile, 32, 0);
+    assertThat(limitOf32Ns).isGreaterThan(limitNs);
+    assertThat(overdue(nowNs + limitNs + 1)).containsExactly(one);
+
+    one.batch().clock().probe(nowNs, 32);
+    assertThat(overdue(nowNs + limitOf32Ns)).isEmpty();
+    assertThat(overdue(nowNs + limitOf32Ns + 1)).containsExactly(one);
+
+    one.batch().clock().start(nowNs);
+    assertThat(overdue(nowNs + limitNs + 1)).as("what clients sent again").containsExactly(one);
+  }
+
+  @Test
   void shouldCutInTheEndHoweverOftenTheWatchdogIsHeldUp() {
     add("m", 1, null, 1);
     scheduler.addInstance(new InstanceRef("m/1", 0, "cpu", 1), T0);

@@ -143,8 +143,12 @@ final class Attempts {
 
   /** Returns whether failures that no success followed are the instance's, and finds that out. */
   boolean isInstanceToBlame() {
-    if (!unexplained || diagnosis.isSick(Failures.describe(failure), succeeded == 0)) {
-      return unexplained;
+    if (!unexplained) {
+      return false;
+    }
+    clock.probe(System.nanoTime(), Warmups.probeItems(served));
+    if (diagnosis.isSick(Failures.describe(failure), succeeded == 0)) {
+      return true;
     }
     provedWell = true;
     failures = 0;

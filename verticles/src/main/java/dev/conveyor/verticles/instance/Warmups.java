@@ -64,6 +64,16 @@ public final class Warmups {
     synthetic(served, files).ifPresent(batch -> execute(served, executor, batch));
   }
 
+  /** Returns the batch size of what {@link #probe} runs. */
+  static int probeItems(ServedModel served) {
+    List<Warmup> warmups = served.config().warmups();
+    return warmups.isEmpty() ? 1 : batchSize(warmups.get(0));
+  }
+
+  private static int batchSize(Warmup warmup) {
+    return Math.max(1, warmup.batchSize());
+  }
+
   /**
    * Runs a synthetic batch, as {@link #probe}, on a model that is tried before it is loaded. Zeros
    * may be inputs that it refuses, which says nothing about others.
@@ -158,7 +168,7 @@ public final class Warmups {
   }
 
   private static Request request(ServedModel served, Warmup warmup, Map<String, byte[]> files) {
-    int batchSize = Math.max(1, warmup.batchSize());
+    int batchSize = batchSize(warmup);
     List<Tensor> inputs = new ArrayList<>();
     for (TensorSpec spec : served.signature().inputs()) {
       Warmup.Input input = warmup.inputs().get(spec.name());

@@ -9,9 +9,11 @@ import dev.conveyor.models.backend.BatchRequest;
 import dev.conveyor.models.backend.BatchResult;
 import dev.conveyor.models.backend.ExecutionException;
 import dev.conveyor.models.backend.ModelExecutor;
+import dev.conveyor.models.config.ModelConfigReader;
 import dev.conveyor.scheduler.Batch;
 import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.ReplyTo;
+import dev.conveyor.scheduler.isolation.RunClock;
 import dev.conveyor.verticles.metrics.RecordingModelStats;
 import dev.conveyor.verticles.metrics.Samples;
 import io.vertx.core.Context;
@@ -35,19 +37,32 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 final class SickInstanceTest {
 
+  private static final String WARMED_UP =
+      """
+      {"max_batch_size": 32, "model_warmup": [{"name": "first", "batch_size": 32, "inputs":
+       {"x": {"data_type": "TYPE_UINT8", "dims": [1], "zero_data": true}}}]}""";
+
   private final Vertx vertx = Vertx.vertx();
   private final Isolation isolation =
       new Isolation((model, version, decision, reason, detail) -> {});
   private final Context context = vertx.getOrCreateContext();
   private final Patient executor = new Patient();
   private final List<Boolean> asked = new ArrayList<>();
+  private final List<Integer> probed = new ArrayList<>();
+  private RunClock clock = new RunClock(0);
   private final BatchRunner runner =
       new BatchRunner(
-          Samples.model("m", "1", new RecordingModelStats()),
+          Samples.model(
+              ModelConfigReader.read("m", WARMED_UP), "1", new RecordingModelStats()),
           executor,
           isolation,
           (why, nothingWorked) -> {
             asked.add(nothingWorked);
+            probed.add(clock.probeItems());
+            long nowNs = System.nanoTime();
+            assertThat(nowNs - clock.ageNs(nowNs))
+                .as("it began after what had failed")
+                .isGreaterThanOrEqualTo(executor.failedNs);
             return executor.sick;
           });
 
@@ -55,6 +70,7 @@ final class SickInstanceTest {
 
   private static final class Patient implements ModelExecutor {
     private boolean sick;
+    private long failedNs;
 
     @Override
     public BatchResult execute(List<? extends BatchRequest> requests) {
@@ -65,6 +81,7 @@ final class SickInstanceTest {
         poisoned |= letter == 'p';
       }
       if (sick || poisoned) {
+        failedNs = System.nanoTime();
         throw new IllegalStateException(sick ? "sick" : "poison");
       }
       return new BatchResult(requests.stream().map(request -> List.<Tensor>of()).toList(), 0, 0, 0);
@@ -98,8 +115,10 @@ final class SickInstanceTest {
       requests.add(InferenceRequest.of("m", "1", List.of(input), reply).build());
     }
     long nowNs = System.nanoTime();
+    Batch batch = new Batch(1, requests, requests.size(), nowNs);
+    clock = batch.clock();
     try {
-      runner.run(new Batch(1, requests, requests.size(), nowNs), nowNs);
+      runner.run(batch, nowNs);
     } catch (ExecutionException e) {
       assertThat(e.kind()).isEqualTo(ExecutionException.Kind.INSTANCE_LOST);
       lost = true;
@@ -138,6 +157,14 @@ final class SickInstanceTest {
     assertThat(blamedOf(letters)).isEqualTo(guilty);
     assertThat(lost).isFalse();
     assertThat(asked).hasSize(questions);
+  }
+
+  @Test
+  void shouldGiveASyntheticBatchTheTimeOfItsOwnSize() throws Exception {
+    assertThat(blamedOf("p")).isEqualTo("p");
+    assertThat(probed).containsExactly(32);
+    assertThat(blamedOf("a")).isEmpty();
+    assertThat(clock.probeItems()).as("a request's own again").isZero();
   }
 
   @Test

@@ -35,7 +35,8 @@ public final class Samples {
         ModelConfigReader.read(name, "{\"conveyor\": {\"residency\": \"on_demand\"}}"), "1", stats);
   }
 
-  private static ServedModel model(ModelConfig config, String version, ModelStats stats) {
+  /** Returns a model that takes nothing and gives nothing. */
+  public static ServedModel model(ModelConfig config, String version, ModelStats stats) {
     String name = config.name();
     return new ServedModel(
         name,
