@@ -4,6 +4,7 @@ import dev.conveyor.verticles.ModelCatalog;
 import dev.conveyor.verticles.isolation.Decision;
 import dev.conveyor.verticles.isolation.IsolationLog;
 import dev.conveyor.verticles.supervisor.Deployer.Deployment;
+import io.vertx.core.AsyncResult;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +13,7 @@ import java.util.TreeMap;
 /**
  * What is going on with models and what went wrong, for those who ask, and for those who listen.
  *
- * <p>Thread-confined to the supervisor's context.
+ * <p>Thread-confined to the supervisor's context, except for {@link #allFailed}.
  */
 final class LoadResults {
 
@@ -21,6 +22,7 @@ final class LoadResults {
   private final IsolationLog log;
   private final Map<String, String> busy = new HashMap<>();
   private final Map<String, String> failures = new TreeMap<>();
+  private volatile boolean allFailed;
 
   LoadResults(ModelCatalog catalog, SupervisorEvents events, IsolationLog log) {
     this.catalog = catalog;
@@ -38,6 +40,19 @@ final class LoadResults {
     return failures;
   }
 
+  /** The first loads have ended. */
+  void atStart(AsyncResult<Void> ended) {
+    allFailed = !failures.isEmpty() && catalog.all().isEmpty();
+  }
+
+  /**
+   * Returns true if loads failed at the start and none has succeeded, then or since. From any
+   * thread.
+   */
+  boolean allFailed() {
+    return allFailed;
+  }
+
   void loading(String name) {
     busy.put(name, "LOADING");
     events.onLoading(name);
@@ -53,6 +68,7 @@ final class LoadResults {
 
   /** Takes note of versions that have come into service. */
   void serves(String name, List<Deployment> running, long tookNs) {
+    allFailed = false;
     for (Deployment deployment : running) {
       deployment.crew().loadNs(tookNs);
       events.onReady(

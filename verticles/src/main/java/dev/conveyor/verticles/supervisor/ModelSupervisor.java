@@ -138,7 +138,8 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
    * model that fails does not stop the others.
    */
   public Future<Void> loadAll() {
-    return onContext(firstLoads::run).onComplete(done -> ready = true);
+    return onContext(() -> firstLoads.run().onComplete(results::atStart))
+        .onComplete(done -> ready = true);
   }
 
   private Future<Void> begin(String name, @Nullable String configJson) {
@@ -168,13 +169,13 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
 
   /**
    * Returns true once the first load of every model has ended, until the server stops; false while
-   * models are deployed and none of them has an instance. One sick model among others does not make
-   * the server unready: that would take the others away from their clients too.
+   * none of them has an instance, or all have failed. One sick model among others does not make the
+   * server unready: that would take the others away from their clients too.
    */
   @Override
   public boolean isReady() {
     List<ServedModel> all = ready ? catalog.all() : List.of();
-    return ready && (all.isEmpty() || all.stream().anyMatch(ServedModel::isReady));
+    return ready && (all.isEmpty() ? !results.allFailed() : all.stream().anyMatch(ServedModel::isReady));
   }
 
   /**
