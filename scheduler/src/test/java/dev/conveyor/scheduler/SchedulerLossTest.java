@@ -92,8 +92,8 @@ final class SchedulerLossTest extends SchedulerCase {
     for (int i = 0; i < 10; i++) {
       int items = i % 2 == 0 ? 1 : 32;
       assertThat(scheduler.submit(request().items(items).build(), nowNs)).isNull();
-      scheduler.onOutcome(scheduler.poll(nowNs), ran(items * 50 * MS), nowNs + items * 50 * MS);
-      nowNs += items * 50 * MS;
+      scheduler.onOutcome(scheduler.poll(nowNs), ran(50 * MS * items), nowNs + 50 * MS * items);
+      nowNs += 50 * MS * items;
     }
     submit("m");
     Assignment one = scheduler.poll(nowNs);

@@ -19,13 +19,20 @@ public final class OnnxExternalData {
 
   private static final String LOCATION = "location";
 
+  /**
+   * So deep graphs may lie inside of graphs: each level is three messages (node, attribute, graph),
+   * of which ONNX Runtime reads no more than a hundred inside of one another either.
+   */
+  private static final int MAX_DEPTH = 33;
+
   private OnnxExternalData() {}
 
   /**
    * Returns the locations that the model names, as they stand there: relative to its directory, and
    * not checked to be inside of it. Empty if all is in the model file.
    *
-   * @throws IOException if the file cannot be read or is no protobuf message
+   * @throws IOException if the file cannot be read, is no protobuf message, or nests its graphs
+   *     deeper than any runtime reads them
    */
   public static SortedSet<String> locations(Path model) throws IOException {
     SortedSet<String> found = new TreeSet<>();
@@ -33,17 +40,20 @@ public final class OnnxExternalData {
         model,
         (field, in) ->
             switch (field) {
-              case 7 -> nested(in, graph(found)); // ModelProto.graph
+              case 7 -> nested(in, graph(found, 1)); // ModelProto.graph
               case 25 -> nested(in, function(found)); // ModelProto.functions
               default -> false;
             });
     return found;
   }
 
-  private static ProtoFields graph(SortedSet<String> found) {
+  private static ProtoFields graph(SortedSet<String> found, int depth) throws IOException {
+    if (depth > MAX_DEPTH) {
+      throw new IOException("its graphs are nested more than " + MAX_DEPTH + " deep");
+    }
     return (field, in) ->
         switch (field) {
-          case 1 -> nested(in, node(found)); // GraphProto.node
+          case 1 -> nested(in, node(found, depth)); // GraphProto.node
           case 5 -> nested(in, tensor(found)); // GraphProto.initializer
           case 15 -> nested(in, sparse(found)); // GraphProto.sparse_initializer
           default -> false;
@@ -53,21 +63,21 @@ public final class OnnxExternalData {
   private static ProtoFields function(SortedSet<String> found) {
     return (field, in) ->
         switch (field) {
-          case 7 -> nested(in, node(found)); // FunctionProto.node
-          case 11 -> nested(in, attribute(found)); // FunctionProto.attribute_proto
+          case 7 -> nested(in, node(found, 1)); // FunctionProto.node
+          case 11 -> nested(in, attribute(found, 1)); // FunctionProto.attribute_proto
           default -> false;
         };
   }
 
-  private static ProtoFields node(SortedSet<String> found) {
-    return (field, in) -> field == 5 && nested(in, attribute(found)); // NodeProto.attribute
+  private static ProtoFields node(SortedSet<String> found, int depth) {
+    return (field, in) -> field == 5 && nested(in, attribute(found, depth)); // NodeProto.attribute
   }
 
-  private static ProtoFields attribute(SortedSet<String> found) {
+  private static ProtoFields attribute(SortedSet<String> found, int depth) {
     return (field, in) ->
         switch (field) {
           case 5, 10 -> nested(in, tensor(found)); // AttributeProto.t, tensors
-          case 6, 11 -> nested(in, graph(found)); // AttributeProto.g, graphs
+          case 6, 11 -> nested(in, graph(found, depth + 1)); // AttributeProto.g, graphs
           case 22, 23 -> nested(in, sparse(found)); // AttributeProto.sparse_tensor(s)
           default -> false;
         };

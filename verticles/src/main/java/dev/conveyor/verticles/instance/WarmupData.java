@@ -71,8 +71,7 @@ final class WarmupData {
     }
   }
 
-  private static Tensor read(
-      TensorSpec spec, Shape shape, String name, byte @Nullable [] bytes) {
+  private static Tensor read(TensorSpec spec, Shape shape, String name, byte @Nullable [] bytes) {
     if (bytes == null) {
       throw new ModelLoadException("input_data_file '" + name + "' was not found");
     }

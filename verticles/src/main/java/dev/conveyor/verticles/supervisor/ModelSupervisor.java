@@ -168,14 +168,14 @@ public final class ModelSupervisor implements RepositoryControl, ModelActivator 
   }
 
   /**
-   * Returns true once the first load of every model has ended, until the server stops; false while
-   * none of them has an instance, or all have failed. One sick model among others does not make the
-   * server unready: that would take the others away from their clients too.
+   * Returns true once the first loads have ended, until the server stops; false while no model has
+   * an instance, or all have failed. One sick model does not take the others from their clients.
    */
   @Override
   public boolean isReady() {
-    List<ServedModel> all = ready ? catalog.all() : List.of();
-    return ready && (all.isEmpty() ? !results.allFailed() : all.stream().anyMatch(ServedModel::isReady));
+    List<ServedModel> all = catalog.all();
+    return ready
+        && (all.isEmpty() ? !results.allFailed() : all.stream().anyMatch(ServedModel::isReady));
   }
 
   /**

@@ -52,8 +52,7 @@ final class SickInstanceTest {
   private RunClock clock = new RunClock(0);
   private final BatchRunner runner =
       new BatchRunner(
-          Samples.model(
-              ModelConfigReader.read("m", WARMED_UP), "1", new RecordingModelStats()),
+          Samples.model(ModelConfigReader.read("m", WARMED_UP), "1", new RecordingModelStats()),
           executor,
           isolation,
           (why, nothingWorked) -> {

@@ -163,9 +163,7 @@ final class FaultyServer implements AutoCloseable {
 
   /** Returns what the server says about each instance of a model. */
   List<JsonObject> lines(String model) {
-    return instances(model).getJsonArray("instances").stream()
-        .map(JsonObject.class::cast)
-        .toList();
+    return instances(model).getJsonArray("instances").stream().map(JsonObject.class::cast).toList();
   }
 
   /** Returns the decisions about a model that the metrics count. */
