@@ -1,5 +1,6 @@
 package dev.conveyor.verticles;
 
+import dev.conveyor.models.ErrorCode;
 import dev.conveyor.models.InferenceException;
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.InferenceResponse;
@@ -8,9 +9,8 @@ import dev.conveyor.verticles.metrics.ModelStats;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counts requests that the scheduler turned away or whose clients gave up, then tells whoever
- * asked. What ran, well or not, is counted by the instance; what never got that far, by the
- * gateway.
+ * Counts a request that failed, wherever that was, once, then tells whoever asked. Those that
+ * succeeded are counted where they ran; those that never came in, by the {@link FrontDoor}.
  *
  * <p>Thread-confined: the context of the request.
  */
@@ -35,17 +35,30 @@ final class CountedOutcome implements ReplyTo.Handler {
   }
 
   private void count(InferenceException failure) {
-    long tookNs = System.nanoTime() - arrivalNs;
-    switch (failure.code()) {
-      case QUEUE_FULL, OVERLOADED, OVER_QUOTA, DEADLINE_EXCEEDED -> {
-        stats.onFailure(ModelStats.Reason.REJECTED, tookNs);
-        RefusalReason reason = failure.reason();
-        if (reason != null) {
-          stats.onRefused(reason);
-        }
-      }
-      case CANCELLED -> stats.onFailure(ModelStats.Reason.CANCELED, tookNs);
-      default -> {}
+    stats.onFailure(reason(failure.code()), System.nanoTime() - arrivalNs);
+    RefusalReason reason = failure.reason();
+    if (reason != null) {
+      stats.onRefused(reason);
     }
+  }
+
+  private static ModelStats.Reason reason(ErrorCode code) {
+    // No default: adding an ErrorCode must break this build.
+    return switch (code) {
+      case INVALID_REQUEST,
+          NOT_FOUND,
+          TOO_LARGE,
+          QUEUE_FULL,
+          DEADLINE_EXCEEDED,
+          UNSUPPORTED,
+          OVERLOADED,
+          OVER_QUOTA,
+          BODY_TIMEOUT,
+          ALREADY_EXISTS ->
+          ModelStats.Reason.REJECTED;
+      case CANCELLED -> ModelStats.Reason.CANCELED;
+      case EXECUTION_FAILED, OUT_OF_MEMORY -> ModelStats.Reason.BACKEND;
+      case UNAVAILABLE, SHUTTING_DOWN -> ModelStats.Reason.OTHER;
+    };
   }
 }

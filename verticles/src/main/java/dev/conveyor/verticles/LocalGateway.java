@@ -14,7 +14,6 @@ import dev.conveyor.scheduler.rollout.RolloutGuard;
 import dev.conveyor.verticles.ensemble.Ensemble;
 import dev.conveyor.verticles.ensemble.EnsembleRun;
 import dev.conveyor.verticles.ensemble.StepStage;
-import dev.conveyor.verticles.metrics.ModelStats;
 import dev.conveyor.verticles.rollout.TrialTraffic;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
@@ -174,7 +173,7 @@ public final class LocalGateway implements InferenceGateway {
       EnsembleDoor.reconsider(entered, call, arrivalNs);
     } catch (InferenceException e) {
       call.inputs().forEach(Tensor::close);
-      refuse(entered, reply, e, arrivalNs);
+      reply.fail(e);
       return reply;
     }
     try {
@@ -217,10 +216,10 @@ public final class LocalGateway implements InferenceGateway {
           arrivalNs,
           reply,
           () -> enterLoaded(call, arrivalNs, reply, waits + 1),
-          refusal -> refuse(waitedFor, reply, refusal, arrivalNs));
+          refusal -> reply.fail(refusal));
     } else {
       call.inputs().forEach(Tensor::close);
-      refuse(model, reply, unloadedAgain(call), arrivalNs);
+      reply.fail(unloadedAgain(call));
     }
   }
 
@@ -254,7 +253,7 @@ public final class LocalGateway implements InferenceGateway {
       }
     } catch (RuntimeException e) {
       call.inputs().forEach(Tensor::close);
-      refuse(model, reply, asRefusal(e), arrivalNs);
+      reply.fail(asRefusal(e));
     } finally {
       if (!decoding) {
         model.entrance().leave();
@@ -290,10 +289,10 @@ public final class LocalGateway implements InferenceGateway {
                     reply);
               } catch (RuntimeException e) {
                 prepared.inputs().forEach(Tensor::close);
-                refuse(model, reply, asRefusal(e), arrivalNs);
+                reply.fail(asRefusal(e));
               }
             },
-            failure -> refuse(model, reply, asRefusal(failure), arrivalNs))
+            failure -> reply.fail(asRefusal(failure)))
         .onComplete(done -> model.entrance().leave());
   }
 
@@ -329,13 +328,5 @@ public final class LocalGateway implements InferenceGateway {
     return failure instanceof InferenceException e
         ? e
         : InferenceException.invalid(String.valueOf(failure.getMessage()));
-  }
-
-  private static void refuse(
-      ServedModel model, ReplyTo reply, InferenceException failure, long arrivalNs) {
-    boolean counted = failure.code() == ErrorCode.QUEUE_FULL || failure.reason() != null;
-    if (reply.fail(failure) && !counted) {
-      model.stats().onFailure(ModelStats.Reason.REJECTED, System.nanoTime() - arrivalNs);
-    }
   }
 }

@@ -12,7 +12,6 @@ import dev.conveyor.verticles.InferCall;
 import dev.conveyor.verticles.InferenceGateway;
 import dev.conveyor.verticles.ServedModel;
 import dev.conveyor.verticles.metrics.HandOver;
-import dev.conveyor.verticles.metrics.ModelStats;
 import io.vertx.core.Future;
 import java.util.HashSet;
 import java.util.List;
@@ -211,15 +210,13 @@ final class StepCalls {
    */
   void fail(String where, InferenceException cause) {
     InferenceException failure = deadlines.inSteps(cause, System.nanoTime());
-    if (!over
-        && reply.fail(
-            new InferenceException(
-                code(failure),
-                in(where) + ": " + failure.getMessage(),
-                failure.reason(),
-                failure.retryAfterNs()))
-        && failure.code() == ErrorCode.EXECUTION_FAILED) {
-      served.stats().onFailure(ModelStats.Reason.BACKEND, System.nanoTime() - arrivalNs);
+    if (!over) {
+      reply.fail(
+          new InferenceException(
+              code(failure),
+              in(where) + ": " + failure.getMessage(),
+              failure.reason(),
+              failure.retryAfterNs()));
     }
   }
 

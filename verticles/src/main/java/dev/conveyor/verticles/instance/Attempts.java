@@ -251,8 +251,7 @@ final class Attempts {
                 Decision.OUTPUT_REFUSED,
                 "non_finite",
                 problem + Failures.traced(request));
-        answers.fail(
-            request, Failures.toClient(served, new ExecutionException(Kind.RUN, problem)), endNs);
+        answers.fail(request, Failures.toClient(served, new ExecutionException(Kind.RUN, problem)));
       }
     }
     succeeded += items;

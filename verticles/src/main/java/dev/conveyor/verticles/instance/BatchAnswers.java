@@ -8,13 +8,12 @@ import dev.conveyor.scheduler.InferenceRequest;
 import dev.conveyor.scheduler.InferenceResponse;
 import dev.conveyor.scheduler.Replies;
 import dev.conveyor.verticles.ServedModel;
-import dev.conveyor.verticles.metrics.ModelStats;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 
 /**
- * Answers the requests of batches and counts them.
+ * Answers the requests of batches and counts those that succeeded; the gateway counts the others.
  *
  * <p>Not thread-safe: owned by one instance. When a batch runs in parts, answers leave with the
  * part that made them; those of a model that preserves ordering wait for the whole batch and its
@@ -59,18 +58,15 @@ final class BatchAnswers {
     }
   }
 
-  void fail(InferenceRequest request, InferenceException failure, long endNs) {
+  void fail(InferenceRequest request, InferenceException failure) {
     if (inParts && ordered) {
-      held.put(request, () -> sendFailure(request, failure, endNs));
+      held.put(request, () -> sendFailure(request, failure));
     } else {
-      sendFailure(request, failure, endNs);
+      sendFailure(request, failure);
     }
   }
 
-  /**
-   * Fails a request whose deadline has passed, whoever's turn it is. It has not run, so the gateway
-   * counts it.
-   */
+  /** Fails a request whose deadline has passed, whoever's turn it is. */
   void expire(InferenceRequest request) {
     InferenceException expired =
         new InferenceException(ErrorCode.DEADLINE_EXCEEDED, "Request timeout expired");
@@ -124,8 +120,7 @@ final class BatchAnswers {
       given = request.answer(outputs);
     } catch (RuntimeException e) {
       // The others of the batch are right.
-      sendFailure(
-          request, new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(e)), endNs);
+      sendFailure(request, new InferenceException(ErrorCode.EXECUTION_FAILED, String.valueOf(e)));
       return;
     }
     InferenceResponse response = new InferenceResponse(served.name(), served.version(), given);
@@ -146,9 +141,7 @@ final class BatchAnswers {
     }
   }
 
-  private void sendFailure(InferenceRequest request, InferenceException failure, long endNs) {
-    if (replies.fail(request.replyTo(), failure)) {
-      served.stats().onFailure(ModelStats.Reason.BACKEND, endNs - request.arrivalNs());
-    }
+  private void sendFailure(InferenceRequest request, InferenceException failure) {
+    boolean unused = replies.fail(request.replyTo(), failure);
   }
 }

@@ -108,7 +108,7 @@ final class BatchRunner {
             Decision.REQUEST_BLAMED,
             "instance_lost",
             refusal.getMessage() + Failures.traced(request));
-        answers.fail(request, refusal, nowNs);
+        answers.fail(request, refusal);
       }
     }
     return others;
@@ -134,7 +134,7 @@ final class BatchRunner {
             Failures.reason(blame.failure()),
             Failures.describe(blame.failure()) + Failures.traced(blame.request()));
       }
-      answers.fail(blame.request(), Failures.toClient(served, blame.failure()), nowNs);
+      answers.fail(blame.request(), Failures.toClient(served, blame.failure()));
     }
     blames.clear();
   }

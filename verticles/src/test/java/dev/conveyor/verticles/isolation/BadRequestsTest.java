@@ -190,8 +190,10 @@ final class BadRequestsTest {
 
   @Test
   void shouldSurviveAnErrorInTheBackend() throws Exception {
+    long before = faulty.failures("batched");
     List<Future<float[]>> answers = faulty.batch("batched", 31, Poison.ERROR, 0);
     FaultyServer.assertOnlyFails(answers, 31, "chaos: an error in the backend");
+    assertThat(faulty.failures("batched") - before).isEqualTo(1);
   }
 
   @Test

@@ -179,12 +179,23 @@ final class FaultyServer implements AutoCloseable {
 
   /** Returns a figure of a model's statistics. */
   long statistic(String model, String name) {
+    return statistics(model).getLong(name);
+  }
+
+  /** Returns how many requests to a model failed, by its statistics. */
+  long failures(String model) {
+    return statistics(model)
+        .getJsonObject("inference_stats")
+        .getJsonObject("fail")
+        .getLong("count");
+  }
+
+  private JsonObject statistics(String model) {
     return server
         .http()
         .get("/v2/models/" + model + "/stats")
         .json()
         .getJsonArray("model_stats")
-        .getJsonObject(0)
-        .getLong(name);
+        .getJsonObject(0);
   }
 }

@@ -117,6 +117,7 @@ final class HungExecutionTest {
     // are not gathered at a gate: what is held there would be cut.
     List<Future<float[]>> answers = faulty.send("stuck", 20, Poison.SLEEP, 6000);
     FaultyServer.assertOnlyFails(answers, 20, "may be sent again");
+    assertThat(faulty.failures("stuck")).as("lost with its instance").isEqualTo(1);
     assertThat(faulty.counted("stuck")).contains("decision=\"retry_refused\",reason=\"repeated\"");
     faulty.next("stuck", "execution_cut");
     faulty.awaitNoneHung("stuck");
