@@ -57,7 +57,11 @@ final class ColdRequests {
             call.inputs().forEach(Tensor::close);
           }
         });
-    long bytes = call.inputs().stream().mapToLong(Tensor::sizeBytes).sum();
+    // Of images nobody knows how many bytes they become, which are often fewer.
+    long bytes =
+        model.images() == ImageInputs.NONE
+            ? call.inputs().stream().mapToLong(Tensor::sizeBytes).sum()
+            : 0;
     activator
         .activate(call.model(), new ColdRequest(call.priority(), bytes, deadlineNs), over.future())
         .onComplete(

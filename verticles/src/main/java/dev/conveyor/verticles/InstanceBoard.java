@@ -1,6 +1,7 @@
 package dev.conveyor.verticles;
 
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -92,10 +93,18 @@ public final class InstanceBoard {
     }
   }
 
-  /** The execution of an instance that hung has come back, and nothing has taken its place yet. */
+  /**
+   * The execution of an instance that hung has come back. Its line says so until there is one of
+   * what takes its place.
+   */
   public void cameBack(int index) {
     Line line = lines.get(index);
-    if (line != null) {
+    if (line == null) {
+      return;
+    }
+    if (lines.tailMap(index, false).values().stream().anyMatch(l -> l.slot() == line.slot())) {
+      lines.remove(index);
+    } else {
       put(new Line(index, line.slot(), line.device(), State.QUARANTINED, 0, line.reason()));
     }
   }
@@ -126,6 +135,7 @@ public final class InstanceBoard {
   /** Returns why no instance is ready; empty if one is. */
   public String reason() {
     String needed = needs.get();
-    return !needed.isEmpty() || hasInstance() ? needed : lines.lastEntry().getValue().reason();
+    Map.Entry<Integer, Line> last = lines.lastEntry();
+    return !needed.isEmpty() || last == null || hasInstance() ? needed : last.getValue().reason();
   }
 }

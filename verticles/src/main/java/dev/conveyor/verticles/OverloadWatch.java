@@ -2,6 +2,7 @@ package dev.conveyor.verticles;
 
 import dev.conveyor.models.RefusalReason;
 import dev.conveyor.scheduler.ModelPlan;
+import dev.conveyor.verticles.metrics.ModelStats;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -38,15 +39,26 @@ final class OverloadWatch {
   private static final int QUIET_PERIODS = 5;
 
   private static final class Watched {
+    private ModelStats stats;
     private Map<RefusalReason, Long> counts;
     private Map<RefusalReason, Long> before;
     private boolean overloaded;
     private int quiet;
 
     /** Begins with what was counted before: that is no overload of now. */
-    Watched(Map<RefusalReason, Long> counts) {
-      this.counts = counts;
+    Watched(ModelStats stats) {
+      this.stats = stats;
+      this.counts = stats.refusals();
       this.before = counts;
+    }
+
+    /** Counters begin anew with the load of a model that stays in memory. */
+    void follow(ModelStats latest) {
+      if (stats != latest) {
+        stats = latest;
+        counts = Map.of();
+        before = Map.of();
+      }
     }
   }
 
@@ -63,15 +75,16 @@ final class OverloadWatch {
   void look() {
     Set<String> served = new HashSet<>();
     for (ServedModel model : catalog.all()) {
-      // Not by its key, which is of one load: the counters go on from load to load.
+      // Not by its key, which is of one load: the counters of a model that comes and goes go on.
       String version = ModelPlan.key(model.name(), model.version());
       served.add(version);
-      look(model, watched.computeIfAbsent(version, key -> new Watched(model.stats().refusals())));
+      look(model, watched.computeIfAbsent(version, key -> new Watched(model.stats())));
     }
     watched.keySet().retainAll(served);
   }
 
   private void look(ServedModel model, Watched state) {
+    state.follow(model.stats());
     Map<RefusalReason, Long> now = model.stats().refusals();
     Map<RefusalReason, Long> refused = since(state.counts, now);
     if (!state.overloaded) {

@@ -83,6 +83,21 @@ final class OverloadWatchTest {
   }
 
   @Test
+  void shouldTellOfRefusalsThatAreFewerThanThoseBeforeALoadThatCountsAnew() {
+    stats.onRefused(RefusalReason.DEADLINE);
+    stats.onRefused(RefusalReason.DEADLINE);
+    catalog.publish("m", List.of(served("1", "1@1", stats)));
+    watch.look();
+    RecordingModelStats anew = new RecordingModelStats();
+    catalog.publish("m", List.of(served("1", "1@2", anew)));
+    anew.onRefused(RefusalReason.DEADLINE);
+
+    watch.look();
+
+    assertThat(events).containsExactly("m {DEADLINE=1}");
+  }
+
+  @Test
   void shouldTellVersionsApartThatAreNotInMemory() {
     RecordingModelStats other = new RecordingModelStats();
     catalog.publish(

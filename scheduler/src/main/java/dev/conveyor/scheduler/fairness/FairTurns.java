@@ -170,9 +170,11 @@ public final class FairTurns {
     if (whole) {
       owner.meanNs += (tookNs - owner.meanNs) / (owner.meanNs == 0 ? 1 : WEIGHT);
     }
-    pieces--;
     if (--owner.pieces == 0) {
       busy.remove(owner);
+    }
+    if (--pieces == 0) {
+      shares.rest();
     }
     return true;
   }

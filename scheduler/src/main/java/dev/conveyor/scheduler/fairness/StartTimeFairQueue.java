@@ -49,6 +49,7 @@ public final class StartTimeFairQueue {
   private static final double FADE = 0.97;
 
   private double virtualNs;
+  private double furthestNs;
   private double largestCostNs;
 
   /** Adds a flow that starts now. */
@@ -80,14 +81,27 @@ public final class StartTimeFairQueue {
   /** Charges a batch that starts. */
   public void dispatch(Flow flow, double costNs) {
     virtualNs = Math.max(virtualNs, flow.tag);
-    flow.tag += costNs / flow.weight;
+    move(flow, costNs);
   }
 
   /** Replaces the predicted cost of a batch by the actual one. */
   public void complete(Flow flow, double predictedNs, double actualNs) {
-    flow.tag += (actualNs - predictedNs) / flow.weight;
+    move(flow, actualNs - predictedNs);
     // Not what was predicted: a wrong guess at a first batch would widen the window for long.
     largestCostNs = Math.max(actualNs, largestCostNs * FADE);
+  }
+
+  /**
+   * Tells that no flow has anything to run, nor runs: whoever comes next meets nobody that it owes
+   * time.
+   */
+  public void rest() {
+    virtualNs = Math.max(virtualNs, furthestNs);
+  }
+
+  private void move(Flow flow, double costNs) {
+    flow.tag += costNs / flow.weight;
+    furthestNs = Math.max(furthestNs, flow.tag);
   }
 
   private static double requirePositive(double weight) {

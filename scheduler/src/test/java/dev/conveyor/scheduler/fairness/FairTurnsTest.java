@@ -97,6 +97,23 @@ final class FairTurnsTest {
   }
 
   @Test
+  void shouldForgetWhatWasOwedOnceNobodyHasAnything() {
+    Threads threads = new Threads(1);
+    Owner once = new Owner(1, MANY);
+    Owner many = new Owner(1, MANY);
+    threads.ask(once, 3_000 * MS);
+    threads.runUntil(3_100 * MS);
+    for (int i = 0; i < 1000; i++) {
+      threads.ask(many, 5 * MS);
+    }
+
+    Job next = threads.ask(once, 5 * MS);
+    threads.runUntil(3_150 * MS);
+
+    assertThat(next.beganNs).isBetween(3_100 * MS, 3_110 * MS);
+  }
+
+  @Test
   void shouldGiveNoCreditToWhoStayedAway() {
     Threads threads = new Threads(1);
     Owner always = new Owner(1, MANY);

@@ -42,6 +42,9 @@ final class ChaosServer implements AutoCloseable {
   private static final int WORKER_SILENCE_MS = 1000;
   private static final int CALL_PATIENCE = 3;
 
+  /** For the clients of {@link Traffic}, and hundreds of bad ones at the same time. */
+  private static final int CONNECTIONS = 8192;
+
   private final Process process;
   private final Path models;
   private final int httpPort;
@@ -87,6 +90,7 @@ final class ChaosServer implements AutoCloseable {
             .put("http", endpoint(ports[0]))
             .put("grpc", endpoint(ports[1]))
             .put("metrics", endpoint(ports[2]))
+            .put("limits", new JsonObject().put("max_connections", CONNECTIONS))
             .encodePrettily());
     EventFeed events = EventFeed.open();
     ProcessBuilder command =

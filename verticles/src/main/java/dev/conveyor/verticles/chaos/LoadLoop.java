@@ -57,6 +57,7 @@ final class LoadLoop implements AutoCloseable {
 
   static LoadLoop start(Traffic traffic, List<String> models, Outages outages, double perSecond) {
     LoadLoop loop = new LoadLoop(traffic, models, outages, perSecond);
+    loop.connect(); // While nothing waits: what waits would open connections, too.
     loop.thread.setDaemon(true);
     loop.thread.start();
     traffic.meter(lateNs -> loop.tally.stalled(lateNs));

@@ -141,7 +141,11 @@ final class Attempts {
     return failure;
   }
 
-  /** Returns whether failures that no success followed are the instance's, and finds that out. */
+  /**
+   * Returns whether failures that no success followed are the instance's, and finds that out.
+   *
+   * @throws ExecutionException of kind INSTANCE_LOST if the batch was cancelled meanwhile
+   */
   boolean isInstanceToBlame() {
     if (!unexplained) {
       return false;
@@ -150,6 +154,7 @@ final class Attempts {
     if (diagnosis.isSick(Failures.describe(failure), succeeded == 0)) {
       return true;
     }
+    stopIfCancelled();
     provedWell = true;
     failures = 0;
     unexplained = false;

@@ -71,9 +71,9 @@ final class BringUp {
                             name,
                             configJson,
                             present,
-                            residents.needs(name, survey.expectedBytes()),
                             takeOver,
-                            1)));
+                            new Attempt(
+                                1, residents.needs(name, survey.expectedBytes()), null, null))));
   }
 
   /**
@@ -120,24 +120,42 @@ final class BringUp {
     return mine;
   }
 
+  /**
+   * One try to load a model.
+   *
+   * @param needs what it is thought to need, by ledger
+   * @param refused the ledger that had no room for the try before; null for the first
+   * @param before how the try before failed, which says more about the model than that there is no
+   *     more room; null for the first
+   */
+  private record Attempt(
+      int number, Map<String, Long> needs, @Nullable String refused, @Nullable Throwable before) {}
+
   private Future<Long> withRoom(
       String name,
       @Nullable String configJson,
       Set<String> present,
-      Map<String, Long> needs,
       Function<List<Deployment>, Future<Void>> takeOver,
-      int attempt) {
+      Attempt attempt) {
     return residents
-        .makeRoom(name, needs)
+        .makeRoom(name, attempt.needs(), attempt.refused())
+        .recover(
+            noRoom -> Future.failedFuture(attempt.before() == null ? noRoom : attempt.before()))
         .compose(v -> comeUp(name, configJson, present, true, takeOver))
         .recover(
             failure -> {
               Optional<BudgetExceededException> full = fullLedger(failure);
-              if (full.isEmpty() || attempt == MAX_ATTEMPTS) {
+              boolean isLast = attempt.number() == MAX_ATTEMPTS || failure == attempt.before();
+              if (full.isEmpty() || isLast) {
                 return Future.failedFuture(failure);
               }
-              Map<String, Long> raised = residents.raised(needs, full.get());
-              return withRoom(name, configJson, present, raised, takeOver, attempt + 1);
+              Attempt next =
+                  new Attempt(
+                      attempt.number() + 1,
+                      residents.raised(attempt.needs(), full.get()),
+                      full.get().ledger(),
+                      failure);
+              return withRoom(name, configJson, present, takeOver, next);
             });
   }
 

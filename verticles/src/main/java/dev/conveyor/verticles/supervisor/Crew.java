@@ -283,7 +283,7 @@ final class Crew {
     stopped.onComplete(
         done -> {
           cameBack(slot);
-          if (wants(slot) && members.values().stream().noneMatch(m -> m.slot() == slot)) {
+          if (wants(slot)) {
             board().cameBack(member.index());
           } else {
             board().remove(member.index());

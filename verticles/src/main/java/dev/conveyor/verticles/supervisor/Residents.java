@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The models that need not be in memory: makes room for one by evicting others, and answers for
@@ -143,12 +144,14 @@ final class Residents {
 
   /** Takes note that a model serves; one that may not be evicted is none of this. */
   void onServing(String name, List<ServedModel> loaded, long tookNs) {
+    Map<String, Long> heldOn = new HashMap<>();
     for (Sites.Site gpu : sites.gpus()) {
       long held = Sites.heldBytes(gpu.ledger(), name + "/");
       if (held > 0) {
-        onGpus.computeIfAbsent(name, n -> new HashMap<>()).put(gpu.device(), held);
+        heldOn.put(gpu.device(), held);
       }
     }
+    onGpus.put(name, heldOn);
     if (loaded.stream().anyMatch(ServedModel::isEvictable)) {
       onLoaded(name, loaded, tookNs);
     } else {
@@ -232,13 +235,20 @@ final class Residents {
    * a GPU has none the load tells: it may take the CPU.
    *
    * @param needs as {@link #needs} and {@link #raised} tell
+   * @param refused the GPU without which the last load failed: to load again is pointless if it has
+   *     no room now; null if there was none
    */
-  Future<Void> makeRoom(String name, Map<String, Long> needs) {
+  Future<Void> makeRoom(String name, Map<String, Long> needs, @Nullable String refused) {
     Future<Void> room = makeRoom(name, budget, needs.getOrDefault(budget.device(), 0L));
     for (Sites.Site gpu : sites.gpus()) {
       Long need = needs.get(gpu.device());
-      if (need != null) {
-        room = room.compose(v -> makeRoom(name, gpu.ledger(), need).otherwiseEmpty());
+      if (need != null && !gpu.isLost()) {
+        room =
+            room.compose(
+                v -> {
+                  Future<Void> there = makeRoom(name, gpu.ledger(), need);
+                  return gpu.device().equals(refused) ? there : there.otherwiseEmpty();
+                });
       }
     }
     return room;
