@@ -38,6 +38,9 @@ public record ModelConfig(
   /** {@code max_batch_size} of a configuration that leaves it to the model. */
   public static final int UNSET = -1;
 
+  /** Largest {@code max_batch_size}: what is kept for each size, and planned for it, is bounded. */
+  public static final int MOST_BATCH_SIZE = 65_536;
+
   /** Name of the model file unless {@code default_model_filename} says otherwise. */
   public static final String DEFAULT_MODEL_FILENAME = "model.onnx";
 
@@ -61,8 +64,8 @@ public record ModelConfig(
     parameters = Map.copyOf(parameters);
     gpuAccelerators = List.copyOf(gpuAccelerators);
     warnings = List.copyOf(warnings);
-    if (maxBatchSize < UNSET) {
-      throw new ConfigException("max_batch_size", "0 or more", maxBatchSize);
+    if (maxBatchSize != UNSET) {
+      requireBatchSize(maxBatchSize);
     }
     if (parameters.containsKey(EXTENSIONS_KEY)) {
       throw new ConfigException(
@@ -198,6 +201,13 @@ public record ModelConfig(
         .findFirst()
         .map(InstanceGroup::profile)
         .orElse(List.of());
+  }
+
+  /** Refuses what no file can ask for; {@link #UNSET} is not in a file either. */
+  static void requireBatchSize(int maxBatchSize) {
+    if (maxBatchSize < 0 || maxBatchSize > MOST_BATCH_SIZE) {
+      throw new ConfigException("max_batch_size", "0 to " + MOST_BATCH_SIZE, maxBatchSize);
+    }
   }
 
   /** Refuses what could lead out of the directory that the file is looked for in. */

@@ -44,9 +44,7 @@ final class ModelConfigMapper {
     int maxBatchSize = ModelConfig.UNSET;
     if (config.hasMaxBatchSize()) {
       maxBatchSize = config.getMaxBatchSize();
-      if (maxBatchSize < 0) {
-        throw new ConfigException("max_batch_size", "0 or more", maxBatchSize);
-      }
+      ModelConfig.requireBatchSize(maxBatchSize);
     }
     int known = maxBatchSize;
     Map<String, String> parameters = new HashMap<>();

@@ -67,9 +67,9 @@ final class OnnxExecutor implements ModelExecutor {
     this.batches = maxBatchSize > 0;
     this.inputSlabs = slabs(inputs, options);
     this.outputSlabs = slabs(outputs, options);
-    this.bindings = new FixedBinding[Math.max(1, maxBatchSize) + 1];
     boolean fixed =
         inputs.stream().allMatch(this::isFixed) && outputs.stream().allMatch(this::isFixed);
+    this.bindings = new FixedBinding[fixed ? Math.max(1, maxBatchSize) + 1 : 0];
     this.varying =
         fixed ? null : new VaryingRun(session, memory, inputs, outputs, batches, inputSlabs);
     if (fixed) {

@@ -151,7 +151,7 @@ final class OnnxBackendTest {
     OnnxFiles.Value out = new OnnxFiles.Value("y", OnnxFiles.FLOAT, List.of("n", "m"));
     Path file = OnnxFiles.oneNode(dir.resolve("model.onnx"), "Identity", List.of(in), List.of(out));
     try (LoadedModel model = backend.load(file, options());
-        ModelExecutor executor = model.newExecutor(8)) {
+        ModelExecutor executor = model.newExecutor(Integer.MAX_VALUE)) {
       for (int width : new int[] {3, 1, 40, 0}) {
         float[] values = new float[width];
         java.util.Arrays.fill(values, width);
