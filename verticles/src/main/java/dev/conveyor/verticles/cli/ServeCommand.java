@@ -21,6 +21,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,8 @@ import picocli.CommandLine.Spec;
 final class ServeCommand implements Callable<Integer> {
 
   private static final Path DEFAULT_FILE = Path.of("conf", "conveyor.json");
+
+  private static final long LISTEN_LIMIT_SECONDS = 30;
 
   @Spec private @Nullable CommandSpec spec;
 
@@ -105,19 +108,26 @@ final class ServeCommand implements Callable<Integer> {
             new VertxOptions()
                 .setEventLoopPoolSize(Machine.eventLoops())
                 .setPreferNativeTransport(true));
+    CompletableFuture<ConveyorServer> listening = new CompletableFuture<>();
+    long graceMs = config.shutdownGrace().toMillis();
+    // Before anything is opened: a service that is told to stop while it starts ends in order too.
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(() -> shutDown(listening, vertx, graceMs, stopped), "shutdown"));
     ConveyorServer server;
     try {
       server = new ConveyorServer(vertx, config, new StartupLog(out));
-      await(server.listen(), 30);
+      await(server.listen(), LISTEN_LIMIT_SECONDS);
+      listening.complete(server);
     } catch (Exception e) {
       Throwable cause = e.getCause() == null ? e : e.getCause();
       System.err.println("conveyor: cannot start: " + cause.getMessage());
       await(vertx.close(), 10);
       return 1;
+    } finally {
+      // Without effect on one that listens.
+      listening.completeExceptionally(new IllegalStateException("did not start"));
     }
-    long graceMs = config.shutdownGrace().toMillis();
-    Runtime.getRuntime()
-        .addShutdownHook(new Thread(() -> shutDown(server, vertx, graceMs, stopped), "shutdown"));
     StartupLog.printAddresses(out, server, config);
     await(server.loadModels(), 3600);
     StartupLog.printReady(out, server, System.nanoTime() - start);
@@ -125,7 +135,26 @@ final class ServeCommand implements Callable<Integer> {
     return 0;
   }
 
+  /**
+   * Stops the server, once it listens, and ends the process with exit code 0. If it could not start
+   * there is nothing to stop, and the process ends with the exit code that it has.
+   */
   private static void shutDown(
+      CompletableFuture<ConveyorServer> listening,
+      Vertx vertx,
+      long graceMs,
+      CountDownLatch stopped) {
+    try {
+      stop(listening.get(2 * LISTEN_LIMIT_SECONDS, TimeUnit.SECONDS), vertx, graceMs, stopped);
+    } catch (ExecutionException e) {
+      // Who tried to start it tells why.
+    } catch (InterruptedException | TimeoutException e) {
+      System.err.println("conveyor: did not stop in order: it has not started either");
+      Runtime.getRuntime().halt(1);
+    }
+  }
+
+  private static void stop(
       ConveyorServer server, Vertx vertx, long graceMs, CountDownLatch stopped) {
     try {
       await(server.stop(), graceMs / 1000 + 2);

@@ -9,8 +9,11 @@ import dev.conveyor.verticles.server.HttpCalls.Answer;
 import dev.conveyor.verticles.server.Requests;
 import dev.conveyor.verticles.server.TestModels;
 import dev.conveyor.verticles.server.TestServer;
+import dev.conveyor.verticles.supervisor.ModelSupervisor;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.http.HttpClient;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -55,6 +58,57 @@ class ServeProcessTest {
 
     assertThat(process.exitValue()).isZero();
     assertThat(lines).anyMatch(line -> line.startsWith("ready    4 models")).endsWith("stopped");
+  }
+
+  @Test
+  void shouldEndInOrderWhenItIsTerminatedBeforeItListens(@TempDir Path directory)
+      throws IOException, InterruptedException {
+    Path file = config(directory, new TestModels(directory.resolve("models")).identity("m", 4));
+    Process process = start(file, "-Xlog:class+load:stdout");
+    boolean terminated = false;
+    List<String> lines = new ArrayList<>();
+    try (BufferedReader out = process.inputReader()) {
+      for (String line = out.readLine(); line != null; line = out.readLine()) {
+        if (!terminated && line.contains(ModelSupervisor.class.getName() + " ")) {
+          terminated = true;
+          process.toHandle().destroy();
+        } else if (!terminated && line.startsWith("ready")) {
+          process.destroyForcibly();
+        }
+        lines.add(line);
+      }
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+
+    assertThat(terminated).isTrue();
+    assertThat(process.exitValue()).isZero();
+    assertThat(lines).contains("stopped");
+  }
+
+  @Test
+  void shouldReportThatItCouldNotStart(@TempDir Path directory) throws Exception {
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      Path file =
+          Files.writeString(
+              directory.resolve("server.json"),
+              """
+              {"model_repository": "%s", "http": {"port": %d, "host": "127.0.0.1"},
+               "grpc": {"port": 0}, "metrics": {"port": 0}}
+              """
+                  .formatted(
+                      new TestModels(directory.resolve("models")).identity("m", 4).root(),
+                      taken.getLocalPort()));
+      Process process = start(file);
+      try {
+        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      } finally {
+        process.destroyForcibly();
+      }
+
+      assertThat(process.exitValue()).isEqualTo(1);
+    }
   }
 
   @Test
@@ -223,15 +277,12 @@ class ServeProcessTest {
     return Integer.parseInt(matcher.group(1));
   }
 
-  private static Process start(Path config) throws IOException {
-    return new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-cp",
-            System.getProperty("java.class.path"),
-            Main.class.getName(),
-            "serve",
-            config.toString())
-        .redirectError(ProcessBuilder.Redirect.DISCARD)
-        .start();
+  private static Process start(Path config, String... options) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of(options));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(Main.class.getName(), "serve", config.toString()));
+    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
   }
 }
