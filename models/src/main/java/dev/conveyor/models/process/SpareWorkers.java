@@ -161,23 +161,24 @@ final class SpareWorkers implements AutoCloseable {
       spare.line(0).callToLoad().expect(MessageType.DONE);
       add(spare);
     } catch (WorkerLostException e) {
+      didNotComeUp(spec, spare, e);
       if (e.loss().cause() != Loss.Cause.CLOSED) {
         listener.accept(e.loss());
       }
-      didNotComeUp(spec, spare, e);
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
       didNotComeUp(spec, spare, e);
     } finally {
       endsToStart();
     }
   }
 
-  private void didNotComeUp(WorkerSpec spec, @Nullable WorkerProcess spare, Exception why) {
+  private void didNotComeUp(WorkerSpec spec, @Nullable WorkerProcess spare, Throwable why) {
+    // Before anything that can fail as well: one that stays planned is never begun again.
+    fails(spec, 0);
     LOG.info("a spare worker did not come up: {}", why.getMessage());
     if (spare != null) {
       end(spare);
     }
-    fails(spec, 0);
   }
 
   /** Of a process that starts: it yields to everything else from here on. */

@@ -98,7 +98,8 @@ final class WorkerProcess implements Looked, AutoCloseable {
       // Ends the wait for a connection that will not come.
       var unused = process.onExit().thenRun(worker::onExit);
       return worker;
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
+      // An error too: where there is no thread to be had for its output, nobody else knows of it.
       if (process != null) {
         process.destroyForcibly();
       }

@@ -93,24 +93,24 @@ public final class Workers implements AutoCloseable {
    */
   WorkerProcess start(WorkerSpec spec, String owner) throws IOException, WorkerLostException {
     WorkerProcess worker = WorkerProcess.start(directory(), mainClass, spec, owner);
-    monitor().watch(worker, spec.limits());
-    return greeted(worker);
+    return watched(worker, spec.limits());
   }
 
   private WorkerProcess startSpare(WorkerSpec spec, SpareWorkers.Begun begun)
       throws IOException, WorkerLostException {
     WorkerProcess worker = WorkerProcess.start(directory(), mainClass, spec, SPARE);
     begun.accept(worker);
-    monitor().watch(worker, spec.limits().withHeartbeatTimeoutMs(SPARE_SILENCE_MS));
-    return greeted(worker);
+    return watched(worker, spec.limits().withHeartbeatTimeoutMs(SPARE_SILENCE_MS));
   }
 
-  /** One that does not say hello is nobody's but ours to close. */
-  private static WorkerProcess greeted(WorkerProcess worker) throws WorkerLostException {
+  /** One that is not watched, or does not say hello, is nobody's but ours to close. */
+  private WorkerProcess watched(WorkerProcess worker, ProcessLimits limits)
+      throws WorkerLostException {
     try {
+      monitor().watch(worker, limits);
       worker.awaitHello();
       return worker;
-    } catch (WorkerLostException | RuntimeException e) {
+    } catch (WorkerLostException | RuntimeException | Error e) {
       worker.close();
       throw e;
     }

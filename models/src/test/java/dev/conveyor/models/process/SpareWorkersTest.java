@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
@@ -164,6 +165,23 @@ final class SpareWorkersTest {
       assertThat(ProcessHandle.current().children().filter(ProcessHandle::isAlive))
           .extracting(ProcessHandle::pid)
           .containsExactlyInAnyOrder(first.processId(), spare);
+    }
+  }
+
+  @Test
+  void shouldTryAgainWhenTheSystemHasNoThreadForASpare() throws Exception {
+    workers = new Workers(dir, dir, WorkerMain.class.getName(), Duration.ofMinutes(5), 0);
+    CountDownLatch tries = new CountDownLatch(2);
+    SpareWorkers.Starter starter =
+        (spec, begun) -> {
+          tries.countDown();
+          throw new OutOfMemoryError("unable to create native thread");
+        };
+    try (SpareWorkers spares = new SpareWorkers(1, starter);
+        WorkerProcess serving =
+            workers.start(new WorkerSpec(FaultyBackend.class, LIMITS, 1), "m/1")) {
+      spares.serves(serving);
+      assertThat(tries.await(2, TimeUnit.MINUTES)).isTrue();
     }
   }
 
