@@ -105,7 +105,8 @@ public final class FileState {
     for (Seen seen : files) {
       if (!seen.isSame()) {
         throw new ModelLoadException(
-            seen.file() + ": the file changed since the model was loaded; load the model again");
+            seen.file()
+                + ": the file changed since the model was loaded or tried; load the model again");
       }
     }
   }

@@ -46,7 +46,7 @@ final class FileStateTest {
     Files.move(other, weights, StandardCopyOption.REPLACE_EXISTING);
     assertThatThrownBy(state::requireSame)
         .isInstanceOf(ModelLoadException.class)
-        .hasMessageContaining(weights + ": the file changed since the model was loaded");
+        .hasMessageContaining(weights + ": the file changed since the model was loaded or tried");
   }
 
   @Test

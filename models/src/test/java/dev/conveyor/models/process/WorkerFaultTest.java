@@ -328,7 +328,7 @@ final class WorkerFaultTest {
       Files.writeString(file, "another");
       assertThatThrownBy(() -> model.newExecutor(4))
           .isInstanceOf(ModelLoadException.class)
-          .hasMessageContaining("the file changed since the model was loaded");
+          .hasMessageContaining("the file changed since the model was loaded or tried");
     }
   }
 

@@ -181,12 +181,15 @@ public final class ModelLoader {
               LoadOptions options =
                   new LoadOptions(config.name() + "/survey", 1, budget, config.parameters());
               Map<String, byte[]> warmupData = WarmupFiles.read(directory, config);
-              backends.verify(
-                  file,
-                  config,
-                  options,
-                  model -> tryOut(model, directory, config, file, warmupData));
+              Runnable requireTried =
+                  backends.verify(
+                      file,
+                      config,
+                      options,
+                      model -> tryOut(model, directory, config, file, warmupData));
+              requireTried.run();
               try (LoadedModel loaded = backends.load(file, config, options)) {
+                requireTried.run();
                 return new Declared(loaded.inputs(), loaded.outputs());
               }
             });
@@ -252,11 +255,13 @@ public final class ModelLoader {
     MemoryBudget memory = budgets.on(budget);
     String owner = directory.name() + "/" + version;
     Map<String, byte[]> warmupData = WarmupFiles.read(directory, config);
-    backends.verify(
-        file,
-        config,
-        new LoadOptions(directory.name() + "/verify", 1, memory, config.parameters()),
-        model -> tryOut(model, directory, config, file, warmupData));
+    Runnable requireTried =
+        backends.verify(
+            file,
+            config,
+            new LoadOptions(directory.name() + "/verify", 1, memory, config.parameters()),
+            model -> tryOut(model, directory, config, file, warmupData));
+    requireTried.run();
     DeviceLoads.Loaded loaded =
         devices.load(
             new DeviceLoads.Version(file, config, owner, budgets),
@@ -267,6 +272,7 @@ public final class ModelLoader {
         .ifPresent(line -> LOG.warn("{}: {}", directory.path(), line));
     DeviceWeights weights = loaded.weights();
     try {
+      requireTried.run();
       weights.hold(memory.reserve(owner + "/warm-up", WarmupFiles.bytes(warmupData)));
       requireGpuForImages(config, weights);
       Completed completed = directory.complete(config, weights.inputs(), weights.outputs());

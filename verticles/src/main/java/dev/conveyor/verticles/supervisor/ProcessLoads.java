@@ -7,6 +7,7 @@ import dev.conveyor.models.backend.LoadOptions;
 import dev.conveyor.models.backend.LoadedModel;
 import dev.conveyor.models.config.Isolation;
 import dev.conveyor.models.config.ModelConfig;
+import dev.conveyor.models.process.FileState;
 import dev.conveyor.models.process.GpuShare;
 import dev.conveyor.models.process.ProcessBackend;
 import dev.conveyor.models.process.ProcessLimits;
@@ -64,14 +65,19 @@ public final class ProcessLoads {
    * and it is not going to be in one anyway; on the CPU, wherever it will run.
    *
    * @param trial makes an executor, runs it, and closes it
+   * @return refuses files that are not those that were tried, with a {@code ModelLoadException}; to
+   *     be asked before they are loaded and after that. Without a trial it refuses nothing
    * @throws dev.conveyor.models.backend.ModelLoadException if it cannot be loaded, or the process
    *     has died of it
    */
-  void verify(Path file, ModelConfig config, LoadOptions options, Consumer<LoadedModel> trial) {
+  Runnable verify(Path file, ModelConfig config, LoadOptions options, Consumer<LoadedModel> trial) {
     boolean verify = config.extensions().verify() == Isolation.PROCESS;
-    if (verify && config.isolation() != Isolation.PROCESS) {
-      isolated(config).verify(file, options, TRIAL, trial);
+    if (!verify || config.isolation() == Isolation.PROCESS) {
+      return () -> {};
     }
+    FileState tried = FileState.of(file);
+    isolated(config).verify(file, options, TRIAL, trial);
+    return tried::requireSame;
   }
 
   /** Returns what a file takes and gives, if that can be told without loading it. */

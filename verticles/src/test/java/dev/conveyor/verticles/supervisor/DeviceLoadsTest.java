@@ -42,7 +42,7 @@ final class DeviceLoadsTest {
       Files.writeString(file, "another engine");
       assertThatThrownBy(() -> loads.loadCopy(source, "GPU0"))
           .isInstanceOf(ModelLoadException.class)
-          .hasMessageContaining("the file changed since the model was loaded");
+          .hasMessageContaining("the file changed since the model was loaded or tried");
     }
   }
 }
