@@ -207,7 +207,6 @@ final class SchedulerVirtualTimeTest {
     return time.of("m");
   }
 
-  /** Keeps the queue of a model full. */
   /** Keeps a GPU busy for five seconds with one of two models, both of which age by 200 ms. */
   private static VirtualTime saturatedByACriticalModel() {
     VirtualTime time = new VirtualTime(List.of(DeviceSpec.gpu("gpu", 1)), T0, 3);
@@ -218,6 +217,7 @@ final class SchedulerVirtualTimeTest {
     return time;
   }
 
+  /** Keeps the queue of a model full. */
   private static void saturate(VirtualTime time, String model, long untilNs) {
     Runnable[] again = new Runnable[1];
     long[] atNs = {0};
